@@ -1,0 +1,61 @@
+"""Order, views and mixes as functions of (seed, epoch, step)."""
+
+import torch
+
+from titn.data.batches import evaluation_batches, steps_per_epoch, training_batches
+from titn.data.images import Images
+from titn.data.mixing import CutMix, Unmixed
+from titn.data.views import CropFlip, Plain
+
+IMAGES = Images(torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8), torch.arange(20))
+
+
+def epoch(view=None, mix=None, seed=0, number=0, batch_size=6):
+    view, mix = view or CropFlip(padding=1), mix or CutMix()
+    return list(
+        training_batches(IMAGES, view, mix, batch_size=batch_size, seed=seed, epoch=number)
+    )
+
+
+def labels(batches):
+    return torch.cat([batch.labels for batch in batches])
+
+
+def test_the_same_seed_and_epoch_give_the_same_batches():
+    for first, second in zip(epoch(), epoch(), strict=True):
+        assert torch.equal(first.images, second.images)
+        assert torch.equal(first.partners, second.partners)
+
+
+def test_another_epoch_has_another_order():
+    assert not torch.equal(labels(epoch(number=0)), labels(epoch(number=1)))
+
+
+def test_another_seed_has_another_order():
+    assert not torch.equal(labels(epoch(seed=0)), labels(epoch(seed=1)))
+
+
+def test_views_and_mixes_leave_the_order_alone():
+    assert torch.equal(labels(epoch()), labels(epoch(view=Plain(), mix=Unmixed())))
+
+
+def test_the_batch_size_leaves_order_and_views_alone():
+    whole = torch.cat([batch.images for batch in epoch(mix=Unmixed(), batch_size=18)])
+    parts = torch.cat([batch.images for batch in epoch(mix=Unmixed(), batch_size=6)])
+    assert torch.equal(whole, parts)
+
+
+def test_only_full_batches_and_no_image_twice():
+    batches = epoch()
+    assert [len(batch.images) for batch in batches] == [6, 6, 6]
+    assert len(set(labels(batches).tolist())) == 18
+
+
+def test_a_batch_larger_than_the_data_is_all_of_it():
+    assert steps_per_epoch(20, 64) == 1
+    assert len(epoch(batch_size=64)[0].images) == 20
+
+
+def test_an_evaluation_sees_every_image_once_in_order():
+    seen = torch.cat([batch.labels for batch in evaluation_batches(IMAGES, 6)])
+    assert torch.equal(seen, IMAGES.labels)

@@ -1,0 +1,92 @@
+"""Schedules by hand; parameter groups; the paper's SGD against its formula."""
+
+import pytest
+import torch
+from torch import nn
+
+from titn.optim.groups import parameter_groups
+from titn.optim.optimizers import adamw, rmsprop, sgd
+from titn.optim.schedules import Cosine
+
+
+def test_cosine_starts_at_one_is_half_way_at_half_and_ends_near_zero():
+    factors = [Cosine().factor(step, 10, 100) for step in (0, 50, 100)]
+    assert factors == pytest.approx([1.0, 0.5, 0.0])
+
+
+def test_cosine_follows_torchs_annealing():
+    parameter = nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=1.0)
+    theirs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=40)
+    for step in range(40):
+        assert Cosine().factor(step, 10, 40) == pytest.approx(theirs.get_last_lr()[0], abs=1e-9)
+        optimizer.step()
+        theirs.step()
+
+
+def test_the_warm_up_rises_in_equal_steps_to_the_full_rate():
+    schedule = Cosine(warmup_epochs=1.0)
+    factors = [schedule.factor(step, 4, 40) for step in range(5)]
+    assert factors == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+
+
+def test_the_rate_never_falls_below_final():
+    assert Cosine(final=0.1).factor(100, 10, 100) == pytest.approx(0.1)
+
+
+def test_a_warm_up_longer_than_the_run_only_rises():
+    schedule = Cosine(warmup_epochs=5.0)
+    factors = [schedule.factor(step, 2, 4) for step in range(4)]
+    assert factors == sorted(factors)
+
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.token = nn.Parameter(torch.ones(1, 3))
+        self.linear = nn.Linear(3, 3)
+        self.norm = nn.LayerNorm(3)
+
+
+def test_matrices_alone_decay_when_asked():
+    model = Small()
+    decayed, spared = parameter_groups(model, 0.1, "matrices")
+    assert [p is model.linear.weight for p in decayed["params"]] == [True]
+    assert decayed["weight_decay"] == 0.1
+    assert len(spared["params"]) == 4
+    assert spared["weight_decay"] == 0.0
+
+
+def test_everything_decays_when_asked():
+    (group,) = parameter_groups(Small(), 0.1, "all")
+    assert len(group["params"]) == 5
+
+
+def test_sgd_follows_the_formula_with_momentum_and_decay():
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(model.weight)
+    optimizer = sgd(model=model)
+    weight, velocity = 1.0, 0.0
+    for gradient in (0.5, -0.25):
+        model.weight.grad = torch.full((1, 1), gradient)
+        optimizer.step()
+        velocity = 0.9 * velocity + gradient + 1e-4 * weight
+        weight -= 0.1 * velocity
+    assert model.weight.item() == pytest.approx(weight, rel=1e-6)
+
+
+def test_adamw_decays_apart_from_the_gradient():
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(model.weight)
+    model.weight.grad = torch.zeros(1, 1)
+    adamw(model=model, lr=0.1, weight_decay=0.5).step()
+    assert model.weight.item() == pytest.approx(0.95)
+
+
+def test_rmsprop_takes_its_smoothing():
+    assert rmsprop(model=nn.Linear(1, 1), smoothing=0.7).param_groups[0]["alpha"] == 0.7
+
+
+def test_nesterov_without_momentum_names_the_key():
+    with pytest.raises(ValueError, match="^nesterov=true: "):
+        sgd(model=nn.Linear(1, 1), momentum=0.0, nesterov=True)

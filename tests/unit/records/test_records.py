@@ -1,0 +1,136 @@
+"""Run directories and where records come from."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+
+from titn.records import provenance
+from titn.records.curves import Curves, numbers
+from titn.records.records import RunDir, write_json, write_text
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return RunDir(tmp_path)
+
+
+def test_there_is_no_result_before_the_end(directory):
+    directory.begin({"seed": 1}, {"config_hash": "h"})
+    assert directory.result() is None
+
+
+def test_a_finished_run_has_its_result_and_no_checkpoint(directory):
+    directory.checkpoint.write_text("half done")
+    directory.finish({"top1": 0.5})
+    assert directory.result() == {"top1": 0.5}
+    assert not directory.checkpoint.exists()
+
+
+def test_a_text_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    write_json(path, {"old": 1})
+    monkeypatch.setattr("titn.records.records.os.fsync", lambda _: (_ for _ in ()).throw(OSError))
+    with pytest.raises(OSError):
+        write_text(path, "half of it")
+    assert json.loads(path.read_text()) == {"old": 1}
+
+
+def test_epochs_after_a_checkpoint_are_cut(directory):
+    curves = Curves(directory, 0, tensorboard=False)
+    for epoch in (1, 2, 3):
+        curves.add({"epoch": epoch})
+    resumed = Curves(directory, 2, tensorboard=False)
+    resumed.add({"epoch": 3, "again": True})
+    rows = [json.loads(line) for line in (directory.path / "epochs.jsonl").open()]
+    assert rows == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3, "again": True}]
+
+
+def test_clearing_leaves_what_is_not_a_runs(directory):
+    directory.begin({}, {})
+    (directory.path / "notes.txt").write_text("mine")
+    directory.clear()
+    assert directory.others() == ["notes.txt"]
+
+
+def test_samples_come_back_with_their_nulls(directory):
+    directory.write_samples({"label": [1, 2], "dist": [None, None]})
+    table = pq.read_table(directory.path / "samples.parquet").to_pydict()
+    assert table == {"label": [1, 2], "dist": [None, None]}
+
+
+def test_tensorboard_gets_the_numbers_of_a_row(directory):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    curves = Curves(directory, 0, tensorboard=True)
+    curves.add({"epoch": 1, "train": {"loss": 0.5}, "dist": None})
+    curves.close()
+    events = EventAccumulator(str(directory.tensorboard)).Reload()
+    (event,) = events.Scalars("train/loss")
+    assert (event.step, event.value) == (1, 0.5)
+
+
+def test_the_numbers_of_a_row_are_named_by_their_path():
+    row = {"epoch": 2, "cls": {"top1": 0.5, "top5": None}, "split": "test", "lr": 1e-3}
+    assert numbers(row) == {"cls/top1": 0.5, "lr": 1e-3}
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package, whose source can be changed."""
+    copy = tmp_path / "titn"
+    shutil.copytree(provenance.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def test_a_comment_or_docstring_does_not_change_the_source_digest(package):
+    file = package / "engine.py"
+    file.write_text(file.read_text().replace('"""The training', '"""Our training') + "# words\n")
+    assert provenance.source_digest(package) == provenance.source_digest()
+
+
+@pytest.mark.parametrize("name", ["engine.py", "models/titn.py", "data/views.py", "teacher.py"])
+def test_code_that_decides_numbers_changes_the_source_digest(package, name):
+    file = package / name
+    file.write_text(file.read_text() + "EXTRA = 1\n")
+    assert provenance.source_digest(package) != provenance.source_digest()
+
+
+def test_a_new_module_that_decides_numbers_changes_the_source_digest(package):
+    (package / "losses" / "other.py").write_text("")
+    assert provenance.source_digest(package) != provenance.source_digest()
+
+
+def test_reporting_code_does_not_change_the_source_digest(package):
+    file = package / "progress.py"
+    file.write_text(file.read_text() + "EXTRA = 1\n")
+    assert provenance.source_digest(package) == provenance.source_digest()
+
+
+def test_without_git_the_commit_is_null(tmp_path):
+    assert provenance.git_commit(tmp_path) == (None, None)
+
+
+def test_an_environment_names_versions_and_machine():
+    facts = provenance.environment(provenance.PACKAGE)
+    assert facts["versions"]["torch"]
+    assert facts["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert facts["cpu"]
+
+
+def test_a_commit_and_its_changes_are_known(tmp_path):
+    def git(*arguments):
+        identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+        subprocess.run(["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True)
+
+    git("init")
+    (tmp_path / "file").write_text("a")
+    git("add", ".")
+    git("commit", "-m", "first")
+    commit, dirty = provenance.git_commit(tmp_path)
+    assert (len(commit), dirty) == (40, False)
+    (tmp_path / "file").write_text("b")
+    assert provenance.git_commit(tmp_path) == (commit, True)

@@ -1,0 +1,274 @@
+"""A cell is made once, survives a kill, and refuses what is not its own."""
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from titn import cell, cells, engine
+from titn.errors import CellError, ConfigError
+from titn.records.records import RunDir, read_json, write_json
+
+
+class Killed(BaseException):
+    """Like a kill: not an Exception, so nothing tidies up after it."""
+
+
+@pytest.fixture
+def killed_after_first_epoch(monkeypatch):
+    """Kills a run at the start of its second epoch; `.undo()` ends that."""
+    train_epoch = engine.train_epoch
+
+    def dying(task, epoch, progress):
+        if epoch == 1:
+            raise Killed
+        return train_epoch(task, epoch, progress)
+
+    monkeypatch.setattr(engine, "train_epoch", dying)
+    return monkeypatch
+
+
+def weights(directory: RunDir) -> dict[str, torch.Tensor]:
+    return load_file(directory.weights)
+
+
+def assert_same_weights(first: RunDir, second: RunDir) -> None:
+    for name, tensor in weights(first).items():
+        assert torch.equal(tensor, weights(second)[name]), name
+
+
+def test_a_record_says_what_the_contracts_ask(tiny):
+    directory, result = cells.ensure(tiny())
+    wanted = """top1 top5 precision recall f1 nll ece cls dist fused best_top1 best_epoch parameters
+        macs_paper macs epochs images_per_sec train_secs seed config_hash source_digest git_commit
+        teacher""".split()
+    assert set(wanted) <= set(result)
+    assert set(result["cls"]) == set(result["dist"]) == {"top1", "top5", "nll"}
+    assert result["teacher"] is None
+    assert directory.path.name == result["config_hash"]
+    assert len(result["config_hash"]) == 64
+    assert read_json(directory.path / "result.json") == result
+
+
+def test_a_recorded_cell_is_not_run_again(tiny, monkeypatch):
+    _, first = cells.ensure(tiny())
+    monkeypatch.setattr(cell, "fit", lambda *_: pytest.fail("trained again"))
+    assert cells.ensure(tiny())[1] == first
+
+
+def test_force_begins_anew(tiny):
+    directory, _ = cells.ensure(tiny())
+    write_json(directory.path / "result.json", {"top1": "old"})
+    assert cells.ensure(tiny("force=true"))[1]["top1"] != "old"
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(tiny, tmp_path):
+    first, _ = cells.ensure(tiny())
+    second, _ = cells.ensure(tiny(f"run_dir={tmp_path / 'again'}"))
+    assert_same_weights(first, second)
+
+
+def test_another_seed_gives_other_weights(tiny):
+    first, _ = cells.ensure(tiny())
+    second, _ = cells.ensure(tiny("seed=1"))
+    assert not torch.equal(weights(first)["head.weight"], weights(second)["head.weight"])
+
+
+@pytest.mark.parametrize("extra", [(), ("model.drop_path=0.5", "mix=cutmix", "optimizer=sgd")])
+def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not_killed(
+    tiny, tmp_path, killed_after_first_epoch, extra
+):
+    run = tiny("checkpoint_secs=0", *extra)
+    with pytest.raises(Killed):
+        cells.ensure(run)
+    killed_after_first_epoch.undo()
+    resumed, result = cells.ensure(run)
+    whole, expected = cells.ensure(tiny(f"run_dir={tmp_path / 'whole'}", *extra))
+    assert_same_weights(resumed, whole)
+    assert result["top1"] == expected["top1"]
+    rows = [json.loads(line) for line in (resumed.path / "epochs.jsonl").open()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert not resumed.checkpoint.exists()
+
+
+def test_a_resumed_run_does_not_repeat_what_was_saved(tiny, killed_after_first_epoch):
+    run = tiny("checkpoint_secs=0")
+    with pytest.raises(Killed):
+        cells.ensure(run)
+    killed_after_first_epoch.undo()
+    train_epoch, epochs = engine.train_epoch, []
+
+    def counting(task, epoch, progress):
+        epochs.append(epoch)
+        return train_epoch(task, epoch, progress)
+
+    killed_after_first_epoch.setattr(engine, "train_epoch", counting)
+    cells.ensure(run)
+    assert epochs == [1]
+
+
+def test_a_broken_checkpoint_means_beginning_anew(tiny, killed_after_first_epoch, capsys):
+    run = tiny("checkpoint_secs=0")
+    with pytest.raises(Killed):
+        cells.ensure(run)
+    killed_after_first_epoch.undo()
+    (directory,) = Path(run["runs_dir"]).iterdir()
+    RunDir(directory).checkpoint.write_bytes(b"broken")
+    assert cells.ensure(run)[1]["epochs"] == 2
+    assert "beginning anew" in capsys.readouterr().err
+
+
+def test_no_epochs_evaluate_and_record_the_untrained_model(tiny):
+    directory, result = cells.ensure(tiny("epochs=0"))
+    assert (result["epochs"], result["best_epoch"], result["images_per_sec"]) == (0, 0, None)
+    assert result["best_top1"] == result["top1"]
+    assert directory.weights.exists()
+
+
+def test_best_top1_is_the_maximum_over_epochs_and_its_first_epoch(tiny, monkeypatch):
+    rows = iter([0.5, 0.7, 0.7])
+    monkeypatch.setattr(engine, "epoch_metrics", lambda _: {"top1": next(rows), "nll": 1, "split": "test"})
+    result = cells.ensure(tiny("epochs=3"))[1]
+    assert (result["best_top1"], result["best_epoch"]) == (0.7, 2)
+
+
+def test_evaluations_can_be_rarer_and_the_last_epoch_has_one(tiny):
+    directory, _ = cells.ensure(tiny("epochs=3", "eval_every=2"))
+    rows = [json.loads(line) for line in (directory.path / "epochs.jsonl").open()]
+    assert ["top1" in row for row in rows] == [False, True, True]
+
+
+def test_a_directory_of_another_configuration_is_refused(tiny, tmp_path):
+    cells.ensure(tiny(f"run_dir={tmp_path / 'mine'}"))
+    with pytest.raises(ConfigError, match=r"^run_dir=.*holds another configuration"):
+        cells.ensure(tiny(f"run_dir={tmp_path / 'mine'}", "seed=1"))
+
+
+def test_a_directory_of_other_files_is_refused_even_with_force(tiny, tmp_path):
+    (tmp_path / "config.yaml").write_text("mine")
+    with pytest.raises(ConfigError, match="is not empty and holds no run"):
+        cells.ensure(tiny(f"run_dir={tmp_path}", "force=true"))
+    assert (tmp_path / "config.yaml").read_text() == "mine"
+
+
+def test_a_record_of_other_source_code_is_refused(tiny):
+    directory, _ = cells.ensure(tiny())
+    environment = directory.environment()
+    write_json(directory.path / "environment.json", environment | {"source_digest": "0" * 64})
+    with pytest.raises(ConfigError, match=r"other source code .*force=true"):
+        cells.ensure(tiny())
+
+
+def test_a_failure_is_recorded_and_needs_a_retry(tiny, monkeypatch):
+    def failing(*_):
+        raise RuntimeError("out of memory\nand more")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cell, "fit", failing)
+        with pytest.raises(CellError, match=r"out of memory \(recorded in"):
+            cells.ensure(tiny())
+    with pytest.raises(CellError, match=r"failed before \(RuntimeError: out of memory\); retry=failed"):
+        cells.ensure(tiny())
+    assert cells.ensure(tiny("retry=failed"))[1]["epochs"] == 2
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_is_recorded(tiny):
+    with pytest.raises(CellError, match="the run has diverged"):
+        cells.ensure(tiny("optimizer=sgd", "optimizer.lr=1e30"))
+
+
+def test_samples_keep_the_evaluated_images(tiny):
+    import pyarrow.parquet as pq
+
+    directory, result = cells.ensure(tiny())
+    samples = pq.read_table(directory.path / "samples.parquet").to_pandas()
+    assert len(samples) == result["num_evaluated"] == 360
+    assert (samples["fused"] == samples["label"]).mean() == pytest.approx(result["top1"])
+    assert -samples["log_prob_fused"].mean() == pytest.approx(result["nll"], rel=1e-5)
+    assert samples["teacher"].isna().all()
+
+
+# --- teachers -----------------------------------------------------------------------------------
+
+# A teacher as small as the student; which file it came from does not matter to a cell.
+TEACHER = ("teacher=vgg16_bn", "model@teacher.model=tnt", "teacher.model.patch_size=4",
+           "teacher.model.depth=1", "teacher.epochs=1", "teacher.batch_size=256",
+           "teacher.precision=32-true")  # fmt: skip
+
+
+def test_a_teacher_is_made_first_once_and_shared(tiny, capsys):
+    _, first = cells.ensure(tiny(*TEACHER))
+    _, second = cells.ensure(tiny(*TEACHER, "seed=1"))
+    assert first["teacher"] == second["teacher"]
+    messages = capsys.readouterr().err
+    assert messages.count("teacher tnt: 1 epochs on") + messages.count("teacher TITN: 1 epochs") == 1
+    assert "recorded already" in messages
+
+
+def test_a_teachers_record_is_that_of_its_run(tiny):
+    run = tiny(*TEACHER)
+    _, result = cells.ensure(run)
+    _, teacher = cells.ensure(run["teacher"])
+    assert result["teacher"] == {"config_hash": teacher["config_hash"], "top1": teacher["top1"]}
+
+
+def test_the_teachers_classes_are_kept_for_each_image(tiny):
+    import pyarrow.parquet as pq
+
+    directory, result = cells.ensure(tiny(*TEACHER))
+    samples = pq.read_table(directory.path / "samples.parquet").to_pandas()
+    agreement = (samples["teacher"] == samples["label"]).mean()
+    assert agreement == pytest.approx(result["teacher"]["top1"])
+
+
+def test_a_mistake_in_the_student_costs_no_teacher(tiny, monkeypatch):
+    monkeypatch.setattr(cell, "fit", lambda *_: pytest.fail("trained"))
+    with pytest.raises(ConfigError, match=r"^model\.patch_size=3: "):
+        cells.ensure(tiny(*TEACHER, "model.patch_size=3"))
+
+
+def test_a_mistake_in_the_teacher_is_named_in_full(tiny):
+    with pytest.raises(ConfigError, match=r"^teacher\.model\.patch_size=3: does not divide"):
+        cells.ensure(tiny(*TEACHER, "teacher.model.patch_size=3"))
+
+
+def test_a_loss_that_needs_a_teacher_says_so(tiny):
+    with pytest.raises(ConfigError, match="needs a teacher"):
+        cells.ensure(tiny("loss=hard"))
+
+
+def test_a_teacher_from_a_checkpoint_is_taken_as_it_is(tiny):
+    run = tiny(*TEACHER)
+    taught, _ = cells.ensure(run["teacher"])
+    _, result = cells.ensure(tiny(*TEACHER, f"teacher.checkpoint={taught.path}"))
+    assert result["teacher"]["top1"] == taught.result()["top1"]
+    assert result["teacher"]["config_hash"] != taught.result()["config_hash"]
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused(tiny):
+    other, _ = cells.ensure(tiny("model.depth=2", "epochs=0"))
+    with pytest.raises(ConfigError, match=r"^checkpoint=.*does not fit the model: it has layers\.1"):
+        cells.ensure(tiny(f"checkpoint={other.path}"))
+
+
+def test_a_checkpoint_that_is_no_checkpoint_is_refused(tiny, tmp_path):
+    (tmp_path / "x.pt").write_text("hello")
+    with pytest.raises(ConfigError, match=r"^checkpoint=.*cannot be read as weights"):
+        cells.ensure(tiny(f"checkpoint={tmp_path / 'x.pt'}"))
+
+
+def test_two_processes_make_a_cell_once(tiny, tmp_path):
+    run = tiny("epochs=3")
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(2) as pool:
+        results = pool.map(_ensure, [run, run])
+    assert results[0] == results[1]
+    rows = (Path(run["runs_dir"]) / results[0]["config_hash"] / "epochs.jsonl").read_text()
+    assert len(rows.splitlines()) == 3
+
+
+def _ensure(run: dict) -> dict:
+    return cells.ensure(run)[1]

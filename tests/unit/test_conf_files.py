@@ -1,0 +1,83 @@
+"""Every YAML composes, builds, and says what it is."""
+
+import pytest
+import torch
+import yaml
+
+from titn import build, config
+from titn.config import GROUPS, config_root, keywords_of
+from titn.outputs import ImageSpec
+
+CONF = config_root() / "conf"
+FILES = sorted(CONF.rglob("*.yaml"))
+CHOICES = [(f.parent.name, f.stem) for f in FILES if f.parent != CONF]
+IMAGES = ImageSpec(num_classes=10)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(CONF)))
+def test_a_file_begins_with_what_it_is(file):
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("# @package")]
+    assert lines[0].startswith("# ")
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES)
+def test_a_choice_composes(composed, group, name):
+    teacher = ["teacher=vgg16_bn"] if (group, name) == ("loss", "hard") else []
+    run = composed(f"{group}={name}", *teacher)
+    assert run["seed"] == 0
+
+
+@pytest.mark.parametrize(("group", "name"), [c for c in CHOICES if c[0] in GROUPS])
+def test_a_choice_lists_every_keyword_of_its_constructor(group, name):
+    content = yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
+    node = content.get(group, content)
+    keys = set(node) - {"_target_", "_recipe_"}
+    assert keys == set(keywords_of(node["_target_"], group))
+
+
+@pytest.mark.parametrize(
+    ("group", "name"), [c for c in CHOICES if c[0] in ("augment", "mix", "loss", "schedule")]
+)
+def test_a_choice_builds(composed, group, name):
+    assert build.make(composed(f"{group}={name}", "teacher=vgg16_bn"), group) is not None
+
+
+@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "model"])
+def test_a_model_gives_two_logits_for_each_class(composed, name):
+    model = build.make(composed(f"model={name}"), "model", images=IMAGES).eval()
+    output = model(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
+    assert output.cls.shape == output.dist.shape == (2, 10)
+    assert (output.cls is output.dist) == (not model.has_distillation_token)
+
+
+@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "optimizer"])
+def test_an_optimizer_takes_every_parameter_once(composed, name):
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.LayerNorm(2))
+    optimizer = build.make(composed(f"optimizer={name}"), "optimizer", model=model)
+    taken = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert sorted(taken) == sorted(id(p) for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["model.patch_size=4", "model.pixel_size=4", "model.depth=2", "model.patch_dim=96",
+     "model.pixel_dim=24", "model.outer_heads=6", "model.inner_heads=4", "model.mlp_ratio=2",
+     "model.drop_path=0.1"],
+)  # fmt: skip
+def test_titn_can_be_resized_from_the_command_line(composed, override):
+    model = build.make(composed(override), "model", images=IMAGES).train()
+    output = model(torch.rand(2, 3, 32, 32))
+    (output.cls.sum() + output.dist.sum()).backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+@pytest.mark.parametrize("size", ["patch_size=4", "depth=2", "patch_dim=96", "heads=6"])
+def test_vit_can_be_resized_from_the_command_line(composed, size):
+    model = build.make(composed("model=deit", f"model.{size}"), "model", images=IMAGES)
+    assert model(torch.rand(2, 3, 32, 32)).dist.shape == (2, 10)
+
+
+def test_conf_is_found(monkeypatch):
+    assert (config_root() / "conf" / "config.yaml").is_file()
+    assert (config_root() / "sweeps").is_dir()
+    assert config.conf_dir().endswith("conf")

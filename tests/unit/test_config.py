@@ -1,0 +1,169 @@
+"""What the command line may say, what it means, and what makes two runs the same."""
+
+import hashlib
+import subprocess
+import sys
+
+import pytest
+
+from titn import config
+from titn.errors import ConfigError
+
+HASHED = {"precision": "32-true", "data": "d", "checkpoint": None, "teacher": None}
+
+
+def identity(run: dict, **changed: str) -> str:
+    return config.config_hash(run, **{**HASHED, **changed})
+
+
+def test_the_default_loss_follows_the_teacher(composed):
+    assert composed()["loss"]["_target_"].endswith("Supervised")
+    assert composed("teacher=vgg16_bn")["loss"]["_target_"].endswith("HardDistillation")
+
+
+def test_a_teacher_is_a_whole_run_on_the_students_data(composed):
+    run = composed("teacher=vgg16_bn", "dataset=cifar100", "dataset.root=here")
+    teacher = run["teacher"]
+    assert teacher["dataset"] == run["dataset"]
+    assert teacher["teacher"] is None
+    assert set(teacher) == set(run)
+
+
+def test_a_teacher_does_not_follow_the_students_seed_mix_or_augmentation(composed):
+    plain = composed("teacher=vgg16_bn")["teacher"]
+    changed = composed("teacher=vgg16_bn", "seed=7", "mix=cutmix", "augment=none", "epochs=3")
+    assert changed["teacher"] == plain
+
+
+def test_each_kind_of_model_has_a_recipe_of_its_own(composed):
+    assert composed("model=titn")["optimizer"]["lr"] != composed("model=vgg16_bn")["optimizer"]["lr"]
+
+
+def test_a_teachers_recipe_is_that_of_the_same_model_run_alone(composed):
+    alone = composed("model=vgg16_bn", "mix=none")
+    teacher = composed("teacher=vgg16_bn")["teacher"]
+    assert identity(alone) == identity(teacher)
+
+
+def test_cifar_has_the_papers_mix_and_augmentation(composed):
+    run = composed("dataset=cifar100")
+    assert run["mix"] == {"_target_": "titn.data.mixing.CutMix", "alpha": 0.5, "probability": 1.0}
+    assert run["augment"]["autoaugment"] is True
+
+
+def test_sgd_is_the_papers(composed):
+    node = composed("optimizer=sgd")["optimizer"]
+    assert (node["lr"], node["momentum"], node["weight_decay"]) == (0.1, 0.9, 1e-4)
+
+
+def test_a_teacher_from_a_checkpoint_is_not_trained(composed):
+    run = composed("teacher=vgg16_bn", "teacher.checkpoint=weights.safetensors")
+    assert run["teacher"]["epochs"] == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epochs=-1", "epochs=-1: should be greater than or equal to 0"),
+        ("seed=1.5", "seed=1.5: should be an integer"),
+        ("seed=true", "seed=True: should be an integer"),
+        ("batch_size=0", "batch_size=0: should be greater than or equal to 1"),
+        ("precision=fp8", "precision=fp8: should be 'auto', '32-true' or 'bf16-mixed'"),
+        ("optimizer.lr=0", "optimizer.lr=0: should be greater than 0"),
+        ("model.depth=many", "model.depth=many: should be an integer"),
+        ("model.drop_path=1", "model.drop_path=1: should be less than 1"),
+        ("+modle=titn", "modle=titn: there is no such key; did you mean model?"),
+        ("+model.dept=3", "model.dept=3: there is no such key; did you mean model.depth?"),
+        ("model.init=he", "model.init=he: should be 'torch' or 'trunc_normal'"),
+        ("model._target_=no.such.Thing", "model._target_=no.such.Thing: there is no module"),
+        ("model._target_=titn.models.vit.Vit", "titn.models.vit defines no Vit"),
+        ("optimizer.lr=nan", "optimizer.lr=nan: should be a finite number"),
+        ("schedule.warmup_epochs=-1", "schedule.warmup_epochs=-1: should be greater than or equal"),
+    ],
+)
+def test_a_bad_value_names_key_value_and_remedy(composed, override, message):
+    with pytest.raises(ConfigError) as raised:
+        composed(override)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_teachers_key_is_named_in_full(composed):
+    with pytest.raises(ConfigError, match=r"^teacher\.model\.dropout=1\.5: should be less than 1"):
+        composed("teacher=vgg16_bn", "teacher.model.dropout=1.5")
+
+
+def test_what_the_build_supplies_cannot_be_configured(composed):
+    with pytest.raises(ConfigError, match=r"model\.images=3: there is no such key"):
+        composed("+model.images=3")
+
+
+def test_checking_a_configuration_does_not_load_torch():
+    code = (
+        "import sys; from titn import config; from hydra import compose, initialize_config_dir\n"
+        "with initialize_config_dir(config.conf_dir(), version_base='1.3'):\n"
+        "    config.resolve(compose('config', ['teacher=vgg16_bn']))\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=1", "epochs=7", "batch_size=8", "model.depth=3", "optimizer.lr=0.5", "mix=cutmix",
+        "augment=none", "dataset.split=validation",
+    ],
+)  # fmt: skip
+def test_what_decides_numbers_changes_the_identity(composed, override):
+    assert identity(composed(override)) != identity(composed())
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["run_dir=x", "runs_dir=x", "device=cpu", "eval_every=5", "tensorboard=true", "force=true",
+     "retry=failed", "checkpoint_secs=1"],
+)  # fmt: skip
+def test_switches_do_not_change_the_identity(composed, override):
+    assert identity(composed(override)) == identity(composed())
+
+
+def test_where_the_data_lie_does_not_change_the_identity_but_what_they_are_does(composed):
+    here, there = (composed("dataset=mnist", f"dataset.root={root}") for root in ("a", "b"))
+    assert identity(here) == identity(there)
+    assert identity(here, data="d") != identity(here, data="e")
+
+
+@pytest.mark.parametrize("changed", [{"precision": "bf16-mixed"}, {"teacher": "t"}, {"checkpoint": "c"}])
+def test_resolved_precision_teacher_and_checkpoint_are_part_of_the_identity(composed, changed):
+    assert identity(composed(), **changed) != identity(composed())
+
+
+def test_a_whole_number_and_its_float_are_the_same(composed):
+    assert identity(composed("optimizer.lr=1")) == identity(composed("optimizer.lr=1.0"))
+
+
+def test_a_key_added_later_keeps_old_identities_at_its_default(composed, monkeypatch):
+    before = composed()
+    after = composed()
+    after["model"]["registers"] = 0
+    monkeypatch.setitem(config.ADDED_LATER, "model.registers", 0)
+    assert identity(after) == identity(before)
+    after["model"]["registers"] = 4
+    assert identity(after) != identity(before)
+
+
+def test_the_identity_is_the_hash_of_the_sorted_json_without_switches_and_places():
+    node = {"_target_": "a.b"}
+    run = {group: dict(node) for group in config.GROUPS} | {"dataset": node | {"root": "/x"}}
+    run |= {"seed": 1, "epochs": 2, "batch_size": 3, "precision": "auto", "checkpoint": "/y"}
+    run |= {"teacher": {"seed": 0}, "run_dir": "z", "device": "cpu", "choices": {"model": "b"}}
+    text = (
+        '{"augment": {"_target_": "a.b"}, "batch_size": 3, "checkpoint": "c", '
+        '"dataset": {"_target_": "a.b", "digest": "d"}, "epochs": 2, "loss": {"_target_": "a.b"}, '
+        '"mix": {"_target_": "a.b"}, "model": {"_target_": "a.b"}, '
+        '"optimizer": {"_target_": "a.b"}, "precision": "32-true", '
+        '"schedule": {"_target_": "a.b"}, "seed": 1, "teacher": "t"}'
+    )
+    expected = hashlib.sha256(text.encode()).hexdigest()
+    assert identity(run, checkpoint="c", teacher="t") == expected

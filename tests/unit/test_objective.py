@@ -1,0 +1,85 @@
+"""Teacher and student in one step."""
+
+import pytest
+import torch
+from torch import nn
+
+from titn.losses.distillation import HardDistillation
+from titn.losses.supervised import Supervised
+from titn.objective import Objective, mixed_accuracy
+from titn.outputs import Batch, Output
+from titn.teacher import Frozen
+
+
+class Linear(nn.Module):
+    """Images to two logits, remembering the images."""
+
+    has_distillation_token = True
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3 * 4 * 4, 2)
+        self.norm = nn.BatchNorm1d(48)
+        self.seen = []
+
+    def forward(self, images):
+        self.seen.append(images)
+        logits = self.layer(self.norm(images.flatten(1)))
+        return Output(logits, -logits)
+
+
+@pytest.fixture
+def batch():
+    images = torch.rand(6, 3, 4, 4)
+    return Batch(images, torch.tensor([0, 1] * 3), torch.tensor([1, 0] * 3), 0.5)
+
+
+def test_teacher_and_student_see_exactly_the_same_image(batch):
+    student, teacher = Linear(), Linear()
+    Objective(student, HardDistillation(), Frozen(teacher))(batch)
+    assert student.seen[0] is batch.images
+    assert teacher.seen[0] is batch.images
+
+
+def test_a_frozen_teacher_stays_in_evaluation_mode_whoever_trains_its_holder():
+    holder = nn.ModuleDict({"teacher": Frozen(Linear())})
+    holder.train()
+    assert not any(module.training for module in holder["teacher"].modules())
+
+
+def test_a_frozen_teacher_does_not_learn_its_batch_statistics(batch):
+    teacher = Linear()
+    Frozen(teacher).train()(batch.images)
+    assert teacher.norm.running_mean.abs().max() == 0
+
+
+def test_no_gradient_reaches_the_teacher(batch):
+    student, teacher = Linear(), Linear()
+    terms = Objective(student, HardDistillation(), Frozen(teacher))(batch)
+    terms["loss"].backward()
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+    assert student.layer.weight.grad is not None
+
+
+def test_a_teacher_that_the_loss_does_not_ask_is_not_run(batch):
+    teacher = Linear()
+    Objective(Linear(), Supervised(), Frozen(teacher))(batch)
+    assert teacher.seen == []
+
+
+def test_a_loss_that_needs_a_teacher_is_refused_without_one():
+    with pytest.raises(ValueError, match="teacher"):
+        Objective(Linear(), HardDistillation())
+
+
+def test_the_terms_are_named(batch):
+    terms = Objective(Linear(), HardDistillation(), Frozen(Linear()))(batch)
+    assert set(terms) == {"loss", "task", "distill", "accuracy"}
+
+
+def test_accuracy_of_a_mixed_batch_counts_each_label_by_its_share():
+    logits = torch.tensor([[2.0, 1.0], [2.0, 1.0], [1.0, 2.0]])  # says 0, 0, 1
+    labels, partners = torch.tensor([0, 1, 1]), torch.tensor([1, 0, 1])
+    batch = Batch(torch.zeros(3, 1, 1, 1), labels, partners, 0.75)
+    # Image by image: 0.75, 0.25, 1.
+    assert mixed_accuracy(logits, batch).item() == pytest.approx(2 / 3)

@@ -1,0 +1,194 @@
+"""The making of one cell: begin or resume, fit, record."""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from titn import build, hardware
+from titn.config import config_root
+from titn.data.batches import steps_per_epoch
+from titn.data.images import Dataset
+from titn.engine import State, Task, evaluate, fit
+from titn.metrics import Predictions, macs, num_parameters, summarise
+from titn.objective import Objective
+from titn.progress import Progress, say
+from titn.records import checkpoints, provenance
+from titn.records.curves import Curves
+from titn.records.records import RunDir
+from titn.teacher import Frozen
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A run that has to be made, in a directory that is locked for it."""
+
+    run: dict
+    parts: build.Parts
+    directory: RunDir
+    identity: dict
+    name: str
+    device: torch.device
+    precision: str
+
+    def make(self, teacher_dir: RunDir | None, teacher: dict | None) -> dict:
+        """Train, or go on training, and write the record; the record."""
+        hardware.keep_freed_memory()
+        fabric = hardware.fabric(self.device, self.precision)
+        student, optimizer = fabric.setup(self.parts.model, self.parts.optimizer)
+        frozen = self._frozen(fabric, teacher_dir)
+        task = Task(
+            fabric=fabric,
+            objective=Objective(student, self.parts.loss, frozen),
+            optimizer=optimizer,
+            schedule=self.parts.schedule,
+            dataset=_to(self.parts.dataset, self.device),
+            view=self.parts.view,
+            mix=self.parts.mix,
+            seed=self.run["seed"],
+            epochs=self.run["epochs"],
+            batch_size=self.run["batch_size"],
+            eval_every=self.run["eval_every"],
+        )
+        environment = self._environment()
+        state = self._resume()
+        self.directory.begin(self.run | {"precision": self.precision}, environment)
+        self._fit(task, state)
+        predictions = evaluate(student, task.dataset.evaluated, frozen)
+        return self._record(state, predictions, environment, teacher)
+
+    def _frozen(self, fabric: Fabric, teacher_dir: RunDir | None) -> nn.Module | None:
+        if teacher_dir is None:
+            return None
+        network = build.network(self.run["teacher"], self.parts.spec, teacher_dir.path)
+        return fabric.setup_module(Frozen(network, hardware.WEIGHT_DTYPES[self.precision]))
+
+    def _environment(self) -> dict:
+        gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else None
+        machine = {"device": str(self.device), "gpu": gpu, "threads": torch.get_num_threads()}
+        return self.identity | provenance.environment(config_root()) | machine
+
+    def _fit(self, task: Task, state: State) -> None:
+        steps = steps_per_epoch(len(task.dataset.train), task.batch_size)
+        per_epoch = steps * min(task.batch_size, len(task.dataset.train))
+        curves = Curves(self.directory, state.epoch, self.run["tensorboard"])
+        state.rows = curves.rows
+        progress = Progress(
+            self.name,
+            epochs=task.epochs,
+            total=task.epochs * per_epoch,
+            done=state.epoch * per_epoch,
+        )
+        saved = time.monotonic()
+
+        def on_epoch(row: dict) -> None:
+            nonlocal saved
+            curves.add(row)
+            # By the clock, not by the epoch: with its optimizer VGG-16 is 1.6 GB on the disk.
+            if (
+                time.monotonic() - saved > self.run["checkpoint_secs"]
+                and row["epoch"] < task.epochs
+            ):
+                self._save(state)
+                saved = time.monotonic()
+
+        try:
+            fit(task, state, progress, on_epoch)
+        finally:
+            progress.close()
+            curves.close()
+
+    def _save(self, state: State) -> None:
+        tree = {
+            "model": self.parts.model.state_dict(),
+            "optimizer": self.parts.optimizer.state_dict(),
+        }
+        tensors, rest = checkpoints.flatten(tree)
+        done = {
+            "epoch": state.epoch,
+            "train_secs": state.train_secs,
+            "images_seen": state.images_seen,
+        }
+        checkpoints.save(self.directory.checkpoint, tensors, {"done": done, "rest": rest})
+
+    def _resume(self) -> State:
+        """The state that an interrupted run left, with model and optimizer as they were then."""
+        if not self.directory.checkpoint.exists():
+            return State()
+        try:
+            tensors, facts = checkpoints.load(self.directory.checkpoint)
+        except checkpoints.CheckpointError as error:
+            say(f"{self.name}: {error}; beginning anew")
+            return State()
+        tree = checkpoints.unflatten(facts["rest"], tensors)
+        self.parts.model.load_state_dict(tree["model"])
+        self.parts.optimizer.load_state_dict(tree["optimizer"])
+        say(f"{self.name}: resuming after epoch {facts['done']['epoch']}")
+        return State(**facts["done"])
+
+    def _record(
+        self, state: State, predictions: Predictions, environment: dict, teacher: dict | None
+    ) -> dict:
+        """Weights, samples, and last the result."""
+        model, weights = self.parts.model, self.parts.loss.token_weights
+        checkpoints.save(
+            self.directory.weights,
+            model.state_dict(),
+            {"config_hash": self.identity["config_hash"]},
+        )
+        self.directory.write_samples(samples(predictions, weights))
+        summary = summarise(predictions, weights)
+        evaluated = [(row["top1"], row["epoch"]) for row in state.rows if "top1" in row]
+        # Of equal maxima the first: the epoch by which it had been reached.
+        best = max(evaluated, key=lambda pair: (pair[0], -pair[1]), default=(summary["top1"], 0))
+        macs_paper, macs_all = macs(model, self.parts.spec)
+        dataset = self.parts.dataset
+        result = {
+            **summary,
+            "best_top1": best[0],
+            "best_epoch": best[1],
+            "parameters": num_parameters(model),
+            "macs_paper": macs_paper,
+            "macs": macs_all,
+            "epochs": state.epoch,
+            "images_per_sec": state.images_seen / state.train_secs if state.train_secs else None,
+            "train_secs": state.train_secs,
+            "seed": self.run["seed"],
+            "split": dataset.split,
+            "num_train": len(dataset.train),
+            "num_evaluated": len(dataset.evaluated),
+            "class_names": list(dataset.class_names),
+            **self.identity,
+            "git_commit": environment["git_commit"],
+            "teacher": teacher and {"config_hash": teacher["config_hash"], "top1": teacher["top1"]},
+        }
+        self.directory.finish(result)
+        return result
+
+
+def samples(predictions: Predictions, weights: Any) -> dict[str, Any]:
+    """Columns for samples.parquet: one row per evaluated image, in the data set's order.
+
+    label, cls, dist, fused, teacher: classes; log_prob_*: natural logarithm of the probability
+    of the label. A column is null where there is no such token or teacher.
+    """
+    labels = predictions.labels
+    heads = {"cls": predictions.cls, "dist": predictions.dist, "fused": predictions.fused(weights)}
+    columns: dict[str, Any] = {"label": _small(labels)}
+    for name, log_probs in heads.items():
+        columns[name] = None if log_probs is None else _small(log_probs.argmax(-1))
+        true = None if log_probs is None else log_probs.gather(1, labels[:, None])[:, 0].numpy()
+        columns[f"log_prob_{name}"] = true
+    columns["teacher"] = None if predictions.teacher is None else _small(predictions.teacher)
+    return {k: [None] * len(labels) if v is None else v for k, v in columns.items()}
+
+
+def _small(classes: torch.Tensor) -> Any:
+    return classes.to(torch.int16).numpy()
+
+
+def _to(dataset: Dataset, device: torch.device) -> Dataset:
+    return replace(dataset, train=dataset.train.to(device), evaluated=dataset.evaluated.to(device))

@@ -1,0 +1,86 @@
+"""Images in memory, and how a part of them is held out."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from titn.data.streams import stream
+from titn.outputs import ImageSpec
+from titn.values import Split
+
+
+@dataclass(frozen=True)
+class Images:
+    """pixels (n, c, h, w) uint8; labels (n,) int64."""
+
+    pixels: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: Tensor) -> "Images":
+        return Images(self.pixels[indices], self.labels[indices])
+
+    def to(self, device: torch.device) -> "Images":
+        return Images(self.pixels.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a run trains on and what it is evaluated on.
+
+    evaluated: the test images, or with `split` "validation" a held-out part of train, which is
+    then not in `train`. digest: SHA-256 of the images and labels before resizing and splitting;
+    it stands for the data in a run's identity, wherever they lie on the disk.
+    """
+
+    name: str
+    train: Images
+    evaluated: Images
+    split: Split
+    class_names: tuple[str, ...]
+    digest: str
+
+    def spec(self) -> ImageSpec:
+        """Size, channels and classes, with mean and deviation per channel of the train images."""
+        pixels = self.train.pixels
+        channels, size = pixels.shape[1:3]
+        # One channel at a time: float64 sums of all of CIFAR at once would take a gigabyte.
+        moments = [
+            torch.std_mean(pixels[:, c].to(torch.float32) / 255, correction=0)
+            for c in range(channels)
+        ]
+        return ImageSpec(
+            num_classes=len(self.class_names),
+            size=size,
+            channels=channels,
+            mean=tuple(round(float(mean), 4) for _, mean in moments),
+            std=tuple(max(round(float(std), 4), 1 / 255) for std, _ in moments),
+        )
+
+
+def hold_out(labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
+    """Indices that stay in train, and indices held out: the same share of every class.
+
+    Fixed: it does not depend on a run's seed, so every run is tuned on the same images.
+    """
+    kept, held = [], []
+    for label in labels.unique(sorted=True):
+        members = (labels == label).nonzero().flatten()
+        order = torch.from_numpy(stream("validation", 0, int(label)).permutation(len(members)))
+        count = round(fraction * len(members))
+        held.append(members[order[:count]])
+        kept.append(members[order[count:]])
+    return torch.cat(kept).sort().values, torch.cat(held).sort().values
+
+
+def digest_of(train: Images, test: Images, class_names: tuple[str, ...]) -> str:
+    """SHA-256 over shapes, pixels, labels and class names."""
+    sha = hashlib.sha256(repr(class_names).encode())
+    for tensor in (train.pixels, train.labels, test.pixels, test.labels):
+        sha.update(repr((tuple(tensor.shape), str(tensor.dtype))).encode())
+        sha.update(tensor.contiguous().numpy().data)
+    return sha.hexdigest()

@@ -1,0 +1,164 @@
+"""The training loop and the evaluation, readable top to bottom."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from titn.data.batches import evaluation_batches, steps_per_epoch, training_batches
+from titn.data.images import Dataset, Images
+from titn.data.mixing import Mix
+from titn.data.streams import draw_seed
+from titn.data.views import View
+from titn.metrics import Predictions, head_metrics
+from titn.objective import Objective
+from titn.optim.schedules import Schedule
+from titn.progress import Progress
+
+# One size for every run, so that the same weights always give the same record.
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Everything that a training run is made of, built and on its device.
+
+    optimizer is None for an untrained run: `epochs` is then 0.
+    """
+
+    fabric: Fabric
+    objective: Objective
+    optimizer: Any
+    schedule: Schedule
+    dataset: Dataset
+    view: View
+    mix: Mix
+    seed: int
+    epochs: int
+    batch_size: int
+    eval_every: int
+
+
+@dataclass
+class State:
+    """How far a run has come. `rows` are the metrics of the epochs that are done."""
+
+    epoch: int = 0
+    train_secs: float = 0.0
+    images_seen: int = 0
+    rows: list[dict] = field(default_factory=list)
+
+
+def fit(task: Task, state: State, progress: Progress, on_epoch: Callable[[dict], None]) -> None:
+    """Train from `state` to the last epoch; `on_epoch` gets the row of each epoch.
+
+    The result depends on the seed and the epoch alone, not on where a run was interrupted: order,
+    views and mixes are functions of (seed, epoch, step), and what draws from torch's own
+    generator (dropout, stochastic depth) finds it seeded at every step.
+
+    Raises FloatingPointError as soon as a loss that is not finite is read.
+    """
+    while state.epoch < task.epochs:
+        started = time.perf_counter()
+        terms, num_images = train_epoch(task, state.epoch, progress)
+        state.train_secs += time.perf_counter() - started
+        state.images_seen += num_images
+        state.epoch += 1
+
+        row = {"epoch": state.epoch, "lr": task.optimizer.param_groups[0]["lr"], "train": terms}
+        if state.epoch % task.eval_every == 0 or state.epoch == task.epochs:
+            row |= epoch_metrics(task)
+        row |= {"train_secs": state.train_secs, "images_seen": state.images_seen}
+        state.rows.append(row)
+        progress.epoch(row)
+        on_epoch(row)
+
+
+def train_epoch(task: Task, epoch: int, progress: Progress) -> tuple[dict[str, float], int]:
+    """One pass over the training images: mean terms, and how many images were seen."""
+    task.objective.student.train()
+    steps = steps_per_epoch(len(task.dataset.train), task.batch_size)
+    batches = training_batches(
+        task.dataset.train,
+        task.view,
+        task.mix,
+        batch_size=task.batch_size,
+        seed=task.seed,
+        epoch=epoch,
+    )
+    means = RunningMeans()
+    num_images = 0
+    for step, batch in enumerate(batches, start=epoch * steps):
+        set_learning_rate(task, step, steps)
+        torch.manual_seed(draw_seed("noise", task.seed, step))
+        terms = task.objective(batch)
+        task.optimizer.zero_grad()
+        task.fabric.backward(terms["loss"])
+        task.optimizer.step()
+        means.add(terms)
+        num_images += len(batch.images)
+        progress.step(epoch + 1, len(batch.images), means.read)
+    return means.read(), num_images
+
+
+def set_learning_rate(task: Task, step: int, steps: int) -> None:
+    """The schedule's rate for this step, counted from the run's first."""
+    factor = task.schedule.factor(step, steps, steps * task.epochs)
+    for group in task.optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * factor
+
+
+class RunningMeans:
+    """Means of named terms; they stay on the device until they are read."""
+
+    def __init__(self) -> None:
+        self.totals: dict[str, Tensor] = {}
+        self.count = 0
+
+    def add(self, terms: dict[str, Tensor]) -> None:
+        for name, term in terms.items():
+            self.totals[name] = self.totals.get(name, 0.0) + term.detach()
+        self.count += 1
+
+    def read(self) -> dict[str, float]:
+        means = {name: (total / self.count).item() for name, total in self.totals.items()}
+        if not math.isfinite(means["loss"]):
+            raise FloatingPointError(f"the loss is {means['loss']}: the run has diverged")
+        return means
+
+
+def epoch_metrics(task: Task) -> dict:
+    """What the curves show of the evaluated images; it never chooses anything."""
+    predictions = evaluate(task.objective.student, task.dataset.evaluated)
+    weights = task.objective.loss.token_weights
+    row = head_metrics(predictions.fused(weights), predictions.labels)
+    row["cls"] = head_metrics(predictions.cls, predictions.labels)
+    dist = predictions.dist
+    row["dist"] = None if dist is None else head_metrics(dist, predictions.labels)
+    return row | {"split": task.dataset.split}
+
+
+@torch.no_grad()
+def evaluate(student: nn.Module, images: Images, teacher: nn.Module | None = None) -> Predictions:
+    """Log-probabilities of all images, and the teacher's classes if there is one."""
+    was_training = student.training
+    student.eval()
+    cls, dist, taught = [], [], []
+    for batch in evaluation_batches(images, EVALUATION_BATCH):
+        output = student(batch.pixels)
+        cls.append(output.cls.float().log_softmax(-1).cpu())
+        dist.append(output.dist.float().log_softmax(-1).cpu())
+        if teacher is not None:
+            taught.append(teacher(batch.pixels).argmax(-1).cpu())
+    student.train(was_training)
+    return Predictions(
+        cls=torch.cat(cls),
+        dist=torch.cat(dist) if student.has_distillation_token else None,
+        labels=images.labels.cpu(),
+        teacher=torch.cat(taught) if taught else None,
+    )

@@ -1,0 +1,129 @@
+"""Parts that the vision transformers share.
+
+The MLP and stochastic depth are timm's. The profiler with which the paper's GFLOPs agree counts
+`nn.Linear` and `nn.LayerNorm` but not their subclasses, so those are used plain.
+"""
+
+import torch
+from einops import rearrange
+from timm.layers import DropPath, Mlp
+from torch import Tensor, nn
+
+from titn.outputs import ImageSpec
+from titn.values import Init
+
+
+class Normalise(nn.Module):
+    """(images - mean) / std, per channel.
+
+    Takes (b, c, h, w) uint8 in 0..255 or floating point in [0, 1]; returns floating point. Mean
+    and standard deviation are saved with the weights: a network carries its own.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, images: ImageSpec):
+        super().__init__()
+        if len(images.mean) != images.channels or len(images.std) != images.channels:
+            raise ValueError(f"mean and std need one value for each of {images.channels} channels")
+        self.register_buffer("mean", torch.tensor(images.mean).reshape(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(images.std).reshape(-1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.dtype == torch.uint8:
+            images = images.to(self.mean.dtype) / 255
+        return (images - self.mean) / self.std
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention, softmax(q k^T / sqrt(d_k)) v (section 3.1.1, equations 1 to 3).
+
+    (b, n, d) to (b, n, d). Equation 2 concatenates the heads; the paper's prose adds them.
+    """
+
+    def __init__(self, width: int, num_heads: int, qkv_bias: bool):
+        super().__init__()
+        self.width = width
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
+        self.proj = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = rearrange(
+            self.qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.num_heads
+        )
+        # Spelled out because it is faster here than the fused kernel: sequences are short and the
+        # inner heads are 6 wide (training TITN in bf16 on a CPU, 1.5 times the images a second).
+        weights = (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(-1)
+        heads = weights @ v
+        return self.proj(rearrange(heads, "b h n d -> b n (h d)"))
+
+    def product_macs(self, num_tokens: int) -> int:
+        """Multiply-accumulates of q k^T and of the weights times v, for one sequence."""
+        return 2 * num_tokens**2 * self.width
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block: x + attention(LN(x)), then x + MLP(LN(x)) (figure 1).
+
+    (b, n, d) to (b, n, d). With `drop_path` > 0 each branch of a sample is dropped with that
+    probability in training (stochastic depth).
+    """
+
+    def __init__(
+        self, width: int, num_heads: int, mlp_ratio: float, qkv_bias: bool, drop_path: float
+    ):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attn = Attention(width, num_heads, qkv_bias)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = Mlp(width, hidden_features=int(width * mlp_ratio))
+        self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.drop_path(self.attn(self.norm1(x)))
+        return x + self.drop_path(self.mlp(self.norm2(x)))
+
+
+def drop_path_rates(drop_path: float, depth: int) -> list[float]:
+    """Stochastic depth that grows linearly from 0 at the first block to `drop_path` at the last."""
+    return [drop_path * i / max(depth - 1, 1) for i in range(depth)]
+
+
+def grid_side(whole: int, part: int, whole_name: str, part_name: str) -> int:
+    """How many parts of a side fit along a whole; ValueError unless they tile it exactly."""
+    if whole % part:
+        fits = [size for size in range(1, whole + 1) if whole % size == 0]
+        raise ValueError(
+            f"{part_name}={part}: does not divide {whole_name} {whole}; choose one of {fits}"
+        )
+    return whole // part
+
+
+def check_heads(width: int, num_heads: int, width_name: str, heads_name: str) -> None:
+    """ValueError unless the heads share the width evenly."""
+    if width % num_heads:
+        fits = [heads for heads in range(1, min(width, 32) + 1) if width % heads == 0]
+        raise ValueError(
+            f"{heads_name}={num_heads}: does not divide {width_name} {width}; choose one of {fits}"
+        )
+
+
+def learned(*shape: int) -> nn.Parameter:
+    """Learned tokens or positions, drawn from a truncated normal of standard deviation 0.02."""
+    return nn.Parameter(nn.init.trunc_normal_(torch.empty(*shape), std=0.02))
+
+
+def initialise(model: nn.Module, init: Init) -> None:
+    """Draw the linear layers anew, in place.
+
+    torch: PyTorch's own, uniform in +-1/sqrt(fan in), weights and biases.
+    trunc_normal: DeiT's and timm's, truncated normal of standard deviation 0.02, biases zero.
+    With the second a 12-layer TITN hardly leaves chance (docs/recipes.md has the comparison).
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Linear) and init == "trunc_normal":
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -1,0 +1,129 @@
+"""TNT and TITN: transformers in a transformer (section 3.2, algorithm 1, figures 1 and 2)."""
+
+import torch.nn.functional as F
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+from titn.models.layers import (
+    Block,
+    Normalise,
+    check_heads,
+    drop_path_rates,
+    grid_side,
+    initialise,
+    learned,
+)
+from titn.outputs import ImageSpec, Output
+from titn.values import Count, Init, Positive, ProperFraction
+
+
+class Layer(nn.Module):
+    """One inner and one outer transformer block, joined by the patch residual (figure 1)."""
+
+    def __init__(
+        self,
+        *,
+        pixels_per_patch: int,
+        pixel_dim: int,
+        patch_dim: int,
+        inner_heads: int,
+        outer_heads: int,
+        mlp_ratio: float,
+        drop_path: float,
+    ):
+        super().__init__()
+        self.inner = Block(pixel_dim, inner_heads, mlp_ratio, True, drop_path)
+        self.residual_norm = nn.LayerNorm(pixel_dim)
+        self.residual = nn.Linear(pixels_per_patch * pixel_dim, patch_dim)
+        self.outer = Block(patch_dim, outer_heads, mlp_ratio, True, drop_path)
+
+    def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """pixels (b n, p, d), tokens (b, n + 1 or n + 2, d) to the same shapes."""
+        pixels = self.inner(pixels)
+        flat = rearrange(self.residual_norm(pixels), "(b n) p d -> b n (p d)", b=len(tokens))
+        residual = self.residual(flat)
+        # Zero rows: above for the class token, below for the distillation token if there is one.
+        rows_below = tokens.shape[1] - residual.shape[1] - 1
+        tokens = tokens + F.pad(residual, (0, 0, 1, rows_below))
+        return pixels, self.outer(tokens)
+
+
+class TITN(nn.Module):
+    """Transformer-in-Transformer Network; with `distillation_token` false it is TNT.
+
+    images (b, c, h, w) to Output of (b, k) logits.
+
+    Each of n patches is cut into p pixels: non-overlapping squares of `pixel_size`, through one
+    linear layer, plus a position embedding that all patches share. The outer path has no
+    projection of the patch: it starts from learned tokens plus positions, and hears of the image
+    only through the patch residual of each layer. Token row 0 is the class token, the last row
+    the distillation token. The printed parameters and GFLOPs (tables 1 and 3) pin all of this;
+    they leave the number of inner heads open: 2 is that of TNT's own tiny model.
+    """
+
+    def __init__(
+        self,
+        *,
+        images: ImageSpec,
+        distillation_token: bool,
+        patch_size: Count = 8,
+        pixel_size: Count = 2,
+        depth: Count = 12,
+        patch_dim: Count = 192,
+        pixel_dim: Count = 12,
+        outer_heads: Count = 3,
+        inner_heads: Count = 2,
+        mlp_ratio: Positive = 4.0,
+        drop_path: ProperFraction = 0.0,
+        init: Init = "torch",
+    ):
+        super().__init__()
+        patch_grid = grid_side(images.size, patch_size, "the image's size", "patch_size")
+        pixel_grid = grid_side(patch_size, pixel_size, "patch_size", "pixel_size")
+        check_heads(patch_dim, outer_heads, "patch_dim", "outer_heads")
+        check_heads(pixel_dim, inner_heads, "pixel_dim", "inner_heads")
+        self.has_distillation_token = distillation_token
+        self.patch_grid, self.pixel_grid = patch_grid, pixel_grid
+        num_tokens = patch_grid**2 + 1 + distillation_token
+
+        self.normalise = Normalise(images)
+        self.pixel_embed = nn.Linear(images.channels * pixel_size**2, pixel_dim)
+        self.pixel_pos = learned(pixel_grid**2, pixel_dim)
+        self.tokens = learned(num_tokens, patch_dim)
+        self.token_pos = learned(num_tokens, patch_dim)
+        self.layers = nn.ModuleList(
+            Layer(
+                pixels_per_patch=pixel_grid**2,
+                pixel_dim=pixel_dim,
+                patch_dim=patch_dim,
+                inner_heads=inner_heads,
+                outer_heads=outer_heads,
+                mlp_ratio=mlp_ratio,
+                drop_path=rate,
+            )
+            for rate in drop_path_rates(drop_path, depth)
+        )
+        self.norm = nn.LayerNorm(patch_dim)
+        self.head = nn.Linear(patch_dim, images.num_classes)
+        if distillation_token:
+            self.head_dist = nn.Linear(patch_dim, images.num_classes)
+        initialise(self, init)
+
+    def forward(self, images: Tensor) -> Output:
+        pixels = rearrange(
+            self.normalise(images),
+            "b c (gh ph mh) (gw pw mw) -> (b gh gw) (ph pw) (c mh mw)",
+            gh=self.patch_grid,
+            gw=self.patch_grid,
+            ph=self.pixel_grid,
+            pw=self.pixel_grid,
+        )
+        pixels = self.pixel_embed(pixels) + self.pixel_pos
+        tokens = repeat(self.tokens + self.token_pos, "n d -> b n d", b=len(images))
+        for layer in self.layers:
+            pixels, tokens = layer(pixels, tokens)
+        if not self.has_distillation_token:
+            cls = self.head(self.norm(tokens[:, 0]))
+            return Output(cls, cls)
+        cls, dist = self.norm(tokens[:, [0, -1]]).unbind(1)
+        return Output(self.head(cls), self.head_dist(dist))

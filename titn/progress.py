@@ -1,0 +1,77 @@
+"""How a run tells where it is: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable
+
+from tqdm import tqdm
+
+# Elsewhere than on a terminal, an epoch that takes longer gets a line in between this often.
+LINE_SECS = 30.0
+# Reading a loss waits for the device, so it is read this often and not at every step.
+READ_SECS = 0.5
+
+
+class Progress:
+    """Counts training images over all epochs of a run.
+
+    total: images of the whole run; done: of an earlier part of it, before a resume.
+    """
+
+    def __init__(self, title: str, *, epochs: int, total: int, done: int):
+        self.title = title
+        self.epochs = epochs
+        self.total = total
+        self.on_terminal = sys.stderr.isatty()
+        self.bar = tqdm(
+            total=total,
+            initial=done,
+            desc=title,
+            unit="img",
+            unit_scale=True,
+            dynamic_ncols=True,
+            disable=not self.on_terminal,
+        )
+        self.done = done
+        self.started, self.done_before = time.monotonic(), done
+        self.last_read = self.last_line = self.started
+
+    def step(self, epoch: int, num_images: int, read: Callable[[], dict[str, float]]) -> None:
+        """Called after every step; `read` returns the mean terms of the epoch so far."""
+        self.done += num_images
+        self.bar.update(num_images)
+        now = time.monotonic()
+        if self.on_terminal and now - self.last_read > READ_SECS:
+            self.last_read = now
+            self.bar.set_description(f"{self.title} {epoch}/{self.epochs}", refresh=False)
+            self.bar.set_postfix_str(_terms(read()))
+        elif not self.on_terminal and now - self.last_line > LINE_SECS:
+            self._line(f"{self.title} epoch {epoch}/{self.epochs}: {_terms(read())}")
+
+    def epoch(self, row: dict) -> None:
+        """A finished epoch: its line stays on the screen."""
+        text = f"{self.title} epoch {row['epoch']}/{self.epochs}: {_terms(row['train'])}"
+        if "top1" in row:
+            text += f" | {row['split']} top1 {row['top1']:.4f} nll {row['nll']:.3f}"
+        self._line(text)
+
+    def close(self) -> None:
+        self.bar.close()
+
+    def _line(self, text: str) -> None:
+        self.last_line = time.monotonic()
+        if self.on_terminal:
+            self.bar.write(text, file=sys.stderr)
+            return
+        rate = (self.done - self.done_before) / max(self.last_line - self.started, 1e-9)
+        left = (self.total - self.done) / rate if rate else 0.0
+        say(f"{text} | {rate:.0f} img/s, {tqdm.format_interval(left)} left")
+
+
+def say(text: str) -> None:
+    """A line for the user, where the bar is; standard output is for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _terms(terms: dict[str, float]) -> str:
+    return " ".join(f"{name} {value:.3f}" for name, value in terms.items())

@@ -1,0 +1,119 @@
+"""A run directory: who wrote what, and when a cell counts as done. No torch here.
+
+config.yaml          the resolved configuration
+environment.json     identity, versions, hardware, git commit, command
+epochs.jsonl         one line of metrics for each epoch
+checkpoint.safetensors   only while the run is half done
+failure.json         only if the run failed: the reason and where
+weights.safetensors  the weights after the last epoch
+samples.parquet      per evaluated image: labels, predictions, log-probability of the label
+result.json          written last: the only sign that the cell is done
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """The files of one run."""
+
+    path: Path
+
+    @property
+    def lock(self) -> Path:
+        return self.path / ".lock"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights.safetensors"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    def result(self) -> dict | None:
+        """The record, or None while there is none."""
+        return read_json(self.path / "result.json")
+
+    def failure(self) -> dict | None:
+        return read_json(self.path / "failure.json")
+
+    def environment(self) -> dict | None:
+        return read_json(self.path / "environment.json")
+
+    def others(self) -> list[str]:
+        """Names of whatever lies here besides the lock."""
+        return sorted(item.name for item in self.path.iterdir() if item != self.lock)
+
+    def begin(self, config: dict, environment: dict) -> None:
+        """What a run writes before its first step."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.path / "environment.json", environment)
+        write_text(self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+        (self.path / "failure.json").unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove what a run has left here, the record first; files of others stay."""
+        names = ["result.json", "failure.json", "environment.json", "config.yaml", "epochs.jsonl"]
+        for name in [*names, self.checkpoint.name, self.weights.name, "samples.parquet"]:
+            (self.path / name).unlink(missing_ok=True)
+
+    def keep_epochs(self, num_epochs: int) -> list[dict]:
+        """Rows of the first `num_epochs` epochs; later lines, if any, are cut from the file."""
+        path = self.path / "epochs.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        rows = [json.loads(line) for line in lines[:num_epochs]]
+        write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+        return rows
+
+    def add_epoch(self, row: dict) -> None:
+        with open(self.path / "epochs.jsonl", "a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def write_samples(self, columns: dict[str, Any]) -> None:
+        """Columns of equal length, one row per evaluated image."""
+        temporary = self.path / "samples.parquet.tmp"
+        pq.write_table(pa.table(columns), temporary, compression="zstd")
+        os.replace(temporary, self.path / "samples.parquet")
+
+    def fail(self, failure: dict) -> None:
+        write_json(self.path / "failure.json", failure)
+
+    def finish(self, result: dict) -> None:
+        """Write the record, then drop what only a half-done run needs."""
+        write_json(self.path / "result.json", result)
+        self.checkpoint.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict | None:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+
+
+def write_json(path: Path, content: dict) -> None:
+    # allow_nan: a diverged run's loss is not a number, and its record says so.
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Atomic and durable: a reader sees the old text or the new, even after a power cut."""
+    temporary = path.with_name(path.name + ".tmp")
+    with open(temporary, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,29 @@
+"""A network that others learn from and that nothing changes."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Frozen(nn.Module):
+    """images (b, c, h, w) to (b, k) logits of a fixed network, without gradients.
+
+    It stays in evaluation mode whoever calls `.train()` on it or on a module that holds it. Its
+    weights are kept in the form that inference uses: `weights` is the dtype that autocast would
+    convert those of linear layers and convolutions to on every call (float32: as they are).
+    """
+
+    def __init__(self, network: nn.Module, weights: torch.dtype = torch.float32):
+        super().__init__()
+        self.network = network.requires_grad_(False)
+        for module in network.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                module.to(weights)
+        self.network.to(memory_format=torch.channels_last)
+        self.train(False)
+
+    def train(self, mode: bool = True) -> "Frozen":
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network(images).cls

@@ -1,0 +1,26 @@
+"""The vocabulary of constructor annotations, and so of configuration values.
+
+A constructor that a YAML names in `_target_` annotates each configurable keyword with one of
+these, with a plain `int`, `float`, `bool`, `str`, or with a `Literal` of its choices.
+`titn.config` reads the annotations from the source, without importing the constructor's module,
+so that a bad value is answered before torch is loaded.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+# Rates for which 1 would leave nothing: dropout, drop path, momentum, a held-out part.
+ProperFraction = Annotated[float, Field(ge=0, lt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+Init = Literal["torch", "trunc_normal"]
+Decay = Literal["all", "matrices"]
+Split = Literal["test", "validation"]
+Precision = Literal["auto", "32-true", "bf16-mixed"]
+Retry = Literal["failed"]
