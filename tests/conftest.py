@@ -1,3 +1,9 @@
+import os
+
+# One thread for each test's process: the networks are tiny, and threads that wait for each other
+# on a busy machine cost more than they give. Before torch is imported, or it has no effect.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import pytest
 from hydra import compose, initialize_config_dir
 

@@ -130,7 +130,9 @@ def test_no_epochs_evaluate_and_record_the_untrained_model(tiny):
 
 def test_best_top1_is_the_maximum_over_epochs_and_its_first_epoch(tiny, monkeypatch):
     rows = iter([0.5, 0.7, 0.7])
-    monkeypatch.setattr(engine, "epoch_metrics", lambda _: {"top1": next(rows), "nll": 1, "split": "test"})
+    monkeypatch.setattr(
+        engine, "epoch_metrics", lambda _: {"top1": next(rows), "nll": 1, "split": "test"}
+    )
     result = cells.ensure(tiny("epochs=3"))[1]
     assert (result["best_top1"], result["best_epoch"]) == (0.7, 2)
 
@@ -170,7 +172,9 @@ def test_a_failure_is_recorded_and_needs_a_retry(tiny, monkeypatch):
         patched.setattr(cell, "fit", failing)
         with pytest.raises(CellError, match=r"out of memory \(recorded in"):
             cells.ensure(tiny())
-    with pytest.raises(CellError, match=r"failed before \(RuntimeError: out of memory\); retry=failed"):
+    with pytest.raises(
+        CellError, match=r"failed before \(RuntimeError: out of memory\); retry=failed"
+    ):
         cells.ensure(tiny())
     assert cells.ensure(tiny("retry=failed"))[1]["epochs"] == 2
 
@@ -204,7 +208,9 @@ def test_a_teacher_is_made_first_once_and_shared(tiny, capsys):
     _, second = cells.ensure(tiny(*TEACHER, "seed=1"))
     assert first["teacher"] == second["teacher"]
     messages = capsys.readouterr().err
-    assert messages.count("teacher tnt: 1 epochs on") + messages.count("teacher TITN: 1 epochs") == 1
+    assert (
+        messages.count("teacher tnt: 1 epochs on") + messages.count("teacher TITN: 1 epochs") == 1
+    )
     assert "recorded already" in messages
 
 
@@ -250,7 +256,9 @@ def test_a_teacher_from_a_checkpoint_is_taken_as_it_is(tiny):
 
 def test_a_checkpoint_that_does_not_fit_is_refused(tiny):
     other, _ = cells.ensure(tiny("model.depth=2", "epochs=0"))
-    with pytest.raises(ConfigError, match=r"^checkpoint=.*does not fit the model: it has layers\.1"):
+    with pytest.raises(
+        ConfigError, match=r"^checkpoint=.*does not fit the model: it has layers\.1"
+    ):
         cells.ensure(tiny(f"checkpoint={other.path}"))
 
 

@@ -36,7 +36,9 @@ def test_a_teacher_does_not_follow_the_students_seed_mix_or_augmentation(compose
 
 
 def test_each_kind_of_model_has_a_recipe_of_its_own(composed):
-    assert composed("model=titn")["optimizer"]["lr"] != composed("model=vgg16_bn")["optimizer"]["lr"]
+    assert (
+        composed("model=titn")["optimizer"]["lr"] != composed("model=vgg16_bn")["optimizer"]["lr"]
+    )
 
 
 def test_a_teachers_recipe_is_that_of_the_same_model_run_alone(composed):
@@ -134,7 +136,9 @@ def test_where_the_data_lie_does_not_change_the_identity_but_what_they_are_does(
     assert identity(here, data="d") != identity(here, data="e")
 
 
-@pytest.mark.parametrize("changed", [{"precision": "bf16-mixed"}, {"teacher": "t"}, {"checkpoint": "c"}])
+@pytest.mark.parametrize(
+    "changed", [{"precision": "bf16-mixed"}, {"teacher": "t"}, {"checkpoint": "c"}]
+)
 def test_resolved_precision_teacher_and_checkpoint_are_part_of_the_identity(composed, changed):
     assert identity(composed(), **changed) != identity(composed())
 

@@ -17,7 +17,7 @@ def test_a_device_that_does_not_exist_is_refused(name):
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigError, match="^device=cuda:1: there is none on this machine"):
+    with pytest.raises(ConfigError, match=r"^device=cuda:1: there is none on this machine"):
         hardware.device("cuda:1")
 
 
@@ -30,7 +30,7 @@ def test_auto_precision_follows_the_hardware(monkeypatch, supported, expected):
 
 def test_bf16_on_a_gpu_without_it_is_refused(monkeypatch):
     monkeypatch.setattr(hardware, "_good_at_bf16", lambda device: False)
-    with pytest.raises(ConfigError, match="^precision=bf16-mixed: "):
+    with pytest.raises(ConfigError, match=r"^precision=bf16-mixed: "):
         hardware.precision("bf16-mixed", torch.device("cuda"))
 
 

@@ -52,7 +52,9 @@ def test_a_token_that_was_not_trained_is_left_out_of_fused(weights, expected):
 
 def test_top1_of_the_record_is_that_of_fused():
     # cls alone is right on the first image only, dist on the second only, fused on both.
-    summary = summarise(predictions([[0.9, 0.1], [0.6, 0.4]], [[0.4, 0.6], [0.1, 0.9]], [0, 1]), BOTH)
+    summary = summarise(
+        predictions([[0.9, 0.1], [0.6, 0.4]], [[0.4, 0.6], [0.1, 0.9]], [0, 1]), BOTH
+    )
     assert (summary["cls"]["top1"], summary["dist"]["top1"], summary["top1"]) == (0.5, 0.5, 1.0)
 
 

@@ -110,9 +110,9 @@ def check_heads(width: int, num_heads: int, width_name: str, heads_name: str) ->
         )
 
 
-def learned(*shape: int) -> nn.Parameter:
-    """Learned tokens or positions, drawn from a truncated normal of standard deviation 0.02."""
-    return nn.Parameter(nn.init.trunc_normal_(torch.empty(*shape), std=0.02))
+def learned(*shape: int, std: float) -> nn.Parameter:
+    """Learned tokens or positions, drawn from a normal distribution of mean 0."""
+    return nn.Parameter(torch.randn(*shape) * std)
 
 
 def initialise(model: nn.Module, init: Init) -> None:

@@ -59,6 +59,9 @@ class TITN(nn.Module):
     only through the patch residual of each layer. Token row 0 is the class token, the last row
     the distillation token. The printed parameters and GFLOPs (tables 1 and 3) pin all of this;
     they leave the number of inner heads open: 2 is that of TNT's own tiny model.
+
+    init: how the linear layers begin; token_std: the deviation with which tokens and positions
+    do. The paper prints neither; see `titn.models.layers.initialise` and docs/recipes.md.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class TITN(nn.Module):
         mlp_ratio: Positive = 4.0,
         drop_path: ProperFraction = 0.0,
         init: Init = "torch",
+        token_std: Positive = 0.5,
     ):
         super().__init__()
         patch_grid = grid_side(images.size, patch_size, "the image's size", "patch_size")
@@ -88,9 +92,9 @@ class TITN(nn.Module):
 
         self.normalise = Normalise(images)
         self.pixel_embed = nn.Linear(images.channels * pixel_size**2, pixel_dim)
-        self.pixel_pos = learned(pixel_grid**2, pixel_dim)
-        self.tokens = learned(num_tokens, patch_dim)
-        self.token_pos = learned(num_tokens, patch_dim)
+        self.pixel_pos = learned(pixel_grid**2, pixel_dim, std=token_std)
+        self.tokens = learned(num_tokens, patch_dim, std=token_std)
+        self.token_pos = learned(num_tokens, patch_dim, std=token_std)
         self.layers = nn.ModuleList(
             Layer(
                 pixels_per_patch=pixel_grid**2,

@@ -40,6 +40,7 @@ class ViT(nn.Module):
         qkv_bias: bool = False,
         drop_path: ProperFraction = 0.0,
         init: Init = "torch",
+        token_std: Positive = 0.5,
     ):
         super().__init__()
         patch_grid = grid_side(images.size, patch_size, "the image's size", "patch_size")
@@ -49,9 +50,9 @@ class ViT(nn.Module):
 
         self.normalise = Normalise(images)
         self.patch_embed = nn.Linear(images.channels * patch_size**2, patch_dim)
-        self.cls_token = learned(1, patch_dim)
-        self.dist_token = learned(int(distillation_token), patch_dim)
-        self.token_pos = learned(patch_grid**2 + 1 + distillation_token, patch_dim)
+        self.cls_token = learned(1, patch_dim, std=token_std)
+        self.dist_token = learned(int(distillation_token), patch_dim, std=token_std)
+        self.token_pos = learned(patch_grid**2 + 1 + distillation_token, patch_dim, std=token_std)
         self.layers = nn.ModuleList(
             Block(patch_dim, heads, mlp_ratio, qkv_bias, rate)
             for rate in drop_path_rates(drop_path, depth)

@@ -19,7 +19,9 @@ def hugging_face(tmp_path, monkeypatch):
     """Writes a data set in the Hugging Face layout; returns its directory and its arrays."""
     monkeypatch.setenv("TITN_CACHE", str(tmp_path / "cache"))
 
-    def write(image="img", label="fine_label", shape=(32, 32, 3), names=("cat", "dog"), labels=None):
+    def write(
+        image="img", label="fine_label", shape=(32, 32, 3), names=("cat", "dog"), labels=None
+    ):
         root = tmp_path / "data"
         root.mkdir(exist_ok=True)
         features = {label: {"names": list(names), "_type": "ClassLabel"}}

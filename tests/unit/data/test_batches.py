@@ -12,9 +12,7 @@ IMAGES = Images(torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8), torch.a
 
 def epoch(view=None, mix=None, seed=0, number=0, batch_size=6):
     view, mix = view or CropFlip(padding=1), mix or CutMix()
-    return list(
-        training_batches(IMAGES, view, mix, batch_size=batch_size, seed=seed, epoch=number)
-    )
+    return list(training_batches(IMAGES, view, mix, batch_size=batch_size, seed=seed, epoch=number))
 
 
 def labels(batches):

@@ -55,9 +55,7 @@ def test_grey_images_become_three_equal_channels_of_the_asked_size(hugging_face)
 
 
 def test_a_constant_grey_image_keeps_its_value_when_resized(hugging_face, monkeypatch):
-    monkeypatch.setattr(
-        parquet_layout, "_decode", lambda *_: np.full((28, 28), 77, dtype=np.uint8)
-    )
+    monkeypatch.setattr(parquet_layout, "_decode", lambda *_: np.full((28, 28), 77, dtype=np.uint8))
     root, _ = hugging_face("image", "label", shape=(28, 28))
     pixels = parquet(name="grey", root=str(root)).train.pixels
     assert pixels.unique().tolist() == [77]
@@ -89,7 +87,7 @@ def test_where_the_files_lie_does_not_change_the_datas_identity(hugging_face, tm
 
 @pytest.mark.parametrize("root", [None, "no/such/place"])
 def test_a_root_that_is_not_there_is_named(root):
-    with pytest.raises(ValueError, match="^root="):
+    with pytest.raises(ValueError, match=r"^root="):
         parquet(name="pets", root=root)
 
 

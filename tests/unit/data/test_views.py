@@ -49,7 +49,9 @@ def test_a_view_does_not_depend_on_the_rest_of_its_batch():
 
 def test_draws_reach_every_shift_and_no_further():
     corners = CropFlip(padding=1).draw(500, stream("views", 0, 0))["corner"]
-    assert {tuple(pair) for pair in corners.tolist()} == {(y, x) for y in range(3) for x in range(3)}
+    assert {tuple(pair) for pair in corners.tolist()} == {
+        (y, x) for y in range(3) for x in range(3)
+    }
 
 
 def test_plain_is_the_image_itself():

@@ -88,5 +88,5 @@ def test_rmsprop_takes_its_smoothing():
 
 
 def test_nesterov_without_momentum_names_the_key():
-    with pytest.raises(ValueError, match="^nesterov=true: "):
+    with pytest.raises(ValueError, match=r"^nesterov=true: "):
         sgd(model=nn.Linear(1, 1), momentum=0.0, nesterov=True)

@@ -13,6 +13,10 @@ from titn.records.curves import Curves, numbers
 from titn.records.records import RunDir, write_json, write_text
 
 
+def full_disk(*_):
+    raise OSError("disk full")
+
+
 @pytest.fixture
 def directory(tmp_path):
     return RunDir(tmp_path)
@@ -33,8 +37,8 @@ def test_a_finished_run_has_its_result_and_no_checkpoint(directory):
 def test_a_text_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "x.json"
     write_json(path, {"old": 1})
-    monkeypatch.setattr("titn.records.records.os.fsync", lambda _: (_ for _ in ()).throw(OSError))
-    with pytest.raises(OSError):
+    monkeypatch.setattr("titn.records.records.os.fsync", full_disk)
+    with pytest.raises(OSError, match="disk full"):
         write_text(path, "half of it")
     assert json.loads(path.read_text()) == {"old": 1}
 
@@ -124,7 +128,9 @@ def test_an_environment_names_versions_and_machine():
 def test_a_commit_and_its_changes_are_known(tmp_path):
     def git(*arguments):
         identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
-        subprocess.run(["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True)
+        subprocess.run(
+            ["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True
+        )
 
     git("init")
     (tmp_path / "file").write_text("a")

@@ -1,0 +1,171 @@
+"""The commands as a user types them."""
+
+import fcntl
+import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+# A run of seconds, on real digits.
+TINY = [
+    "dataset.image_size=8", "model.patch_size=4", "model.depth=1", "model.patch_dim=12",
+    "model.outer_heads=2", "epochs=2", "batch_size=256", "device=cpu",
+]  # fmt: skip
+
+
+def titn(*arguments: str, cwd: Path, **options) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "titn.train", *arguments]
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False, **options
+    )
+
+
+def test_a_run_prints_its_progress_its_numbers_and_where_it_is(tmp_path):
+    done = titn(*TINY, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "titn epoch 1/2: loss " in done.stderr
+    assert " img/s, " in done.stderr
+    directory = tmp_path / done.stdout.splitlines()[-1].removeprefix("record: ")
+    result = json.loads((directory / "result.json").read_text())
+    assert f"{result['top1']:.4f}" in done.stdout
+    assert directory.parent == tmp_path / "runs"
+    names = {item.name for item in directory.iterdir()} - {".lock"}
+    assert names == {
+        "config.yaml", "environment.json", "epochs.jsonl", "weights.safetensors",
+        "samples.parquet", "result.json",
+    }  # fmt: skip
+    assert [item.name for item in tmp_path.iterdir()] == ["runs"]
+
+
+def test_a_finished_run_prints_its_record_again(tmp_path):
+    first = titn(*TINY, "epochs=0", cwd=tmp_path)
+    again = titn(*TINY, "epochs=0", cwd=tmp_path)
+    assert again.stdout == first.stdout
+    assert "recorded already" in again.stderr
+
+
+def test_a_killed_run_resumes(tmp_path):
+    """SIGKILL between two epochs, then the same command."""
+    arguments = [*TINY, "epochs=30", "batch_size=64", "checkpoint_secs=0", "run_dir=run"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "titn.train", *arguments],
+        cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_for(tmp_path / "run" / "checkpoint.safetensors", process)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "run" / "result.json").exists()
+    done = titn(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "resuming after epoch" in done.stderr
+    rows = (tmp_path / "run" / "epochs.jsonl").read_text().splitlines()
+    assert [json.loads(row)["epoch"] for row in rows] == list(range(1, 31))
+
+
+def wait_for(path: Path, process: subprocess.Popen, secs: float = 60) -> None:
+    until = time.monotonic() + secs
+    while not path.exists():
+        assert process.poll() is None, "the run ended before it was killed"
+        assert time.monotonic() < until, f"{path} did not appear"
+        time.sleep(0.01)
+
+
+def test_a_terminal_shows_a_bar_with_terms_rate_and_time_left(tmp_path):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 140, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "titn.train", *TINY, "epochs=20", "batch_size=32"],
+        cwd=tmp_path, stderr=theirs, stdout=subprocess.DEVNULL,
+        env=os.environ | {"TERM": "xterm"},
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not chunk:
+            break
+        shown += chunk
+    assert process.wait() == 0
+    bar = next(part for part in shown.decode().split("\r") if "accuracy" in part and "%|" in part)
+    assert "img/s" in bar
+    assert "loss " in bar
+    assert "<00:" in bar  # time left
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["model=foo"], "titn: model=foo: there is no such choice; choose one of deit, titn, "),
+        (["modle=titn"], "titn: modle: there is no such key; did you mean model?"),
+        (["+modle=titn"], "titn: modle=titn: there is no such key; did you mean model?"),
+        (["model.dept=3"], "titn: model.dept: there is no such key; did you mean model.depth?"),
+        (["loss.alpha=0.3"], "titn: loss.alpha: the chosen loss has no such key; choose loss=hard"),
+        (["teacher.seed=1"], "titn: teacher.seed: there is none without a teacher; choose one"),
+        (["teacher=vgg16_bn", "loss.alpha=2"], "titn: loss.alpha=2: should be less than or equal"),
+        (["epochs=-1"], "titn: epochs=-1: should be greater than or equal to 0"),
+        (["epochs"], "titn: epochs: cannot be read; write KEY=VALUE"),
+        (["+ablation=initialisation"], "titn: +ablation: asks a question of many cells; add --mu"),
+        (["+ablation=no"], "titn: ablation=no: there is no such choice; choose one of initial"),
+    ],
+)
+def test_bad_input_is_one_line_exit_code_2_and_quick(tmp_path, arguments, line):
+    started = time.perf_counter()
+    done = titn(*arguments, cwd=tmp_path)
+    secs = time.perf_counter() - started
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+    assert secs < 3  # alone on a machine a fraction of a second; this one may be busy
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["model.patch_size=7"], "titn: model.patch_size=7: does not divide the image's size 32;"),
+        (["model.pixel_size=3"], "titn: model.pixel_size=3: does not divide patch_size 8;"),
+        (["dataset=mnist"], "titn: dataset.root=null: mnist has to be on this machine already;"),
+        (["dataset=mnist", "dataset.root=no"], "titn: dataset.root=no: no such directory;"),
+        (["device=cuda:99"], "titn: device=cuda:99: there is none on this machine;"),
+        (["checkpoint=no"], "titn: checkpoint=no: there is no such file;"),
+    ],
+)
+def test_what_only_the_built_object_knows_is_one_line_and_trains_nothing(tmp_path, arguments, line):
+    done = titn(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_names_every_group_and_choice(tmp_path):
+    done = titn("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "model: deit, titn, titn_large_patch, tnt, vgg16_bn, vit" in done.stdout
+    assert "teacher: none, vgg16_bn\n" in done.stdout
+    assert "epochs: " in done.stdout
+
+
+def test_the_configuration_can_be_shown(tmp_path):
+    done = titn("--cfg", "job", "--resolve", "teacher=vgg16_bn", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "teacher:\n" in done.stdout
+
+
+def test_a_multirun_runs_the_rest_after_a_failure_and_names_it(tmp_path):
+    done = titn("--multirun", *TINY, "epochs=0", "model.patch_size=3,4", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout.count("record: ") == 1
+    (complaint,) = [line for line in done.stderr.splitlines() if line.startswith("titn: ")]
+    assert "model.patch_size=3: does not divide" in complaint
