@@ -28,10 +28,11 @@ from titn.records import checkpoints
 
 @dataclass(frozen=True)
 class Parts:
-    """The objects of a run that need nothing but its configuration, on the CPU."""
+    """The objects of a run that its configuration describes, on the CPU.
 
-    dataset: Dataset
-    spec: ImageSpec
+    checkpoint: SHA-256 of the file that the weights came from, if any.
+    """
+
     model: nn.Module
     view: View
     mix: Mix
@@ -41,39 +42,40 @@ class Parts:
     checkpoint: str | None
 
 
-def parts(run: dict) -> Parts:
+def dataset(run: dict) -> Dataset:
+    """A run's images; ConfigError if they are not where they were said to be."""
+    return make(run, "dataset")
+
+
+def parts(run: dict, spec: ImageSpec) -> Parts:
     """Build a run's objects; ConfigError for what they do not accept.
 
     The model is initialised from the run's seed alone, whatever was built before it.
     """
     if run["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
         raise ConfigError("tensorboard=true: not installed; pip install tensorboard")
-    dataset = make(run, "dataset")
-    spec = dataset.spec()
     loss = make(run, "loss")
     if loss.needs_teacher and run["teacher"] is None:
         raise ConfigError(
-            f"loss={run['loss']['_target_'].rpartition('.')[2]}: needs a teacher; "
+            f"loss={run['choices']['loss']}: needs a teacher; "
             "choose one, as teacher=vgg16_bn, or loss=supervised"
         )
     torch.manual_seed(draw_seed("initialisation", run["seed"]))
     model = make(run, "model", images=spec)
-    digest = None
+    checkpoint = None
     if run["checkpoint"]:
-        digest = load_weights(model, Path(run["checkpoint"]).expanduser())
+        checkpoint = load_weights(model, Path(run["checkpoint"]).expanduser())
     optimizer = make(run, "optimizer", model=model)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
     return Parts(
-        dataset=dataset,
-        spec=spec,
         model=model,
         view=make(run, "augment"),
         mix=make(run, "mix"),
         loss=loss,
         schedule=make(run, "schedule"),
         optimizer=optimizer,
-        checkpoint=digest,
+        checkpoint=checkpoint,
     )
 
 
@@ -84,13 +86,6 @@ def make(run: dict, group: str, **supplied: Any) -> Any:
         return get_object(run[group]["_target_"])(**keywords, **supplied)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{group}.{error}") from error
-
-
-def network(run: dict, spec: ImageSpec, weights: Path) -> nn.Module:
-    """The model of a finished run, with its weights."""
-    model = make(run, "model", images=spec)
-    load_weights(model, weights)
-    return model
 
 
 # --- weights --------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from titn.config import config_root
 from titn.data.batches import steps_per_epoch
 from titn.data.images import Dataset
 from titn.engine import State, Task, evaluate, fit
-from titn.metrics import Predictions, macs, num_parameters, summarise
+from titn.metrics import Predictions, head_metrics, macs, num_parameters, summarise
 from titn.objective import Objective
+from titn.outputs import ImageSpec
 from titn.progress import Progress, say
 from titn.records import checkpoints, provenance
 from titn.records.curves import Curves
@@ -22,56 +23,83 @@ from titn.records.records import RunDir
 from titn.teacher import Frozen
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A run that has to be made, in a directory that is locked for it."""
+    """A run with its identity and its place; `make` does the work, in a directory that is locked.
+
+    name: what messages call it. identity: config_hash and source_digest. precision: the resolved
+    one. teacher: the cell that has to be made before.
+    """
 
     run: dict
-    parts: build.Parts
+    name: str
     directory: RunDir
     identity: dict
-    name: str
     device: torch.device
     precision: str
+    dataset: Dataset
+    teacher: "Cell | None"
 
-    def make(self, teacher_dir: RunDir | None, teacher: dict | None) -> dict:
-        """Train, or go on training, and write the record; the record."""
+    def make(self, teacher: dict | None) -> dict:
+        """Train, or go on training, and write the record; `teacher` is the teacher's record."""
         hardware.keep_freed_memory()
         fabric = hardware.fabric(self.device, self.precision)
-        student, optimizer = fabric.setup(self.parts.model, self.parts.optimizer)
-        frozen = self._frozen(fabric, teacher_dir)
+        spec = self.dataset.spec
+        parts = build.parts(self.run, spec)
+        student, optimizer = fabric.setup(parts.model, parts.optimizer)
+        frozen = self._frozen(fabric)
         task = Task(
             fabric=fabric,
-            objective=Objective(student, self.parts.loss, frozen),
+            objective=Objective(student, parts.loss, frozen),
             optimizer=optimizer,
-            schedule=self.parts.schedule,
-            dataset=_to(self.parts.dataset, self.device),
-            view=self.parts.view,
-            mix=self.parts.mix,
+            schedule=parts.schedule,
+            dataset=_to(self.dataset, self.device),
+            view=parts.view,
+            mix=parts.mix,
             seed=self.run["seed"],
             epochs=self.run["epochs"],
             batch_size=self.run["batch_size"],
             eval_every=self.run["eval_every"],
         )
-        environment = self._environment()
-        state = self._resume()
+        state = self._resume(parts)
+        environment = self._environment(resumed=state.epoch > 0)
         self.directory.begin(self.run | {"precision": self.precision}, environment)
-        self._fit(task, state)
+        self._fit(task, state, parts)
         predictions = evaluate(student, task.dataset.evaluated, frozen)
-        return self._record(state, predictions, environment, teacher)
+        self._write_files(parts, predictions)
+        result = {
+            **summarise(predictions, parts.loss.token_weights),
+            **_course(state, predictions, parts),
+            **_costs(parts.model, spec),
+            "seed": self.run["seed"],
+            "split": self.dataset.split,
+            "num_train": len(self.dataset.train),
+            "num_evaluated": len(self.dataset.evaluated),
+            "class_names": list(self.dataset.class_names),
+            **self.identity,
+            "git_commit": environment["git_commit"],
+            "teacher": teacher and {"config_hash": teacher["config_hash"], "top1": teacher["top1"]},
+        }
+        self.directory.finish(result)
+        return result
 
-    def _frozen(self, fabric: Fabric, teacher_dir: RunDir | None) -> nn.Module | None:
-        if teacher_dir is None:
+    def _frozen(self, fabric: Fabric) -> nn.Module | None:
+        if self.teacher is None:
             return None
-        network = build.network(self.run["teacher"], self.parts.spec, teacher_dir.path)
+        network = build.make(self.teacher.run, "model", images=self.teacher.dataset.spec)
+        build.load_weights(network, self.teacher.directory.path)
         return fabric.setup_module(Frozen(network, hardware.WEIGHT_DTYPES[self.precision]))
 
-    def _environment(self) -> dict:
+    def _environment(self, resumed: bool) -> dict:
+        """Of this part of the run; what an interrupted one ran on is kept under `earlier`."""
         gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else None
         machine = {"device": str(self.device), "gpu": gpu, "threads": torch.get_num_threads()}
-        return self.identity | provenance.environment(config_root()) | machine
+        before = self.directory.environment() if resumed else None
+        earlier = [*before.pop("earlier", []), before] if before else []
+        now = self.identity | provenance.environment(config_root()) | machine
+        return now | {"earlier": earlier}
 
-    def _fit(self, task: Task, state: State) -> None:
+    def _fit(self, task: Task, state: State, parts: build.Parts) -> None:
         steps = steps_per_epoch(len(task.dataset.train), task.batch_size)
         per_epoch = steps * min(task.batch_size, len(task.dataset.train))
         curves = Curves(self.directory, state.epoch, self.run["tensorboard"])
@@ -92,7 +120,7 @@ class Cell:
                 time.monotonic() - saved > self.run["checkpoint_secs"]
                 and row["epoch"] < task.epochs
             ):
-                self._save(state)
+                self._save(state, parts)
                 saved = time.monotonic()
 
         try:
@@ -101,10 +129,10 @@ class Cell:
             progress.close()
             curves.close()
 
-    def _save(self, state: State) -> None:
+    def _save(self, state: State, parts: build.Parts) -> None:
         tree = {
-            "model": self.parts.model.state_dict(),
-            "optimizer": self.parts.optimizer.state_dict(),
+            "model": parts.model.state_dict(),
+            "optimizer": parts.optimizer.state_dict(),
         }
         tensors, rest = checkpoints.flatten(tree)
         done = {
@@ -114,7 +142,7 @@ class Cell:
         }
         checkpoints.save(self.directory.checkpoint, tensors, {"done": done, "rest": rest})
 
-    def _resume(self) -> State:
+    def _resume(self, parts: build.Parts) -> State:
         """The state that an interrupted run left, with model and optimizer as they were then."""
         if not self.directory.checkpoint.exists():
             return State()
@@ -124,49 +152,37 @@ class Cell:
             say(f"{self.name}: {error}; beginning anew")
             return State()
         tree = checkpoints.unflatten(facts["rest"], tensors)
-        self.parts.model.load_state_dict(tree["model"])
-        self.parts.optimizer.load_state_dict(tree["optimizer"])
+        parts.model.load_state_dict(tree["model"])
+        parts.optimizer.load_state_dict(tree["optimizer"])
         say(f"{self.name}: resuming after epoch {facts['done']['epoch']}")
         return State(**facts["done"])
 
-    def _record(
-        self, state: State, predictions: Predictions, environment: dict, teacher: dict | None
-    ) -> dict:
-        """Weights, samples, and last the result."""
-        model, weights = self.parts.model, self.parts.loss.token_weights
-        checkpoints.save(
-            self.directory.weights,
-            model.state_dict(),
-            {"config_hash": self.identity["config_hash"]},
-        )
-        self.directory.write_samples(samples(predictions, weights))
-        summary = summarise(predictions, weights)
-        evaluated = [(row["top1"], row["epoch"]) for row in state.rows if "top1" in row]
-        # Of equal maxima the first: the epoch by which it had been reached.
-        best = max(evaluated, key=lambda pair: (pair[0], -pair[1]), default=(summary["top1"], 0))
-        macs_paper, macs_all = macs(model, self.parts.spec)
-        dataset = self.parts.dataset
-        result = {
-            **summary,
-            "best_top1": best[0],
-            "best_epoch": best[1],
-            "parameters": num_parameters(model),
-            "macs_paper": macs_paper,
-            "macs": macs_all,
-            "epochs": state.epoch,
-            "images_per_sec": state.images_seen / state.train_secs if state.train_secs else None,
-            "train_secs": state.train_secs,
-            "seed": self.run["seed"],
-            "split": dataset.split,
-            "num_train": len(dataset.train),
-            "num_evaluated": len(dataset.evaluated),
-            "class_names": list(dataset.class_names),
-            **self.identity,
-            "git_commit": environment["git_commit"],
-            "teacher": teacher and {"config_hash": teacher["config_hash"], "top1": teacher["top1"]},
-        }
-        self.directory.finish(result)
-        return result
+    def _write_files(self, parts: build.Parts, predictions: Predictions) -> None:
+        """What a record refers to: it has to be there before the record is."""
+        facts = {"config_hash": self.identity["config_hash"]}
+        checkpoints.save(self.directory.weights, parts.model.state_dict(), facts)
+        self.directory.write_samples(samples(predictions, parts.loss.token_weights))
+
+
+def _course(state: State, predictions: Predictions, parts: build.Parts) -> dict:
+    """How training went: the best epoch, which chose itself, and the throughput."""
+    fused = predictions.fused(parts.loss.token_weights)
+    last = head_metrics(fused, predictions.labels)["top1"]
+    evaluated = [(row["top1"], row["epoch"]) for row in state.rows if "top1" in row]
+    # Of equal maxima the first: the epoch by which it had been reached.
+    best = max(evaluated, key=lambda pair: (pair[0], -pair[1]), default=(last, 0))
+    return {
+        "best_top1": best[0],
+        "best_epoch": best[1],
+        "epochs": state.epoch,
+        "images_per_sec": state.images_seen / state.train_secs if state.train_secs else None,
+        "train_secs": state.train_secs,
+    }
+
+
+def _costs(model: nn.Module, spec: ImageSpec) -> dict:
+    macs_paper, macs_all = macs(model, spec)
+    return {"parameters": num_parameters(model), "macs_paper": macs_paper, "macs": macs_all}
 
 
 def samples(predictions: Predictions, weights: Any) -> dict[str, Any]:

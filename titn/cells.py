@@ -1,6 +1,6 @@
-"""Which cells are made, and when: lock, skip if recorded, refuse what does not belong, make.
+"""Which cells are made, and when: plan, skip if recorded, lock, refuse what does not belong, make.
 
-`ensure` makes a student's cell and, by the same code, its teacher's first.
+A teacher's cell is planned and made by the same code as its student's, first.
 """
 
 import traceback
@@ -12,55 +12,90 @@ from filelock import FileLock, Timeout
 
 from titn import build, config, hardware
 from titn.cell import Cell
+from titn.data.images import Dataset
 from titn.errors import CellError, ConfigError
 from titn.progress import say
 from titn.records import provenance
 from titn.records.records import RunDir
 
 
-def ensure(run: dict, role: str = "") -> tuple[RunDir, dict]:
+def ensure(run: dict) -> tuple[RunDir, dict]:
     """The directory and the record of a run's cell, made now unless it is recorded.
 
-    run: as `titn.config.resolve` returns it. role: "teacher" for one; messages begin with it.
+    run: as `titn.config.resolve` returns it.
 
-    Raises ConfigError before anything is trained, CellError when the cell cannot be finished.
+    Raises ConfigError before anything is trained, CellError when a cell cannot be finished.
+    """
+    cell = plan(run)
+    return cell.directory, make(cell)
+
+
+def plan(run: dict, role: str = "", dataset: Dataset | None = None) -> Cell:
+    """A run's cell with its identity and place, and its teacher's; trains and writes nothing.
+
+    Everything is built once, for what only the built objects know: a mistake in the student's
+    last key should not cost a teacher's time first. role: "teacher" for one.
     """
     device = hardware.device(run["device"])
     precision = hardware.precision(run["precision"], device)
-    # Everything of the student's is built before its teacher is trained: a mistake in the last
-    # key should not cost a teacher's time first.
-    parts = build.parts(run)
-    teacher_dir, teacher = _ensure_teacher(run)
-
+    dataset = dataset or build.dataset(run)
+    parts = build.parts(run, dataset.spec)
+    teacher = _planned_teacher(run, dataset)
     config_hash = config.config_hash(
         run,
         precision=precision,
-        data=parts.dataset.digest,
+        data=dataset.digest,
         checkpoint=parts.checkpoint,
-        teacher=None if teacher is None else teacher["config_hash"],
+        teacher=teacher.identity["config_hash"] if teacher else None,
     )
-    directory = RunDir(Path(run["run_dir"] or Path(run["runs_dir"]) / config_hash))
-    name = f"{role} {run['choices']['model']}".strip()
-    identity = {"config_hash": config_hash, "source_digest": provenance.source_digest()}
-    with _locked(directory, name):
-        _check_identity(directory, identity, replace=run["force"])
+    return Cell(
+        run=run,
+        name=f"{role} {run['choices']['model']}".strip(),
+        directory=RunDir(Path(run["run_dir"] or Path(run["runs_dir"]) / config_hash)),
+        identity={"config_hash": config_hash, "source_digest": provenance.source_digest()},
+        device=device,
+        precision=precision,
+        dataset=dataset,
+        teacher=teacher,
+    )
+
+
+def _planned_teacher(run: dict, dataset: Dataset) -> Cell | None:
+    if run["teacher"] is None:
+        return None
+    shared = dataset if run["teacher"]["dataset"] == run["dataset"] else None
+    try:
+        return plan(run["teacher"], "teacher", shared)
+    except ConfigError as error:
+        raise ConfigError(f"teacher.{error}") from error
+
+
+def make(cell: Cell) -> dict:
+    """The record of a planned cell: the one that is there, or one that is made now."""
+    run, directory = cell.run, cell.directory
+    _claim(cell)
+    if not run["force"] and (result := directory.result()) is not None:
+        say(f"{cell.name}: recorded already in {directory.path}")
+        return result
+    teacher = _make_teacher(cell)
+    with _locked(cell):
+        # Another process may have been here while this one waited.
+        _check_identity(cell)
         if run["force"]:
             directory.clear()
         if (result := directory.result()) is not None:
-            say(f"{name}: recorded already in {directory.path}")
-            return directory, result
-        _check_failure(directory, run)
-        say(f"{name}: {describe(run)}, {precision} on {device}, in {directory.path}")
-        cell = Cell(run, parts, directory, identity, name, device, precision)
+            return result
+        _check_failure(cell)
+        say(f"{cell.name}: {describe(run)}, {cell.precision} on {cell.device}, in {directory.path}")
         with _recording_failure(directory):
-            return directory, cell.make(teacher_dir, teacher)
+            return cell.make(teacher)
 
 
-def _ensure_teacher(run: dict) -> tuple[RunDir | None, dict | None]:
-    if run["teacher"] is None:
-        return None, None
+def _make_teacher(cell: Cell) -> dict | None:
+    if cell.teacher is None:
+        return None
     try:
-        return ensure(run["teacher"], role="teacher")
+        return make(cell.teacher)
     except ConfigError as error:
         raise ConfigError(f"teacher.{error}") from error
     except CellError as error:
@@ -72,18 +107,24 @@ def describe(run: dict) -> str:
     return f"{run['epochs']} epochs on {run['choices']['dataset']}, seed {run['seed']}"
 
 
-@contextmanager
-def _locked(directory: RunDir, name: str) -> Iterator[None]:
-    """One process at a time; the system frees the lock of a process that dies."""
+def _claim(cell: Cell) -> None:
+    """Make the directory; ConfigError if that cannot be, or if it is another's."""
     try:
-        directory.path.mkdir(parents=True, exist_ok=True)
+        cell.directory.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"run_dir={directory.path}: cannot be made ({error.strerror})") from None
-    lock = FileLock(directory.lock)
+        path = cell.directory.path
+        raise ConfigError(f"run_dir={path}: cannot be made ({error.strerror})") from None
+    _check_identity(cell)
+
+
+@contextmanager
+def _locked(cell: Cell) -> Iterator[None]:
+    """One process at a time; the system frees the lock of a process that dies."""
+    lock = FileLock(cell.directory.lock)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        say(f"{name}: another process is making {directory.path}; waiting for it")
+        say(f"{cell.name}: another process is making {cell.directory.path}; waiting for it")
         lock.acquire()
     try:
         yield
@@ -91,35 +132,33 @@ def _locked(directory: RunDir, name: str) -> Iterator[None]:
         lock.release()
 
 
-def _check_identity(directory: RunDir, identity: dict, replace: bool) -> None:
+def _check_identity(cell: Cell) -> None:
     """ConfigError if the directory holds something else than this run made by this code."""
-    found = directory.environment()
+    path, found = cell.directory.path, cell.directory.environment()
     if found is None:
-        if directory.others():
-            raise ConfigError(
-                f"run_dir={directory.path}: is not empty and holds no run; choose another directory"
-            )
+        if cell.directory.others():
+            raise ConfigError(f"run_dir={path}: is not empty and holds no run; choose another")
         return
-    if replace:
+    if cell.run["force"]:
         return
-    if found["config_hash"] != identity["config_hash"]:
+    if found["config_hash"] != cell.identity["config_hash"]:
         raise ConfigError(
-            f"run_dir={directory.path}: holds another configuration (its config.yaml says which); "
+            f"run_dir={path}: holds another configuration (its config.yaml says which); "
             "choose another directory, or force=true to replace it"
         )
-    if found["source_digest"] != identity["source_digest"]:
+    if found["source_digest"] != cell.identity["source_digest"]:
         raise ConfigError(
-            f"run_dir={directory.path}: was made by other source code "
-            f"({found['source_digest'][:8]}, now {identity['source_digest'][:8]}); "
+            f"run_dir={path}: was made by other source code "
+            f"({found['source_digest'][:8]}, now {cell.identity['source_digest'][:8]}); "
             "keep it and choose runs_dir=DIR, or force=true to replace it"
         )
 
 
-def _check_failure(directory: RunDir, run: dict) -> None:
-    failure = directory.failure()
-    if failure is not None and run["retry"] != "failed":
+def _check_failure(cell: Cell) -> None:
+    failure = cell.directory.failure()
+    if failure is not None and cell.run["retry"] != "failed":
         raise CellError(
-            f"{directory.path} failed before ({failure['reason']}); retry=failed tries again"
+            f"{cell.directory.path} failed before ({failure['reason']}); retry=failed tries again"
         )
 
 

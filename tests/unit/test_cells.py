@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import shutil
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,30 @@ def test_a_mistake_in_the_student_costs_no_teacher(tiny, monkeypatch):
     monkeypatch.setattr(cell, "fit", lambda *_: pytest.fail("trained"))
     with pytest.raises(ConfigError, match=r"^model\.patch_size=3: "):
         cells.ensure(tiny(*TEACHER, "model.patch_size=3"))
+
+
+def test_a_place_that_cannot_be_had_costs_no_teacher(tiny, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(cell, "fit", lambda *_: pytest.fail("trained"))
+    with pytest.raises(ConfigError, match=r"^run_dir=.*cannot be made"):
+        cells.ensure(tiny(*TEACHER, f"run_dir={tmp_path / 'file' / 'run'}"))
+
+
+def test_a_recorded_student_does_not_need_its_teacher_again(tiny):
+    _, first = cells.ensure(tiny(*TEACHER))
+    shutil.rmtree(Path(tiny()["runs_dir"]) / first["teacher"]["config_hash"])
+    assert cells.ensure(tiny(*TEACHER))[1] == first
+
+
+def test_a_failing_teacher_is_named(tiny, monkeypatch):
+    with pytest.raises(CellError, match=r"^the teacher failed: FloatingPointError: "):
+        cells.ensure(tiny(*TEACHER, "optimizer@teacher.optimizer=sgd", "teacher.optimizer.lr=1e30"))
+
+
+def test_planning_trains_and_writes_nothing(tiny, tmp_path):
+    planned = cells.plan(tiny(*TEACHER))
+    assert planned.teacher is not None
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_mistake_in_the_teacher_is_named_in_full(tiny):

@@ -41,7 +41,7 @@ def test_a_spec_has_the_mean_and_deviation_of_the_train_images():
         class_names=("a", "b"),
         digest="",
     )
-    spec = dataset.spec()
+    spec = dataset.spec
     assert spec.mean == (0.5, 0.0, 0.0)
     assert spec.std == (0.5, 1 / 255, 1 / 255)  # a constant channel is not divided by zero
     assert (spec.num_classes, spec.size, spec.channels) == (2, 2, 3)
