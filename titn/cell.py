@@ -149,12 +149,12 @@ class Cell:
         try:
             tensors, facts = checkpoints.load(self.directory.checkpoint)
         except checkpoints.CheckpointError as error:
-            say(f"{self.name}: {error}; beginning anew")
+            say(f"{self.name} begins anew: {error}")
             return State()
         tree = checkpoints.unflatten(facts["rest"], tensors)
         parts.model.load_state_dict(tree["model"])
         parts.optimizer.load_state_dict(tree["optimizer"])
-        say(f"{self.name}: resuming after epoch {facts['done']['epoch']}")
+        say(f"{self.name} resumes after epoch {facts['done']['epoch']}")
         return State(**facts["done"])
 
     def _write_files(self, parts: build.Parts, predictions: Predictions) -> None:

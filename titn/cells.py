@@ -75,7 +75,7 @@ def make(cell: Cell) -> dict:
     run, directory = cell.run, cell.directory
     _claim(cell)
     if not run["force"] and (result := directory.result()) is not None:
-        say(f"{cell.name}: recorded already in {directory.path}")
+        say(f"{cell.name} is recorded already in {directory.path}")
         return result
     teacher = _make_teacher(cell)
     with _locked(cell):
@@ -86,7 +86,7 @@ def make(cell: Cell) -> dict:
         if (result := directory.result()) is not None:
             return result
         _check_failure(cell)
-        say(f"{cell.name}: {describe(run)}, {cell.precision} on {cell.device}, in {directory.path}")
+        say(f"{cell.name} {describe(cell)}, in {directory.path}")
         with _recording_failure(directory):
             return cell.make(teacher)
 
@@ -102,9 +102,11 @@ def _make_teacher(cell: Cell) -> dict | None:
         raise CellError(f"the teacher failed: {error}") from error
 
 
-def describe(run: dict) -> str:
-    """What a run is about, as the user calls it."""
-    return f"{run['epochs']} epochs on {run['choices']['dataset']}, seed {run['seed']}"
+def describe(cell: Cell) -> str:
+    """What a cell is about, as the user calls it."""
+    run = cell.run
+    data, seed, epochs = run["choices"]["dataset"], run["seed"], run["epochs"]
+    return f"on {data}, seed {seed}, {epochs} epochs, {cell.precision} on {cell.device}"
 
 
 def _claim(cell: Cell) -> None:
@@ -124,7 +126,7 @@ def _locked(cell: Cell) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        say(f"{cell.name}: another process is making {cell.directory.path}; waiting for it")
+        say(f"{cell.name} is being made by another process in {cell.directory.path}; waiting")
         lock.acquire()
     try:
         yield

@@ -64,7 +64,7 @@ def test_a_killed_run_resumes(tmp_path):
     assert not (tmp_path / "run" / "result.json").exists()
     done = titn(*arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "resuming after epoch" in done.stderr
+    assert "resumes after epoch" in done.stderr
     rows = (tmp_path / "run" / "epochs.jsonl").read_text().splitlines()
     assert [json.loads(row)["epoch"] for row in rows] == list(range(1, 31))
 

@@ -5,6 +5,8 @@ import multiprocessing
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -34,6 +36,14 @@ def killed_after_first_epoch(monkeypatch):
 
 def weights(directory: RunDir) -> dict[str, torch.Tensor]:
     return load_file(directory.weights)
+
+
+def samples_of(directory: RunDir) -> dict[str, list]:
+    return pq.read_table(directory.path / "samples.parquet").to_pydict()
+
+
+def agreement(first: list, second: list) -> float:
+    return float(np.mean(np.equal(first, second)))
 
 
 def assert_same_weights(first: RunDir, second: RunDir) -> None:
@@ -119,7 +129,7 @@ def test_a_broken_checkpoint_means_beginning_anew(tiny, killed_after_first_epoch
     (directory,) = Path(run["runs_dir"]).iterdir()
     RunDir(directory).checkpoint.write_bytes(b"broken")
     assert cells.ensure(run)[1]["epochs"] == 2
-    assert "beginning anew" in capsys.readouterr().err
+    assert "begins anew" in capsys.readouterr().err
 
 
 def test_no_epochs_evaluate_and_record_the_untrained_model(tiny):
@@ -186,14 +196,12 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_is_recorded(tiny):
 
 
 def test_samples_keep_the_evaluated_images(tiny):
-    import pyarrow.parquet as pq
-
     directory, result = cells.ensure(tiny())
-    samples = pq.read_table(directory.path / "samples.parquet").to_pandas()
-    assert len(samples) == result["num_evaluated"] == 360
-    assert (samples["fused"] == samples["label"]).mean() == pytest.approx(result["top1"])
-    assert -samples["log_prob_fused"].mean() == pytest.approx(result["nll"], rel=1e-5)
-    assert samples["teacher"].isna().all()
+    samples = samples_of(directory)
+    assert len(samples["label"]) == result["num_evaluated"] == 360
+    assert agreement(samples["fused"], samples["label"]) == pytest.approx(result["top1"])
+    assert -np.mean(samples["log_prob_fused"]) == pytest.approx(result["nll"], rel=1e-5)
+    assert set(samples["teacher"]) == {None}
 
 
 # --- teachers -----------------------------------------------------------------------------------
@@ -209,9 +217,7 @@ def test_a_teacher_is_made_first_once_and_shared(tiny, capsys):
     _, second = cells.ensure(tiny(*TEACHER, "seed=1"))
     assert first["teacher"] == second["teacher"]
     messages = capsys.readouterr().err
-    assert (
-        messages.count("teacher tnt: 1 epochs on") + messages.count("teacher TITN: 1 epochs") == 1
-    )
+    assert messages.count("teacher TITN on ") == 1
     assert "recorded already" in messages
 
 
@@ -223,12 +229,10 @@ def test_a_teachers_record_is_that_of_its_run(tiny):
 
 
 def test_the_teachers_classes_are_kept_for_each_image(tiny):
-    import pyarrow.parquet as pq
-
     directory, result = cells.ensure(tiny(*TEACHER))
-    samples = pq.read_table(directory.path / "samples.parquet").to_pandas()
-    agreement = (samples["teacher"] == samples["label"]).mean()
-    assert agreement == pytest.approx(result["teacher"]["top1"])
+    samples = samples_of(directory)
+    top1 = agreement(samples["teacher"], samples["label"])
+    assert top1 == pytest.approx(result["teacher"]["top1"])
 
 
 def test_a_mistake_in_the_student_costs_no_teacher(tiny, monkeypatch):

@@ -50,6 +50,41 @@ def test_a_model_gives_two_logits_for_each_class(composed, name):
     assert (output.cls is output.dist) == (not model.has_distillation_token)
 
 
+@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "dataset"])
+def test_a_dataset_builds_with_its_recipes(composed, hugging_face, name):
+    root, _ = hugging_face()
+    where = [] if name == "digits" else [f"dataset.root={root}"]
+    run = composed(f"dataset={name}", "teacher=vgg16_bn", *where)
+    dataset = build.dataset(run)
+    assert dataset.name == name
+    assert dataset.train.pixels.shape[1:] == (3, 32, 32)
+    # A recipe for each kind of model: the teacher's differs from the student's.
+    assert run["teacher"]["optimizer"] != run["optimizer"]
+
+
+@pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "teacher"])
+def test_a_teacher_builds(composed, name):
+    teacher = composed(f"teacher={name}")["teacher"]
+    assert (teacher is None) == (name == "none")
+    if teacher:
+        assert build.make(teacher, "model", images=IMAGES).has_distillation_token is False
+
+
+QUESTIONS = sorted((config_root() / "sweeps").rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", QUESTIONS, ids=lambda file: file.stem)
+def test_a_question_says_what_it_asks_and_costs_and_its_cells_compose(composed, file):
+    text = file.read_text()
+    assert "# Question: " in text
+    assert "# Cost: " in text
+    assert f"--multirun +{file.parent.name}={file.stem}" in text
+    config.register_sweeps()
+    axes = yaml.safe_load(text)["hydra"]["sweeper"]["params"]
+    first = [f"{key}={str(values).split(',')[0]}" for key, values in axes.items()]
+    composed(f"+{file.parent.name}={file.stem}", *first)
+
+
 @pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "optimizer"])
 def test_an_optimizer_takes_every_parameter_once(composed, name):
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.LayerNorm(2))

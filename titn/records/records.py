@@ -54,8 +54,9 @@ class RunDir:
         return read_json(self.path / "environment.json")
 
     def others(self) -> list[str]:
-        """Names of whatever lies here besides the lock."""
-        return sorted(item.name for item in self.path.iterdir() if item != self.lock)
+        """Names of what lies here besides the lock and files that a kill left half written."""
+        names = (item.name for item in self.path.iterdir() if item != self.lock)
+        return sorted(name for name in names if not name.endswith(".tmp"))
 
     def begin(self, config: dict, environment: dict) -> None:
         """What a run writes before its first step."""
