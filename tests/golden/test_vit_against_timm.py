@@ -21,6 +21,10 @@ TIMM = {
 }
 
 
+# The order matters: head_dist before head.
+NAMES = {"blocks.": "layers.", "head_dist.": "heads.dist.", "head.": "heads.cls."}
+
+
 def from_timm(theirs: torch.nn.Module) -> dict[str, torch.Tensor]:
     """timm's weights under our names: a projection for a convolution, the last token last."""
     state = {}
@@ -37,7 +41,9 @@ def from_timm(theirs: torch.nn.Module) -> dict[str, torch.Tensor]:
                 tokens = [0, *tokens[2:], 1]
             state["token_pos"] = value[0, tokens]
         else:
-            state[name.replace("blocks.", "layers.")] = value
+            for theirs_name, ours_name in NAMES.items():
+                name = name.replace(theirs_name, ours_name)
+            state[name] = value
     if "dist_token" not in state:
         state["dist_token"] = torch.zeros(0, 192)
     return state
@@ -57,7 +63,6 @@ def test_logits_agree_with_timms(distilled, qkv_bias):
     ours.load_state_dict(from_timm(theirs), strict=False)
     missing = set(ours.state_dict()) - set(from_timm(theirs))
     assert missing == {"normalise.mean", "normalise.std"}
-    # timm's default norm epsilon differs from torch's; nn.LayerNorm was asked of both.
     images = torch.rand(4, 3, 32, 32)
     if distilled:
         theirs.set_distilled_training(True)

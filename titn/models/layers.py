@@ -9,7 +9,7 @@ from einops import rearrange
 from timm.layers import DropPath, Mlp
 from torch import Tensor, nn
 
-from titn.outputs import ImageSpec
+from titn.outputs import ImageSpec, Output
 from titn.values import Init
 
 
@@ -84,6 +84,22 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.drop_path(self.attn(self.norm1(x)))
         return x + self.drop_path(self.mlp(self.norm2(x)))
+
+
+class Heads(nn.Module):
+    """Logits of the class token, the first of (b, n, d), and of the distillation token, the last.
+
+    Without a distillation token the class token's logits stand in both places.
+    """
+
+    def __init__(self, width: int, num_classes: int, distillation_token: bool):
+        super().__init__()
+        self.cls = nn.Linear(width, num_classes)
+        self.dist = nn.Linear(width, num_classes) if distillation_token else None
+
+    def forward(self, tokens: Tensor) -> Output:
+        cls = self.cls(tokens[:, 0])
+        return Output(cls, cls if self.dist is None else self.dist(tokens[:, -1]))
 
 
 def drop_path_rates(drop_path: float, depth: int) -> list[float]:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from titn.models.layers import (
     Block,
+    Heads,
     Normalise,
     check_heads,
     drop_path_rates,
@@ -108,9 +109,7 @@ class TITN(nn.Module):
             for rate in drop_path_rates(drop_path, depth)
         )
         self.norm = nn.LayerNorm(patch_dim)
-        self.head = nn.Linear(patch_dim, images.num_classes)
-        if distillation_token:
-            self.head_dist = nn.Linear(patch_dim, images.num_classes)
+        self.heads = Heads(patch_dim, images.num_classes, distillation_token)
         initialise(self, init)
 
     def forward(self, images: Tensor) -> Output:
@@ -126,8 +125,6 @@ class TITN(nn.Module):
         tokens = repeat(self.tokens + self.token_pos, "n d -> b n d", b=len(images))
         for layer in self.layers:
             pixels, tokens = layer(pixels, tokens)
-        if not self.has_distillation_token:
-            cls = self.head(self.norm(tokens[:, 0]))
-            return Output(cls, cls)
-        cls, dist = self.norm(tokens[:, [0, -1]]).unbind(1)
-        return Output(self.head(cls), self.head_dist(dist))
+        # The patches are not normalised: the printed GFLOPs count the tokens only.
+        rows = [0, -1] if self.has_distillation_token else [0]
+        return self.heads(self.norm(tokens[:, rows]))

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from titn.models.layers import (
     Block,
+    Heads,
     Normalise,
     check_heads,
     drop_path_rates,
@@ -58,9 +59,7 @@ class ViT(nn.Module):
             for rate in drop_path_rates(drop_path, depth)
         )
         self.norm = nn.LayerNorm(patch_dim)
-        self.head = nn.Linear(patch_dim, images.num_classes)
-        if distillation_token:
-            self.head_dist = nn.Linear(patch_dim, images.num_classes)
+        self.heads = Heads(patch_dim, images.num_classes, distillation_token)
         initialise(self, init)
 
     def forward(self, images: Tensor) -> Output:
@@ -76,8 +75,4 @@ class ViT(nn.Module):
         tokens = torch.cat([first, self.patch_embed(patches), last], dim=1) + self.token_pos
         for layer in self.layers:
             tokens = layer(tokens)
-        if not self.has_distillation_token:
-            cls = self.head(self.norm(tokens)[:, 0])
-            return Output(cls, cls)
-        tokens = self.norm(tokens)
-        return Output(self.head(tokens[:, 0]), self.head_dist(tokens[:, -1]))
+        return self.heads(self.norm(tokens))

@@ -73,7 +73,7 @@ def test_vit_names_its_heads():
 
 def test_truncated_normal_bounds_the_weights_and_clears_the_biases():
     model = TITN(images=SPEC, distillation_token=True, depth=1, init="trunc_normal")
-    assert model.head.weight.std().item() == pytest.approx(0.02, rel=0.1)
+    assert model.heads.cls.weight.std().item() == pytest.approx(0.02, rel=0.1)
     assert model.layers[0].outer.mlp.fc1.bias.abs().max() == 0
 
 
@@ -94,7 +94,7 @@ def test_the_distillation_token_can_be_told_from_the_class_token():
     model = TITN(images=SPEC, distillation_token=True, depth=2).eval()
     before = model(torch.ones(1, 3, 32, 32))
     with torch.no_grad():
-        model.head_dist.bias += 1
+        model.heads.dist.bias += 1
     after = model(torch.ones(1, 3, 32, 32))
     assert torch.equal(before.cls, after.cls)
     torch.testing.assert_close(before.dist + 1, after.dist)
