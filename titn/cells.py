@@ -94,6 +94,10 @@ def make(cell: Cell) -> dict:
 def _make_teacher(cell: Cell) -> dict | None:
     if cell.teacher is None:
         return None
+    if cell.teacher.directory.result() is None:
+        say(
+            f"{cell.teacher.name} is not recorded yet: it is made first, once, for all its students"
+        )
     try:
         return make(cell.teacher)
     except ConfigError as error:

@@ -65,12 +65,17 @@ def head_metrics(log_probs: Tensor, labels: Tensor) -> dict:
     """top1, top5 (None below six classes, where it would say nothing) and nll of (n, k)."""
     top5 = None
     if log_probs.shape[-1] > 5:
-        top5 = (log_probs.topk(5).indices == labels[:, None]).any(-1).float().mean().item()
+        top5 = _share((log_probs.topk(5).indices == labels[:, None]).any(-1))
     return {
-        "top1": (log_probs.argmax(-1) == labels).float().mean().item(),
+        "top1": _share(log_probs.argmax(-1) == labels),
         "top5": top5,
-        "nll": F.nll_loss(log_probs, labels).item(),
+        "nll": F.nll_loss(log_probs.double(), labels).item(),
     }
+
+
+def _share(hits: Tensor) -> float:
+    """As a quotient of whole numbers: float32 would print 0.1 as 0.10000000149."""
+    return int(hits.sum()) / len(hits)
 
 
 def expected_calibration_error(

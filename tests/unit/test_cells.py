@@ -217,6 +217,7 @@ def test_a_teacher_is_made_first_once_and_shared(tiny, capsys):
     _, second = cells.ensure(tiny(*TEACHER, "seed=1"))
     assert first["teacher"] == second["teacher"]
     messages = capsys.readouterr().err
+    assert messages.count("teacher TITN is not recorded yet") == 1
     assert messages.count("teacher TITN on ") == 1
     assert "recorded already" in messages
 

@@ -85,7 +85,7 @@ def environment(checkout: Path) -> dict:
         "source_digest": source_digest(),
         "git_commit": commit,
         "git_dirty": dirty,
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join(["titn-train", *sys.argv[1:]]),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),
