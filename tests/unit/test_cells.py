@@ -88,7 +88,9 @@ def test_another_seed_gives_other_weights(tiny):
     assert not torch.equal(weights(first)["norm.weight"], weights(second)["norm.weight"])
 
 
-@pytest.mark.parametrize("extra", [(), ("model.drop_path=0.5", "mix=cutmix", "optimizer=sgd")])
+@pytest.mark.parametrize(
+    "extra", [(), ("model.depth=3", "model.drop_path=0.5", "mix=cutmix", "optimizer=sgd")]
+)
 def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not_killed(
     tiny, tmp_path, killed_after_first_epoch, extra
 ):

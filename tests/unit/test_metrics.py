@@ -82,6 +82,13 @@ def test_calibration_error_by_hand():
     assert error == pytest.approx((2 * abs(0.5 - 0.9275) + 0.45) / 3, abs=1e-6)
 
 
+def test_a_confidence_on_an_edge_belongs_to_the_bin_below():
+    # 0.5, right, and 0.4, wrong, share (0, 1/2]: a gap of 0.1. 0.9, wrong, is alone in (1/2, 1].
+    probs = torch.tensor([[0.5, 0.25, 0.25], [0.4, 0.3, 0.3], [0.9, 0.05, 0.05]])
+    error = expected_calibration_error(probs.log(), torch.tensor([0, 1, 1]), bins=2)
+    assert error == pytest.approx((0.1 + 0.9) / 3, abs=1e-6)
+
+
 def test_calibration_error_of_a_sure_and_right_model_is_zero():
     log_probs = torch.tensor([[0.0, -100.0]])
     assert expected_calibration_error(log_probs, torch.tensor([0])) == pytest.approx(0, abs=1e-6)

@@ -5,6 +5,7 @@ import torch
 from titn.data.batches import evaluation_batches, steps_per_epoch, training_batches
 from titn.data.images import Images
 from titn.data.mixing import CutMix, Unmixed
+from titn.data.streams import stream
 from titn.data.views import CropFlip, Plain
 
 IMAGES = Images(torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8), torch.arange(20))
@@ -35,6 +36,15 @@ def test_another_seed_has_another_order():
 
 def test_views_and_mixes_leave_the_order_alone():
     assert torch.equal(labels(epoch()), labels(epoch(view=Plain(), mix=Unmixed())))
+
+
+def test_order_and_views_come_from_streams_of_their_own():
+    view = CropFlip(padding=1)
+    order = torch.from_numpy(stream("order", 0, 0).permutation(20))[:18]
+    rows = {name: column[order] for name, column in view.draw(20, stream("views", 0, 0)).items()}
+    expected = view.apply(IMAGES.pixels[order], rows)
+    seen = torch.cat([batch.images for batch in epoch(view=view, mix=Unmixed())])
+    assert torch.equal(seen, expected)
 
 
 def test_the_batch_size_leaves_order_and_views_alone():
