@@ -4,26 +4,20 @@ A run's configuration is a nested dict: one node for each group, scalars beside 
 `teacher` a whole run of its own or None. Only this module, train, search and build know Hydra.
 """
 
-import ast
-import difflib
 import hashlib
-import importlib.util
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException, OverrideParseException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import TypeAdapter, ValidationError
 
 from titn import values
-from titn.errors import ConfigError
+from titn.errors import ConfigError, one_line
+from titn.schema import checked_value, keywords_of, unknown_key
 
 GROUPS = ("model", "dataset", "augment", "mix", "loss", "optimizer", "schedule")
 
@@ -75,9 +69,6 @@ def register_sweeps() -> None:
         Plugins.instance().register(SweepsSearchPath)
 
 
-# --- checking -------------------------------------------------------------------------------
-
-
 def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict:
     """A plain, complete and checked run configuration; ConfigError at the first bad value.
 
@@ -107,7 +98,7 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     for key, annotation in scalars.items():
         if key not in content:
             raise ConfigError(f"{prefix}{key}: missing; give {prefix}{key}=VALUE")
-        run[key] = _checked_value(content[key], annotation, prefix + key)
+        run[key] = checked_value(content[key], annotation, prefix + key)
     if run["checkpoint"] and prefix:
         run["epochs"] = 0  # the teacher is what the checkpoint holds
     teacher = content.get("teacher")
@@ -149,145 +140,8 @@ def _checked_node(node: Any, path: str) -> dict:
         if key not in keywords:
             known = [f"{path}.{name}" for name in keywords]
             raise ConfigError(unknown_key(f"{path}.{key}", value, known))
-        checked[key] = _checked_value(value, keywords[key], f"{path}.{key}")
+        checked[key] = checked_value(value, keywords[key], f"{path}.{key}")
     return checked
-
-
-def _checked_value(value: Any, annotation: Any, path: str) -> Any:
-    try:
-        return TypeAdapter(annotation).validate_python(value, strict=True)
-    except ValidationError as error:
-        wanted = " or ".join(dict.fromkeys(_wanted(item["msg"]) for item in error.errors()))
-        raise ConfigError(f"{path}={_shown(value)}: should be {wanted}") from None
-
-
-def _wanted(message: str) -> str:
-    wanted = message.removeprefix("Input should be ")
-    return wanted.replace("a valid integer", "an integer").replace("a valid ", "a ")
-
-
-def _shown(value: Any) -> str:
-    return "null" if value is None else str(value)
-
-
-def unknown_key(key: str, value: Any, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    remedy = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
-    return f"{key}={_shown(value)}: there is no such key; {remedy}"
-
-
-@cache
-def keywords_of(target: str, path: str) -> dict[str, Any]:
-    """The configurable keywords of a constructor and their annotations, read from its source.
-
-    Read, not imported: the module would bring torch, and a typing error should not cost seconds.
-    A keyword annotated with anything but the vocabulary of `titn.values` and plain scalars is
-    supplied by the build and cannot be configured.
-    """
-    module_name, _, name = target.rpartition(".")
-    try:
-        spec = importlib.util.find_spec(module_name) if module_name else None
-    except ModuleNotFoundError:
-        spec = None
-    if spec is None or not spec.origin:
-        raise ConfigError(f"{path}._target_={target}: there is no module {module_name!r}")
-    tree = ast.parse(Path(spec.origin).read_text())
-    for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef) and statement.name == name:
-            return _vocabulary_keywords(_constructor(statement))
-    raise ConfigError(f"{path}._target_={target}: {module_name} defines no {name}")
-
-
-def _constructor(statement: ast.FunctionDef | ast.ClassDef) -> ast.FunctionDef | None:
-    if isinstance(statement, ast.FunctionDef):
-        return statement
-    for member in statement.body:
-        if isinstance(member, ast.FunctionDef) and member.name == "__init__":
-            return member
-    return None
-
-
-def _vocabulary_keywords(constructor: ast.FunctionDef | None) -> dict[str, Any]:
-    vocabulary = {name: value for name, value in vars(values).items() if name[0] != "_"}
-    keywords = {}
-    for argument in constructor.args.kwonlyargs if constructor else ():
-        if argument.annotation is None:
-            continue
-        try:
-            annotation = eval(ast.unparse(argument.annotation), dict(vocabulary))
-        except NameError:
-            continue
-        keywords[argument.arg] = annotation
-    return keywords
-
-
-# --- what Hydra says, in one line -------------------------------------------------------------
-
-
-def explain(error: HydraException) -> str:
-    """Hydra's complaint about a command line, as one line with the key and the remedy."""
-    text = str(error)
-    if text.startswith("Could not override '"):
-        return _no_such_key(text.split("'")[1])
-    if "Could not find '" in text:
-        wanted = text.split("Could not find '")[1].split("'")[0]
-        group, _, choice = wanted.rpartition("/")
-        return f"{group}={choice}: there is no such choice; choose one of {_choices(group)}"
-    if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read; write KEY=VALUE, in quotes if it has brackets"
-    return one_line(text)
-
-
-def _no_such_key(key: str) -> str:
-    """A key that the composed configuration does not have: mistyped, or another choice's."""
-    group, _, name = key.rpartition(".")
-    if group in GROUPS and (owners := _choices_with(group, name)):
-        return f"{key}: the chosen {group} has no such key; choose {group}={' or '.join(owners)}"
-    known = _known_keys()
-    if key in known:
-        return f"{key}: there is none without a teacher; choose one, as teacher=vgg16_bn"
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    remedy = f"did you mean {near[0]}?" if near else "--help lists the groups and keys"
-    return f"{key}: there is no such key; {remedy}"
-
-
-def _choices(group: str) -> str:
-    roots = (Path(conf_dir()), config_root() / "sweeps")
-    names = sorted(file.stem for root in roots for file in (root / group).glob("*.yaml"))
-    return ", ".join(names) or "none: there is no such group"
-
-
-def _choices_with(group: str, key: str) -> list[str]:
-    files = sorted((Path(conf_dir()) / group).glob("*.yaml"))
-    return [file.stem for file in files if key in OmegaConf.load(file)]
-
-
-def one_line(text: str) -> str:
-    """The lines of a message joined; Hydra's pointer to its own manual left out."""
-    lines = (line.strip() for line in text.splitlines())
-    return "; ".join(
-        line for line in lines if line and not line.startswith(("See https", "full_key"))
-    )
-
-
-def _known_keys() -> list[str]:
-    """All group names and keys of the default configuration, with a teacher."""
-    with initialize_config_dir(conf_dir(), version_base="1.3"):
-        composed = compose("config", ["teacher=vgg16_bn"])
-    return [*GROUPS, "teacher", *_leaves(OmegaConf.to_container(composed), "")]
-
-
-def _leaves(node: Any, prefix: str) -> list[str]:
-    leaves: list[str] = []
-    for key, value in node.items():
-        if isinstance(value, dict):
-            leaves += _leaves(value, f"{prefix}{key}.")
-        elif key[0] != "_":
-            leaves.append(prefix + key)
-    return leaves
-
-
-# --- identity -------------------------------------------------------------------------------
 
 
 def config_hash(

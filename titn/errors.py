@@ -7,3 +7,11 @@ class ConfigError(ValueError):
 
 class CellError(RuntimeError):
     """A cell could not be finished; its failure is recorded. Exit code 1."""
+
+
+def one_line(text: str) -> str:
+    """The lines of a message joined; Hydra's pointer to its own manual left out."""
+    lines = (line.strip() for line in text.splitlines())
+    return "; ".join(
+        line for line in lines if line and not line.startswith(("See https", "full_key"))
+    )

@@ -18,7 +18,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from titn import config
-from titn.errors import CellError, ConfigError
+from titn.errors import CellError, ConfigError, one_line
+from titn.explain import explain
 
 INTERRUPTED = 130
 
@@ -51,9 +52,9 @@ def run() -> int:
     try:
         hydra.main(version_base="1.3", config_path=config.conf_dir(), config_name="config")(job)()
     except HydraException as error:
-        return complain(config.explain(error), 2)
+        return complain(explain(error), 2)
     except (ConfigError, OmegaConfBaseException) as error:
-        return complain(config.one_line(str(error)), 2)
+        return complain(one_line(str(error)), 2)
     except CellError as error:
         return complain(str(error), 1)
     except KeyboardInterrupt:
@@ -61,7 +62,7 @@ def run() -> int:
     except ValueError as error:
         if composed:
             raise
-        return complain(config.one_line(str(error)), 2)
+        return complain(one_line(str(error)), 2)
     for failure in failures:
         of_several = f"{failure.overrides}: " if multirun() else ""
         complain(f"{of_several}{failure.error}", 0)

@@ -2,7 +2,7 @@
 
 A constructor that a YAML names in `_target_` annotates each configurable keyword with one of
 these, with a plain `int`, `float`, `bool`, `str`, or with a `Literal` of its choices.
-`titn.config` reads the annotations from the source, without importing the constructor's module,
+`titn.schema` reads the annotations from the source, without importing the constructor's module,
 so that a bad value is answered before torch is loaded.
 """
 

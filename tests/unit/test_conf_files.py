@@ -5,8 +5,9 @@ import torch
 import yaml
 
 from titn import build, config
-from titn.config import GROUPS, config_root, keywords_of
+from titn.config import GROUPS, config_root
 from titn.outputs import ImageSpec
+from titn.schema import keywords_of
 
 CONF = config_root() / "conf"
 FILES = sorted(CONF.rglob("*.yaml"))

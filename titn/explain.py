@@ -1,0 +1,67 @@
+"""What Hydra says of a command line, in one line with the key and the remedy."""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import OmegaConf
+
+from titn.config import GROUPS, conf_dir, config_root
+from titn.errors import one_line
+
+
+def explain(error: HydraException) -> str:
+    """Hydra's complaint about a command line, as one line with the key and the remedy."""
+    text = str(error)
+    if text.startswith("Could not override '"):
+        return _no_such_key(text.split("'")[1])
+    if "Could not find '" in text:
+        wanted = text.split("Could not find '")[1].split("'")[0]
+        group, _, choice = wanted.rpartition("/")
+        return f"{group}={choice}: there is no such choice; choose one of {_choices(group)}"
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: cannot be read; write KEY=VALUE, in quotes if it has brackets"
+    return one_line(text)
+
+
+def _no_such_key(key: str) -> str:
+    """A key that the composed configuration does not have: mistyped, or another choice's."""
+    group, _, name = key.rpartition(".")
+    if group in GROUPS and (owners := _choices_with(group, name)):
+        return f"{key}: the chosen {group} has no such key; choose {group}={' or '.join(owners)}"
+    known = _known_keys()
+    if key in known:
+        return f"{key}: there is none without a teacher; choose one, as teacher=vgg16_bn"
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    remedy = f"did you mean {near[0]}?" if near else "--help lists the groups and keys"
+    return f"{key}: there is no such key; {remedy}"
+
+
+def _choices(group: str) -> str:
+    roots = (Path(conf_dir()), config_root() / "sweeps")
+    names = sorted(file.stem for root in roots for file in (root / group).glob("*.yaml"))
+    return ", ".join(names) or "none: there is no such group"
+
+
+def _choices_with(group: str, key: str) -> list[str]:
+    files = sorted((Path(conf_dir()) / group).glob("*.yaml"))
+    return [file.stem for file in files if key in OmegaConf.load(file)]
+
+
+def _known_keys() -> list[str]:
+    """All group names and keys of the default configuration, with a teacher."""
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        composed = compose("config", ["teacher=vgg16_bn"])
+    return [*GROUPS, "teacher", *_leaves(OmegaConf.to_container(composed), "")]
+
+
+def _leaves(node: Any, prefix: str) -> list[str]:
+    leaves: list[str] = []
+    for key, value in node.items():
+        if isinstance(value, dict):
+            leaves += _leaves(value, f"{prefix}{key}.")
+        elif key[0] != "_":
+            leaves.append(prefix + key)
+    return leaves
