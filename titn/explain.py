@@ -12,37 +12,46 @@ from titn.config import GROUPS, conf_dir, config_root
 from titn.errors import one_line
 
 
-def explain(error: HydraException) -> str:
-    """Hydra's complaint about a command line, as one line with the key and the remedy."""
+def explain(error: HydraException, arguments: list[str]) -> str:
+    """Hydra's complaint about a command line, as one line with key, value and remedy.
+
+    arguments: the command line, from which the value is taken where Hydra does not repeat it.
+    """
     text = str(error)
     if text.startswith("Could not override '"):
-        return _no_such_key(text.split("'")[1])
+        key = text.split("'")[1]
+        return f"{_as_typed(key, arguments)}: {_no_such_key(key)}"
     if "Could not find '" in text:
         wanted = text.split("Could not find '")[1].split("'")[0]
         group, _, choice = wanted.rpartition("/")
-        return f"{group}={choice}: there is no such choice; choose one of {_choices(group)}"
+        remedy = f"choose one of {choices}" if (choices := _choices(group)) else "see --help"
+        return f"{group}={choice}: there is no such choice; {remedy}"
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read; write KEY=VALUE, in quotes if it has brackets"
     return one_line(text)
 
 
+def _as_typed(key: str, arguments: list[str]) -> str:
+    typed = (argument for argument in arguments if argument.lstrip("+~").startswith(f"{key}="))
+    return next(typed, key)
+
+
 def _no_such_key(key: str) -> str:
-    """A key that the composed configuration does not have: mistyped, or another choice's."""
+    """Of a key that the composed configuration does not have: mistyped, or another choice's."""
     group, _, name = key.rpartition(".")
     if group in GROUPS and (owners := _choices_with(group, name)):
-        return f"{key}: the chosen {group} has no such key; choose {group}={' or '.join(owners)}"
+        return f"the chosen {group} has no such key; choose {group}={' or '.join(owners)}"
     known = _known_keys()
     if key in known:
-        return f"{key}: there is none without a teacher; choose one, as teacher=vgg16_bn"
+        return "there is none without a teacher; choose one, as teacher=vgg16_bn"
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     remedy = f"did you mean {near[0]}?" if near else "--help lists the groups and keys"
-    return f"{key}: there is no such key; {remedy}"
+    return f"there is no such key; {remedy}"
 
 
 def _choices(group: str) -> str:
     roots = (Path(conf_dir()), config_root() / "sweeps")
-    names = sorted(file.stem for root in roots for file in (root / group).glob("*.yaml"))
-    return ", ".join(names) or "none: there is no such group"
+    return ", ".join(sorted(file.stem for root in roots for file in (root / group).glob("*.yaml")))
 
 
 def _choices_with(group: str, key: str) -> list[str]:

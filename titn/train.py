@@ -52,7 +52,7 @@ def run() -> int:
     try:
         hydra.main(version_base="1.3", config_path=config.conf_dir(), config_name="config")(job)()
     except HydraException as error:
-        return complain(explain(error), 2)
+        return complain(explain(error, sys.argv[1:]), 2)
     except (ConfigError, OmegaConfBaseException) as error:
         return complain(one_line(str(error)), 2)
     except CellError as error:
