@@ -28,7 +28,7 @@ def training_batches(
     table = view.draw(len(images), stream("views", seed, epoch))
     for step in range(steps_per_epoch(len(images), batch_size)):
         samples = order[step * batch_size : (step + 1) * batch_size]
-        rows = {name: column[samples].to(device) for name, column in table.items()}
+        rows = {name: column[samples] for name, column in table.items()}
         chosen = images.take(samples.to(device))
         pixels = view.apply(chosen.pixels, rows)
         yield mix.mix(pixels, chosen.labels, stream("mix", seed, epoch, step))

@@ -23,7 +23,7 @@ class View(Protocol):
         """The draws of an epoch: named columns, (num_samples, ...) each."""
 
     def apply(self, images: Tensor, rows: Rows) -> Tensor:
-        """images (b, c, h, w) uint8 to the same, with the rows that belong to these samples."""
+        """images (b, c, h, w) uint8 to the same; rows, on the CPU, are those of these samples."""
 
 
 class Plain:
@@ -56,8 +56,9 @@ class CropFlip:
         return rows | (autoaugment.draw(num_samples, rng) if self.autoaugment else {})
 
     def apply(self, images: Tensor, rows: Rows) -> Tensor:
-        images = crop(F.pad(images, [self.padding] * 4), rows["corner"], images.shape[-1])
-        images = torch.where(rows["flip"].reshape(-1, 1, 1, 1), images.flip(-1), images)
+        corner, flip = (rows[name].to(images.device) for name in ("corner", "flip"))
+        images = crop(F.pad(images, [self.padding] * 4), corner, images.shape[-1])
+        images = torch.where(flip.reshape(-1, 1, 1, 1), images.flip(-1), images)
         return autoaugment.apply(images, rows) if self.autoaugment else images
 
 
