@@ -58,7 +58,9 @@ def run() -> int:
     except CellError as error:
         return complain(str(error), 1)
     except KeyboardInterrupt:
-        return complain("interrupted; the same command goes on from here", INTERRUPTED)
+        return complain(
+            "interrupted; the same command goes on from the last checkpoint", INTERRUPTED
+        )
     except ValueError as error:
         if composed:
             raise

@@ -53,6 +53,15 @@ def test_a_frozen_teacher_does_not_learn_its_batch_statistics(batch):
     assert teacher.norm.running_mean.abs().max() == 0
 
 
+def test_weights_kept_in_bf16_answer_as_autocast_would(batch):
+    network = Linear().eval()
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        expected = network(batch.images).cls
+        frozen = Frozen(network, torch.bfloat16)
+        assert frozen.network.layer.weight.dtype == torch.bfloat16
+        assert torch.equal(frozen(batch.images), expected)
+
+
 def test_no_gradient_reaches_the_teacher(batch):
     student, teacher = Linear(), Linear()
     terms = Objective(student, HardDistillation(), Frozen(teacher))(batch)
