@@ -27,18 +27,23 @@ from titn.teacher import Frozen
 class Cell:
     """A run with its identity and its place; `make` does the work, in a directory that is locked.
 
-    name: what messages call it. identity: config_hash and source_digest. precision: the resolved
-    one. teacher: the cell that has to be made before.
+    prefix: what its keys begin with on the command line. identity: config_hash and source_digest.
+    precision: the resolved one. teacher: the cell that has to be made before.
     """
 
     run: dict
-    name: str
+    prefix: str
     directory: RunDir
     identity: dict
     device: torch.device
     precision: str
     dataset: Dataset
     teacher: "Cell | None"
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{'teacher ' if self.prefix else ''}{self.run['choices']['model']}"
 
     def make(self, teacher: dict | None) -> dict:
         """Train, or go on training, and write the record; `teacher` is the teacher's record."""

@@ -30,11 +30,12 @@ def ensure(run: dict) -> tuple[RunDir, dict]:
     return cell.directory, make(cell)
 
 
-def plan(run: dict, role: str = "", dataset: Dataset | None = None) -> Cell:
+def plan(run: dict, prefix: str = "", dataset: Dataset | None = None) -> Cell:
     """A run's cell with its identity and place, and its teacher's; trains and writes nothing.
 
     Everything is built once, for what only the built objects know: a mistake in the student's
-    last key should not cost a teacher's time first. role: "teacher" for one.
+    last key should not cost a teacher's time first. prefix: what its keys begin with on the command
+    line, "teacher." for a teacher's.
     """
     device = hardware.device(run["device"])
     precision = hardware.precision(run["precision"], device)
@@ -50,7 +51,7 @@ def plan(run: dict, role: str = "", dataset: Dataset | None = None) -> Cell:
     )
     return Cell(
         run=run,
-        name=f"{role} {run['choices']['model']}".strip(),
+        prefix=prefix,
         directory=RunDir(Path(run["run_dir"] or Path(run["runs_dir"]) / config_hash)),
         identity={"config_hash": config_hash, "source_digest": provenance.source_digest()},
         device=device,
@@ -65,7 +66,7 @@ def _planned_teacher(run: dict, dataset: Dataset) -> Cell | None:
         return None
     shared = dataset if run["teacher"]["dataset"] == run["dataset"] else None
     try:
-        return plan(run["teacher"], "teacher", shared)
+        return plan(run["teacher"], "teacher.", shared)
     except ConfigError as error:
         raise ConfigError(f"teacher.{error}") from error
 
@@ -92,18 +93,21 @@ def make(cell: Cell) -> dict:
 
 
 def _make_teacher(cell: Cell) -> dict | None:
-    if cell.teacher is None:
+    teacher = cell.teacher
+    if teacher is None:
         return None
-    if cell.teacher.directory.result() is None:
-        say(
-            f"{cell.teacher.name} is not recorded yet: it is made first, once, for all its students"
-        )
+    if teacher.directory.result() is None:
+        say(f"{teacher.name} is not recorded yet: it is made first, once, for all its students")
     try:
-        return make(cell.teacher)
-    except ConfigError as error:
-        raise ConfigError(f"teacher.{error}") from error
+        record = make(teacher)
     except CellError as error:
         raise CellError(f"the teacher failed: {error}") from error
+    if not teacher.directory.weights.exists():
+        raise ConfigError(
+            f"teacher.run_dir={teacher.directory.path}: has a record but no weights; "
+            "put them back, or teacher.force=true to make it again"
+        )
+    return record
 
 
 def describe(cell: Cell) -> str:
@@ -119,7 +123,9 @@ def _claim(cell: Cell) -> None:
         cell.directory.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         path = cell.directory.path
-        raise ConfigError(f"run_dir={path}: cannot be made ({error.strerror})") from None
+        raise ConfigError(
+            f"{cell.prefix}run_dir={path}: cannot be made ({error.strerror}); choose another"
+        ) from None
     _check_identity(cell)
 
 
@@ -140,23 +146,24 @@ def _locked(cell: Cell) -> Iterator[None]:
 
 def _check_identity(cell: Cell) -> None:
     """ConfigError if the directory holds something else than this run made by this code."""
-    path, found = cell.directory.path, cell.directory.environment()
+    found = cell.directory.environment()
+    place, force = f"{cell.prefix}run_dir={cell.directory.path}", f"{cell.prefix}force=true"
     if found is None:
         if cell.directory.others():
-            raise ConfigError(f"run_dir={path}: is not empty and holds no run; choose another")
+            raise ConfigError(f"{place}: is not empty and holds no run; choose another")
         return
     if cell.run["force"]:
         return
     if found["config_hash"] != cell.identity["config_hash"]:
         raise ConfigError(
-            f"run_dir={path}: holds another configuration (its config.yaml says which); "
-            "choose another directory, or force=true to replace it"
+            f"{place}: holds another configuration (its config.yaml says which); "
+            f"choose another directory, or {force} to replace it"
         )
     if found["source_digest"] != cell.identity["source_digest"]:
         raise ConfigError(
-            f"run_dir={path}: was made by other source code "
+            f"{place}: was made by other source code "
             f"({found['source_digest'][:8]}, now {cell.identity['source_digest'][:8]}); "
-            "keep it and choose runs_dir=DIR, or force=true to replace it"
+            f"keep it and choose runs_dir=DIR, or {force} to replace it"
         )
 
 

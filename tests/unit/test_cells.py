@@ -257,6 +257,23 @@ def test_a_recorded_student_does_not_need_its_teacher_again(tiny):
     assert cells.ensure(tiny(*TEACHER))[1] == first
 
 
+def test_a_teacher_without_its_weights_is_named(tiny):
+    run = tiny(*TEACHER)
+    taught, _ = cells.ensure(run["teacher"])
+    taught.weights.unlink()
+    with pytest.raises(ConfigError, match=r"^teacher\.run_dir=.*no weights; .*teacher\.force=true"):
+        cells.ensure(run)
+    assert cells.ensure(tiny(*TEACHER, "teacher.force=true"))[1]["teacher"] is not None
+
+
+def test_a_teacher_of_other_source_code_is_named(tiny):
+    run = tiny(*TEACHER)
+    taught, _ = cells.ensure(run["teacher"])
+    write_json(taught.path / "environment.json", taught.environment() | {"source_digest": "0" * 64})
+    with pytest.raises(ConfigError, match=r"^teacher\.run_dir=.*other source.*teacher\.force=true"):
+        cells.ensure(run)
+
+
 def test_a_failing_teacher_is_named(tiny, monkeypatch):
     with pytest.raises(CellError, match=r"^the teacher failed: FloatingPointError: "):
         cells.ensure(tiny(*TEACHER, "optimizer@teacher.optimizer=sgd", "teacher.optimizer.lr=1e30"))
