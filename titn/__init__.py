@@ -1,0 +1,1 @@
+"""Ablation sweeps of small vision transformers distilled from convolutional teachers."""
