@@ -64,7 +64,9 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
     model = make(run, "model", images=spec)
     checkpoint = None
     if run["checkpoint"]:
-        checkpoint = load_weights(model, Path(run["checkpoint"]).expanduser())
+        path = Path(run["checkpoint"]).expanduser()
+        load_weights(model, path)
+        checkpoint = weights_digest(path)
     optimizer = make(run, "optimizer", model=model)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
@@ -91,12 +93,22 @@ def make(run: dict, group: str, **supplied: Any) -> Any:
 # --- weights --------------------------------------------------------------------------------
 
 
-def load_weights(model: nn.Module, path: Path) -> str:
-    """Load a run directory's, a safetensors or a PyTorch file's weights; SHA-256 of the file.
+def weights_digest(path: Path) -> str:
+    """SHA-256 of the file that `load_weights` reads."""
+    with open(_weights_file(path), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _weights_file(path: Path) -> Path:
+    return path / "weights.safetensors" if path.is_dir() else path
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Load a run directory's, a safetensors or a PyTorch file's weights.
 
     Raises ConfigError if it is not there, is not one of these, or does not fit the model.
     """
-    path = path / "weights.safetensors" if path.is_dir() else path
+    path = _weights_file(path)
     if not path.is_file():
         raise ConfigError(f"checkpoint={path}: there is no such file; give a run directory or file")
     state = _own_names(_read_weights(path), model)
@@ -106,8 +118,6 @@ def load_weights(model: nn.Module, path: Path) -> str:
     if misfit := _misfit(state, wanted):
         raise ConfigError(f"checkpoint={path}: does not fit the model: {misfit}")
     model.load_state_dict(state)
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

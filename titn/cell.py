@@ -13,7 +13,7 @@ from titn.config import config_root
 from titn.data.batches import steps_per_epoch
 from titn.data.images import Dataset
 from titn.engine import State, Task, evaluate, fit
-from titn.metrics import Predictions, head_metrics, macs, num_parameters, summarise
+from titn.metrics import Predictions, macs, num_parameters, summarise
 from titn.objective import Objective
 from titn.outputs import ImageSpec
 from titn.progress import Progress, say
@@ -72,9 +72,10 @@ class Cell:
         self._fit(task, state, parts)
         predictions = evaluate(student, task.dataset.evaluated, frozen)
         self._write_files(parts, predictions)
+        summary = summarise(predictions, parts.loss.token_weights)
         result = {
-            **summarise(predictions, parts.loss.token_weights),
-            **_course(state, predictions, parts),
+            **summary,
+            **_course(state, summary["top1"]),
             **_costs(parts.model, spec),
             "seed": self.run["seed"],
             "split": self.dataset.split,
@@ -169,10 +170,11 @@ class Cell:
         self.directory.write_samples(samples(predictions, parts.loss.token_weights))
 
 
-def _course(state: State, predictions: Predictions, parts: build.Parts) -> dict:
-    """How training went: the best epoch, which chose itself, and the throughput."""
-    fused = predictions.fused(parts.loss.token_weights)
-    last = head_metrics(fused, predictions.labels)["top1"]
+def _course(state: State, last: float) -> dict:
+    """How training went: the best epoch, which chose itself, and the throughput.
+
+    last: top1 after the last epoch, which is the best of a run without epochs.
+    """
     evaluated = [(row["top1"], row["epoch"]) for row in state.rows if "top1" in row]
     # Of equal maxima the first: the epoch by which it had been reached.
     best = max(evaluated, key=lambda pair: (pair[0], -pair[1]), default=(last, 0))

@@ -82,7 +82,6 @@ def environment(checkout: Path) -> dict:
     """Versions, hardware, commit and command, as far as they can be known without torch."""
     commit, dirty = git_commit(checkout)
     return {
-        "source_digest": source_digest(),
         "git_commit": commit,
         "git_dirty": dirty,
         "command": shlex.join(["titn-train", *sys.argv[1:]]),
