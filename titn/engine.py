@@ -15,7 +15,7 @@ from titn.data.images import Dataset, Images
 from titn.data.mixing import Mix
 from titn.data.streams import draw_seed
 from titn.data.views import View
-from titn.metrics import Predictions, head_metrics
+from titn.metrics import Predictions, all_heads
 from titn.objective import Objective
 from titn.optim.schedules import Schedule
 from titn.progress import Progress
@@ -135,12 +135,9 @@ class RunningMeans:
 def epoch_metrics(task: Task) -> dict:
     """What the curves show of the evaluated images; it never chooses anything."""
     predictions = evaluate(task.objective.student, task.dataset.evaluated)
-    weights = task.objective.loss.token_weights
-    row = head_metrics(predictions.fused(weights), predictions.labels)
-    row["cls"] = head_metrics(predictions.cls, predictions.labels)
-    dist = predictions.dist
-    row["dist"] = None if dist is None else head_metrics(dist, predictions.labels)
-    return row | {"split": task.dataset.split}
+    heads = all_heads(predictions, task.objective.loss.token_weights)
+    fused = heads.pop("fused")
+    return {**fused, **heads, "split": task.dataset.split}
 
 
 @torch.no_grad()

@@ -38,12 +38,7 @@ class Predictions:
 def summarise(predictions: Predictions, weights: TokenWeights) -> dict:
     """The metrics of a record, as fractions. `top1` and all others are those of `fused`."""
     labels, fused = predictions.labels, predictions.fused(weights)
-    dist = predictions.dist
-    heads = {
-        "cls": head_metrics(predictions.cls, labels),
-        "dist": None if dist is None else head_metrics(dist, labels),
-        "fused": head_metrics(fused, labels),
-    }
+    heads = all_heads(predictions, weights)
     precision, recall, f1, _ = precision_recall_fscore_support(
         labels.numpy(),
         fused.argmax(-1).numpy(),
@@ -52,12 +47,22 @@ def summarise(predictions: Predictions, weights: TokenWeights) -> dict:
         zero_division=0,
     )
     return {
-        **head_metrics(fused, labels),
+        **heads["fused"],
         "precision": float(precision),
         "recall": float(recall),
         "f1": float(f1),
         "ece": expected_calibration_error(fused, labels),
         **heads,
+    }
+
+
+def all_heads(predictions: Predictions, weights: TokenWeights) -> dict:
+    """top1, top5 and nll of `cls`, `dist` (None without a token) and `fused`."""
+    dist, labels = predictions.dist, predictions.labels
+    return {
+        "cls": head_metrics(predictions.cls, labels),
+        "dist": None if dist is None else head_metrics(dist, labels),
+        "fused": head_metrics(predictions.fused(weights), labels),
     }
 
 
