@@ -8,7 +8,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from titn import build, hardware
+from titn import build, hardware, weights
 from titn.config import config_root
 from titn.data.batches import steps_per_epoch
 from titn.data.images import Dataset
@@ -93,7 +93,7 @@ class Cell:
         if self.teacher is None:
             return None
         network = build.make(self.teacher.run, "model", images=self.teacher.dataset.spec)
-        build.load_weights(network, self.teacher.directory.path)
+        weights.load(network, self.teacher.directory.path)
         return fabric.setup_module(Frozen(network, hardware.WEIGHT_DTYPES[self.precision]))
 
     def _environment(self, resumed: bool) -> dict:

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from titn import build, config, hardware
 from titn.cell import Cell
 from titn.data.images import Dataset
+from titn.engine import DivergenceError
 from titn.errors import CellError, ConfigError
 from titn.progress import say
 from titn.records import provenance
@@ -46,7 +47,7 @@ def plan(run: dict, prefix: str = "", dataset: Dataset | None = None) -> Cell:
         run,
         precision=precision,
         data=dataset.digest,
-        checkpoint=parts.checkpoint,
+        origin=parts.origin,
         teacher=teacher.identity["config_hash"] if teacher else None,
     )
     return Cell(
@@ -88,7 +89,7 @@ def make(cell: Cell) -> dict:
             return result
         _check_failure(cell)
         say(f"{cell.name} {describe(cell)}, in {directory.path}")
-        with _recording_failure(directory):
+        with _recording_failure(cell):
             return cell.make(teacher)
 
 
@@ -176,13 +177,27 @@ def _check_failure(cell: Cell) -> None:
 
 
 @contextmanager
-def _recording_failure(directory: RunDir) -> Iterator[None]:
-    """What a cell raises is written down where the cell lives; an interrupt is not a failure."""
+def _recording_failure(cell: Cell) -> Iterator[None]:
+    """What a cell raises is written down where the cell lives; an interrupt is not a failure.
+
+    A run that diverges is a result of its configuration, and its file says so: `kind` "diverged",
+    with the epoch; what the curves have until then stays beside it.
+    """
     try:
         yield
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        reason = reason.splitlines()[0]
-        directory.fail({"reason": reason, "traceback": traceback.format_exc()})
-        where = directory.path / "failure.json"
+        diverged = error if isinstance(error, DivergenceError) else None
+        reason = str(error).splitlines()[0] if str(error) else ""
+        if not diverged:
+            reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+        failure = {
+            "kind": "diverged" if diverged else "error",
+            "reason": reason,
+            "epoch": diverged and diverged.epoch,
+            "seed": cell.run["seed"],
+            **cell.identity,
+            "traceback": traceback.format_exc(),
+        }
+        cell.directory.fail(failure)
+        where = cell.directory.path / "failure.json"
         raise CellError(f"{reason} (recorded in {where}; retry=failed tries again)") from error

@@ -29,6 +29,7 @@ SCALARS: dict[str, Any] = {
     "batch_size": values.Count,
     "precision": values.Precision,
     "checkpoint": str | None,
+    "weights": str | None,
 }
 
 # Where, how often, and what to do about what is already there: no part of a run's identity.
@@ -44,8 +45,16 @@ SWITCHES: dict[str, Any] = {
 }
 
 # A key that a later version adds is left out of the hash while it has its default, so that
-# records made before it keep their identity: "group.key": default.
-ADDED_LATER: dict[str, Any] = {}
+# records made before it keep their identity: "key" or "group.key": default.
+ADDED_LATER: dict[str, Any] = {
+    "dataset.num_classes": None,
+    "dataset.fraction": 1.0,
+    "dataset.download": False,
+    "loss.scale": 1.0,
+    "loss.token": "dist",
+    "model.stem": "imagenet",
+    "weights": None,
+}
 
 
 def config_root() -> Path:
@@ -87,12 +96,16 @@ def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict
 
 def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     scalars = SCALARS | SWITCHES
-    known = [*GROUPS, *scalars, "teacher"]
+    known = [*GROUPS, *scalars, "teacher", *(["stem"] if prefix else [])]
     for key in content:
         if key not in known:
             raise ConfigError(unknown_key(prefix + key, content[key], [prefix + k for k in known]))
     if prefix and "model" not in content:
         raise ConfigError(f"{prefix}{next(iter(content))}: no teacher is chosen; add teacher=NAME")
+    if (stem := content.get("stem")) is not None:  # a teacher's, for short
+        if "stem" not in content["model"]:
+            raise ConfigError(f"{prefix}stem={stem}: this network has one stem; leave it out")
+        content["model"]["stem"] = stem
     run: dict[str, Any] = {"choices": _named(content, choices, prefix)}
     for group in GROUPS:
         run[group] = _checked_node(content.get(group), prefix + group)
@@ -100,6 +113,10 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
         if key not in content:
             raise ConfigError(f"{prefix}{key}: missing; give {prefix}{key}=VALUE")
         run[key] = checked_value(content[key], annotation, prefix + key)
+    if run["checkpoint"] and run["weights"]:
+        raise ConfigError(
+            f"{prefix}weights={run['weights']}: {prefix}checkpoint replaces all weights; give one"
+        )
     if run["checkpoint"] and prefix:
         run["epochs"] = 0  # the teacher is what the checkpoint holds
     teacher = content.get("teacher")
@@ -129,7 +146,8 @@ def _checked_node(node: Any, path: str) -> dict:
         group = path.rsplit(".", 1)[-1]
         choice = path if group == path else f"{group}@{path}"
         raise ConfigError(f"{path}={node}: choose a file of conf/{group} with {choice}=NAME")
-    node = {key: value for key, value in node.items() if key != "_recipe_"}
+    # What a file says to others about its choice (_recipe_, _lr_) is not for its constructor.
+    node = {key: value for key, value in node.items() if key == "_target_" or key[0] != "_"}
     target = node.get("_target_")
     if not isinstance(target, str):
         raise ConfigError(f"{path}._target_={target}: name a class or function, as package.name")
@@ -146,20 +164,25 @@ def _checked_node(node: Any, path: str) -> dict:
 
 
 def config_hash(
-    run: dict, *, precision: str, data: str, checkpoint: str | None, teacher: str | None
+    run: dict, *, precision: str, data: str, origin: str | None, teacher: str | None
 ) -> str:
     """SHA-256 of what decides a run's numbers.
 
-    run: as `resolve` returns it. precision: the resolved one. data, checkpoint: digests of the
-    contents, which stand in for the paths: moving files changes nothing. teacher: its hash.
+    run: as `resolve` returns it. precision: the resolved one. data, origin: digests of the images
+    and of the first weights, which stand in for the paths: moving files changes nothing. teacher:
+    its hash.
     """
     identity: dict[str, Any] = {group: dict(run[group]) for group in GROUPS}
     identity["dataset"].pop("root", None)
-    for path, default in ADDED_LATER.items():
-        group, key = path.split(".")
-        if identity[group].get(key) == default:
-            identity[group].pop(key, None)
     identity |= {key: run[key] for key in SCALARS}
-    identity |= {"precision": precision, "checkpoint": checkpoint, "teacher": teacher}
+    identity |= {"precision": precision, "teacher": teacher}
     identity["dataset"]["digest"] = data
+    for path, default in ADDED_LATER.items():
+        group, _, key = path.rpartition(".")
+        node = identity[group] if group else identity
+        if node.get(key) == default:
+            node.pop(key, None)
+    for key in ("checkpoint", "weights"):
+        if identity.get(key) is not None:
+            identity[key] = origin
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

@@ -24,6 +24,14 @@ from titn.progress import Progress
 EVALUATION_BATCH = 256
 
 
+class DivergenceError(FloatingPointError):
+    """A loss or a prediction is not finite; `epoch` is the one, counted from 1."""
+
+    def __init__(self, what: str, epoch: int):
+        super().__init__(f"{what} in epoch {epoch}: the run has diverged; lower optimizer.lr")
+        self.epoch = epoch
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """Everything that a training run is made of, built and on its device.
@@ -61,7 +69,7 @@ def fit(task: Task, state: State, progress: Progress, on_epoch: Callable[[dict],
     views and mixes are functions of (seed, epoch, step), and what draws from torch's own
     generator (dropout, stochastic depth) finds it seeded at every step.
 
-    Raises FloatingPointError as soon as a loss that is not finite is read.
+    Raises DivergenceError as soon as a loss that is not finite is read.
     """
     while state.epoch < task.epochs:
         started = time.perf_counter()
@@ -73,6 +81,8 @@ def fit(task: Task, state: State, progress: Progress, on_epoch: Callable[[dict],
         row = {"epoch": state.epoch, "lr": task.optimizer.param_groups[0]["lr"], "train": terms}
         if state.epoch % task.eval_every == 0 or state.epoch == task.epochs:
             row |= epoch_metrics(task)
+            if math.isnan(row["nll"]):
+                raise DivergenceError("predictions are not numbers", state.epoch)
         row |= {"train_secs": state.train_secs, "images_seen": state.images_seen}
         state.rows.append(row)
         progress.epoch(row)
@@ -91,7 +101,7 @@ def train_epoch(task: Task, epoch: int, progress: Progress) -> tuple[dict[str, f
         seed=task.seed,
         epoch=epoch,
     )
-    means = RunningMeans()
+    means = RunningMeans(epoch + 1)
     num_images = 0
     for step, batch in enumerate(batches, start=epoch * steps):
         set_learning_rate(task, step, steps)
@@ -114,9 +124,10 @@ def set_learning_rate(task: Task, step: int, steps: int) -> None:
 
 
 class RunningMeans:
-    """Means of named terms; they stay on the device until they are read."""
+    """Means of named terms over an epoch; they stay on the device until they are read."""
 
-    def __init__(self) -> None:
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
         self.totals: dict[str, Tensor] = {}
         self.count = 0
 
@@ -128,7 +139,7 @@ class RunningMeans:
     def read(self) -> dict[str, float]:
         means = {name: (total / self.count).item() for name, total in self.totals.items()}
         if not math.isfinite(means["loss"]):
-            raise FloatingPointError(f"the loss is {means['loss']}: the run has diverged")
+            raise DivergenceError(f"the loss is {means['loss']}", self.epoch)
         return means
 
 

@@ -192,9 +192,15 @@ def test_a_failure_is_recorded_and_needs_a_retry(tiny, monkeypatch):
     assert cells.ensure(tiny("retry=failed"))[1]["epochs"] == 2
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_is_recorded(tiny):
-    with pytest.raises(CellError, match="the run has diverged"):
+def test_a_run_that_diverges_stops_and_is_recorded_as_such(tiny):
+    with pytest.raises(
+        CellError, match=r"^the loss is nan in epoch 1: the run has diverged; lower"
+    ):
         cells.ensure(tiny("optimizer=sgd", "optimizer.lr=1e30"))
+    (directory,) = Path(tiny()["runs_dir"]).iterdir()
+    failure = RunDir(directory).failure()
+    assert (failure["kind"], failure["epoch"], failure["seed"]) == ("diverged", 1, 0)
+    assert failure["config_hash"] == directory.name
 
 
 def test_samples_keep_the_evaluated_images(tiny):
@@ -275,7 +281,7 @@ def test_a_teacher_of_other_source_code_is_named(tiny):
 
 
 def test_a_failing_teacher_is_named(tiny, monkeypatch):
-    with pytest.raises(CellError, match=r"^the teacher failed: FloatingPointError: "):
+    with pytest.raises(CellError, match=r"^the teacher failed: the loss is nan in epoch 1: "):
         cells.ensure(tiny(*TEACHER, "optimizer@teacher.optimizer=sgd", "teacher.optimizer.lr=1e30"))
 
 

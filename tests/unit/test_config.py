@@ -9,7 +9,7 @@ import pytest
 from titn import config
 from titn.errors import ConfigError
 
-HASHED = {"precision": "32-true", "data": "d", "checkpoint": None, "teacher": None}
+HASHED = {"precision": "32-true", "data": "d", "origin": None, "teacher": None}
 
 
 def identity(run: dict, **changed: str) -> str:
@@ -45,6 +45,12 @@ def test_a_teachers_recipe_is_that_of_the_same_model_run_alone(composed):
     alone = composed("model=vgg16_bn", "mix=none")
     teacher = composed("teacher=vgg16_bn")["teacher"]
     assert identity(alone) == identity(teacher)
+
+
+@pytest.mark.parametrize("override", ["teacher.optimizer.lr=1", "teacher.seed=1"])
+def test_a_teacher_of_its_own_settings_is_another_teacher(composed, override):
+    plain = composed("teacher=vgg16_bn")["teacher"]
+    assert identity(composed("teacher=vgg16_bn", override)["teacher"]) != identity(plain)
 
 
 def test_cifar_has_the_papers_mix_and_augmentation(composed):
@@ -114,7 +120,8 @@ def test_checking_a_configuration_does_not_load_torch():
     "override",
     [
         "seed=1", "epochs=7", "batch_size=8", "model.depth=3", "optimizer.lr=0.5", "mix=cutmix",
-        "augment=none", "dataset.split=validation",
+        "augment=none", "dataset.split=validation", "dataset.num_classes=5",
+        "dataset.fraction=0.5",
     ],
 )  # fmt: skip
 def test_what_decides_numbers_changes_the_identity(composed, override):
@@ -136,11 +143,60 @@ def test_where_the_data_lie_does_not_change_the_identity_but_what_they_are_does(
     assert identity(here, data="d") != identity(here, data="e")
 
 
-@pytest.mark.parametrize(
-    "changed", [{"precision": "bf16-mixed"}, {"teacher": "t"}, {"checkpoint": "c"}]
-)
-def test_resolved_precision_teacher_and_checkpoint_are_part_of_the_identity(composed, changed):
+@pytest.mark.parametrize("changed", [{"precision": "bf16-mixed"}, {"teacher": "t"}])
+def test_resolved_precision_and_teacher_are_part_of_the_identity(composed, changed):
     assert identity(composed(), **changed) != identity(composed())
+
+
+@pytest.mark.parametrize("key", ["checkpoint", "weights"])
+def test_what_first_weights_are_is_part_of_the_identity_and_not_where(composed, key):
+    here, there = composed(f"{key}=a.pt"), composed(f"{key}=b.pt")
+    assert identity(here, origin="x") == identity(there, origin="x")
+    assert identity(here, origin="x") != identity(here, origin="y")
+    assert identity(here, origin="x") != identity(composed())
+
+
+def test_checkpoint_and_weights_are_two_things(composed):
+    with pytest.raises(ConfigError, match=r"^weights=imagenet: checkpoint replaces all weights"):
+        composed("weights=imagenet", "checkpoint=x.pt")
+
+
+def test_a_teachers_stem_is_short_for_its_models(composed):
+    long = composed("teacher=resnet50", "teacher.model.stem=cifar")["teacher"]
+    assert composed("teacher=resnet50", "teacher.stem=cifar")["teacher"] == long
+
+
+def test_a_network_with_one_stem_says_so(composed):
+    with pytest.raises(ConfigError, match=r"^teacher\.stem=cifar: this network has one stem"):
+        composed("teacher=wide_resnet28_10", "teacher.stem=cifar")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "epochs"), [("mnist", 350), ("cifar10", 600), ("cifar100", 600)]
+)
+def test_the_papers_protocol_is_for_student_and_teacher(composed, dataset, epochs):
+    run = composed("protocol=paper", f"dataset={dataset}", "teacher=vgg16_bn")
+    for part in (run, run["teacher"]):
+        assert (part["epochs"], part["batch_size"]) == (epochs, 1024)
+        assert part["optimizer"] == {
+            "_target_": "titn.optim.optimizers.sgd", "lr": 0.1, "momentum": 0.9,
+            "weight_decay": 1e-4, "nesterov": False, "decay": "all",
+        }  # fmt: skip
+        assert part["schedule"]["warmup_epochs"] == part["schedule"]["final"] == 0
+    assert run["augment"] == run["teacher"]["augment"]
+
+
+def test_a_protocol_yields_to_the_command_line(composed):
+    run = composed("protocol=paper", "teacher=vgg16_bn", "optimizer=adam", "epochs=3")
+    assert run["optimizer"]["_target_"].endswith("adam")
+    assert run["teacher"]["optimizer"]["_target_"].endswith("sgd")
+    assert (run["epochs"], run["teacher"]["epochs"]) == (3, 350)
+
+
+def test_mnist_has_the_papers_augmentation_and_no_mix(composed):
+    run = composed("dataset=mnist")
+    assert run["augment"]["_target_"].endswith("AffineJitter")
+    assert run["mix"]["_target_"].endswith("Unmixed")
 
 
 def test_a_whole_number_and_its_float_are_the_same(composed):
@@ -161,6 +217,7 @@ def test_the_identity_is_the_hash_of_the_sorted_json_without_switches_and_places
     node = {"_target_": "a.b"}
     run = {group: dict(node) for group in config.GROUPS} | {"dataset": node | {"root": "/x"}}
     run |= {"seed": 1, "epochs": 2, "batch_size": 3, "precision": "auto", "checkpoint": "/y"}
+    run |= {"weights": None}
     run |= {"teacher": {"seed": 0}, "run_dir": "z", "device": "cpu", "choices": {"model": "b"}}
     text = (
         '{"augment": {"_target_": "a.b"}, "batch_size": 3, "checkpoint": "c", '
@@ -170,4 +227,4 @@ def test_the_identity_is_the_hash_of_the_sorted_json_without_switches_and_places
         '"schedule": {"_target_": "a.b"}, "seed": 1, "teacher": "t"}'
     )
     expected = hashlib.sha256(text.encode()).hexdigest()
-    assert identity(run, checkpoint="c", teacher="t") == expected
+    assert identity(run, origin="c", teacher="t") == expected

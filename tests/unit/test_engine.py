@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from titn.data.images import Images
-from titn.engine import RunningMeans, evaluate
+from titn.engine import DivergenceError, RunningMeans, evaluate
 from titn.outputs import Output
 
 IMAGES = Images(torch.randint(0, 256, (300, 3, 2, 2), dtype=torch.uint8), torch.arange(300) % 4)
@@ -52,7 +52,7 @@ def test_a_model_without_a_token_has_no_distillation_predictions():
 
 
 def test_running_means_by_hand():
-    means = RunningMeans()
+    means = RunningMeans(epoch=3)
     for loss in (1.0, 2.0, 6.0):
         means.add({"loss": torch.tensor(loss), "task": torch.tensor(1.0)})
     assert means.read() == {"loss": 3.0, "task": 1.0}
@@ -60,7 +60,9 @@ def test_running_means_by_hand():
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_mean_that_is_not_finite_stops_the_run(loss):
-    means = RunningMeans()
+    means = RunningMeans(epoch=3)
     means.add({"loss": torch.tensor(loss)})
-    with pytest.raises(FloatingPointError, match="the run has diverged"):
+    with pytest.raises(
+        DivergenceError, match=r"in epoch 3: the run has diverged; lower optimizer\.lr"
+    ):
         means.read()

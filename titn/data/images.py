@@ -73,14 +73,27 @@ def hold_out(labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
 
     Fixed: it does not depend on a run's seed, so every run is tuned on the same images.
     """
-    kept, held = [], []
+    held = _stratified(labels, fraction, "validation", least=0)
+    kept = torch.ones(len(labels), dtype=torch.bool)
+    kept[held] = False
+    return kept.nonzero().flatten(), held
+
+
+def share_of(labels: Tensor, fraction: float) -> Tensor:
+    """Indices of a part that has the same share of every class, and one of each at the least.
+
+    Fixed: the same for every seed; and a smaller part is a part of every larger one.
+    """
+    return _stratified(labels, fraction, "fraction", least=1)
+
+
+def _stratified(labels: Tensor, fraction: float, purpose: str, least: int) -> Tensor:
+    chosen = []
     for label in labels.unique(sorted=True):
         members = (labels == label).nonzero().flatten()
-        order = torch.from_numpy(stream("validation", 0, int(label)).permutation(len(members)))
-        count = round(fraction * len(members))
-        held.append(members[order[:count]])
-        kept.append(members[order[count:]])
-    return torch.cat(kept).sort().values, torch.cat(held).sort().values
+        order = torch.from_numpy(stream(purpose, 0, int(label)).permutation(len(members)))
+        chosen.append(members[order[: max(round(fraction * len(members)), least)]])
+    return torch.cat(chosen).sort().values
 
 
 def digest_of(train: Images, test: Images, class_names: tuple[str, ...]) -> str:

@@ -46,15 +46,56 @@ class CutMix:
         self.probability = probability
 
     def mix(self, images: Tensor, labels: Tensor, rng: np.random.Generator) -> Batch:
-        # All is drawn before anything is decided: the same numbers serve every probability.
-        skip = rng.random() >= self.probability
-        height, width = images.shape[2:]
-        box = draw_box(rng.beta(self.alpha, self.alpha), height, width, rng)
-        partner = torch.from_numpy(rng.permutation(len(images))).to(images.device)
-        if skip:
+        pairing = draw_pairing(len(images), self.alpha, self.probability, rng)
+        if pairing is None:
             return Batch(images, labels, labels, 1.0)
+        height, width = images.shape[2:]
+        box = draw_box(pairing.lam, height, width, rng)
+        partner = pairing.partner.to(images.device)
         lam = 1 - (box.bottom - box.top) * (box.right - box.left) / (height * width)
         return Batch(paste(images, images[partner], box), labels, labels[partner], lam)
+
+
+class MixUp:
+    """lambda times each image plus 1 - lambda times its partner (Zhang et al., 2018; table 3).
+
+    One lambda ~ Beta(alpha, alpha) and one permutation of partners for a batch: in a run of the
+    same seed and alpha they are those of CutMix before its correction, so that the two differ in
+    how images are joined and in nothing else. The mixed images are floating point in [0, 1].
+
+    alpha: the paper prints none. probability: of mixing a batch at all.
+    """
+
+    def __init__(self, *, alpha: Positive = 0.5, probability: Fraction = 1.0):
+        self.alpha = alpha
+        self.probability = probability
+
+    def mix(self, images: Tensor, labels: Tensor, rng: np.random.Generator) -> Batch:
+        pairing = draw_pairing(len(images), self.alpha, self.probability, rng)
+        if pairing is None:
+            return Batch(images, labels, labels, 1.0)
+        partner = pairing.partner.to(images.device)
+        own = images.float() / 255
+        mixed = torch.lerp(own[partner], own, pairing.lam)
+        return Batch(mixed, labels, labels[partner], pairing.lam)
+
+
+class Pairing(NamedTuple):
+    """lam: the share of each image's own; partner: (b,) int64 on the CPU, whose the rest is."""
+
+    lam: float
+    partner: Tensor
+
+
+def draw_pairing(
+    num_images: int, alpha: float, probability: float, rng: np.random.Generator
+) -> Pairing | None:
+    """lambda ~ Beta(alpha, alpha) and a permutation; None where a batch stays as it is."""
+    # All is drawn before anything is decided: the same numbers serve every probability.
+    skip = rng.random() >= probability
+    lam = rng.beta(alpha, alpha)
+    partner = torch.from_numpy(rng.permutation(num_images))
+    return None if skip else Pairing(lam, partner)
 
 
 def draw_box(lam: float, height: int, width: int, rng: np.random.Generator) -> Box:

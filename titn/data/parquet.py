@@ -1,6 +1,5 @@
 """The Hugging Face parquet layout of an image data set."""
 
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from titn.data.images import Images
+from titn.data.pictures import PictureError, read_picture
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("fine_label", "label")
@@ -28,8 +27,11 @@ class Parquet:
     label_column: str
 
     @classmethod
-    def find(cls, root: Path) -> "Parquet":
-        """Look under `root`; ValueError if the files or columns are not there."""
+    def find(cls, root: Path, or_else: str | None = None) -> "Parquet":
+        """Look under `root`; ValueError if the files or columns are not there.
+
+        or_else: another layout's directory that would have done as well.
+        """
         if not root.is_dir():
             raise ValueError(f"root={root}: no such directory; give the one with the data set")
         # As a repository of the hub has them: beside each other, or in one directory further down.
@@ -41,8 +43,9 @@ class Parquet:
         }
         for split, files in shards.items():
             if not files:
+                nor = f", nor torchvision's {or_else}/" if or_else else ""
                 raise ValueError(
-                    f"root={root}: holds no {split}-*.parquet; give the data set's own"
+                    f"root={root}: holds no {split}-*.parquet{nor}; give the data set's own"
                 )
         columns = {_columns(shard) for files in shards.values() for shard in files}
         if len(columns) > 1:
@@ -119,9 +122,8 @@ def _columns(shard: Path) -> tuple[str, str]:
 
 def _decode(encoded: bytes, shard: Path, row: int) -> np.ndarray:
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
-            return np.asarray(image if image.mode == "L" else image.convert("RGB"))
-    except (UnidentifiedImageError, OSError):
+        return np.asarray(read_picture(encoded))
+    except PictureError as error:
         raise ValueError(
-            f"root={shard.parent}: row {row} of {shard.name} is not an image"
+            f"root={shard.parent}: row {row} of {shard.name} is not an image ({error})"
         ) from None

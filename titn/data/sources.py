@@ -1,32 +1,29 @@
-"""Where images come from. Each function here is the `_target_` of a data set's YAML."""
+"""Where images come from. Each function here is the `_target_` of a data set's YAML.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+What they have in common: image_size is that of the images that the networks see. num_classes
+keeps the first so many classes. fraction keeps a part of train, the same share of each class and
+the same images for every seed. split "validation" evaluates on `validation_fraction` of train,
+held out, instead of on test.
+"""
+
 from pathlib import Path
 
 import torch
-from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
-from titn.data.cache import cached_arrays
-from titn.data.images import Dataset, Images, digest_of, hold_out
+from titn.data.cache import cache_dir, cached_arrays
+from titn.data.folder import Folder
+from titn.data.images import Dataset, Images, digest_of
 from titn.data.parquet import Parquet
-from titn.values import Count, ProperFraction, Split
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """A data set as it was published: its own image size and number of channels."""
-
-    train: Images
-    test: Images
-    class_names: tuple[str, ...]
-    digest: str
+from titn.data.prepare import Decoded, Part, arrays_of, decoded, images_of, prepare
+from titn.data.torchvision_layout import TorchvisionLayout
+from titn.values import Classes, Count, Portion, ProperFraction, Published, Split
 
 
 def digits(
     *,
     image_size: Count = 32,
+    num_classes: Classes | None = None,
+    fraction: Portion = 1.0,
     split: Split = "test",
     validation_fraction: ProperFraction = 0.2,
 ) -> Dataset:
@@ -47,15 +44,52 @@ def digits(
     )
     train, test = (everything.take(torch.from_numpy(part).sort().values) for part in parts)
     class_names = tuple(str(name) for name in raw.target_names)
-    decoded = Decoded(train, test, class_names, digest_of(train, test, class_names))
-    return _prepare("digits", decoded, image_size, split, validation_fraction)
+    whole = Decoded(train, test, class_names, digest_of(train, test, class_names))
+    part = Part(image_size, num_classes, fraction, split, validation_fraction)
+    return prepare("digits", whole, part)
+
+
+def published(
+    *,
+    name: Published,
+    root: str | None = None,
+    download: bool = False,
+    image_size: Count = 32,
+    num_classes: Classes | None = None,
+    fraction: Portion = 1.0,
+    split: Split = "test",
+    validation_fraction: ProperFraction = 0.1,
+) -> Dataset:
+    """MNIST, CIFAR-10 or CIFAR-100, in either layout in which they are found.
+
+    root: a directory with train-*.parquet and test-*.parquet, as the Hugging Face hub has them,
+    or torchvision's root. download: let torchvision fetch them, into `root` or the cache. The
+    images and so their identity are the same from either. Decoded once and kept in the cache.
+
+    Raises ValueError if the files are not there or are not what they should be.
+    """
+    part = Part(image_size, num_classes, fraction, split, validation_fraction)
+    if not root and not download:
+        raise ValueError(
+            f"root=null: {name} has to be on this machine already; give its directory as "
+            "dataset.root=DIR, or dataset.download=true to have it fetched"
+        )
+    place = Path(root).expanduser() if root else cache_dir() / "downloads"
+    layout = TorchvisionLayout(name, place)
+    if download and not layout.is_there():
+        layout.download()
+    if layout.is_there():
+        return prepare(name, decoded(layout.stamp(), layout.decode), part)
+    source = Parquet.find(place, or_else=layout.names_of_files())
+    return prepare(name, decoded(source.stamp(), source.decode), part)
 
 
 def parquet(
     *,
-    name: str,
     root: str | None = None,
     image_size: Count = 32,
+    num_classes: Classes | None = None,
+    fraction: Portion = 1.0,
     split: Split = "test",
     validation_fraction: ProperFraction = 0.1,
 ) -> Dataset:
@@ -68,69 +102,43 @@ def parquet(
     """
     if not root:
         raise ValueError(
-            f"root=null: {name} has to be on this machine already; "
-            "give the directory with its train-*.parquet and test-*.parquet as dataset.root=DIR"
+            "root=null: give the directory with train-*.parquet and test-*.parquet as "
+            "dataset.root=DIR"
         )
     source = Parquet.find(Path(root).expanduser())
-    decoded = _load(source.stamp(), source.decode)
-    return _prepare(name, decoded, image_size, split, validation_fraction)
+    part = Part(image_size, num_classes, fraction, split, validation_fraction)
+    return prepare("parquet", decoded(source.stamp(), source.decode), part)
 
 
-def _load(stamp: str, decode: Callable[[], tuple[Images, Images, tuple[str, ...]]]) -> Decoded:
-    """Decode, or take the arrays that an earlier decoding of the same files left in the cache."""
-
-    def arrays() -> tuple[dict[str, Tensor], dict[str, str]]:
-        train, test, class_names = decode()
-        tensors = {
-            "train.pixels": train.pixels,
-            "train.labels": train.labels,
-            "test.pixels": test.pixels,
-            "test.labels": test.labels,
-        }
-        facts = {"digest": digest_of(train, test, class_names), "names": "\n".join(class_names)}
-        return tensors, facts
-
-    tensors, facts = cached_arrays(stamp, arrays)
-    return Decoded(
-        Images(tensors["train.pixels"], tensors["train.labels"]),
-        Images(tensors["test.pixels"], tensors["test.labels"]),
-        tuple(facts["names"].split("\n")),
-        facts["digest"],
-    )
-
-
-def _prepare(
-    name: str, decoded: Decoded, image_size: int, split: Split, validation_fraction: float
+def folder(
+    *,
+    root: str | None = None,
+    image_size: Count = 32,
+    num_classes: Classes | None = None,
+    fraction: Portion = 1.0,
+    split: Split = "test",
+    validation_fraction: ProperFraction = 0.1,
 ) -> Dataset:
-    """Hold out, resize, and make three channels of one."""
-    train, evaluated = decoded.train, decoded.test
-    if split == "validation":
-        kept, held = hold_out(train.labels, validation_fraction)
-        if not len(held) or not len(kept):
-            raise ValueError(
-                f"validation_fraction={validation_fraction}: "
-                f"holds out {len(held)} of {len(train)} images; choose one that leaves both parts"
-            )
-        train, evaluated = train.take(kept), train.take(held)
-    return Dataset(
-        name=name,
-        train=_fit(train, image_size),
-        evaluated=_fit(evaluated, image_size),
-        split=split,
-        class_names=decoded.class_names,
-        digest=decoded.digest,
-    )
+    """Image files in train/CLASS/ and test/CLASS/, of any format that Pillow reads, size and mode.
 
+    Each is shrunk or enlarged as a whole to `image_size` x `image_size`, its proportions not kept,
+    when it is decoded; the arrays are kept in a cache. Files whose name begins with a dot are left
+    out.
 
-def _fit(images: Images, size: int) -> Images:
-    """Bilinear, antialiased, to size x size; grey images become three equal channels."""
-    pixels = images.pixels
-    if tuple(pixels.shape[2:]) != (size, size):
-        # In parts: the resampling works in floating point, four bytes for every one.
-        parts = pixels.split(8192)
-        pixels = torch.cat(
-            [transforms.resize(part, [size, size], antialias=True) for part in parts]
+    Raises ValueError that names what is not an image, not in a class, empty, or in one split only.
+    """
+    if not root:
+        raise ValueError(
+            "root=null: give the directory with train/CLASS/* and test/CLASS/* as dataset.root=DIR"
         )
-    if pixels.shape[1] == 1:
-        pixels = pixels.expand(-1, 3, -1, -1).contiguous()
-    return Images(pixels, images.labels)
+    place = Path(root).expanduser()
+    if not place.is_dir():
+        raise ValueError(f"root={root}: no such directory; give the one with train/ and test/")
+    files = Folder.find(place)
+    tensors, facts = cached_arrays(
+        files.stamp(image_size),
+        lambda: (arrays_of(*files.decode(image_size)), {"digest": files.digest()}),
+    )
+    whole = Decoded(*images_of(tensors), files.class_names, facts["digest"])
+    part = Part(image_size, num_classes, fraction, split, validation_fraction)
+    return prepare("folder", whole, part)

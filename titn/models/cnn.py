@@ -1,23 +1,47 @@
-"""torchvision's convolutional networks, as models and as teachers."""
+"""torchvision's convolutional networks, as models and as teachers.
+
+`stem=imagenet` is the network as torchvision has it, which is what the paper's FLOPs show of
+VGG-16 (table 3): at 32x32 its last feature map is a single pixel. `stem=cifar` suits it to
+32x32 as public code for CIFAR does; each function says how.
+"""
+
+from functools import partial
 
 from torch import Tensor, nn
 from torchvision import models as torchvision_models
 
 from titn.models.layers import Normalise
 from titn.outputs import ImageSpec, Output
-from titn.values import ProperFraction
+from titn.values import MobileNetSize, ProperFraction, SqueezeNetVersion, Stem
+
+# Below this the last poolings have nothing left to pool.
+SMALLEST_IMAGE = 32
 
 
 class CNN(nn.Module):
     """A network from images to (b, k) logits, with its own normalisation in front.
 
     images (b, c, h, w) to Output, whose two logits are the same: there is no distillation token.
+
+    imagenet: torchvision's name of the network, whose ImageNet weights suit `net`; None if there
+    are none. own_layers: prefixes of parameters that such weights do not have, or not for these
+    classes.
     """
 
     has_distillation_token = False
 
-    def __init__(self, images: ImageSpec, net: nn.Module):
+    def __init__(
+        self, images: ImageSpec, net: nn.Module, imagenet: str | None, own_layers: tuple[str, ...]
+    ):
         super().__init__()
+        if images.size < SMALLEST_IMAGE:
+            raise ValueError(
+                f"_target_={imagenet or type(net).__name__}: needs images of {SMALLEST_IMAGE}x"
+                f"{SMALLEST_IMAGE} or more, these are {images.size}x{images.size}; "
+                f"set dataset.image_size={SMALLEST_IMAGE}"
+            )
+        self.imagenet = imagenet
+        self.own_layers = tuple(f"net.{layer}" for layer in own_layers)
         self.normalise = Normalise(images)
         self.net = net
 
@@ -26,10 +50,143 @@ class CNN(nn.Module):
         return Output(logits, logits)
 
 
-def vgg16_bn(*, images: ImageSpec, dropout: ProperFraction = 0.5) -> CNN:
-    """VGG-16 with batch normalisation (Simonyan and Zisserman, 2015), torchvision's.
+# --- VGG ------------------------------------------------------------------------------------
 
-    The head for 224x224 images is kept, as the printed parameters and FLOPs show (tables 3 and
-    6): at 32x32 the last feature map is a single pixel, repeated 7 x 7 times by the pooling.
+
+def vgg16(*, images: ImageSpec, stem: Stem = "imagenet", dropout: ProperFraction = 0.5) -> CNN:
+    """VGG-16 (Simonyan and Zisserman, 2015); for `stem` see `vgg16_bn`."""
+    return _vgg("vgg16", images, stem, dropout)
+
+
+def vgg19(*, images: ImageSpec, stem: Stem = "imagenet", dropout: ProperFraction = 0.5) -> CNN:
+    """VGG-19 (Simonyan and Zisserman, 2015); for `stem` see `vgg16_bn`."""
+    return _vgg("vgg19", images, stem, dropout)
+
+
+def vgg16_bn(*, images: ImageSpec, stem: Stem = "imagenet", dropout: ProperFraction = 0.5) -> CNN:
+    """VGG-16 with batch normalisation.
+
+    A VGG has no stem to speak of; what is made for 224x224 is its head. imagenet: the last pixel,
+    repeated 7 x 7 times, enters 102 million weights, as the printed parameters and FLOPs show
+    (tables 3 and 6). cifar: that pixel enters 512 -> 512 -> 512 -> k instead.
     """
-    return CNN(images, torchvision_models.vgg16_bn(num_classes=images.num_classes, dropout=dropout))
+    return _vgg("vgg16_bn", images, stem, dropout)
+
+
+def _vgg(name: str, images: ImageSpec, stem: Stem, dropout: float) -> CNN:
+    net = torchvision_models.get_model(name, num_classes=images.num_classes, dropout=dropout)
+    if stem == "imagenet":
+        return CNN(images, net, name, ("classifier.6.",))
+    net.avgpool = nn.AdaptiveAvgPool2d(1)
+    linear = [nn.Linear(512, width) for width in (512, 512, images.num_classes)]
+    for layer in linear:  # as torchvision begins those of a VGG
+        nn.init.normal_(layer.weight, 0, 0.01)
+        nn.init.zeros_(layer.bias)
+    first, second, last = linear
+    hidden = [first, nn.ReLU(True), nn.Dropout(dropout), second, nn.ReLU(True), nn.Dropout(dropout)]
+    net.classifier = nn.Sequential(*hidden, last)
+    return CNN(images, net, name, ("classifier.",))
+
+
+# --- ResNet ---------------------------------------------------------------------------------
+
+
+def resnet18(*, images: ImageSpec, stem: Stem = "cifar") -> CNN:
+    """ResNet-18 (He et al., 2016); for `stem` see `resnet50`."""
+    return _resnet("resnet18", images, stem)
+
+
+def resnet50(*, images: ImageSpec, stem: Stem = "imagenet") -> CNN:
+    """ResNet-50 (He et al., 2016).
+
+    cifar: a convolution of 3x3 and stride 1 in place of 7x7 and stride 2, and no pooling after
+    it; the last map is then 4x4 instead of a single pixel.
+    """
+    return _resnet("resnet50", images, stem)
+
+
+def wide_resnet50(*, images: ImageSpec, stem: Stem = "imagenet") -> CNN:
+    """ResNet-50 with inner convolutions twice as wide (Zagoruyko and Komodakis, 2016)."""
+    return _resnet("wide_resnet50_2", images, stem)
+
+
+def _resnet(name: str, images: ImageSpec, stem: Stem) -> CNN:
+    net = torchvision_models.get_model(name, num_classes=images.num_classes)
+    if stem == "imagenet":
+        return CNN(images, net, name, ("fc.",))
+    net.conv1 = _small_convolution(images.channels, 64)
+    net.maxpool = nn.Identity()
+    return CNN(images, net, name, ("fc.", "conv1."))
+
+
+# --- the others -----------------------------------------------------------------------------
+
+
+def densenet121(*, images: ImageSpec, stem: Stem = "imagenet") -> CNN:
+    """DenseNet-121 (Huang et al., 2017); cifar: as for ResNet, 3x3, stride 1, no pooling."""
+    net = torchvision_models.densenet121(num_classes=images.num_classes)
+    if stem == "imagenet":
+        return CNN(images, net, "densenet121", ("classifier.",))
+    net.features.conv0 = _small_convolution(images.channels, 64)
+    net.features.pool0 = nn.Identity()
+    return CNN(images, net, "densenet121", ("classifier.", "features.conv0."))
+
+
+def mobilenet_v3(
+    *,
+    images: ImageSpec,
+    size: MobileNetSize = "large",
+    stem: Stem = "imagenet",
+    dropout: ProperFraction = 0.2,
+) -> CNN:
+    """MobileNetV3, large or small (Howard et al., 2019).
+
+    cifar: the first two of its five strides are 1, so that the last map is 4x4. No weight changes
+    its shape.
+
+    Departure: running statistics move by 0.1 a step, PyTorch's default, and not by torchvision's
+    0.01: of a run of 400 steps that leaves 2% of the initial variance of 1, which drowned the
+    activations' own (evaluation stayed at chance while the training loss fell).
+    """
+    name = f"mobilenet_v3_{size}"
+    norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.1)
+    net = torchvision_models.get_model(
+        name, num_classes=images.num_classes, dropout=dropout, norm_layer=norm
+    )
+    if stem == "cifar":
+        convolutions = (layer for layer in net.modules() if isinstance(layer, nn.Conv2d))
+        strided = [layer for layer in convolutions if layer.stride == (2, 2)]
+        for layer in strided[:2]:
+            layer.stride = (1, 1)
+    return CNN(images, net, name, ("classifier.3.",))
+
+
+def squeezenet(
+    *,
+    images: ImageSpec,
+    version: SqueezeNetVersion = "1.1",
+    stem: Stem = "imagenet",
+    dropout: ProperFraction = 0.5,
+) -> CNN:
+    """SqueezeNet 1.0 or 1.1 (Iandola et al., 2016).
+
+    cifar: a first convolution of 3x3 and stride 1, and no pooling after it; the last map is 8x8.
+    The logits end in a ReLU, as published: a class that no image excites any more stays at 0.
+    """
+    name = f"squeezenet{version.replace('.', '_')}"
+    net = torchvision_models.get_model(name, num_classes=images.num_classes, dropout=dropout)
+    if stem == "imagenet":
+        return CNN(images, net, name, ("classifier.1.",))
+    width = net.features[0].out_channels
+    net.features[0] = nn.Conv2d(images.channels, width, 3, padding=1)
+    nn.init.kaiming_uniform_(net.features[0].weight)  # as torchvision begins those of a SqueezeNet
+    nn.init.zeros_(net.features[0].bias)
+    net.features[2] = nn.Identity()
+    return CNN(images, net, name, ("classifier.1.", "features.0."))
+
+
+def _small_convolution(channels: int, width: int) -> nn.Conv2d:
+    """3x3, stride 1, no bias; begun as torchvision begins those of a ResNet."""
+    layer = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+    return layer

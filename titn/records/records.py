@@ -4,7 +4,7 @@ config.yaml          the resolved configuration
 environment.json     identity, versions, hardware, git commit, command
 epochs.jsonl         one line of metrics for each epoch
 checkpoint.safetensors   only while the run is half done
-failure.json         only if the run failed: the reason and where
+failure.json         only if the run failed or diverged: the reason and where
 weights.safetensors  the weights after the last epoch
 samples.parquet      per evaluated image: labels, predictions, log-probability of the label
 result.json          written last: the only sign that the cell is done

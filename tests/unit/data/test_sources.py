@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from titn.data import parquet as parquet_layout
-from titn.data.sources import digits, parquet
+from titn.data.pictures import PictureError
+from titn.data.sources import digits, parquet, published
 
 
 def test_digits_are_the_1797_of_scikit_learn():
@@ -40,7 +41,7 @@ def test_a_validation_part_of_nothing_is_refused():
 @pytest.mark.parametrize(("image", "label"), [("img", "fine_label"), ("image", "label")])
 def test_parquet_columns_of_both_spellings(hugging_face, image, label):
     root, arrays = hugging_face(image, label)
-    dataset = parquet(name="pets", root=str(root))
+    dataset = parquet(root=str(root))
     expected = torch.from_numpy(arrays["train"]).permute(0, 3, 1, 2)
     assert torch.equal(dataset.train.pixels, expected)
     assert dataset.evaluated.labels.tolist() == [0, 1] * 3
@@ -49,7 +50,7 @@ def test_parquet_columns_of_both_spellings(hugging_face, image, label):
 
 def test_grey_images_become_three_equal_channels_of_the_asked_size(hugging_face):
     root, _ = hugging_face("image", "label", shape=(28, 28))
-    pixels = parquet(name="grey", root=str(root)).train.pixels
+    pixels = parquet(root=str(root)).train.pixels
     assert pixels.shape == (20, 3, 32, 32)
     assert torch.equal(pixels[:, 0], pixels[:, 2])
 
@@ -57,57 +58,124 @@ def test_grey_images_become_three_equal_channels_of_the_asked_size(hugging_face)
 def test_a_constant_grey_image_keeps_its_value_when_resized(hugging_face, monkeypatch):
     monkeypatch.setattr(parquet_layout, "_decode", lambda *_: np.full((28, 28), 77, dtype=np.uint8))
     root, _ = hugging_face("image", "label", shape=(28, 28))
-    pixels = parquet(name="grey", root=str(root)).train.pixels
+    pixels = parquet(root=str(root)).train.pixels
     assert pixels.unique().tolist() == [77]
 
 
 def test_images_are_decoded_once(hugging_face, monkeypatch):
     root, _ = hugging_face()
-    first = parquet(name="pets", root=str(root))
+    first = parquet(root=str(root))
     monkeypatch.setattr(parquet_layout.Parquet, "decode", lambda self: pytest.fail("decoded again"))
-    second = parquet(name="pets", root=str(root))
+    second = parquet(root=str(root))
     assert torch.equal(first.train.pixels, second.train.pixels)
     assert first.digest == second.digest
 
 
 def test_a_broken_cache_is_made_anew(hugging_face, tmp_path):
     root, _ = hugging_face()
-    first = parquet(name="pets", root=str(root))
+    first = parquet(root=str(root))
     (cached,) = (tmp_path / "cache").iterdir()
     cached.write_bytes(cached.read_bytes()[:100])
-    assert torch.equal(parquet(name="pets", root=str(root)).train.pixels, first.train.pixels)
+    assert torch.equal(parquet(root=str(root)).train.pixels, first.train.pixels)
 
 
 def test_where_the_files_lie_does_not_change_the_datas_identity(hugging_face, tmp_path):
     root, _ = hugging_face()
-    digest = parquet(name="pets", root=str(root)).digest
+    digest = parquet(root=str(root)).digest
     moved = root.rename(tmp_path / "elsewhere")
-    assert parquet(name="pets", root=str(moved)).digest == digest
+    assert parquet(root=str(moved)).digest == digest
 
 
 @pytest.mark.parametrize("root", [None, "no/such/place"])
 def test_a_root_that_is_not_there_is_named(root):
     with pytest.raises(ValueError, match=r"^root="):
-        parquet(name="pets", root=root)
+        parquet(root=root)
 
 
 def test_a_directory_without_shards_says_what_is_missing(tmp_path):
     with pytest.raises(ValueError, match=r"train-\*\.parquet"):
-        parquet(name="pets", root=str(tmp_path))
+        parquet(root=str(tmp_path))
 
 
 def test_labels_beyond_the_class_names_are_refused(hugging_face):
     root, _ = hugging_face(names=("cat", "dog"), labels=lambda count: [i % 3 for i in range(count)])
     with pytest.raises(ValueError, match="labels 0 to 2, but there are 2 class names"):
-        parquet(name="pets", root=str(root))
+        parquet(root=str(root))
 
 
 def test_a_row_that_is_not_an_image_is_named(hugging_face, monkeypatch):
     root, _ = hugging_face()
 
-    def broken(*_):
-        raise OSError
+    def broken(_):
+        raise PictureError("cut short")
 
-    monkeypatch.setattr(parquet_layout.Image, "open", broken)
-    with pytest.raises(ValueError, match=r"row 0 of train-00000-of-00001\.parquet"):
-        parquet(name="pets", root=str(root))
+    monkeypatch.setattr(parquet_layout, "read_picture", broken)
+    with pytest.raises(ValueError, match=r"row 0 of train-00000-of-00001\.parquet is not an .*cut"):
+        parquet(root=str(root))
+
+
+# --- the published ones ---------------------------------------------------------------------------
+
+
+def test_a_published_set_is_read_from_parquet(hugging_face):
+    root, arrays = hugging_face()
+    dataset = published(name="cifar100", root=str(root))
+    assert dataset.name == "cifar100"
+    expected = torch.from_numpy(arrays["train"]).permute(0, 3, 1, 2)
+    assert torch.equal(dataset.train.pixels, expected)
+
+
+def test_a_published_set_that_is_nowhere_says_how_to_get_it():
+    with pytest.raises(ValueError, match=r"^root=null: mnist .*dataset\.download=true"):
+        published(name="mnist")
+
+
+def test_a_directory_in_neither_layout_names_both(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"no train-\*\.parquet, nor torchvision's cifar-100-python/"
+    ):
+        published(name="cifar100", root=str(tmp_path))
+
+
+# --- parts ----------------------------------------------------------------------------------------
+
+
+def test_num_classes_keeps_the_first_of_train_and_test():
+    dataset = digits(image_size=8, num_classes=3)
+    assert dataset.class_names == ("0", "1", "2")
+    assert dataset.spec.num_classes == 3
+    assert set(dataset.train.labels.tolist()) == set(dataset.evaluated.labels.tolist()) == {0, 1, 2}
+
+
+def test_more_classes_than_there_are_is_refused():
+    with pytest.raises(ValueError, match=r"^num_classes=11: digits has 10"):
+        digits(num_classes=11)
+
+
+def test_a_fraction_takes_its_share_of_every_class_and_leaves_test_alone():
+    whole, part = digits(image_size=8), digits(image_size=8, fraction=0.25)
+    counts, kept = whole.train.labels.bincount(), part.train.labels.bincount()
+    assert kept.tolist() == [round(0.25 * count) for count in counts.tolist()]
+    assert torch.equal(part.evaluated.pixels, whole.evaluated.pixels)
+
+
+def test_a_smaller_fraction_is_a_part_of_a_larger_one():
+    small, large = (
+        {image.numpy().tobytes() for image in digits(image_size=8, fraction=f).train.pixels}
+        for f in (0.1, 0.3)
+    )
+    assert small < large
+
+
+def test_the_smallest_fraction_leaves_one_of_each_class():
+    assert sorted(digits(image_size=8, fraction=1e-9).train.labels.tolist()) == list(range(10))
+
+
+def test_what_is_held_out_does_not_depend_on_the_fraction():
+    one, other = (digits(image_size=8, split="validation", fraction=f) for f in (1.0, 0.2))
+    assert torch.equal(one.evaluated.pixels, other.evaluated.pixels)
+    assert len(other.train) < len(one.train)
+
+
+def test_a_part_keeps_the_datas_identity():
+    assert digits(image_size=8, num_classes=3, fraction=0.5).digest == digits(image_size=8).digest

@@ -1,0 +1,115 @@
+"""MNIST, CIFAR-10 and CIFAR-100 as torchvision downloads and keeps them.
+
+CIFAR's batches are pickles, and a pickle can run anything. So each file is read once, and its bytes
+are unpickled only if they have the checksum that torchvision publishes for it.
+"""
+
+import hashlib
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torchvision import datasets
+from torchvision.datasets.mnist import read_image_file, read_label_file
+
+from titn.data.images import Images
+
+PUBLISHED: dict[str, Any] = {
+    "mnist": datasets.MNIST,
+    "cifar10": datasets.CIFAR10,
+    "cifar100": datasets.CIFAR100,
+}
+MNIST_FILES = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+
+
+@dataclass(frozen=True)
+class TorchvisionLayout:
+    """A data set under torchvision's `root`. name: mnist, cifar10 or cifar100."""
+
+    name: str
+    root: Path
+
+    def is_there(self) -> bool:
+        return all(file.is_file() for file in self._files())
+
+    def names_of_files(self) -> str:
+        """Where the files are expected, under the root."""
+        return str(self._files()[0].parent.relative_to(self.root))
+
+    def download(self) -> None:
+        """Fetch and unpack into the root, checksums verified; ValueError if that cannot be."""
+        try:
+            for train in (True, False):
+                PUBLISHED[self.name](str(self.root), train=train, download=True)
+        except Exception as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ValueError(
+                f"download=true: {self.name} could not be fetched ({reason}); give the files that "
+                f"torchvision would keep in {self.root / self.names_of_files()} yourself"
+            ) from None
+
+    def stamp(self) -> str:
+        """Changes whenever a file is replaced."""
+        files = [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in self._files()]
+        return repr(("torchvision", 1, self.name, files))
+
+    def decode(self) -> tuple[Images, Images, tuple[str, ...]]:
+        """All images of train and test, and the class names in the order of the labels."""
+        if self.name == "mnist":
+            names = tuple(str(digit) for digit in range(10))
+            train, test = (self._digits(split) for split in ("train", "test"))
+            return train, test, names
+        published = PUBLISHED[self.name]
+        meta = self._unpickled(published.meta["filename"], published.meta["md5"])
+        train, test = (self._batches(of) for of in (published.train_list, published.test_list))
+        return train, test, tuple(meta[published.meta["key"]])
+
+    def _files(self) -> list[Path]:
+        if self.name == "mnist":
+            raw = self.root / "MNIST" / "raw"
+            return [raw / name for pair in MNIST_FILES.values() for name in pair]
+        published = PUBLISHED[self.name]
+        lists = (*published.train_list, *published.test_list)
+        names = [name for name, _ in lists] + [published.meta["filename"]]
+        return [self.root / published.base_folder / name for name in names]
+
+    def _digits(self, split: str) -> Images:
+        files = [self.root / "MNIST" / "raw" / name for name in MNIST_FILES[split]]
+        try:
+            pixels, labels = read_image_file(str(files[0])), read_label_file(str(files[1]))
+        except Exception as error:
+            reason = str(error) or "it is not as long as it says"
+            raise ValueError(
+                f"root={self.root}: MNIST/raw/{split} cannot be read ({reason}); fetch it anew"
+            ) from None
+        if len(pixels) != len(labels) or not len(labels) or int(labels.max()) > 9:
+            raise ValueError(
+                f"root={self.root}: MNIST/raw has {len(pixels)} images and {len(labels)} labels of "
+                f"{split}, which have to be as many and from 0 to 9"
+            )
+        return Images(pixels.unsqueeze(1), labels)
+
+    def _batches(self, files: list[list[str]]) -> Images:
+        """Rows of 3,072 bytes, red, green and blue planes of 32x32, and their labels."""
+        batches = [self._unpickled(name, md5) for name, md5 in files]
+        rows = np.concatenate([batch["data"] for batch in batches])
+        key = "labels" if self.name == "cifar10" else "fine_labels"
+        labels = [label for batch in batches for label in batch[key]]
+        pixels = torch.from_numpy(rows.reshape(-1, 3, 32, 32))
+        return Images(pixels, torch.tensor(labels, dtype=torch.int64))
+
+    def _unpickled(self, name: str, md5: str) -> dict[str, Any]:
+        path = self.root / PUBLISHED[self.name].base_folder / name
+        content = path.read_bytes()
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+            raise ValueError(
+                f"root={self.root}: {path.relative_to(self.root)} is not the published file (its "
+                "MD5 differs), so it is not opened; fetch it anew"
+            )
+        return pickle.loads(content, encoding="latin1")
