@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from titn.data.mixing import Box, CutMix, Unmixed, draw_box, paste
+from titn.data.mixing import Box, CutMix, MixUp, Unmixed, draw_box, paste
 from titn.data.streams import stream
 
 LABELS = torch.arange(10)
@@ -68,4 +68,33 @@ def test_probability_zero_never_mixes():
 def test_unmixed_is_its_own_partner():
     batch = Unmixed().mix(IMAGES, LABELS, stream("mix", 0, 0, 0))
     assert torch.equal(batch.partners, batch.labels)
+    assert batch.images is IMAGES
+
+
+# --- MixUp ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_mixup_is_lambda_of_the_image_and_the_rest_of_its_partner(step):
+    batch = MixUp(alpha=0.5).mix(IMAGES, LABELS, stream("mix", 0, 0, step))
+    for i, partner in enumerate(batch.partners.tolist()):
+        expected = (batch.lam * i + (1 - batch.lam) * partner) / 255
+        torch.testing.assert_close(batch.images[i], torch.full((3, 8, 8), expected))
+
+
+def test_mixup_and_cutmix_of_one_stream_share_their_partners():
+    first, second = (mix().mix(IMAGES, LABELS, stream("mix", 0, 0, 0)) for mix in (MixUp, CutMix))
+    assert torch.equal(first.partners, second.partners)
+
+
+def test_lambda_follows_the_beta_distribution():
+    # Beta(a, a) has mean 1/2 and variance 1 / (4 (2 a + 1)).
+    lams = [MixUp(alpha=2.0).mix(IMAGES, LABELS, stream("mix", 0, 0, i)).lam for i in range(2000)]
+    drawn = torch.tensor(lams)
+    assert drawn.mean().item() == pytest.approx(0.5, abs=0.02)
+    assert drawn.var().item() == pytest.approx(1 / 20, abs=0.005)
+
+
+def test_mixup_at_probability_zero_never_mixes():
+    batch = MixUp(probability=0.0).mix(IMAGES, LABELS, stream("mix", 0, 0, 0))
     assert batch.images is IMAGES

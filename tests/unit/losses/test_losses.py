@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from titn.losses.distillation import HardDistillation
+from titn.losses.distillation import HardDistillation, SoftDistillation
 from titn.losses.supervised import Supervised
 from titn.losses.terms import mixed_cross_entropy
 from titn.outputs import Batch, Output
@@ -96,3 +96,86 @@ def test_a_token_without_weight_gets_no_gradient():
 def test_distillation_without_a_teacher_is_refused():
     with pytest.raises(ValueError, match="teacher"):
         HardDistillation()(Output(CLS, DIST), PLAIN, None)
+
+
+# --- which token, and how ------------------------------------------------------------------------
+
+CE_TEACHER_CLS = -(math.log(0.25) + math.log(0.1)) / 2
+# Temperature 1 with logits that are log-probabilities: the divergence is sum q log(q / p).
+SOFT_TEACHER = torch.tensor([[0.5, 0.25, 0.25], [0.25, 0.25, 0.5]])
+KL_DIST = (
+    0.5 * math.log(0.5 / 0.2) + 2 * 0.25 * math.log(0.25 / 0.4)
+    + 0.25 * math.log(0.25 / 0.6) + 0.25 * math.log(0.25 / 0.3) + 0.5 * math.log(0.5 / 0.1)
+) / 2  # fmt: skip
+
+
+def test_hard_labels_on_the_class_token():
+    expected = 0.5 * CE_CLS + 0.5 * CE_TEACHER_CLS
+    loss = HardDistillation(token="cls")
+    assert value(loss, PLAIN, TEACHER) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_student_without_a_distillation_token_is_taught_through_its_class_token():
+    loss = HardDistillation()(Output(CLS, CLS), PLAIN, TEACHER)["loss"].item()
+    assert loss == pytest.approx(0.5 * CE_CLS + 0.5 * CE_TEACHER_CLS, rel=1e-6)
+
+
+def test_algorithm_2_adds_the_terms_of_equation_10_up():
+    loss = HardDistillation(alpha=0.5, scale=2.0)
+    assert value(loss, PLAIN, TEACHER) == pytest.approx(CE_CLS + CE_TEACHER, rel=1e-6)
+
+
+def test_soft_labels_at_temperature_1_by_hand():
+    loss = SoftDistillation(alpha=0.25, temperature=1.0)
+    expected = 0.25 * CE_CLS + 0.75 * KL_DIST
+    assert value(loss, PLAIN, SOFT_TEACHER.log()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_soft_labels_at_temperature_2_by_hand():
+    # Logits twice the log-probabilities: at temperature 2 they are the log-probabilities again,
+    # and what is left of the temperature is its square in front.
+    loss = SoftDistillation(alpha=0.0, temperature=2.0)
+    output = Output(CLS, 2 * DIST)
+    got = loss(output, PLAIN, 2 * SOFT_TEACHER.log())["loss"].item()
+    assert got == pytest.approx(4 * KL_DIST, rel=1e-5)
+
+
+def test_soft_labels_mix_the_label_term_only():
+    loss = SoftDistillation(alpha=0.5, temperature=1.0)
+    expected = 0.5 * (0.75 * CE_CLS + 0.25 * CE_CLS_PARTNERS) + 0.5 * KL_DIST
+    assert value(loss, MIXED, SOFT_TEACHER.log()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_mean_is_over_the_batch_and_not_over_the_classes():
+    loss = SoftDistillation(alpha=0.0, temperature=1.0)
+    doubled = Batch(torch.cat([IMAGES, IMAGES]), LABELS.repeat(2), LABELS.repeat(2), 1.0)
+    output = Output(CLS.repeat(2, 1), DIST.repeat(2, 1))
+    once = value(loss, PLAIN, SOFT_TEACHER.log())
+    twice = loss(output, doubled, SOFT_TEACHER.log().repeat(2, 1))["loss"].item()
+    assert twice == pytest.approx(once, rel=1e-6)
+
+
+def test_a_soft_teacher_is_heard_beyond_its_argmax():
+    loss = SoftDistillation()
+    quieter = value(loss, PLAIN, TEACHER * 0.1)
+    assert value(loss, PLAIN, TEACHER) != pytest.approx(quieter)
+
+
+@pytest.mark.parametrize("loss", [HardDistillation, SoftDistillation])
+def test_a_distillation_token_that_the_teacher_does_not_speak_to_is_not_trained(loss):
+    dist = DIST.clone().requires_grad_()
+    cls = CLS.clone().requires_grad_()
+    made = loss(token="cls")
+    made(Output(cls, dist), PLAIN, TEACHER)["loss"].backward()
+    assert dist.grad is None
+    assert made.token_weights == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("loss", [HardDistillation, SoftDistillation])
+def test_token_weights_follow_alpha(loss):
+    assert loss(alpha=0.25).token_weights == (0.25, 0.75)
+
+
+def test_soft_distillation_without_a_teacher_is_refused():
+    with pytest.raises(ValueError, match="teacher"):
+        SoftDistillation()(Output(CLS, DIST), PLAIN, None)
