@@ -29,7 +29,8 @@ from titn.outputs import ImageSpec
 class Parts:
     """The objects of a run that its configuration describes, on the CPU.
 
-    origin: SHA-256 of the file that the first weights came from, if any.
+    origin: SHA-256 of the file that the first weights came from, if any; new_layers: those that
+    had to be initialised all the same.
     """
 
     model: nn.Module
@@ -39,6 +40,7 @@ class Parts:
     schedule: Schedule
     optimizer: torch.optim.Optimizer
     origin: str | None
+    new_layers: tuple[str, ...]
 
 
 def dataset(run: dict) -> Dataset:
@@ -61,13 +63,14 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
         )
     torch.manual_seed(draw_seed("initialisation", run["seed"]))
     model = make(run, "model", images=spec)
-    origin = None
+    origin: str | None = None
+    new_layers: tuple[str, ...] = ()
     if run["checkpoint"]:
         path = Path(run["checkpoint"]).expanduser()
         weights.load(model, path)
         origin = weights.digest(path)
     if run["weights"]:
-        origin = weights.start_from(model, run["weights"])
+        origin, new_layers = weights.start_from(model, run["weights"])
     optimizer = make(run, "optimizer", model=model)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
@@ -79,6 +82,7 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
         schedule=make(run, "schedule"),
         optimizer=optimizer,
         origin=origin,
+        new_layers=new_layers,
     )
 
 

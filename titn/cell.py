@@ -51,6 +51,9 @@ class Cell:
         fabric = hardware.fabric(self.device, self.precision)
         spec = self.dataset.spec
         parts = build.parts(self.run, spec)
+        if parts.new_layers:
+            source, new = self.run["weights"], ", ".join(parts.new_layers)
+            say(f"{self.name} starts from {self.prefix}weights={source}; new: {new}")
         student, optimizer = fabric.setup(parts.model, parts.optimizer)
         frozen = self._frozen(fabric)
         task = Task(
@@ -82,6 +85,7 @@ class Cell:
             "num_train": len(self.dataset.train),
             "num_evaluated": len(self.dataset.evaluated),
             "class_names": list(self.dataset.class_names),
+            "data_digest": self.dataset.digest,
             **self.identity,
             "git_commit": environment["git_commit"],
             "teacher": teacher and {"config_hash": teacher["config_hash"], "top1": teacher["top1"]},

@@ -94,6 +94,20 @@ def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict
     return _checked_run(content, choices or {}, prefix="")
 
 
+def of_record(content: dict) -> dict:
+    """The run of a config.yaml, checked anew: it may be older than a key, or anyone's.
+
+    content: what `resolve` returned when the run was made. ConfigError as there.
+    """
+    added = {key: default for key, default in ADDED_LATER.items() if "." not in key}
+    content = added | content
+    choices = content.pop("choices", None)
+    if isinstance(content.get("teacher"), dict):
+        content["teacher"] = of_record(content["teacher"])
+        del content["teacher"]["choices"]
+    return _checked_run(content, {}, prefix="") | {"choices": choices}
+
+
 def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     scalars = SCALARS | SWITCHES
     known = [*GROUPS, *scalars, "teacher", *(["stem"] if prefix else [])]
@@ -127,9 +141,9 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     return run
 
 
-def _named(content: dict, choices: dict[str, str], prefix: str) -> dict[str, str]:
+def _named(content: dict, choices: dict[str, str], prefix: str) -> dict[str, str | None]:
     """What each group's choice is called; without Hydra's word, what it builds."""
-    named = {}
+    named: dict[str, str | None] = {}
     for group in GROUPS:
         path = f"{group}@{prefix}{group}" if prefix else group
         node = content.get(group)
@@ -137,7 +151,7 @@ def _named(content: dict, choices: dict[str, str], prefix: str) -> dict[str, str
         named[group] = choices.get(path) or str(target).rpartition(".")[2]
     # A teacher's data set is the student's own node, not a choice of its own.
     named["dataset"] = choices.get("dataset") or named["dataset"]
-    return named
+    return named | {"protocol": choices.get("protocol")}
 
 
 def _checked_node(node: Any, path: str) -> dict:

@@ -8,8 +8,21 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 
-from titn.config import GROUPS, conf_dir, config_root
-from titn.errors import one_line
+from titn.config import GROUPS, conf_dir, config_root, resolve
+from titn.errors import ConfigError, one_line
+
+
+def composed(overrides: list[str]) -> dict:
+    """The checked configuration of overrides, outside of Hydra's main; ConfigError if they are bad.
+
+    Without Hydra's names of the choices, which a cell's record would carry.
+    """
+    try:
+        with initialize_config_dir(conf_dir(), version_base="1.3"):
+            content = compose("config", overrides)
+    except HydraException as error:
+        raise ConfigError(explain(error, overrides)) from None
+    return resolve(content)
 
 
 def explain(error: HydraException, arguments: list[str]) -> str:
@@ -24,7 +37,8 @@ def explain(error: HydraException, arguments: list[str]) -> str:
     if "Could not find '" in text:
         wanted = text.split("Could not find '")[1].split("'")[0]
         group, _, choice = wanted.rpartition("/")
-        remedy = f"choose one of {choices}" if (choices := _choices(group)) else "see --help"
+        choices = ", ".join(choices_of(group))
+        remedy = f"choose one of {choices}" if choices else "see --help"
         return f"{group}={choice}: there is no such choice; {remedy}"
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read; write KEY=VALUE, in quotes if it has brackets"
@@ -49,9 +63,10 @@ def _no_such_key(key: str) -> str:
     return f"there is no such key; {remedy}"
 
 
-def _choices(group: str) -> str:
+def choices_of(group: str) -> list[str]:
+    """The names of a group's files."""
     roots = (Path(conf_dir()), config_root() / "sweeps")
-    return ", ".join(sorted(file.stem for root in roots for file in (root / group).glob("*.yaml")))
+    return sorted(file.stem for root in roots for file in (root / group).glob("*.yaml"))
 
 
 def _choices_with(group: str, key: str) -> list[str]:

@@ -18,10 +18,9 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from titn import config
+from titn.console import BAD_INPUT, FAILED, INTERRUPTED, complain
 from titn.errors import CellError, ConfigError, one_line
 from titn.explain import explain
-
-INTERRUPTED = 130
 
 
 def main() -> None:
@@ -52,11 +51,11 @@ def run() -> int:
     try:
         hydra.main(version_base="1.3", config_path=config.conf_dir(), config_name="config")(job)()
     except HydraException as error:
-        return complain(explain(error, sys.argv[1:]), 2)
+        return complain(explain(error, sys.argv[1:]), BAD_INPUT)
     except (ConfigError, OmegaConfBaseException) as error:
-        return complain(one_line(str(error)), 2)
+        return complain(one_line(str(error)), BAD_INPUT)
     except CellError as error:
-        return complain(str(error), 1)
+        return complain(str(error), FAILED)
     except KeyboardInterrupt:
         return complain(
             "interrupted; the same command goes on from the last checkpoint", INTERRUPTED
@@ -64,11 +63,11 @@ def run() -> int:
     except ValueError as error:
         if composed:
             raise
-        return complain(one_line(str(error)), 2)
+        return complain(one_line(str(error)), BAD_INPUT)
     for failure in failures:
         of_several = f"{failure.overrides}: " if multirun() else ""
         complain(f"{of_several}{failure.error}", 0)
-    codes = [2 if isinstance(failure.error, ConfigError) else 1 for failure in failures]
+    codes = [BAD_INPUT if isinstance(f.error, ConfigError) else FAILED for f in failures]
     return max(codes, default=0)
 
 
@@ -78,11 +77,6 @@ class Failure:
 
     error: ConfigError | CellError
     overrides: str
-
-
-def complain(line: str, code: int) -> int:
-    print(f"titn: {line}", file=sys.stderr)
-    return code
 
 
 def multirun() -> bool:

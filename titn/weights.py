@@ -6,6 +6,7 @@ it, for fine-tuning.
 
 import hashlib
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -40,8 +41,15 @@ def load(model: nn.Module, path: Path) -> None:
     model.load_state_dict(state)
 
 
-def start_from(model: nn.Module, weights: str) -> str:
-    """Fill a model with weights of another task, but for its own layers; the file's SHA-256.
+class Start(NamedTuple):
+    """Where a fine-tuned model starts: the file's SHA-256, and the layers that it did not have."""
+
+    digest: str
+    new_layers: tuple[str, ...]
+
+
+def start_from(model: nn.Module, weights: str) -> Start:
+    """Fill a model with weights of another task, but for its own layers.
 
     weights: "imagenet", torchvision's for this network, downloaded once into torch's cache; or a
     file or run directory with weights of the same network for any number of classes. The layers
@@ -60,8 +68,7 @@ def start_from(model: nn.Module, weights: str) -> str:
         raise ConfigError(f"weights={weights}: are of another network: {misfit}")
     model.load_state_dict(state)
     new = sorted({name.rpartition(".")[0] for name in kept} - {NORMALISATION[:-1]})
-    say(f"weights from {path}; new: {', '.join(new)}")
-    return digest(path)
+    return Start(digest(path), tuple(new))
 
 
 def _imagenet_file(model: nn.Module) -> Path:

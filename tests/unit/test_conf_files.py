@@ -12,8 +12,13 @@ from titn.schema import keywords_of
 CONF = config_root() / "conf"
 FILES = sorted(CONF.rglob("*.yaml"))
 CHOICES = [(f.parent.name, f.stem) for f in FILES if f.parent.parent == CONF]
-# Those that need a directory of images, in the layout that `hugging_face` writes or another.
-WITH_ROOT = ("mnist", "cifar10", "cifar100", "parquet")
+# How the fixture `hugging_face` has to write what each of these is.
+WITH_ROOT = {
+    "mnist": {"shape": (28, 28), "names": tuple("0123456789")},
+    "cifar10": {"names": tuple("0123456789")},
+    "cifar100": {"names": tuple(map(str, range(100)))},
+    "parquet": {},
+}
 IMAGES = ImageSpec(num_classes=10)
 
 
@@ -63,7 +68,7 @@ def test_a_dataset_has_a_recipe_for_each_kind_of_model_and_the_papers(composed, 
 
 @pytest.mark.parametrize("name", ["digits", *WITH_ROOT])
 def test_a_dataset_builds(composed, hugging_face, name):
-    where = [] if name == "digits" else [f"dataset.root={hugging_face()[0]}"]
+    where = [] if name == "digits" else [f"dataset.root={hugging_face(**WITH_ROOT[name])[0]}"]
     dataset = build.dataset(composed(f"dataset={name}", *where))
     assert dataset.name == name
     assert dataset.train.pixels.shape[1:] == (3, 32, 32)

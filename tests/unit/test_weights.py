@@ -48,9 +48,9 @@ def test_a_stem_that_imagenet_does_not_have_stays_new(imagenet):
     assert torch.equal(model.net.features[0].weight, stem)
 
 
-def test_fine_tuning_says_what_is_new(imagenet, capsys):
-    weights.start_from(squeezenet(images=TEN), str(imagenet))
-    assert "new: net.classifier.1" in capsys.readouterr().err
+def test_fine_tuning_says_what_is_new(imagenet):
+    start = weights.start_from(squeezenet(images=TEN, stem="cifar"), str(imagenet))
+    assert start.new_layers == ("net.classifier.1", "net.features.0")
 
 
 def test_fine_tuning_keeps_the_normalisation_of_the_data_set(imagenet):
@@ -60,7 +60,8 @@ def test_fine_tuning_keeps_the_normalisation_of_the_data_set(imagenet):
 
 
 def test_the_digest_is_that_of_the_file(imagenet):
-    assert weights.start_from(squeezenet(images=TEN), str(imagenet)) == weights.digest(imagenet)
+    start = weights.start_from(squeezenet(images=TEN), str(imagenet))
+    assert start.digest == weights.digest(imagenet)
 
 
 def test_imagenet_takes_the_same_path_once_the_file_is_there(imagenet, tmp_path, monkeypatch):

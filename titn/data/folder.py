@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
 from titn.data.images import Images
-from titn.data.pictures import PictureError, read_picture, resized
+from titn.data.pictures import PictureError, picture
 
 # So many files that cannot be read are named; of the rest there is the number.
 NAMED_FILES = 5
@@ -63,13 +62,13 @@ class Folder:
 
     def _images(self, split: str, classes: dict[str, tuple[Path, ...]], size: int) -> Images:
         files = [(f, label) for label, name in enumerate(classes) for f in classes[name]]
-        pixels = np.empty((len(files), size, size, 3), np.uint8)
+        pixels = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
         bad: list[str] = []
         for row, (file, _) in enumerate(
             tqdm(files, desc=f"decoding {split}", unit="img", disable=None, leave=False)
         ):
             try:
-                pixels[row] = resized(read_picture(file), size)
+                pixels[row] = picture(file, size)
             except PictureError as error:
                 bad.append(f"{file.relative_to(self.root)} ({error})")
         if bad:
@@ -79,7 +78,7 @@ class Folder:
                 f"images: {', '.join(bad[:NAMED_FILES])}{more}; mend them or take them away"
             )
         labels = torch.tensor([label for _, label in files], dtype=torch.int64)
-        return Images(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), labels)
+        return Images(pixels, labels)
 
     def _files(self) -> Iterator[Path]:
         for classes in (self.train, self.test):

@@ -5,7 +5,10 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
 
 
 class PictureError(ValueError):
@@ -50,9 +53,17 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
     return (np.clip(values / top, 0, 1) * 255).round().astype(np.uint8)
 
 
-def resized(image: Image.Image, size: int) -> np.ndarray:
-    """(size, size, 3) uint8: the whole image, bilinear, antialiased, proportions not kept."""
-    small = image.convert("RGB")
-    if small.size != (size, size):
-        small = small.resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(small)
+def picture(source: Path | bytes, size: int) -> Tensor:
+    """(3, size, size) uint8, as a data set's images are brought to the size that networks see."""
+    pixels = torch.from_numpy(np.array(read_picture(source).convert("RGB")))
+    return resized(pixels.permute(2, 0, 1), size).contiguous()
+
+
+def resized(pixels: Tensor, size: int) -> Tensor:
+    """(..., h, w) to (..., size, size): the whole image, bilinear, antialiased.
+
+    Proportions are not kept, so that nothing is cut off.
+    """
+    if tuple(pixels.shape[-2:]) == (size, size):
+        return pixels
+    return transforms.resize(pixels, [size, size], antialias=True)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 from titn.data.cache import cached_arrays
 from titn.data.images import Dataset, Images, digest_of, hold_out, share_of
+from titn.data.pictures import resized
 from titn.values import Split
 
 
@@ -102,13 +102,8 @@ def prepare(name: str, whole: Decoded, part: Part) -> Dataset:
 
 def _fit(images: Images, size: int) -> Images:
     """Bilinear, antialiased, to size x size; grey images become three equal channels."""
-    pixels = images.pixels
-    if tuple(pixels.shape[2:]) != (size, size):
-        # In parts: the resampling works in floating point, four bytes for every one.
-        parts = pixels.split(8192)
-        pixels = torch.cat(
-            [transforms.resize(part, [size, size], antialias=True) for part in parts]
-        )
+    # In parts: the resampling works in floating point, four bytes for every one.
+    pixels = torch.cat([resized(part, size) for part in images.pixels.split(8192)])
     if pixels.shape[1] == 1:
         pixels = pixels.expand(-1, 3, -1, -1).contiguous()
     return Images(pixels, images.labels)

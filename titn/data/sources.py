@@ -7,6 +7,7 @@ held out, instead of on test.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -17,6 +18,21 @@ from titn.data.parquet import Parquet
 from titn.data.prepare import Decoded, Part, arrays_of, decoded, images_of, prepare
 from titn.data.torchvision_layout import TorchvisionLayout
 from titn.values import Classes, Count, Portion, ProperFraction, Published, Split
+
+
+class Kind(NamedTuple):
+    """What tells the published sets apart, whatever directory they are in."""
+
+    num_classes: int
+    channels: int
+    side: int
+
+    def __str__(self) -> str:
+        channels = "one channel" if self.channels == 1 else f"{self.channels} channels"
+        return f"{self.num_classes} classes, {channels} and {self.side} rows of pixels"
+
+
+KINDS = {"mnist": Kind(10, 1, 28), "cifar10": Kind(10, 3, 32), "cifar100": Kind(100, 3, 32)}
 
 
 def digits(
@@ -81,7 +97,14 @@ def published(
     if layout.is_there():
         return prepare(name, decoded(layout.stamp(), layout.decode), part)
     source = Parquet.find(place, or_else=layout.names_of_files())
-    return prepare(name, decoded(source.stamp(), source.decode), part)
+    whole = decoded(source.stamp(), source.decode)
+    found = Kind(len(whole.class_names), *whole.train.pixels.shape[1:3])
+    if found != KINDS[name]:
+        raise ValueError(
+            f"root={place}: is not {name}, which has {KINDS[name]}; this has {found}; "
+            "for any other set choose dataset=parquet"
+        )
+    return prepare(name, whole, part)
 
 
 def parquet(

@@ -45,7 +45,7 @@ def test_files_of_the_system_are_left_out(root):
 
 def test_images_are_decoded_once(root, monkeypatch):
     folder(root=str(root))
-    monkeypatch.setattr(folder_layout, "read_picture", lambda _: pytest.fail("decoded again"))
+    monkeypatch.setattr(folder_layout, "picture", lambda *_: pytest.fail("decoded again"))
     assert len(folder(root=str(root)).train) == 4
 
 

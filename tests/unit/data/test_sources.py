@@ -117,12 +117,25 @@ def test_a_row_that_is_not_an_image_is_named(hugging_face, monkeypatch):
 # --- the published ones ---------------------------------------------------------------------------
 
 
+HUNDRED = tuple(f"class {i}" for i in range(100))
+
+
 def test_a_published_set_is_read_from_parquet(hugging_face):
-    root, arrays = hugging_face()
+    root, arrays = hugging_face(names=HUNDRED)
     dataset = published(name="cifar100", root=str(root))
     assert dataset.name == "cifar100"
     expected = torch.from_numpy(arrays["train"]).permute(0, 3, 1, 2)
     assert torch.equal(dataset.train.pixels, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("mnist", "100 classes, 3 channels and 32 rows"), ("cifar10", "100 classes, 3 channels")],
+)
+def test_another_set_than_was_asked_for_is_refused(hugging_face, name, found):
+    root, _ = hugging_face(names=HUNDRED)
+    with pytest.raises(ValueError, match=rf"^root=.*is not {name}, .*; this has {found}"):
+        published(name=name, root=str(root))
 
 
 def test_a_published_set_that_is_nowhere_says_how_to_get_it():

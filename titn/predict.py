@@ -1,0 +1,80 @@
+"""What a trained network says of image files.
+
+    python -m titn.predict RUN IMAGE...
+
+Prints the most probable classes of each, as a table on a terminal and as CSV elsewhere. What is
+not an image is refused by name; the others are answered all the same, and the exit code is 2.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from titn.console import BAD_INPUT, answered, complain, show, whole
+
+COLUMNS = ("image", "rank", "class", "probability")
+
+
+def main() -> None:
+    """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
+    arguments = _parser().parse_args()
+    sys.exit(answered(lambda: predict(arguments)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("titn.predict", description="Class probabilities of images.")
+    parser.add_argument("run", type=Path, help="directory of a finished run")
+    parser.add_argument("images", type=Path, nargs="+", help="files of any format, size and mode")
+    parser.add_argument(
+        "--top", type=whole(1), default=5, help="classes for each image (default 5)"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument(
+        "--trust", action="store_true", help="run code other than titn's that the record names"
+    )
+    return parser
+
+
+def predict(arguments: argparse.Namespace) -> int:
+    """Read what can be read, print what the network makes of it, complain of the rest."""
+    import torch
+
+    from titn import build, hardware
+    from titn.data.images import Images
+    from titn.data.pictures import PictureError, picture
+    from titn.engine import evaluate
+    from titn.finished import open_run
+
+    finished = open_run(arguments.run, arguments.trust)
+    device = hardware.device(arguments.device)
+    precision = hardware.precision(finished.run["precision"], device)
+    network = hardware.fabric(device, precision).setup_module(finished.network())
+    token_weights = build.make(finished.run, "loss").token_weights
+
+    size = finished.run["dataset"]["image_size"]
+    read: list[tuple[Path, torch.Tensor]] = []
+    code = 0
+    for path in arguments.images:
+        try:
+            read.append((path, picture(path, size)))
+        except PictureError as error:
+            code = complain(f"{path}: is not an image that can be read ({error})", BAD_INPUT)
+    if not read:
+        return code
+    pixels = torch.stack([pixels for _, pixels in read])
+    unlabelled = Images(pixels, torch.zeros(len(read), dtype=torch.int64))
+    log_probs = evaluate(network, unlabelled.to(device)).fused(token_weights)
+
+    names = finished.result["class_names"]
+    top = log_probs.exp().topk(min(arguments.top, len(names)))
+    rows = [
+        (str(path), str(rank), names[label], f"{probability:.4f}")
+        for (path, _), values, labels in zip(read, *map(torch.Tensor.tolist, top), strict=True)
+        for rank, (probability, label) in enumerate(zip(values, labels, strict=True), start=1)
+    ]
+    show(COLUMNS, rows)
+    return code
+
+
+if __name__ == "__main__":
+    main()
