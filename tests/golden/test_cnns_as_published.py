@@ -1,10 +1,15 @@
 """The teachers against torchvision's own and against published counts."""
 
+from pathlib import Path
+
 import pytest
 import thop
 import torch
 from torchvision.models import get_model, get_model_weights
 
+from titn import build
+from titn.config import config_root
+from titn.explain import composed
 from titn.metrics import macs, num_parameters
 from titn.models import cnn
 from titn.models.wide_resnet import wide_resnet28_10
@@ -28,9 +33,9 @@ NAMES = [name for _, _, name in TORCHVISION]
 IMAGENET = ImageSpec(num_classes=1000)
 
 
-@pytest.mark.parametrize(("build", "options", "name"), TORCHVISION, ids=NAMES)
-def test_with_the_imagenet_stem_it_is_torchvisions(build, options, name):
-    ours = build(images=IMAGENET, stem="imagenet", **options).eval()
+@pytest.mark.parametrize(("make", "options", "name"), TORCHVISION, ids=NAMES)
+def test_with_the_imagenet_stem_it_is_torchvisions(make, options, name):
+    ours = make(images=IMAGENET, stem="imagenet", **options).eval()
     theirs = get_model(name).eval()
     theirs.load_state_dict(ours.net.state_dict())
     images = torch.rand(2, 3, 32, 32)
@@ -53,10 +58,10 @@ PUBLISHED = [
 ]
 
 
-@pytest.mark.parametrize(("build", "num_classes", "millions"), PUBLISHED)
-def test_with_the_cifar_stem_it_has_the_published_parameters(build, num_classes, millions):
-    stem = {} if build is wide_resnet28_10 else {"stem": "cifar"}
-    model = build(images=ImageSpec(num_classes=num_classes), **stem)
+@pytest.mark.parametrize(("make", "num_classes", "millions"), PUBLISHED)
+def test_with_the_cifar_stem_it_has_the_published_parameters(make, num_classes, millions):
+    stem = {} if make is wide_resnet28_10 else {"stem": "cifar"}
+    model = make(images=ImageSpec(num_classes=num_classes), **stem)
     assert num_parameters(model) / 1e6 == pytest.approx(millions, abs=0.006)
 
 
@@ -83,10 +88,10 @@ LAST_MAPS = [
 ]
 
 
-@pytest.mark.parametrize(("build", "layer", "imagenet", "cifar"), LAST_MAPS)
-def test_a_stem_for_32x32_leaves_a_larger_last_map(build, layer, imagenet, cifar):
+@pytest.mark.parametrize(("make", "layer", "imagenet", "cifar"), LAST_MAPS)
+def test_a_stem_for_32x32_leaves_a_larger_last_map(make, layer, imagenet, cifar):
     for stem, side in (("imagenet", imagenet), ("cifar", cifar)):
-        model = build(images=ImageSpec(num_classes=10), stem=stem).eval()
+        model = make(images=ImageSpec(num_classes=10), stem=stem).eval()
         seen = []
         model.net.get_submodule(layer).register_forward_hook(lambda *a, s=seen: s.append(a[2]))
         with torch.no_grad():
@@ -99,3 +104,38 @@ def test_wrn_28_10_ends_in_8x8():
     with torch.no_grad():
         x = model.net.blocks(model.net.stem(torch.zeros(1, 3, 32, 32)))
     assert x.shape == (1, 640, 8, 8)
+
+
+# --- the table of docs/networks.md ----------------------------------------------------------------
+
+TABLE = Path(__file__).parents[2] / "docs" / "networks.md"
+ROWS = [
+    [cell.strip().strip("`") for cell in line.split("|")[1:-1]]
+    for line in TABLE.read_text().splitlines()
+    if line.startswith("| `") and line.count("|") == 10
+]
+ORIGINAL = {"wide_resnet50": "wide_resnet50_2", "mobilenet_v3": "mobilenet_v3_large",
+            "squeezenet": "squeezenet1_1"}  # fmt: skip
+
+
+def test_the_table_has_every_network_but_the_students():
+    models = {file.stem for file in (config_root() / "conf" / "model").glob("*.yaml")}
+    assert {row[0] for row in ROWS} == models - {"vit", "deit", "tnt", "titn", "titn_large_patch"}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_a_row_of_the_table_is_what_is_counted(row):
+    name, *printed = row
+    counted = []
+    if name != "wide_resnet28_10":
+        theirs = get_model(ORIGINAL.get(name, name)).eval()
+        counted += thop.profile(theirs, (torch.zeros(1, 3, 32, 32),), verbose=False)[::-1]
+        counted += ours(name, 1000, "model.stem=imagenet") + ours(name, 100, "model.stem=imagenet")
+    counted += ours(name, 100, *(["model.stem=cifar"] if counted else []))
+    assert [cell for cell in printed if cell != "-"] == [f"{n / 1e6:.2f}" for n in counted]
+
+
+def ours(name: str, num_classes: int, *overrides: str) -> list[int]:
+    spec = ImageSpec(num_classes=num_classes)
+    model = build.make(composed([f"model={name}", *overrides]), "model", images=spec)
+    return [num_parameters(model), macs(model, spec)[0]]
