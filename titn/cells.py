@@ -170,10 +170,12 @@ def _check_identity(cell: Cell) -> None:
 
 def _check_failure(cell: Cell) -> None:
     failure = cell.directory.failure()
-    if failure is not None and cell.run["retry"] != "failed":
-        raise CellError(
-            f"{cell.directory.path} failed before ({failure['reason']}); retry=failed tries again"
-        )
+    if failure is None or cell.run["retry"] == "failed":
+        return
+    before = f"{cell.directory.path} failed before ({failure['reason']})"
+    if failure.get("kind") == "diverged":
+        raise CellError(f"{before}; so it would again: lower {cell.prefix}optimizer.lr")
+    raise CellError(f"{before}; retry=failed tries again")
 
 
 @contextmanager
@@ -200,4 +202,7 @@ def _recording_failure(cell: Cell) -> Iterator[None]:
         }
         cell.directory.fail(failure)
         where = cell.directory.path / "failure.json"
-        raise CellError(f"{reason} (recorded in {where}; retry=failed tries again)") from error
+        remedy = f"; lower {cell.prefix}optimizer.lr" if diverged else ""
+        raise CellError(
+            f"{reason}{remedy} (recorded in {where}; retry=failed tries again)"
+        ) from error

@@ -28,7 +28,7 @@ class DivergenceError(FloatingPointError):
     """A loss or a prediction is not finite; `epoch` is the one, counted from 1."""
 
     def __init__(self, what: str, epoch: int):
-        super().__init__(f"{what} in epoch {epoch}: the run has diverged; lower optimizer.lr")
+        super().__init__(f"{what} in epoch {epoch}: the run has diverged")
         self.epoch = epoch
 
 

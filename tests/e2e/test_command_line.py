@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from titn.config import config_root
 
@@ -22,8 +23,10 @@ TINY = [
 ]  # fmt: skip
 
 
-def titn(*arguments: str, cwd: Path, **options) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "titn.train", *arguments]
+def titn(
+    *arguments: str, cwd: Path, command: str = "train", **options
+) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", f"titn.{command}", *arguments]
     return subprocess.run(
         command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False, **options
     )
@@ -172,3 +175,43 @@ def test_a_multirun_runs_the_rest_after_a_failure_and_names_it(tmp_path):
     assert done.stdout.count("record: ") == 1
     (complaint,) = [line for line in done.stderr.splitlines() if line.startswith("titn: ")]
     assert "model.patch_size=3: does not divide" in complaint
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "latency"])
+def test_every_command_explains_itself_at_once(tmp_path, command):
+    started = time.perf_counter()
+    done = titn("--help", cwd=tmp_path, command=command)
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: titn.{command} ")
+    assert time.perf_counter() - started < 3  # torch alone would take that long
+
+
+def test_ones_own_images_from_training_to_prediction(tmp_path):
+    """Red against blue, in files of three formats, sizes and modes."""
+    colours = {"warm": ["red", "orange", "brown"], "cold": ["blue", "navy", "cyan"]}
+    for split in ("train", "test"):
+        for name, shades in colours.items():
+            directory = tmp_path / "mine" / split / name
+            directory.mkdir(parents=True)
+            for i, (shade, kind) in enumerate(zip(shades, ("png", "jpg", "webp"), strict=True)):
+                image = Image.new("RGBA" if kind == "png" else "RGB", (9 + i, 12), shade)
+                image.save(directory / f"{shade}.{kind}")
+    tiny = [argument for argument in TINY if not argument.startswith(("epochs", "batch_size"))]
+    trained = titn(
+        *tiny, "dataset=folder", "dataset.root=mine", "epochs=30", "augment=none", "run_dir=run",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    assert "test of 6 images after 30 epochs" in trained.stdout
+
+    Image.new("P", (40, 30)).convert("RGB").save(tmp_path / "new one.bmp")
+    Image.new("RGB", (50, 50), "firebrick").save(tmp_path / "other.gif")
+    said = titn("run", "other.gif", "new one.bmp", cwd=tmp_path, command="predict")
+    assert said.returncode == 0, said.stderr
+    lines = said.stdout.splitlines()
+    assert lines[0] == "image,rank,class,probability"
+    assert lines[1].startswith("other.gif,1,warm,")
+    assert len(lines) == 5
+
+    checked = titn("run", cwd=tmp_path, command="evaluate")
+    assert checked.returncode == 0, checked.stderr

@@ -1,5 +1,6 @@
 """A cell is made once, survives a kill, and refuses what is not its own."""
 
+import dataclasses
 import json
 import multiprocessing
 import shutil
@@ -203,6 +204,27 @@ def test_a_run_that_diverges_stops_and_is_recorded_as_such(tiny):
     assert failure["config_hash"] == directory.name
 
 
+def test_a_run_that_diverged_is_not_tried_again_unasked(tiny, monkeypatch):
+    run = tiny("optimizer=sgd", "optimizer.lr=1e30")
+    with pytest.raises(CellError):
+        cells.ensure(run)
+    monkeypatch.setattr(cell, "fit", lambda *_: pytest.fail("trained again"))
+    with pytest.raises(CellError, match=r"so it would again: lower optimizer\.lr"):
+        cells.ensure(run)
+
+
+def test_predictions_that_are_not_numbers_are_a_divergence(tiny, monkeypatch):
+    evaluate = engine.evaluate
+
+    def broken(student, *rest):
+        predictions = evaluate(student, *rest)
+        return dataclasses.replace(predictions, cls=predictions.cls * float("nan"))
+
+    monkeypatch.setattr(engine, "evaluate", broken)
+    with pytest.raises(CellError, match="predictions are not numbers in epoch 1: the run has div"):
+        cells.ensure(tiny())
+
+
 def test_samples_keep_the_evaluated_images(tiny):
     directory, result = cells.ensure(tiny())
     samples = samples_of(directory)
@@ -280,8 +302,11 @@ def test_a_teacher_of_other_source_code_is_named(tiny):
         cells.ensure(run)
 
 
-def test_a_failing_teacher_is_named(tiny, monkeypatch):
-    with pytest.raises(CellError, match=r"^the teacher failed: the loss is nan in epoch 1: "):
+def test_a_teacher_that_diverges_is_named_with_its_own_remedy(tiny):
+    with pytest.raises(
+        CellError,
+        match=r"^the teacher failed: the loss is nan in epoch 1: .*; lower teacher\.optimizer\.lr",
+    ):
         cells.ensure(tiny(*TEACHER, "optimizer@teacher.optimizer=sgd", "teacher.optimizer.lr=1e30"))
 
 
@@ -307,6 +332,16 @@ def test_a_teacher_from_a_checkpoint_is_taken_as_it_is(tiny):
     _, result = cells.ensure(tiny(*TEACHER, f"teacher.checkpoint={taught.path}"))
     assert result["teacher"]["top1"] == taught.result()["top1"]
     assert result["teacher"]["config_hash"] != taught.result()["config_hash"]
+
+
+def test_a_teacher_starts_from_other_weights_with_a_head_of_its_own(tiny):
+    run = tiny(*TEACHER)
+    other, _ = cells.ensure(tiny(*TEACHER, "dataset.num_classes=5")["teacher"])
+    tuned = tiny(*TEACHER, f"teacher.weights={other.path}", "teacher.epochs=0")["teacher"]
+    before, after = weights(other), weights(cells.ensure(tuned)[0])
+    assert torch.equal(after["tokens"], before["tokens"])
+    assert after["heads.cls.weight"].shape != before["heads.cls.weight"].shape
+    assert cells.plan(tuned).identity != cells.plan(run["teacher"] | {"epochs": 0}).identity
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(tiny):

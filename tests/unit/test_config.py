@@ -213,6 +213,22 @@ def test_a_key_added_later_keeps_old_identities_at_its_default(composed, monkeyp
     assert identity(after) != identity(before)
 
 
+# Digests that the code before these keys gave: loss.scale and loss.token, dataset.num_classes and
+# dataset.fraction, model.stem, weights.
+BEFORE = {
+    (): "ece8e60c0f4cec595eec7ae4db9b7132a4cbb41efe00e31ebe9a8c78842fb913",
+    ("teacher=vgg16_bn",): "235f736c899d24aa669739f6af96291344b475b576a7c6de342468da6361d331",
+    ("model=vgg16_bn", "mix=none"): (
+        "f15a909721f0a11028ecd1d284210e67fe84f7b213474f35026b9729c85f1efd"
+    ),
+}
+
+
+@pytest.mark.parametrize("overrides", BEFORE)
+def test_the_defaults_have_the_identity_that_they_always_had(composed, overrides):
+    assert identity(composed(*overrides)) == BEFORE[overrides]
+
+
 def test_the_identity_is_the_hash_of_the_sorted_json_without_switches_and_places():
     node = {"_target_": "a.b"}
     run = {group: dict(node) for group in config.GROUPS} | {"dataset": node | {"root": "/x"}}

@@ -62,7 +62,5 @@ def test_running_means_by_hand():
 def test_a_mean_that_is_not_finite_stops_the_run(loss):
     means = RunningMeans(epoch=3)
     means.add({"loss": torch.tensor(loss)})
-    with pytest.raises(
-        DivergenceError, match=r"in epoch 3: the run has diverged; lower optimizer\.lr"
-    ):
+    with pytest.raises(DivergenceError, match=r"in epoch 3: the run has diverged"):
         means.read()
