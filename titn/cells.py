@@ -14,7 +14,7 @@ from titn import build, config, hardware
 from titn.cell import Cell
 from titn.data.images import Dataset
 from titn.engine import DivergenceError
-from titn.errors import CellError, ConfigError
+from titn.errors import CellError, ConfigError, first_line
 from titn.progress import say
 from titn.records import provenance
 from titn.records.records import RunDir
@@ -189,9 +189,9 @@ def _recording_failure(cell: Cell) -> Iterator[None]:
         yield
     except Exception as error:
         diverged = error if isinstance(error, DivergenceError) else None
-        reason = str(error).splitlines()[0] if str(error) else ""
-        if not diverged:
-            reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+        reason = first_line(error)
+        if not diverged and reason != type(error).__name__:
+            reason = f"{type(error).__name__}: {reason}"
         failure = {
             "kind": "diverged" if diverged else "error",
             "reason": reason,

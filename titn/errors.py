@@ -9,6 +9,11 @@ class CellError(RuntimeError):
     """A cell could not be finished; its failure is recorded. Exit code 1."""
 
 
+def first_line(error: Exception) -> str:
+    """What an exception of a library says, as far as it fits into a message of ours."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 def one_line(text: str) -> str:
     """The lines of a message joined; Hydra's pointer to its own manual left out."""
     lines = (line.strip() for line in text.splitlines())

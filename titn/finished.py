@@ -8,7 +8,7 @@ import yaml
 from torch import nn
 
 from titn import build, config, weights
-from titn.errors import ConfigError
+from titn.errors import ConfigError, first_line
 from titn.outputs import ImageSpec
 from titn.records.records import RunDir
 
@@ -47,7 +47,7 @@ def open_run(path: Path, trust: bool = False) -> Finished:
         result = directory.result()
         content = yaml.safe_load((path / "config.yaml").read_text()) if result else None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: its record cannot be read ({_first_line(error)})") from None
+        raise ConfigError(f"{path}: its record cannot be read ({first_line(error)})") from None
     if result is None:
         failure = "; it failed" if (path / "failure.json").exists() else ""
         raise ConfigError(f"{path}: holds no finished run{failure}; result.json is what says so")
@@ -65,7 +65,3 @@ def open_run(path: Path, trust: bool = False) -> Finished:
                 "--trust runs it all the same"
             )
     return Finished(directory, run, result)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

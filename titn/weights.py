@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
-from titn.errors import ConfigError
+from titn.errors import ConfigError, first_line
 from titn.progress import say
 from titn.records import checkpoints
 
@@ -90,9 +90,8 @@ def _imagenet_file(model: nn.Module) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(url, str(path), hash_prefix)
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(
-            f"weights=imagenet: {url} could not be fetched ({reason}); "
+            f"weights=imagenet: {url} could not be fetched ({first_line(error)}); "
             "fetch it elsewhere and give weights=FILE"
         ) from None
     return path
@@ -111,9 +110,8 @@ def _read(path: Path, key: str) -> dict[str, Tensor]:
             return checkpoints.load(file)[0]
         content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(
-            f"{key}={file}: cannot be read as weights ({reason[:120]}); "
+            f"{key}={file}: cannot be read as weights ({first_line(error)[:120]}); "
             "give a .safetensors file or a state dict saved by torch.save"
         ) from None
     content = content.get("state_dict", content) if isinstance(content, dict) else {}

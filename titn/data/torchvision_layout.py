@@ -16,6 +16,7 @@ from torchvision import datasets
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from titn.data.images import Images
+from titn.errors import first_line
 
 PUBLISHED: dict[str, Any] = {
     "mnist": datasets.MNIST,
@@ -48,10 +49,9 @@ class TorchvisionLayout:
             for train in (True, False):
                 PUBLISHED[self.name](str(self.root), train=train, download=True)
         except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ValueError(
-                f"download=true: {self.name} could not be fetched ({reason}); give the files that "
-                f"torchvision would keep in {self.root / self.names_of_files()} yourself"
+                f"download=true: {self.name} could not be fetched ({first_line(error)}); give the "
+                f"files that torchvision would keep in {self.root / self.names_of_files()} yourself"
             ) from None
 
     def stamp(self) -> str:
