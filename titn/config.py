@@ -49,7 +49,6 @@ SWITCHES: dict[str, Any] = {
 ADDED_LATER: dict[str, Any] = {
     "dataset.num_classes": None,
     "dataset.fraction": 1.0,
-    "dataset.download": False,
     "loss.scale": 1.0,
     "loss.token": "dist",
     "model.stem": "imagenet",
@@ -187,7 +186,8 @@ def config_hash(
     its hash.
     """
     identity: dict[str, Any] = {group: dict(run[group]) for group in GROUPS}
-    identity["dataset"].pop("root", None)
+    for place in ("root", "download"):
+        identity["dataset"].pop(place, None)
     identity |= {key: run[key] for key in SCALARS}
     identity |= {"precision": precision, "teacher": teacher}
     identity["dataset"]["digest"] = data

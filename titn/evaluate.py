@@ -52,6 +52,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
     finished = open_run(arguments.run, arguments.trust)
     run, recorded = finished.run, finished.result
     if arguments.root:
+        if "root" not in run["dataset"]:
+            raise ConfigError(f"--root={arguments.root}: this data set needs none; leave it out")
         run["dataset"]["root"] = arguments.root
     device = hardware.device(arguments.device)
     precision = hardware.precision(run["precision"], device)

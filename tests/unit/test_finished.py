@@ -137,6 +137,11 @@ def test_a_data_set_that_moved_can_be_named(tiny, hugging_face, tmp_path, capsys
     assert run(evaluate, directory.path, "--root", moved) == 0
 
 
+def test_a_place_for_images_that_need_none_is_refused(finished, capsys):
+    assert run(evaluate, finished, "--root", "here") == 2
+    assert "titn: --root=here: this data set needs none" in capsys.readouterr().err
+
+
 # --- what is no finished run ----------------------------------------------------------------------
 
 
