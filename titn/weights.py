@@ -92,7 +92,7 @@ def _imagenet_file(model: nn.Module) -> Path:
     except Exception as error:
         raise ConfigError(
             f"weights=imagenet: {url} could not be fetched ({first_line(error)}); "
-            "fetch it elsewhere and give weights=FILE"
+            "fetch it elsewhere and give the file instead of imagenet"
         ) from None
     return path
 
