@@ -44,6 +44,9 @@ SWITCHES: dict[str, Any] = {
     "retry": values.Retry | None,
 }
 
+# Nodes of a teacher that are another node's: what to set in their place.
+FOLLOWED = {"teacher.dataset": "dataset", "teacher.augment": "recipe.augment"}
+
 # A key that a later version adds is left out of the hash while it has its default, so that
 # records made before it keep their identity: "key" or "group.key": default.
 ADDED_LATER: dict[str, Any] = {
@@ -156,8 +159,8 @@ def _named(content: dict, choices: dict[str, str], prefix: str) -> dict[str, str
 def _checked_node(node: Any, path: str) -> dict:
     """A group's node, its keys and values checked against the constructor that it names."""
     if not isinstance(node, dict):
-        group = path.rsplit(".", 1)[-1]
-        choice = path if group == path else f"{group}@{path}"
+        group, source = path.rsplit(".", 1)[-1], FOLLOWED.get(path, path)
+        choice = source if group == source else f"{group}@{source}"
         raise ConfigError(f"{path}={node}: choose a file of conf/{group} with {choice}=NAME")
     # What a file says to others about its choice (_recipe_, _lr_) is not for its constructor.
     node = {key: value for key, value in node.items() if key == "_target_" or key[0] != "_"}

@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 
-from titn.config import GROUPS, conf_dir, config_root, resolve
+from titn.config import FOLLOWED, GROUPS, conf_dir, config_root, resolve
 from titn.errors import ConfigError, one_line
 
 
@@ -52,6 +52,9 @@ def _as_typed(key: str, arguments: list[str]) -> str:
 
 def _no_such_key(key: str) -> str:
     """Of a key that the composed configuration does not have: mistyped, or another choice's."""
+    for node, source in FOLLOWED.items():
+        if key.partition("@")[2] == node or key.startswith(f"{node}."):
+            return f"a teacher follows {source} there; set {key.replace(node, source)}"
     group, _, name = key.rpartition(".")
     if group in GROUPS and (owners := _choices_with(group, name)):
         return f"the chosen {group} has no such key; choose {group}={' or '.join(owners)}"

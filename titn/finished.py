@@ -30,7 +30,7 @@ class Finished:
             num_classes=len(self.result["class_names"]), size=self.run["dataset"]["image_size"]
         )
         network = build.make(self.run, "model", images=spec)
-        weights.load(network, self.directory.path)
+        weights.load(network, self.directory.path, key="run")
         return network.eval()
 
 

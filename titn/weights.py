@@ -27,17 +27,18 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def load(model: nn.Module, path: Path) -> None:
+def load(model: nn.Module, path: Path, key: str = "checkpoint") -> None:
     """Fill a model with a run directory's, a safetensors or a PyTorch file's weights.
 
-    Raises ConfigError if it is not there, is not one of these, or does not fit the model.
+    key: what the user calls the path. Raises ConfigError if it is not there, is not one of these,
+    or does not fit the model.
     """
-    state = _own_names(_read(path, "checkpoint"), model)
+    state = _own_names(_read(path, key), model)
     wanted = model.state_dict()
     # Weights from elsewhere bring no normalisation; the model keeps that of its data set.
     state = {n: value for n, value in wanted.items() if n.startswith(NORMALISATION)} | state
     if misfit := _misfit(state, wanted, _own_layers(model)):
-        raise ConfigError(f"checkpoint={path}: does not fit the model: {misfit}")
+        raise ConfigError(f"{key}={path}: does not fit the model: {misfit}")
     model.load_state_dict(state)
 
 

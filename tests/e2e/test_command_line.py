@@ -116,6 +116,21 @@ def test_a_terminal_shows_a_bar_with_terms_rate_and_time_left(tmp_path):
         (["model.dept=3"], "titn: model.dept=3: there is no such key; did you mean model.depth?"),
         (["loss.alpha=0.3"], "titn: loss.alpha=0.3: the chosen loss has no such key; choose loss="),
         (["teacher.seed=1"], "titn: teacher.seed=1: there is none without a teacher; choose one"),
+        (
+            ["teacher=vgg16_bn", "teacher.augment.flip=0"],
+            "titn: teacher.augment.flip=0: a teacher follows recipe.augment there; "
+            "set recipe.augment.flip\n",
+        ),
+        (
+            ["teacher=vgg16_bn", "augment@teacher.augment=none"],
+            "titn: augment@teacher.augment=none: a teacher follows recipe.augment there; "
+            "set augment@recipe.augment\n",
+        ),
+        (
+            ["teacher=vgg16_bn", "teacher.augment=none"],
+            "titn: teacher.augment=none: choose a file of conf/augment with "
+            "augment@recipe.augment=NAME\n",
+        ),
         (["teacher=vgg16_bn", "loss.alpha=2"], "titn: loss.alpha=2: should be less than or equal"),
         (["epochs=-1"], "titn: epochs=-1: should be greater than or equal to 0"),
         (["epochs"], "titn: epochs: cannot be read; write KEY=VALUE"),

@@ -162,6 +162,11 @@ def test_checkpoint_and_weights_are_two_things(composed):
         composed("weights=imagenet", "checkpoint=x.pt")
 
 
+def test_a_teacher_can_have_another_augmentation(composed):
+    run = composed("teacher=vgg16_bn", "augment@recipe.augment=cifar", "recipe.augment.padding=7")
+    assert (run["augment"]["padding"], run["teacher"]["augment"]["padding"]) == (2, 7)
+
+
 def test_a_teachers_stem_is_short_for_its_models(composed):
     long = composed("teacher=resnet50", "teacher.model.stem=cifar")["teacher"]
     assert composed("teacher=resnet50", "teacher.stem=cifar")["teacher"] == long

@@ -166,7 +166,7 @@ def test_a_damaged_record_is_named(finished, name, content):
 
 def test_weights_that_are_gone_are_named(finished):
     (finished / "weights.safetensors").unlink()
-    with pytest.raises(ConfigError, match="there is no such file"):
+    with pytest.raises(ConfigError, match=rf"^run={finished}: there is no such file"):
         open_run(finished).network()
 
 
