@@ -159,6 +159,18 @@ def test_bad_input_is_one_line_exit_code_2_and_quick(tmp_path, arguments, line):
         (["dataset=mnist", "dataset.root=no"], "titn: dataset.root=no: no such directory;"),
         (["device=cuda:99"], "titn: device=cuda:99: there is none on this machine;"),
         (["checkpoint=no"], "titn: checkpoint=no: there is no such file;"),
+        (["weights=imagenet"], "titn: weights=imagenet: torchvision has none for TITN;"),
+        (
+            ["teacher=resnet50", "teacher.weights=no"],
+            "titn: teacher.weights=no: there is no such f",
+        ),
+        (["dataset.num_classes=11"], "titn: dataset.num_classes=11: digits has 10; choose fewer"),
+        (["dataset=folder"], "titn: dataset.root=null: give the directory with train/CLASS/*"),
+        (["dataset=folder", "dataset.root=."], "titn: dataset.root=.: has no directory train/; it"),
+        (
+            ["model=vgg16", "dataset.image_size=8"],
+            "titn: model._target_=vgg16: needs images of 32x",
+        ),
     ],
 )
 def test_what_only_the_built_object_knows_is_one_line_and_trains_nothing(tmp_path, arguments, line):
