@@ -118,10 +118,8 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
             raise ConfigError(unknown_key(prefix + key, content[key], [prefix + k for k in known]))
     if prefix and "model" not in content:
         raise ConfigError(f"{prefix}{next(iter(content))}: no teacher is chosen; add teacher=NAME")
-    if (stem := content.get("stem")) is not None:  # a teacher's, for short
-        if "stem" not in content["model"]:
-            raise ConfigError(f"{prefix}stem={stem}: this network has one stem; leave it out")
-        content["model"]["stem"] = stem
+    if content.get("stem") is not None and isinstance(content["model"], dict):
+        _move_stem(content, prefix)
     run: dict[str, Any] = {"choices": _named(content, choices, prefix)}
     for group in GROUPS:
         run[group] = _checked_node(content.get(group), prefix + group)
@@ -141,6 +139,15 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     nested = f"{prefix}teacher."
     run["teacher"] = None if teacher is None else _checked_run(teacher, choices, nested)
     return run
+
+
+def _move_stem(content: dict, prefix: str) -> None:
+    """A teacher's `stem` is short for its model's."""
+    if "stem" not in content["model"]:
+        raise ConfigError(
+            f"{prefix}stem={content['stem']}: this network has one stem; leave it out"
+        )
+    content["model"]["stem"] = content["stem"]
 
 
 def _named(content: dict, choices: dict[str, str], prefix: str) -> dict[str, str | None]:
