@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Print recorded and recomputed numbers; FAILED if they differ."""
-    from titn import build, engine, hardware
+    from titn import build, engine
     from titn.finished import open_run
     from titn.metrics import summarise
 
@@ -55,16 +55,13 @@ def evaluate(arguments: argparse.Namespace) -> int:
         if "root" not in run["dataset"]:
             raise ConfigError(f"--root={arguments.root}: this data set needs none; leave it out")
         run["dataset"]["root"] = arguments.root
-    device = hardware.device(arguments.device)
-    precision = hardware.precision(run["precision"], device)
-    network = finished.network()
+    student, device = finished.network_on(arguments.device)
     dataset = build.dataset(run)
     if dataset.digest != recorded.get("data_digest", dataset.digest):
         raise ConfigError(
             f"dataset.root={run['dataset'].get('root')}: these are not the images of the record; "
             "give theirs with --root"
         )
-    student = hardware.fabric(device, precision).setup_module(network)
     predictions = engine.evaluate(student, dataset.evaluated.to(device))
     computed = summarise(predictions, build.make(run, "loss").token_weights)
 

@@ -4,10 +4,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 import yaml
 from torch import nn
 
-from titn import build, config, weights
+from titn import build, config, hardware, weights
 from titn.errors import ConfigError, first_line
 from titn.outputs import ImageSpec
 from titn.records.records import RunDir
@@ -32,6 +33,12 @@ class Finished:
         network = build.make(self.run, "model", images=spec)
         weights.load(network, self.directory.path, key="run")
         return network.eval()
+
+    def network_on(self, name: str) -> tuple[nn.Module, torch.device]:
+        """`network` in the run's precision on the device of this name, and that device."""
+        device = hardware.device(name)
+        precision = hardware.precision(self.run["precision"], device)
+        return hardware.fabric(device, precision).setup_module(self.network()), device
 
 
 def open_run(path: Path, trust: bool = False) -> Finished:

@@ -39,16 +39,14 @@ def predict(arguments: argparse.Namespace) -> int:
     """Read what can be read, print what the network makes of it, complain of the rest."""
     import torch
 
-    from titn import build, hardware
+    from titn import build
     from titn.data.images import Images
     from titn.data.pictures import PictureError, picture
     from titn.engine import evaluate
     from titn.finished import open_run
 
     finished = open_run(arguments.run, arguments.trust)
-    device = hardware.device(arguments.device)
-    precision = hardware.precision(finished.run["precision"], device)
-    network = hardware.fabric(device, precision).setup_module(finished.network())
+    network, device = finished.network_on(arguments.device)
     token_weights = build.make(finished.run, "loss").token_weights
 
     size = finished.run["dataset"]["image_size"]

@@ -66,4 +66,6 @@ def resized(pixels: Tensor, size: int) -> Tensor:
     """
     if tuple(pixels.shape[-2:]) == (size, size):
         return pixels
-    return transforms.resize(pixels, [size, size], antialias=True)
+    # In parts: the resampling works in floating point, four bytes for every one.
+    parts = pixels.split(8192)
+    return torch.cat([transforms.resize(part, [size, size], antialias=True) for part in parts])

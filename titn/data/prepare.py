@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from titn.data.cache import cached_arrays
@@ -102,8 +101,7 @@ def prepare(name: str, whole: Decoded, part: Part) -> Dataset:
 
 def _fit(images: Images, size: int) -> Images:
     """Bilinear, antialiased, to size x size; grey images become three equal channels."""
-    # In parts: the resampling works in floating point, four bytes for every one.
-    pixels = torch.cat([resized(part, size) for part in images.pixels.split(8192)])
+    pixels = resized(images.pixels, size)
     if pixels.shape[1] == 1:
         pixels = pixels.expand(-1, 3, -1, -1).contiguous()
     return Images(pixels, images.labels)
