@@ -11,9 +11,9 @@ from torch import nn
 from titn import build, hardware, weights
 from titn.config import config_root
 from titn.data.batches import steps_per_epoch
-from titn.data.images import Dataset
+from titn.data.images import Dataset, Images
 from titn.engine import State, Task, evaluate, fit
-from titn.metrics import Predictions, macs, num_parameters, summarise
+from titn.metrics import Predictions, macs, num_parameters, summarise, train_metrics
 from titn.objective import Objective
 from titn.outputs import ImageSpec
 from titn.progress import Progress, say
@@ -21,6 +21,9 @@ from titn.records import checkpoints, provenance
 from titn.records.curves import Curves
 from titn.records.records import RunDir
 from titn.teacher import Frozen
+
+# Of train, evaluated once at the end for the gap to test: more would not make it any clearer.
+TRAIN_IMAGES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,7 @@ class Cell:
 
     def make(self, teacher: dict | None) -> dict:
         """Train, or go on training, and write the record; `teacher` is the teacher's record."""
+        clock = Clock()
         hardware.keep_freed_memory()
         fabric = hardware.fabric(self.device, self.precision)
         spec = self.dataset.spec
@@ -69,16 +73,18 @@ class Cell:
             batch_size=self.run["batch_size"],
             eval_every=self.run["eval_every"],
         )
-        state = self._resume(parts)
+        state = self._resume(parts, clock)
         environment = self._environment(resumed=state.epoch > 0)
         self.directory.begin(self.run | {"precision": self.precision}, environment)
-        self._fit(task, state, parts)
+        self._fit(task, state, parts, clock)
         predictions = evaluate(student, task.dataset.evaluated, frozen)
+        learned = evaluate(student, _spread(task.dataset.train, TRAIN_IMAGES))
         self._write_files(parts, predictions)
         summary = summarise(predictions, parts.loss.token_weights)
         result = {
             **summary,
             **_course(state, summary["top1"]),
+            "train": train_metrics(learned, parts.loss.token_weights),
             **_costs(parts.model, spec),
             "seed": self.run["seed"],
             "split": self.dataset.split,
@@ -89,6 +95,7 @@ class Cell:
             **self.identity,
             "git_commit": environment["git_commit"],
             "teacher": teacher and {"config_hash": teacher["config_hash"], "top1": teacher["top1"]},
+            "wall_secs": clock.read(),
         }
         self.directory.finish(result)
         return result
@@ -109,7 +116,7 @@ class Cell:
         now = self.identity | provenance.environment(config_root()) | machine
         return now | {"earlier": earlier}
 
-    def _fit(self, task: Task, state: State, parts: build.Parts) -> None:
+    def _fit(self, task: Task, state: State, parts: build.Parts, clock: "Clock") -> None:
         steps = steps_per_epoch(len(task.dataset.train), task.batch_size)
         per_epoch = steps * min(task.batch_size, len(task.dataset.train))
         curves = Curves(self.directory, state.epoch, self.run["tensorboard"])
@@ -130,7 +137,7 @@ class Cell:
                 time.monotonic() - saved > self.run["checkpoint_secs"]
                 and row["epoch"] < task.epochs
             ):
-                self._save(state, parts)
+                self._save(state, parts, clock)
                 saved = time.monotonic()
 
         try:
@@ -139,7 +146,7 @@ class Cell:
             progress.close()
             curves.close()
 
-    def _save(self, state: State, parts: build.Parts) -> None:
+    def _save(self, state: State, parts: build.Parts, clock: "Clock") -> None:
         tree = {
             "model": parts.model.state_dict(),
             "optimizer": parts.optimizer.state_dict(),
@@ -150,9 +157,10 @@ class Cell:
             "train_secs": state.train_secs,
             "images_seen": state.images_seen,
         }
-        checkpoints.save(self.directory.checkpoint, tensors, {"done": done, "rest": rest})
+        facts = {"done": done, "wall_secs": clock.read(), "rest": rest}
+        checkpoints.save(self.directory.checkpoint, tensors, facts)
 
-    def _resume(self, parts: build.Parts) -> State:
+    def _resume(self, parts: build.Parts, clock: "Clock") -> State:
         """The state that an interrupted run left, with model and optimizer as they were then."""
         if not self.directory.checkpoint.exists():
             return State()
@@ -164,6 +172,7 @@ class Cell:
         tree = checkpoints.unflatten(facts["rest"], tensors)
         parts.model.load_state_dict(tree["model"])
         parts.optimizer.load_state_dict(tree["optimizer"])
+        clock.before = facts.get("wall_secs", 0.0)
         say(f"{self.name} resumes after epoch {facts['done']['epoch']}")
         return State(**facts["done"])
 
@@ -172,6 +181,22 @@ class Cell:
         facts = {"config_hash": self.identity["config_hash"]}
         checkpoints.save(self.directory.weights, parts.model.state_dict(), facts)
         self.directory.write_samples(samples(predictions, parts.loss.token_weights))
+
+
+class Clock:
+    """Seconds that a cell takes, with what was saved of the earlier parts of an interrupted run."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.before = 0.0
+
+    def read(self) -> float:
+        return self.before + time.monotonic() - self.started
+
+
+def _spread(images: Images, most: int) -> Images:
+    """Evenly spaced images, `most` at most: of every class, even where classes lie in a row."""
+    return images.take(torch.arange(0, len(images), -(-len(images) // most)))
 
 
 def _course(state: State, last: float) -> dict:

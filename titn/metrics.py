@@ -66,6 +66,12 @@ def all_heads(predictions: Predictions, weights: TokenWeights) -> dict:
     }
 
 
+def train_metrics(predictions: Predictions, weights: TokenWeights) -> dict:
+    """What a record says of training images, as they are: without augmentation or mix."""
+    fused = head_metrics(predictions.fused(weights), predictions.labels)
+    return {"top1": fused["top1"], "nll": fused["nll"], "num_images": len(predictions.labels)}
+
+
 def head_metrics(log_probs: Tensor, labels: Tensor) -> dict:
     """top1, top5 (None below six classes, where it would say nothing) and nll of (n, k)."""
     top5 = None

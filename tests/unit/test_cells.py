@@ -370,3 +370,25 @@ def test_two_processes_make_a_cell_once(tiny, tmp_path):
 
 def _ensure(run: dict) -> dict:
     return cells.ensure(run)[1]
+
+
+def test_a_record_has_the_accuracy_on_unaugmented_training_images(tiny):
+    result = cells.ensure(tiny("epochs=0"))[1]
+    assert result["train"]["num_images"] == result["num_train"]
+    assert result["train"]["nll"] == pytest.approx(np.log(10), rel=0.2)  # untrained: about chance
+
+
+def test_images_that_are_spread_over_train_are_not_only_its_first():
+    images = cell.Images(torch.zeros(10, 1, 1, 1), torch.arange(10))
+    assert cell._spread(images, 4).labels.tolist() == [0, 3, 6, 9]
+    assert cell._spread(images, 10).labels.tolist() == list(range(10))
+
+
+def test_wall_time_counts_what_was_spent_before_a_kill(tiny, killed_after_first_epoch, monkeypatch):
+    run = tiny("checkpoint_secs=0")
+    with monkeypatch.context() as patched:
+        patched.setattr(cell.Clock, "read", lambda clock: 1000.0)
+        with pytest.raises(Killed):
+            cells.ensure(run)
+    killed_after_first_epoch.undo()
+    assert cells.ensure(run)[1]["wall_secs"] > 1000
