@@ -1,0 +1,80 @@
+"""A question that a sweep asks: the rows that are compared, and what is claimed of them.
+
+The node `question` of a file in sweeps/, checked. Metrics are fractions, differences and margins
+too. Neither Hydra nor torch here: sweeps are planned and reports are written from it.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from titn.errors import ConfigError
+
+Text = Annotated[str, Field(min_length=1)]
+Bound = float | None
+
+
+class Claim(BaseModel):
+    """What a source says of one row, or of the first less the second of two.
+
+    The claim holds where the metric (or the difference) lies between the two bounds; None is no
+    bound. dataset: where the source says it. printed: the number that it gives, if it gives one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    says: Text
+    source: Text
+    dataset: Text
+    rows: tuple[Text] | tuple[Text, Text]
+    metric: Text = "top1"
+    between: tuple[Bound, Bound]
+    printed: float | None = None
+
+
+class Question(BaseModel):
+    """title, asks, paper: what a reader is told. rows: label -> overrides that make the row.
+
+    baseline: the row that the others are compared with; the first by default. tune: keys whose
+    value each row chooses for itself among those listed, on a validation split. printed: the
+    paper's table with numbers for these rows. margins: metric -> how far from the printed number
+    still agrees with it. reach: the accuracy whose epoch tells how fast a row learns; by default
+    nine tenths of the baseline's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: Text
+    asks: Text
+    paper: Text
+    rows: dict[Text, tuple[Text, ...]]
+    baseline: str = ""
+    tune: dict[Text, tuple[float, ...]] = {}
+    printed: str | None = None
+    margins: dict[Text, float] = {}
+    claims: tuple[Claim, ...] = ()
+    reach: float | None = None
+
+    @model_validator(mode="after")
+    def _rows_are_known(self) -> "Question":
+        if not self.rows:
+            raise ValueError("rows: there is none; give each a label and its overrides")
+        if not self.baseline:
+            object.__setattr__(self, "baseline", next(iter(self.rows)))
+        named = [("baseline", self.baseline)]
+        named += [("claims.rows", row) for claim in self.claims for row in claim.rows]
+        for key, row in named:
+            if row not in self.rows:
+                raise ValueError(f"{key}={row}: there is no such row; name one of rows")
+        return self
+
+
+def question_of(node: Any) -> Question:
+    """The checked question of a sweep's node; ConfigError with the key if it is not one."""
+    try:
+        return Question.model_validate(node)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in ("question", *first["loc"]))
+        said = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{key}: {said[:1].lower()}{said[1:]}") from None
