@@ -3,10 +3,12 @@
 A teacher's cell is planned and made by the same code as its student's, first.
 """
 
+import json
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -15,72 +17,97 @@ from titn.cell import Cell
 from titn.data.images import Dataset
 from titn.engine import DivergenceError
 from titn.errors import CellError, ConfigError, first_line
-from titn.progress import say
+from titn.progress import logged, say
 from titn.records import provenance
 from titn.records.records import RunDir
 
+T = TypeVar("T")
 
-def ensure(run: dict) -> tuple[RunDir, dict]:
+
+class BusyError(Exception):
+    """Another process is making the cell, or its teacher."""
+
+
+def ensure(run: dict, wait: bool = True) -> tuple[RunDir, dict]:
     """The directory and the record of a run's cell, made now unless it is recorded.
 
     run: as `titn.config.resolve` returns it.
 
-    Raises ConfigError before anything is trained, CellError when a cell cannot be finished.
+    Raises ConfigError before anything is trained, CellError when a cell cannot be finished;
+    BusyError, without `wait`, when another process is at it.
     """
-    cell = plan(run)
-    return cell.directory, make(cell)
+    cell = Plans().plan(run)
+    return cell.directory, make(cell, wait)
 
 
-def plan(run: dict, prefix: str = "", dataset: Dataset | None = None) -> Cell:
-    """A run's cell with its identity and place, and its teacher's; trains and writes nothing.
+class Plans:
+    """Plans cells; what several have in common, images and teachers, is built once for all."""
 
-    Everything is built once, for what only the built objects know: a mistake in the student's
-    last key should not cost a teacher's time first. prefix: what its keys begin with on the command
-    line, "teacher." for a teacher's.
-    """
-    device = hardware.device(run["device"])
-    precision = hardware.precision(run["precision"], device)
-    dataset = dataset or build.dataset(run)
-    parts = build.parts(run, dataset.spec)
-    teacher = _planned_teacher(run, dataset)
-    config_hash = config.config_hash(
-        run,
-        precision=precision,
-        data=dataset.digest,
-        origin=parts.origin,
-        teacher=teacher.identity["config_hash"] if teacher else None,
-    )
-    return Cell(
-        run=run,
-        prefix=prefix,
-        directory=RunDir(Path(run["run_dir"] or Path(run["runs_dir"]) / config_hash)),
-        identity={"config_hash": config_hash, "source_digest": provenance.source_digest()},
-        device=device,
-        precision=precision,
-        dataset=dataset,
-        teacher=teacher,
-    )
+    def __init__(self) -> None:
+        self.datasets: dict[str, Dataset] = {}
+        self.teachers: dict[str, Cell] = {}
+        self.origins: dict[str, str | None] = {}
+
+    def plan(self, run: dict, prefix: str = "") -> Cell:
+        """A run's cell with its identity and place, and its teacher's; trains and writes nothing.
+
+        Everything is built once, for what only the built objects know: a mistake in the student's
+        last key should not cost a teacher's time first. prefix: what its keys begin with on the
+        command line, "teacher." for a teacher's.
+        """
+        device = hardware.device(run["device"])
+        precision = hardware.precision(run["precision"], device)
+        dataset = _once(self.datasets, run["dataset"], lambda: build.dataset(run))
+        # Another seed builds nothing else.
+        origin = _once(
+            self.origins, run | {"seed": 0}, lambda: build.parts(run, dataset.spec).origin
+        )
+        teacher = self._teacher(run)
+        config_hash = config.config_hash(
+            run,
+            precision=precision,
+            data=dataset.digest,
+            origin=origin,
+            teacher=teacher.identity["config_hash"] if teacher else None,
+        )
+        return Cell(
+            run=run,
+            prefix=prefix,
+            directory=RunDir(Path(run["run_dir"] or Path(run["runs_dir"]) / config_hash)),
+            identity={"config_hash": config_hash, "source_digest": provenance.source_digest()},
+            device=device,
+            precision=precision,
+            dataset=dataset,
+            teacher=teacher,
+        )
+
+    def _teacher(self, run: dict) -> Cell | None:
+        teacher = run["teacher"]
+        if teacher is None:
+            return None
+        try:
+            return _once(self.teachers, teacher, lambda: self.plan(teacher, "teacher."))
+        except ConfigError as error:
+            raise ConfigError(f"teacher.{error}") from error
 
 
-def _planned_teacher(run: dict, dataset: Dataset) -> Cell | None:
-    if run["teacher"] is None:
-        return None
-    shared = dataset if run["teacher"]["dataset"] == run["dataset"] else None
-    try:
-        return plan(run["teacher"], "teacher.", shared)
-    except ConfigError as error:
-        raise ConfigError(f"teacher.{error}") from error
+def _once(known: dict[str, T], node: dict, make: Callable[[], T]) -> T:
+    """What `make` returns, kept for all who ask with an equal node."""
+    key = json.dumps(node, sort_keys=True)
+    if key not in known:
+        known[key] = make()
+    return known[key]
 
 
-def make(cell: Cell) -> dict:
+def make(cell: Cell, wait: bool = True) -> dict:
     """The record of a planned cell: the one that is there, or one that is made now."""
     run, directory = cell.run, cell.directory
     _claim(cell)
     if not run["force"] and (result := directory.result()) is not None:
         say(f"{cell.name} is recorded already in {directory.path}")
         return result
-    teacher = _make_teacher(cell)
-    with _locked(cell):
+    teacher = _make_teacher(cell, wait)
+    with _locked(cell, wait):
         # Another process may have been here while this one waited.
         _check_identity(cell)
         if run["force"]:
@@ -88,19 +115,19 @@ def make(cell: Cell) -> dict:
         if (result := directory.result()) is not None:
             return result
         _check_failure(cell)
-        say(f"{cell.name} {describe(cell)}, in {directory.path}")
-        with _recording_failure(cell):
+        with logged(directory.log), _recording_failure(cell):
+            say(f"{cell.name} {describe(cell)}, in {directory.path}")
             return cell.make(teacher)
 
 
-def _make_teacher(cell: Cell) -> dict | None:
+def _make_teacher(cell: Cell, wait: bool) -> dict | None:
     teacher = cell.teacher
     if teacher is None:
         return None
     if teacher.directory.result() is None:
         say(f"{teacher.name} is not recorded yet: it is made first, once, for all its students")
     try:
-        record = make(teacher)
+        record = make(teacher, wait)
     except CellError as error:
         raise CellError(f"the teacher failed: {error}") from error
     if not teacher.directory.weights.exists():
@@ -131,12 +158,14 @@ def _claim(cell: Cell) -> None:
 
 
 @contextmanager
-def _locked(cell: Cell) -> Iterator[None]:
+def _locked(cell: Cell, wait: bool) -> Iterator[None]:
     """One process at a time; the system frees the lock of a process that dies."""
     lock = FileLock(cell.directory.lock)
     try:
         lock.acquire(timeout=0)
     except Timeout:
+        if not wait:
+            raise BusyError from None
         say(f"{cell.name} is being made by another process in {cell.directory.path}; waiting")
         lock.acquire()
     try:

@@ -44,6 +44,9 @@ SWITCHES: dict[str, Any] = {
     "retry": values.Retry | None,
 }
 
+# What is said to the command, not to a run: see titn.train and titn.sweeper.
+ASIDE = ("recipe", "question", "rows", "dry_run", "cell", "busy")
+
 # Nodes of a teacher that are another node's: what to set in their place.
 FOLLOWED = {"teacher.dataset": "dataset", "teacher.augment": "recipe.augment"}
 
@@ -92,7 +95,8 @@ def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict
     except OmegaConfBaseException as error:
         raise ConfigError(one_line(str(error))) from None
     assert isinstance(content, dict)
-    content.pop("recipe", None)
+    for key in ASIDE:
+        content.pop(key, None)
     return _checked_run(content, choices or {}, prefix="")
 
 

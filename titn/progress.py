@@ -1,10 +1,19 @@
 """How a run tells where it is: a bar on a terminal, plain lines elsewhere."""
 
+import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from tqdm import tqdm
+
+# Only to the files of `logged`: what is on the terminal is printed there, beside the bar.
+LOG = logging.getLogger("titn")
+LOG.setLevel(logging.INFO)
+LOG.propagate = False
+LOG.addHandler(logging.NullHandler())
 
 # Elsewhere than on a terminal, an epoch that takes longer gets a line in between this often.
 LINE_SECS = 30.0
@@ -62,6 +71,7 @@ class Progress:
         self.last_line = time.monotonic()
         if self.on_terminal:
             self.bar.write(text, file=sys.stderr)
+            LOG.info(text)
             return
         rate = (self.done - self.done_before) / max(self.last_line - self.started, 1e-9)
         left = (self.total - self.done) / rate if rate else 0.0
@@ -69,8 +79,30 @@ class Progress:
 
 
 def say(text: str) -> None:
-    """A line for the user, where the bar is; standard output is for results."""
+    """A line for the user, where the bar is, and for the log; standard output is for results."""
     print(text, file=sys.stderr, flush=True)
+    LOG.info(text)
+
+
+@contextmanager
+def logged(path: Path) -> Iterator[None]:
+    """What is said in the meantime is kept in a file as well, with the time of each line."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    LOG.addHandler(handler)
+    try:
+        yield
+    finally:
+        LOG.removeHandler(handler)
+        handler.close()
+
+
+def duration(secs: float) -> str:
+    """Seconds as people say them: 45 s, 12 min, 3 h 20 min."""
+    minutes = round(secs / 60)
+    if secs < 90:
+        return f"{secs:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _terms(terms: dict[str, float]) -> str:

@@ -4,6 +4,7 @@ The node `question` of a file in sweeps/, checked. Metrics are fractions, differ
 too. Neither Hydra nor torch here: sweeps are planned and reports are written from it.
 """
 
+from itertools import product
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -12,6 +13,7 @@ from titn.errors import ConfigError
 
 Text = Annotated[str, Field(min_length=1)]
 Bound = float | None
+Values = tuple[float, ...]
 
 
 class Claim(BaseModel):
@@ -35,11 +37,11 @@ class Claim(BaseModel):
 class Question(BaseModel):
     """title, asks, paper: what a reader is told. rows: label -> overrides that make the row.
 
-    baseline: the row that the others are compared with; the first by default. tune: keys whose
-    value each row chooses for itself among those listed, on a validation split. printed: the
-    paper's table with numbers for these rows. margins: metric -> how far from the printed number
-    still agrees with it. reach: the accuracy whose epoch tells how fast a row learns; by default
-    nine tenths of the baseline's.
+    baseline: the row that the others are compared with; the first by default. tune: key -> values
+    among which each row chooses its own on a validation split; or key -> row -> values.
+    printed: the paper's table with numbers for these rows. margins: metric -> how far from the
+    printed number still agrees with it. reach: the accuracy whose epoch tells how fast a row
+    learns; by default nine tenths of the baseline's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,7 +51,7 @@ class Question(BaseModel):
     paper: Text
     rows: dict[Text, tuple[Text, ...]]
     baseline: str = ""
-    tune: dict[Text, tuple[float, ...]] = {}
+    tune: dict[Text, Values | dict[Text, Values]] = {}
     printed: str | None = None
     margins: dict[Text, float] = {}
     claims: tuple[Claim, ...] = ()
@@ -63,10 +65,24 @@ class Question(BaseModel):
             object.__setattr__(self, "baseline", next(iter(self.rows)))
         named = [("baseline", self.baseline)]
         named += [("claims.rows", row) for claim in self.claims for row in claim.rows]
+        for key, values in self.tune.items():
+            named += [(f"tune.{key}", row) for row in values] if isinstance(values, dict) else []
         for key, row in named:
             if row not in self.rows:
                 raise ValueError(f"{key}={row}: there is no such row; name one of rows")
         return self
+
+    def tries(self, row: str) -> list[dict[str, float]]:
+        """The combinations of values that a row chooses from; a single one, empty, if it does not.
+
+        The order is that of the file: of equals the first is chosen.
+        """
+        axes = {
+            key: values.get(row, ()) if isinstance(values, dict) else values
+            for key, values in self.tune.items()
+        }
+        axes = {key: values for key, values in axes.items() if values}
+        return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
 def question_of(node: Any) -> Question:

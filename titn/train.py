@@ -8,7 +8,6 @@ mistyped key are answered at once.
 
 import os
 import sys
-from dataclasses import dataclass
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -18,9 +17,15 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from titn import config
+from titn.asking import QUESTIONS
 from titn.console import BAD_INPUT, FAILED, INTERRUPTED, complain
 from titn.errors import CellError, ConfigError, one_line
 from titn.explain import explain
+from titn.progress import duration, say
+from titn.records.sweeps import state_of
+from titn.schema import checked_value
+from titn.sweeper import Outcome
+from titn.values import Busy
 
 
 def main() -> None:
@@ -29,27 +34,28 @@ def main() -> None:
 
 
 def run() -> int:
-    """Compose the command line and make its cells; what went wrong becomes one line each."""
+    """Compose the command line and make its cell, or its sweep; what went wrong is one line."""
     # Hydra's own handler would print a traceback and exit with 1; so exceptions come through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     config.register_sweeps()
-    failures: list[Failure] = []
     composed = False
+    failure: ConfigError | CellError | None = None
 
-    def job(configuration: DictConfig) -> dict | None:
-        nonlocal composed
+    def job(configuration: DictConfig) -> dict | Outcome | None:
+        nonlocal composed, failure
         composed = True
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            return of_sweep(configuration)
         try:
             return train(configuration)
         except (ConfigError, CellError) as error:
-            if in_another_process():
-                raise
-            # Not raised here: Hydra would say less, and of the first of several failures only.
-            failures.append(Failure(error, HydraConfig.get().job.override_dirname))
+            failure = error  # raised in here, Hydra would print a line of its own
             return None
 
     try:
         hydra.main(version_base="1.3", config_path=config.conf_dir(), config_name="config")(job)()
+        if failure is not None:
+            raise failure
     except HydraException as error:
         return complain(explain(error, sys.argv[1:]), BAD_INPUT)
     except (ConfigError, OmegaConfBaseException) as error:
@@ -64,44 +70,52 @@ def run() -> int:
         if composed:
             raise
         return complain(one_line(str(error)), BAD_INPUT)
-    for failure in failures:
-        of_several = f"{failure.overrides}: " if multirun() else ""
-        complain(f"{of_several}{failure.error}", 0)
-    codes = [BAD_INPUT if isinstance(f.error, ConfigError) else FAILED for f in failures]
-    return max(codes, default=0)
+    return 0
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A job that could not be done, and the overrides that make it differ from its siblings."""
-
-    error: ConfigError | CellError
-    overrides: str
-
-
-def multirun() -> bool:
-    return any(argument in ("-m", "--multirun") for argument in sys.argv[1:])
-
-
-def in_another_process() -> bool:
-    """Whether a launcher runs this job where `run` does not see what it leaves behind."""
-    job = HydraConfig.get()
-    return job.mode == RunMode.MULTIRUN and "BasicLauncher" not in job.launcher["_target_"]
-
-
-def train(composed: DictConfig) -> dict:
-    """One job: check its configuration, make its cell, print its record."""
-    job = HydraConfig.get()
-    if "ablation" in job.runtime.choices and job.mode == RunMode.RUN:
-        raise ConfigError("+ablation: asks a question of many cells; add --multirun")
-    run = config.resolve(composed, dict(job.runtime.choices))
+def train(composed: DictConfig) -> dict | None:
+    """A single run: check its configuration, make its cell, print its record."""
+    run = checked(composed)
 
     from titn import cells
 
-    directory, result = cells.ensure(run)
+    if composed.dry_run:
+        cell = cells.Plans().plan(run)
+        print(f"{cell.name} {cells.describe(cell)}: {state_of(cell.directory)}")
+        print(f"record: {cell.directory.path}")
+        return None
+    directory, result = cells.ensure(run, composed.busy == "wait")
     print(summary(result))
     print(f"record: {directory.path}")
     return result
+
+
+def of_sweep(composed: DictConfig) -> Outcome:
+    """One cell of a sweep. It raises nothing: a launcher would stop its siblings."""
+    from titn import cells
+
+    label = composed.get("cell")
+    try:
+        directory, result = cells.ensure(checked(composed), composed.busy == "wait")
+    except cells.BusyError:
+        say(f"{label}: another process is making it")
+        return Outcome(busy=True)
+    except (ConfigError, CellError) as error:
+        say(f"{label}: {error}")
+        return Outcome(reason=str(error), bad_input=isinstance(error, ConfigError))
+    say(f"{label}: top1 {result['top1']:.4f} ({duration(result['wall_secs'])}), {directory.path}")
+    return Outcome()
+
+
+def checked(composed: DictConfig) -> dict:
+    """The run that a job describes, and what is said beside it, checked."""
+    job = HydraConfig.get()
+    asked = [group for group in QUESTIONS if group in job.runtime.choices]
+    if asked and job.mode == RunMode.RUN:
+        raise ConfigError(f"+{asked[0]}: asks a question of many cells; add --multirun")
+    checked_value(composed.dry_run, bool, "dry_run")
+    checked_value(composed.busy, Busy, "busy")
+    return config.resolve(composed, dict(job.runtime.choices))
 
 
 def summary(result: dict) -> str:

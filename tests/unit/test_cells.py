@@ -311,7 +311,7 @@ def test_a_teacher_that_diverges_is_named_with_its_own_remedy(tiny):
 
 
 def test_planning_trains_and_writes_nothing(tiny, tmp_path):
-    planned = cells.plan(tiny(*TEACHER))
+    planned = cells.Plans().plan(tiny(*TEACHER))
     assert planned.teacher is not None
     assert not (tmp_path / "runs").exists()
 
@@ -341,7 +341,10 @@ def test_a_teacher_starts_from_other_weights_with_a_head_of_its_own(tiny):
     before, after = weights(other), weights(cells.ensure(tuned)[0])
     assert torch.equal(after["tokens"], before["tokens"])
     assert after["heads.cls.weight"].shape != before["heads.cls.weight"].shape
-    assert cells.plan(tuned).identity != cells.plan(run["teacher"] | {"epochs": 0}).identity
+    assert (
+        cells.Plans().plan(tuned).identity
+        != cells.Plans().plan(run["teacher"] | {"epochs": 0}).identity
+    )
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(tiny):

@@ -1,0 +1,15 @@
+"""What is written of runs, and read again."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from titn.records.collation import Records
+
+
+def load(*directories: str | Path) -> "Records":
+    """All runs of these directories as one table: see titn.records.collation."""
+    # Only here: training has no need of pandas, which takes half a second to import.
+    from titn.records.collation import load as collate
+
+    return collate(*directories)

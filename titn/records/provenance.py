@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -22,8 +23,9 @@ DISTRIBUTIONS = (
 )  # fmt: skip
 
 
+@cache
 def source_digest(package: Path = PACKAGE) -> str:
-    """SHA-256 of the code that decides numbers.
+    """SHA-256 of the code that decides numbers, as it was when a process first asked.
 
     Of the code, not of the text: comments, docstrings and layout do not count, so that a better
     sentence does not bar old records from new averages.

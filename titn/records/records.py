@@ -4,6 +4,7 @@ config.yaml          the resolved configuration
 environment.json     identity, versions, hardware, git commit, command
 epochs.jsonl         one line of metrics for each epoch
 checkpoint.safetensors   only while the run is half done
+log.txt              what was said while it was made, with times
 failure.json         only if the run failed or diverged: the reason and where
 weights.safetensors  the weights after the last epoch
 samples.parquet      per evaluated image: labels, predictions, log-probability of the label
@@ -19,6 +20,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+
+# libyaml where it is: a thousand configurations take a second instead of ten.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ class RunDir:
         return self.path / "weights.safetensors"
 
     @property
+    def log(self) -> Path:
+        """What was said while the run was made, with times."""
+        return self.path / "log.txt"
+
+    @property
     def tensorboard(self) -> Path:
         return self.path / "tensorboard"
 
@@ -53,10 +62,15 @@ class RunDir:
     def environment(self) -> dict | None:
         return read_json(self.path / "environment.json")
 
+    def config(self) -> dict:
+        """The resolved configuration."""
+        return yaml.load((self.path / "config.yaml").read_text(encoding="utf-8"), LOADER)
+
     def others(self) -> list[str]:
-        """Names of what lies here besides the lock and files that a kill left half written."""
-        names = (item.name for item in self.path.iterdir() if item != self.lock)
-        return sorted(name for name in names if not name.endswith(".tmp"))
+        """Names of what lies here besides what a run leaves that ended before it began."""
+        own = (self.lock.name, self.log.name, "failure.json")
+        names = (item.name for item in self.path.iterdir())
+        return sorted(name for name in names if name not in own and not name.endswith(".tmp"))
 
     def begin(self, config: dict, environment: dict) -> None:
         """What a run writes before its first step."""
@@ -68,8 +82,19 @@ class RunDir:
     def clear(self) -> None:
         """Remove what a run has left here, the record first; files of others stay."""
         names = ["result.json", "failure.json", "environment.json", "config.yaml", "epochs.jsonl"]
-        for name in [*names, self.checkpoint.name, self.weights.name, "samples.parquet"]:
+        for name in [
+            *names,
+            self.log.name,
+            self.checkpoint.name,
+            self.weights.name,
+            "samples.parquet",
+        ]:
             (self.path / name).unlink(missing_ok=True)
+
+    def num_epochs(self) -> int:
+        """How many epochs have a row, whether or not their weights were saved."""
+        path = self.path / "epochs.jsonl"
+        return len(path.read_text().splitlines()) if path.exists() else 0
 
     def keep_epochs(self, num_epochs: int) -> list[dict]:
         """Rows of the first `num_epochs` epochs; later lines, if any, are cut from the file."""
@@ -100,7 +125,7 @@ class RunDir:
 
 def read_json(path: Path) -> dict | None:
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
 
@@ -113,7 +138,7 @@ def write_json(path: Path, content: dict) -> None:
 def write_text(path: Path, text: str) -> None:
     """Atomic and durable: a reader sees the old text or the new, even after a power cut."""
     temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "w") as file:
+    with open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

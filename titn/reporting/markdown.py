@@ -17,9 +17,9 @@ def escape(text: object) -> str:
     return SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of cells that are markdown already; the first column to the left, others right."""
-    rule = [":--", *["--:"] * (len(columns) - 1)]
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """A table of cells that are markdown already; the first `left` columns are text."""
+    rule = [":--"] * left + ["--:"] * (len(columns) - left)
     lines = [f"| {' | '.join(row)} |" for row in (columns, rule, *rows)]
     return "\n".join(lines)
 

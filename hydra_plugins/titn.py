@@ -1,0 +1,7 @@
+"""Where Hydra looks for plugins. No __init__.py: other distributions have theirs in here too."""
+
+from titn.sweeper import Sweep
+
+
+class TitnSweeper(Sweep):
+    """conf/hydra/sweeper/titn.yaml names it."""

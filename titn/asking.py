@@ -1,0 +1,135 @@
+"""From a sweep's command line to the cells that it asks for. No torch here, and nothing is run.
+
+A question's rows, or without one the combinations of what was swept; times the seeds.
+"""
+
+import fnmatch
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from hydra.core.override_parser.types import Override
+
+from titn.errors import ConfigError
+from titn.questions import Question
+
+# Groups of questions: +ablation=NAME, +paper=NAME.
+QUESTIONS = ("ablation", "paper")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A cell as it was asked for: its row, and the overrides that make it.
+
+    seed: of the command line or the sweep's file; None where neither names one. tuned: the values
+    that the row chose, or tries, of the keys that it tunes.
+    """
+
+    row: str
+    seed: str | None
+    overrides: tuple[str, ...]
+    tuned: dict[str, float] = field(default_factory=dict)
+
+    def arguments(self) -> list[str]:
+        """All overrides of the cell's job."""
+        seed = [f"seed={self.seed}"] if self.seed is not None else []
+        return [*self.overrides, *(f"{key}={value!r}" for key, value in self.tuned.items()), *seed]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """fixed: overrides that all cells share. rows: label -> overrides of that row alone."""
+
+    fixed: tuple[str, ...]
+    rows: dict[str, tuple[str, ...]]
+    seeds: tuple[str | None, ...]
+
+    def of_rows(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Each label with all overrides of its row; a row without a teacher hears of none."""
+        return [
+            (row, (*(one for one in self.fixed if _concerns(one, own)), *own))
+            for row, own in self.rows.items()
+        ]
+
+    def cells(self) -> Iterator[Wanted]:
+        """All cells, seed by seed: a sweep that is cut short has compared all rows already."""
+        for seed, (row, overrides) in itertools.product(self.seeds, self.of_rows()):
+            yield Wanted(row, seed, overrides)
+
+
+def key_of(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~")
+
+
+def _concerns(override: str, row: tuple[str, ...]) -> bool:
+    key = key_of(override)
+    of_teacher = key.startswith("teacher.") or "@teacher." in key
+    return not (of_teacher and "teacher=none" in row)
+
+
+def askings(
+    overrides: Sequence[Override], question: Question | None, chosen: Sequence[str] | None
+) -> list[Asking]:
+    """What a command line asks; several askings if it sweeps over what a question leaves open.
+
+    overrides: of the sweep's file and of the command line, in that order. chosen: patterns for
+    the labels of the rows that are wanted, None for all.
+    """
+    by_key = {key_of(override.get_key_element()): _spelled(override) for override in overrides}
+    for group in QUESTIONS:
+        if len(by_key.get(group, [])) > 1:
+            named = ",".join(one.partition("=")[2] for one in by_key[group])
+            raise ConfigError(f"+{group}={named}: one question at a time")
+    seeds = _seeds(by_key.pop("seed", None))
+    fixed = tuple(values[0] for values in by_key.values() if len(values) == 1)
+    swept = [values for values in by_key.values() if len(values) > 1]
+    if question is None:
+        rows = {", ".join(row) or "one row": row for row in itertools.product(*swept)}
+        return [Asking(fixed, rows, seeds)]
+    _check_keys(by_key, question)
+    rows = _selected(question, chosen)
+    return [
+        Asking((*fixed, *combination), rows, seeds) for combination in itertools.product(*swept)
+    ]
+
+
+def _spelled(override: Override) -> list[str]:
+    """An override as the command line has it; each value by itself if several are swept."""
+    if not override.is_sweep_override():
+        return [str(override.input_line)]
+    if not override.is_discrete_sweep():
+        raise ConfigError(f"{override.input_line}: list the values, as key=1,2,3")
+    key = override.get_key_element()
+    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+
+
+def _seeds(spelled: list[str] | None) -> tuple[str | None, ...]:
+    if spelled is None:
+        return (None,)
+    return tuple(dict.fromkeys(text.partition("=")[2] for text in spelled))
+
+
+def _check_keys(by_key: dict[str, list[str]], question: Question) -> None:
+    """ConfigError if the command line sets what the rows differ in."""
+    for row, overrides in question.rows.items():
+        for override in (*overrides, *(f"{key}=" for key in question.tune)):
+            key = key_of(override)
+            if key in by_key:
+                raise ConfigError(
+                    f"{by_key[key][0]}: the rows differ in it ({row}: {override}); leave it out, "
+                    "and choose among the rows with rows=[LABEL,...]"
+                )
+
+
+def _selected(question: Question, chosen: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+    if chosen is None:
+        return dict(question.rows)
+    for pattern in chosen:
+        if not fnmatch.filter(question.rows, pattern):
+            known = "; ".join(question.rows)
+            raise ConfigError(f"rows={pattern}: there is no such row; choose among: {known}")
+    return {
+        label: overrides
+        for label, overrides in question.rows.items()
+        if any(fnmatch.fnmatchcase(label, pattern) for pattern in chosen)
+    }

@@ -1,0 +1,56 @@
+"""How long cells will take, from those that are recorded. No torch here.
+
+A cell costs about the same for every training image that it sees; so seconds an image of past
+cells of the same network, teacher, image size and device, times the images to come.
+"""
+
+import statistics
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from titn.records.collation import run_paths
+from titn.records.records import RunDir
+
+# The parts of a configuration that decide what an image costs, from most to least alike.
+ALIKE = (
+    ("model", "teacher.model", "dataset.image_size", "mix._target_", "precision"),
+    ("model._target_", "teacher.model._target_", "dataset.image_size"),
+)
+
+
+class Past:
+    """Seconds an image of the recorded cells below a directory."""
+
+    def __init__(self, runs_dir: Path):
+        self.rates: dict[Any, list[float]] = defaultdict(list)
+        for path in run_paths(runs_dir) if runs_dir.is_dir() else ():
+            self._add(RunDir(path))
+
+    def _add(self, directory: RunDir) -> None:
+        try:
+            result, run = directory.result(), directory.config()
+        except (OSError, ValueError):
+            return  # a damaged record tells nothing; the report names it
+        if not result or not result["epochs"]:
+            return
+        secs = result.get("wall_secs") or result["train_secs"]
+        for key in _keys(run):
+            self.rates[key].append(secs / (result["epochs"] * result["num_train"]))
+
+    def seconds(self, run: dict, precision: str, num_train: int) -> float | None:
+        """Seconds that a run will take, going by the past cells most like it; None without any."""
+        for key in _keys(run | {"precision": precision}):
+            if rates := self.rates.get(key):
+                return statistics.median(rates) * run["epochs"] * num_train
+        return None
+
+
+def _keys(run: dict) -> list[Any]:
+    return [(keys, *(repr(_at(run, key)) for key in keys)) for keys in ALIKE]
+
+
+def _at(node: Any, key: str) -> Any:
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, dict) else None
+    return node

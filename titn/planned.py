@@ -1,0 +1,126 @@
+"""The cells of a sweep, planned: each with its identity, its place and what has become of it."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from titn.asking import Wanted
+from titn.estimate import Past
+from titn.progress import duration
+from titn.records.sweeps import (
+    DIVERGED,
+    FAILED,
+    RECORDED,
+    PlannedCell,
+    state_of,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from titn.cell import Cell
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell of a sweep: as it was asked for, and as it will be made.
+
+    role: "cell", or "candidate" for one that tries a value on a validation split.
+    """
+
+    wanted: Wanted
+    cell: "Cell"
+    role: str = "cell"
+
+    @property
+    def name(self) -> str:
+        """The row, with the values that it tries or has chosen."""
+        tuned = (f"{key}={value}" for key, value in self.wanted.tuned.items())
+        return ", ".join([self.wanted.row, *tuned])
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"{self.name}, seed {self.cell.run['seed']}"
+
+    @property
+    def config_hash(self) -> str:
+        return self.cell.identity["config_hash"]
+
+    @property
+    def state(self) -> str:
+        return state_of(self.cell.directory)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to do: not recorded, and not failed, or to be tried again."""
+        if self.cell.run["force"]:
+            return True
+        undone = [RECORDED] if self.cell.run["retry"] == "failed" else [RECORDED, FAILED, DIVERGED]
+        return self.state not in undone
+
+    @property
+    def is_of_other_source(self) -> bool:
+        """Whether what lies in its directory was made by other source code, and is to be kept."""
+        found = self.cell.directory.environment()
+        if found is None or self.cell.run["force"]:
+            return False
+        return found["source_digest"] != self.cell.identity["source_digest"]
+
+    def entry(self, sweep: Path) -> PlannedCell:
+        """The cell's line in the sweep's plan."""
+        teacher = self.cell.teacher
+        return PlannedCell(
+            row=self.wanted.row,
+            seed=self.cell.run["seed"],
+            config_hash=self.config_hash,
+            directory=os.path.relpath(self.cell.directory.path, sweep),
+            teacher=teacher.identity["config_hash"] if teacher else None,
+            role=self.role,
+            tuned=self.wanted.tuned,
+        )
+
+
+def plan_lines(planned: Sequence[Planned], past: Past) -> list[str]:
+    """A plan for a terminal: the state of each row and seed, and how long the rest will take."""
+    rows: dict[str, dict[int, str]] = {}
+    for one in planned:
+        rows.setdefault(one.name, {})[one.cell.run["seed"]] = one.state
+    seeds = sorted({one.cell.run["seed"] for one in planned})
+    width = max(map(len, rows))
+    lines = [f"  {'':{width}}" + "".join(f"  {f'seed {seed}':9}" for seed in seeds)]
+    for row, states in rows.items():
+        cells = "".join(f"  {states.get(seed, ''):9}" for seed in seeds)
+        lines.append(f"  {row:{width}}{cells}".rstrip())
+    return [*lines, "  " + _to_do(planned, past)]
+
+
+def _to_do(planned: Sequence[Planned], past: Past) -> str:
+    todo = [one for one in planned if one.is_open]
+    if not todo:
+        return "nothing to do"
+    teachers = _teachers_to_make(todo)
+    secs, unknown = 0.0, []
+    for cell in [*teachers, *(one.cell for one in todo)]:
+        known = past.seconds(cell.run, cell.precision, len(cell.dataset.train))
+        if known is None:
+            unknown.append(cell.run["choices"]["model"])
+        else:
+            secs += known
+    text = f"to do: {len(todo)} of {len(planned)} cells"
+    if teachers:
+        text += f" and {len(teachers)} teacher{'s' if len(teachers) > 1 else ''}"
+    if secs:
+        text += f", about {duration(secs)} one after another, going by past cells"
+    if unknown:
+        text += f"; no past cell tells how long {', '.join(dict.fromkeys(unknown))} takes"
+    return text
+
+
+def _teachers_to_make(todo: Sequence[Planned]) -> list["Cell"]:
+    """Teachers without a record that are not cells of the sweep themselves."""
+    teachers = (one.cell.teacher for one in todo)
+    different = {cell.identity["config_hash"]: cell for cell in teachers if cell}
+    for one in todo:
+        different.pop(one.config_hash, None)
+    return [cell for cell in different.values() if state_of(cell.directory) != RECORDED]

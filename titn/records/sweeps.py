@@ -1,0 +1,149 @@
+"""What a sweep's directory says: which cells were asked for, by which command. No torch here.
+
+sweep.json is the plan, written before the first cell starts; what has become of a cell is seen from
+its own directory. Asking again adds to the plan: other seeds to the same setting, another data set
+as a setting of its own.
+"""
+
+import os
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from titn.records.records import RunDir, read_json, write_json
+
+PLAN = "sweep.json"
+
+RECORDED, RUNNING, DIVERGED, FAILED, HALF_DONE, WAITING = (
+    "recorded", "running", "diverged", "failed", "half done", "waiting"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell of a plan: row and seed, identity, and place, relative to the sweep's directory.
+
+    role: "cell"; "candidate" where a row chooses its tuned values on a validation split, with
+    `tuned` the values tried (and in a cell, the ones that were chosen); "teacher".
+    """
+
+    row: str
+    seed: int
+    config_hash: str
+    directory: str
+    teacher: str | None = None
+    role: str = "cell"
+    tuned: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all cells of an asking have in common, and the cells.
+
+    key: SHA-256 of the configuration of the baseline's first seed; it is the same however the
+    setting was spelled. overrides: as they were given first. question: its node as it was at the
+    last asking, None for a sweep without; revised: its claims or margins are not those of the
+    first asking. rows: the labels, in order.
+    """
+
+    key: str
+    source_digest: str
+    overrides: list[str]
+    commands: list[str]
+    question: dict | None
+    revised: bool
+    rows: list[str]
+    cells: list[PlannedCell]
+
+    def joined(self, later: "Setting") -> "Setting":
+        """This plan and a later one of the same setting."""
+        cells = {
+            (cell.role, cell.row, cell.seed, cell.config_hash): cell
+            for cell in (*self.cells, *later.cells)
+        }
+        return replace(
+            later,
+            overrides=self.overrides,
+            commands=list(dict.fromkeys([*self.commands, *later.commands])),
+            revised=self.revised or _bets(self.question) != _bets(later.question),
+            rows=_in_order(self.rows, later.rows, later.question),
+            cells=list(cells.values()),
+        )
+
+
+def _bets(question: dict | None) -> Any:
+    """What had to be fixed before the first cell was run."""
+    return question and [question.get(key) for key in ("claims", "margins", "printed")]
+
+
+def _in_order(before: list[str], now: list[str], question: dict | None) -> list[str]:
+    rows = dict.fromkeys([*before, *now])
+    named = [row for row in (question or {}).get("rows", ()) if row in rows]
+    return list(dict.fromkeys([*named, *rows]))
+
+
+@dataclass(frozen=True)
+class SweepDir:
+    """The directory of a sweep; name: group and choice, as ablation/patch_size."""
+
+    path: Path
+
+    def settings(self) -> list[Setting]:
+        content = read_json(self.path / PLAN) or {"settings": []}
+        return [_setting(node) for node in content["settings"]]
+
+    def name(self) -> str:
+        content = read_json(self.path / PLAN)
+        return content["sweep"] if content else self.path.name
+
+    def add(self, name: str, setting: Setting) -> None:
+        """Write a setting into the plan, joined with what it has of it; one process at a time."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path / ".lock"):
+            known = {(s.key, s.source_digest): s for s in self.settings()}
+            key = (setting.key, setting.source_digest)
+            known[key] = known[key].joined(setting) if key in known else setting
+            write_json(
+                self.path / PLAN,
+                {"sweep": name, "settings": [asdict(one) for one in known.values()]},
+            )
+
+    def run_dir(self, cell: PlannedCell) -> RunDir:
+        return RunDir(Path(os.path.normpath(self.path / cell.directory)))
+
+
+def sweep_dirs(directory: Path) -> list[SweepDir]:
+    """Sweeps at any depth below a directory, itself included, in a fixed order."""
+    found = []
+    for root, folders, files in os.walk(directory):
+        folders.sort()
+        if PLAN in files:
+            found.append(SweepDir(Path(root)))
+    return found
+
+
+def _setting(node: dict) -> Setting:
+    return Setting(**{**node, "cells": [PlannedCell(**cell) for cell in node["cells"]]})
+
+
+def state_of(directory: RunDir) -> str:
+    """What has become of a cell: recorded, running, diverged, failed, half done or waiting."""
+    if directory.result() is not None:
+        return RECORDED
+    if directory.lock.exists() and _is_held(directory.lock):
+        return RUNNING
+    if (failure := directory.failure()) is not None:
+        return DIVERGED if failure.get("kind") == "diverged" else FAILED
+    return HALF_DONE if directory.environment() is not None else WAITING
+
+
+def _is_held(lock: Path) -> bool:
+    probe = FileLock(lock)
+    try:
+        probe.acquire(timeout=0)
+    except Timeout:
+        return True
+    probe.release()
+    return False

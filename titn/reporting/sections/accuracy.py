@@ -1,0 +1,83 @@
+"""The level of every row."""
+
+import pandas as pd
+
+from titn.reporting import comparisons as co
+from titn.reporting import figures
+from titn.reporting.evidence import Evidence, Row
+from titn.reporting.formats import bounds, interval_in_percent, mean
+from titn.reporting.markdown import escape, percent, table
+from titn.reporting.naming import names
+from titn.reporting.place import Place
+from titn.reporting.sections.beside import printed_top1
+
+
+def accuracy(evidence: Evidence, levels: list[co.Level], place: Place) -> list[str]:
+    """Level of every row, with figure."""
+    called = names(evidence.rows)
+    by_label = {one.row.label: one for one in levels}
+    lines, records = [], []
+    for row in evidence.rows:
+        level = by_label.get(row.label)
+        seeds, both = (level.seeds, level.both) if level else (None, None)
+        best, top5, nll = (row.values(key) for key in ("best_top1", "top5", "nll"))
+        lines.append(
+            [
+                _emphasised(called[row.label], evidence.baseline is row),
+                percent(level.mean) if level else "–",
+                interval_in_percent(seeds),
+                interval_in_percent(both),
+                percent(mean(top5)),
+                f"{mean(nll):.3f}" if len(nll) else "–",
+                percent(mean(best)),
+                str(len(row.runs)),
+                "; ".join(row.remarks()) or ("one seed" if len(row.runs) == 1 else ""),
+            ]
+        )
+        records.append(
+            {
+                "row": called[row.label],
+                "num_seeds": len(row.runs),
+                "top1": level.mean if level else None,
+                **bounds("seeds", seeds),
+                **bounds("seeds_and_images", both),
+                **{key: mean(row.values(key)) for key in
+                   ("top5", "nll", "precision", "recall", "f1", "ece", "best_top1")},
+                "remarks": "; ".join(row.remarks()),
+            }
+        )  # fmt: skip
+    columns = [
+        "row", "top-1 (%)", "95% over seeds", "95% over seeds and images", "top-5 (%)", "NLL",
+        "best epoch (%)", "seeds", "",
+    ]  # fmt: skip
+    figures.intervals(
+        place.path("accuracy.svg"),
+        [_figure_row(called[row.label], by_label.get(row.label), row) for row in evidence.rows],
+        xlabel="top-1 accuracy after the last epoch",
+        printed=printed_top1(evidence),
+        missing={called[row.label]: _why_not(row) for row in evidence.rows if not row.runs},
+    )
+    link = place.written("accuracy", pd.DataFrame(records))
+    return [
+        "### Accuracy",
+        place.image("accuracy.svg", "top-1 accuracy of each row with its interval"),
+        table(columns, lines),
+        "After the last epoch. The first interval is a t interval over seeds; the second also "
+        "covers another draw of test images. The best epoch is chosen on the images that it is "
+        f"measured on: it is what papers often print, and decides nothing here. {link}",
+    ]
+
+
+def _figure_row(name: str, level: co.Level | None, row: Row) -> figures.Row:
+    if level is None:
+        return figures.Row(name, None)
+    low, high = (level.both.low, level.both.high) if level.both else (None, None)
+    return figures.Row(name, level.mean, low, high, row.values("top1").tolist())
+
+
+def _why_not(row: Row) -> str:
+    return "; ".join(row.remarks()) or "no cells"
+
+
+def _emphasised(text: str, is_baseline: bool) -> str:
+    return f"**{escape(text)}**" if is_baseline else escape(text)

@@ -1,0 +1,69 @@
+"""Which classes are confused, and where two rows differ."""
+
+import numpy as np
+import pandas as pd
+
+from titn.reporting import comparisons as co
+from titn.reporting import figures
+from titn.reporting import statistics as st
+from titn.reporting.evidence import Evidence, Row
+from titn.reporting.naming import names
+from titn.reporting.place import Place
+
+# With more, a confusion matrix cannot be read.
+MOST_CLASSES_SHOWN = 100
+
+
+def classes(evidence: Evidence, found: list[co.Difference], place: Place) -> list[str]:
+    """Confusion of the baseline and of the row farthest from it, and the change by class."""
+    baseline = evidence.baseline
+    if baseline is None or not baseline.samples or evidence.num_classes > MOST_CLASSES_SHOWN:
+        return []
+    others = [one.row for one in found if one.row.samples]
+    other = max(others, key=lambda row: abs(_distance(row, baseline)), default=None)
+    class_names = baseline.one("class_names")
+    called = names(evidence.rows)
+    parts = ["### Classes"]
+    for row, name in ((baseline, "confusion-baseline.svg"), (other, "confusion-other.svg")):
+        if row is not None:
+            figures.confusion(
+                place.path(name), _confusion(row, len(class_names)), class_names,
+                title=f"{called[row.label]}, mean of {len(row.samples)} seed(s)",
+            )  # fmt: skip
+            parts.append(place.image(name, f"confusion matrix of {called[row.label]}"))
+    if other is not None and list(other.one("class_names")) == list(class_names):
+        change = _recall(other, len(class_names)) - _recall(baseline, len(class_names))
+        figures.per_class(
+            place.path("classes.svg"), class_names, change, None, None,
+            xlabel=f"recall of {called[other.label]} less that of {called[baseline.label]}",
+        )  # fmt: skip
+        parts.append(place.image("classes.svg", "change of recall by class"))
+        frame = pd.DataFrame(
+            {
+                "class": class_names,
+                "recall_baseline": _recall(baseline, len(class_names)),
+                "recall_other": _recall(other, len(class_names)),
+                "change": change,
+            }
+        )
+        link = place.written("classes", frame)
+        parts.append(
+            f"The row shown beside the baseline is the one farthest from it in top-1. {link}"
+        )
+    return parts
+
+
+def _distance(row: Row, baseline: Row) -> float:
+    return float(row.values("top1").mean() - baseline.values("top1").mean())
+
+
+def _confusion(row: Row, k: int) -> np.ndarray:
+    """Rows normalised to one: the mean over seeds of where each true class went."""
+    counts = sum(st.confusion(one["label"], one["fused"], k) for one in row.samples.values())
+    counts = np.asarray(counts, dtype=float)
+    return counts / np.maximum(counts.sum(1, keepdims=True), 1)
+
+
+def _recall(row: Row, k: int) -> np.ndarray:
+    recalls = [st.recall_by_class(s["label"], s["fused"], k) for s in row.samples.values()]
+    return np.mean(recalls, axis=0)

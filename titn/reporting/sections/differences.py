@@ -1,0 +1,87 @@
+"""What the rows differ by from the baseline."""
+
+import pandas as pd
+
+from titn.reporting import comparisons as co
+from titn.reporting import figures
+from titn.reporting.evidence import Evidence, Row
+from titn.reporting.formats import bounds, p_value, span
+from titn.reporting.markdown import escape, points, table
+from titn.reporting.naming import names
+from titn.reporting.place import Place
+
+
+def against_baseline(evidence: Evidence, found: list[co.Difference], place: Place) -> list[str]:
+    """The differences' table and figure; nothing where there is nothing to compare."""
+    baseline = evidence.baseline
+    if baseline is None or not found:
+        return []
+    called = names(evidence.rows)
+    lines, records = [], []
+    for one in found:
+        paired, welch = one.paired, one.welch
+        lines.append(
+            [
+                escape(called[one.row.label]),
+                points(one.estimate),
+                span(welch.low, welch.high) if welch else "–",
+                p_value(welch.p if welch else None),
+                span(paired.low, paired.high) if paired else "–",
+                "–" if not paired or paired.correlation is None else f"{paired.correlation:+.2f}",
+                span(one.both.low, one.both.high) if one.both else "–",
+                p_value(one.corrected),
+                points(one.detectable).lstrip("+"),
+            ]
+        )
+        records.append(
+            {
+                "row": called[one.row.label],
+                "baseline": called[baseline.label],
+                "difference": one.estimate,
+                "welch_low": welch.low if welch else None,
+                "welch_high": welch.high if welch else None,
+                "welch_p": welch.p if welch else None,
+                "paired_low": paired.low if paired else None,
+                "paired_high": paired.high if paired else None,
+                "paired_p": paired.p if paired else None,
+                "correlation": paired.correlation if paired else None,
+                **bounds("seeds_and_images", one.both),
+                "holm_p": one.corrected,
+                "detectable": one.detectable,
+                "verdict": one.verdict,
+            }
+        )
+    columns = [
+        "row", "difference (points)", "Welch 95%", "p", "paired 95%", "r", "seeds and images 95%",
+        "Holm p", "detectable",
+    ]  # fmt: skip
+    figures.differences(
+        place.path("differences.svg"),
+        [
+            figures.Row(
+                called[one.row.label],
+                one.estimate,
+                one.both.low if one.both else None,
+                one.both.high if one.both else None,
+                _per_seed(one.row, baseline),
+            )
+            for one in found
+        ],
+        xlabel=f"top-1 less that of {called[baseline.label]}",
+    )
+    link = place.written("differences", pd.DataFrame(records))
+    return [
+        f"### Difference from {escape(called[baseline.label])}",
+        place.image("differences.svg", f"difference from {called[baseline.label]}"),
+        table(columns, lines),
+        "Percentage points of top-1. Welch compares the two groups of seeds; the paired interval "
+        "compares seed by seed, and r is the correlation over seeds that the pairing found; the "
+        "third interval covers other seeds and other test images. Holm's p corrects the paired p "
+        "for the number of rows. Detectable is the smallest true difference that a paired test "
+        f"with so many seeds would find four times in five, given how much they vary. {link}",
+    ]
+
+
+def _per_seed(row: Row, baseline: Row) -> list[float]:
+    shared = [seed for seed in row.runs if seed in baseline.runs]
+    return [row.runs[seed]["top1"] - baseline.runs[seed]["top1"] for seed in shared]

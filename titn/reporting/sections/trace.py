@@ -1,0 +1,48 @@
+"""Where numbers come from: the cells, and how values were chosen."""
+
+import pandas as pd
+
+from titn.reporting.evidence import Evidence
+from titn.reporting.markdown import escape, percent, table
+from titn.reporting.place import Place
+
+
+def tuning(evidence: Evidence, place: Place) -> list[str]:
+    """How rows chose their values: the candidates on the validation split."""
+    if not evidence.candidates:
+        return []
+    chosen = {row.label: row.tuned for row in evidence.rows}
+    lines, records = [], []
+    for cell, run in evidence.candidates:
+        values = ", ".join(f"{key}={value:g}" for key, value in cell.tuned.items())
+        state = run["status"] if run else "missing"
+        top1 = run.get("top1") if run else None
+        taken = chosen.get(cell.row) == cell.tuned
+        lines.append([escape(cell.row), escape(values),
+                      percent(top1) if state == "recorded" else state,
+                      "chosen" if taken else ""])  # fmt: skip
+        records.append({"row": cell.row, "values": values, "state": state,
+                        "validation_top1": top1, "chosen": taken})  # fmt: skip
+    link = place.written("tuning", pd.DataFrame(records))
+    columns = ["row", "value", "validation top-1 (%)", ""]
+    text = f"One seed each, on a part of train that was held out, from the teacher too. {link}"
+    return ["### How each row chose its values", table(columns, lines), text]
+
+
+def cells(evidence: Evidence, place: Place) -> list[str]:
+    """Every planned cell, so that each number can be traced to its record."""
+    lines, records = [], []
+    for row in evidence.rows:
+        hashes = {cell.seed: cell.config_hash for cell in evidence.setting.cells
+                  if cell.row == row.label and cell.role == "cell"}  # fmt: skip
+        for seed, state in row.states.items():
+            top1 = row.runs.get(seed, {}).get("top1")
+            record = {"row": row.label, "seed": seed, "state": state,
+                      "config_hash": hashes[seed], "top1": top1}  # fmt: skip
+            records.append(record)
+            lines.append(
+                [escape(row.label), str(seed), state, percent(top1), f"`{hashes[seed][:12]}`"]
+            )
+    link = place.written("cells", pd.DataFrame(records))
+    inner = table(["row", "seed", "state", "top-1 (%)", "record"], lines)
+    return [f"<details><summary>All cells</summary>\n\n{inner}\n\n{link}\n\n</details>"]

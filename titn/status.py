@@ -1,0 +1,132 @@
+"""What has become of the cells of sweeps: recorded, running, diverged, failed, half done, waiting.
+
+python -m titn.status [RUNS...]
+"""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+from titn.console import answered, show
+from titn.errors import ConfigError
+from titn.progress import say
+from titn.records.records import RunDir
+from titn.records.sweeps import (
+    DIVERGED,
+    FAILED,
+    HALF_DONE,
+    RECORDED,
+    RUNNING,
+    WAITING,
+    PlannedCell,
+    SweepDir,
+    state_of,
+    sweep_dirs,
+)
+
+STATES = (RECORDED, RUNNING, HALF_DONE, WAITING, DIVERGED, FAILED)
+# Of a cell in one of these a reader wants to know more than that.
+LISTED = (RUNNING, HALF_DONE, DIVERGED, FAILED)
+
+
+def main() -> None:
+    """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
+    arguments = _parser().parse_args()
+    sys.exit(answered(lambda: status(arguments)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "titn.status", description="What has become of the cells of sweeps."
+    )
+    parser.add_argument(
+        "runs",
+        nargs="*",
+        type=Path,
+        default=[Path("runs")],
+        metavar="RUNS",
+        help="directories with sweeps in them, or sweeps (default: runs)",
+    )
+    parser.add_argument("--cells", action="store_true", help="a line for each cell, not row")
+    return parser
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print a table: a line for each row of each sweep, or for each cell."""
+    sweeps = [sweep for directory in arguments.runs for sweep in _found(directory)]
+    cells = [(sweep, cell) for sweep in sweeps for cell in _cells(sweep)]
+    states = {_place(sweep, cell): state_of(sweep.run_dir(cell)) for sweep, cell in cells}
+    if arguments.cells:
+        columns: tuple[str, ...] = ("sweep", "row", "seed", "state", "epochs", "directory")
+        rows = [_line(sweep, cell, states[_place(sweep, cell)]) for sweep, cell in cells]
+    else:
+        columns = ("sweep", "row", *STATES)
+        rows = _counted(cells, states)
+    show(columns, rows)
+    if not arguments.cells:
+        for sweep, cell in cells:
+            if (state := states[_place(sweep, cell)]) in LISTED:
+                say(_told(sweep, cell, state))
+    return 0
+
+
+def _found(directory: Path) -> list[SweepDir]:
+    if not directory.is_dir():
+        raise ConfigError(f"{directory}: there is no such directory; name one that holds sweeps")
+    found = sweep_dirs(directory)
+    if not found:
+        raise ConfigError(
+            f"{directory}: holds no sweep; titn.train --multirun makes one, "
+            "and hydra.sweep.dir= says where"
+        )
+    return found
+
+
+def _cells(sweep: SweepDir) -> list[PlannedCell]:
+    """The cells of all settings, each once."""
+    cells = (cell for setting in sweep.settings() for cell in setting.cells)
+    return list({(cell.row, cell.config_hash): cell for cell in cells}.values())
+
+
+def _place(sweep: SweepDir, cell: PlannedCell) -> Path:
+    return sweep.run_dir(cell).path
+
+
+def _name(cell: PlannedCell) -> str:
+    """The row, and the values that are tried for it or that it has chosen."""
+    return ", ".join([cell.row, *(f"{key}={value}" for key, value in cell.tuned.items())])
+
+
+def _counted(
+    cells: list[tuple[SweepDir, PlannedCell]], states: dict[Path, str]
+) -> list[tuple[str, ...]]:
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for sweep, cell in cells:
+        counter = counts.setdefault((sweep.name(), _name(cell)), Counter())
+        counter[states[_place(sweep, cell)]] += 1
+    return [(*row, *(str(counter[state]) for state in STATES)) for row, counter in counts.items()]
+
+
+def _line(sweep: SweepDir, cell: PlannedCell, state: str) -> tuple[str, ...]:
+    directory = sweep.run_dir(cell)
+    epochs = _epochs(directory)
+    return (sweep.name(), _name(cell), str(cell.seed), state, epochs, str(directory.path))
+
+
+def _epochs(directory: RunDir) -> str:
+    """How many epochs are done, of how many."""
+    if directory.environment() is None:
+        return ""
+    return f"{directory.num_epochs()}/{directory.config()['epochs']}"
+
+
+def _told(sweep: SweepDir, cell: PlannedCell, state: str) -> str:
+    directory = sweep.run_dir(cell)
+    failure = directory.failure()
+    about = failure["reason"] if failure else f"{_epochs(directory)} epochs"
+    return f"{sweep.name()}, {_name(cell)}, seed {cell.seed}: {state}, {about}; {directory.log}"
+
+
+if __name__ == "__main__":
+    main()

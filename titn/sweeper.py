@@ -1,0 +1,266 @@
+"""Hydra's sweeper for titn: plans all cells of a sweep, says so, and makes those not yet recorded.
+
+The plan is in the sweep's directory (titn.records.sweeps), the cells are where single runs are, and
+each has its own lock. So asking again continues, two sweeps at once share the work, and one that is
+killed has lost nothing but a part of an epoch.
+"""
+
+import shlex
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+
+from titn.asking import QUESTIONS, Asking, Wanted, askings, key_of
+from titn.config import SWITCHES, resolve
+from titn.console import complain
+from titn.errors import CellError, ConfigError, first_line
+from titn.estimate import Past
+from titn.explain import explain
+from titn.planned import Planned, plan_lines
+from titn.progress import duration, say
+from titn.questions import Question, question_of
+from titn.records.sweeps import DIVERGED, RECORDED, Setting, SweepDir
+from titn.schema import checked_value
+
+# Of a sweep's command line, what is said to the sweep and not to its cells.
+OWN_KEYS = ("rows", "dry_run", "busy")
+
+HELD_OUT = "dataset.split=validation"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job returns to its sweep; reason: why there is no record, if there is none."""
+
+    reason: str | None = None
+    busy: bool = False
+    bad_input: bool = False
+
+
+class Sweep(Sweeper):
+    """A question's rows, or what was swept on the command line, times the seeds.
+
+    params: key -> values, of the sweep's own file; the command line comes after them.
+    """
+
+    config: DictConfig
+    launcher: Launcher
+    hydra_context: HydraContext
+
+    def __init__(self, params: DictConfig):
+        self.params = params
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        self.hydra_context = hydra_context
+        self.config = config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Plan, say so, make what is open, and list every cell that has no record.
+
+        Raises ConfigError before anything is made if a cell cannot be planned, and at the end, as
+        CellError, if one could not be made.
+        """
+        chosen = self.config.rows
+        if isinstance(chosen, ListConfig):
+            chosen = OmegaConf.to_container(chosen)
+        checked_value(chosen, list[str] | None, "rows")
+        checked_value(self.config.dry_run, bool, "dry_run")
+        self.name = self._name()
+        self.question = self._question()
+        asked = askings(self._overrides(arguments), self.question, chosen)
+
+        from titn.cells import Plans
+
+        self.plans = Plans()
+        self.outcomes: dict[str, Outcome] = {}
+        self.directory = SweepDir(Path(self.config.hydra.sweep.dir))
+        self._ask([(one, self._candidates(one)) for one in asked])
+        if not self.config.dry_run or all(self._has_chosen(one) for one in asked):
+            self._ask([(one, self._cells(one)) for one in asked])
+
+    def _name(self) -> str:
+        choices = self.config.hydra.runtime.choices
+        named = [f"{group}/{choices[group]}" for group in QUESTIONS if group in choices]
+        if len(named) > 1:
+            raise ConfigError(f"+{named[1].replace('/', '=')}: one question at a time")
+        return named[0] if named else "multirun"
+
+    def _question(self) -> Question | None:
+        node = OmegaConf.select(self.config, "question")
+        return None if node is None else question_of(OmegaConf.to_container(node, resolve=True))
+
+    def _overrides(self, arguments: list[str]) -> list[Override]:
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        params = [f"{key!s}={value}" for key, value in self.params.items()]
+        parsed = parser.parse_overrides([*params, *arguments])
+        return [one for one in parsed if one.get_key_element() not in OWN_KEYS]
+
+    # What the cells are
+
+    def _candidates(self, asking: Asking) -> list[Planned]:
+        """The cells by which rows choose their values: one seed, on a validation split."""
+        return [
+            self._planned(Wanted(row, asking.seeds[0], (*overrides, HELD_OUT), tried), "candidate")
+            for row, overrides in asking.of_rows()
+            for tried in self._tries(row)
+            if len(self._tries(row)) > 1
+        ]
+
+    def _tries(self, row: str) -> list[dict[str, float]]:
+        return self.question.tries(row) if self.question else [{}]
+
+    def _has_chosen(self, asking: Asking) -> bool:
+        return all(one.state in (RECORDED, DIVERGED) for one in self._candidates(asking))
+
+    def _cells(self, asking: Asking) -> list[Planned]:
+        chosen = {row: self._chosen(asking, row) for row in asking.rows}
+        return [self._planned(replace(one, tuned=chosen[one.row])) for one in asking.cells()]
+
+    def _chosen(self, asking: Asking, row: str) -> dict[str, float]:
+        """The values that were best on validation; the first of equals."""
+        if len(tries := self._tries(row)) == 1:
+            return tries[0]
+        tried = [one for one in self._candidates(asking) if one.wanted.row == row]
+        results = [(one.cell.directory.result(), one.wanted.tuned) for one in tried]
+        recorded = [(result["top1"], values) for result, values in results if result]
+        if not recorded:
+            raise CellError(f"{row}: none of the values that it could choose from has a record")
+        return max(recorded, key=lambda pair: pair[0])[1]
+
+    def _planned(self, wanted: Wanted, role: str = "cell") -> Planned:
+        try:
+            return Planned(wanted, self.plans.plan(self._run(wanted.arguments())), role)
+        except ConfigError as error:
+            raise ConfigError(f"{wanted.row}: {error}" if self.question else str(error)) from error
+
+    def _run(self, arguments: list[str]) -> dict:
+        """The checked configuration of a job, composed as the launcher will compose it."""
+        try:
+            composed = self.hydra_context.config_loader.load_sweep_config(self.config, arguments)
+        except HydraException as error:
+            raise ConfigError(explain(error, arguments)) from None
+        choices = dict(composed.hydra.runtime.choices)
+        with open_dict(composed):
+            del composed["hydra"]
+        return resolve(composed, choices)
+
+    # What is done about them
+
+    def _ask(self, asked: list[tuple[Asking, list[Planned]]]) -> None:
+        """Say what will be done, and do it."""
+        planned = [one for _, cells in asked for one in cells]
+        if not planned:
+            return
+        for _, cells in asked:
+            self._announce(cells)
+        if self.config.dry_run:
+            return
+        refuse_other_source(planned)
+        for asking, cells in asked:
+            self.directory.add(self.name, self._setting(asking, cells))
+        started = time.monotonic()
+        left = self._launch([one for one in planned if one.is_open], "leave")
+        # What another process was making then is recorded by now, or has been left by it.
+        self._launch(left, "wait")
+        self._report(planned, time.monotonic() - started)
+
+    def _announce(self, planned: list[Planned]) -> None:
+        run = planned[0].cell.run
+        title = f": {self.question.title}" if self.question else ""
+        part = ", choosing on a validation split" if planned[0].role == "candidate" else ""
+        say(f"{self.name}{title} ({run['choices']['dataset']}, {run['epochs']} epochs{part})")
+        for line in plan_lines(planned, Past(Path(run["runs_dir"]))):
+            say(line)
+
+    def _setting(self, asking: Asking, planned: list[Planned]) -> Setting:
+        """An asking for sweep.json. One cell's identity stands for what all have in common."""
+        own = self.question.rows[self.question.baseline] if self.question else ()
+        common = self.plans.plan(self._run([*asking.fixed, *own, "seed=0"]))
+        return Setting(
+            key=common.identity["config_hash"],
+            source_digest=common.identity["source_digest"],
+            overrides=[one for one in asking.fixed if key_of(one) not in SWITCHES],
+            commands=[shlex.join(["python", "-m", "titn.train", *sys.argv[1:]])],
+            question=self.question.model_dump(mode="json") if self.question else None,
+            revised=False,
+            rows=list(asking.rows),
+            cells=[one.entry(self.directory.path) for one in planned],
+        )
+
+    def _launch(self, todo: list[Planned], busy: str) -> list[Planned]:
+        """Make cells; returns those that other processes are making."""
+        if not todo:
+            return []
+        batch = [
+            [*one.wanted.arguments(), f"busy={busy}", f"+cell={quoted(one.label)}"] for one in todo
+        ]
+        try:
+            jobs = self.launcher.launch(batch, initial_job_idx=0)
+        except (RuntimeError, OSError) as error:
+            raise CellError(
+                f"the launcher stopped: {first_line(error)}; the same command goes on from here"
+            ) from error
+        outcomes = {one.config_hash: outcome_of(job) for one, job in zip(todo, jobs, strict=True)}
+        self.outcomes |= outcomes
+        return [one for one in todo if outcomes[one.config_hash].busy]
+
+    def _report(self, planned: list[Planned], secs: float) -> None:
+        """One line for what was done, and one for each cell without a record."""
+        without = [one for one in planned if one.state != RECORDED]
+        num_recorded = len(planned) - len(without)
+        say(f"{self.name}: {num_recorded} of {len(planned)} cells recorded, {duration(secs)}")
+        for one in without:
+            complain(f"{one.label}: {self._reason(one)}", 0)
+        if without:
+            bad_input = any(outcome.bad_input for outcome in self.outcomes.values())
+            kind = ConfigError if bad_input else CellError
+            raise kind(f"{self.name}: {len(without)} of {len(planned)} cells have no record")
+
+    def _reason(self, one: Planned) -> str:
+        outcome, failure = self.outcomes.get(one.config_hash), one.cell.directory.failure()
+        if outcome is not None and outcome.reason:
+            return outcome.reason
+        if failure is None:
+            return f"{one.state} in {one.cell.directory.path}"
+        return f"{failure['reason']} (log: {one.cell.directory.log}; retry=failed tries again)"
+
+
+def outcome_of(job: JobReturn) -> Outcome:
+    """What a job returned; what it raised besides is a reason too."""
+    try:
+        return job.return_value
+    except Exception as error:  # of a launcher's process: anything
+        return Outcome(reason=f"{type(error).__name__}: {first_line(error)}")
+
+
+def refuse_other_source(planned: list[Planned]) -> None:
+    """ConfigError if other source code made some of the cells: they are not comparable."""
+    other = [one for one in planned if one.is_of_other_source]
+    if other:
+        raise ConfigError(
+            f"runs_dir={other[0].cell.run['runs_dir']}: {len(other)} of {len(planned)} cells "
+            "were made by other source code; keep them and choose runs_dir=DIR, or force=true "
+            "to replace them"
+        )
+
+
+def quoted(text: str) -> str:
+    """A text as a value on Hydra's command line, whatever is in it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
