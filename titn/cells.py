@@ -104,7 +104,8 @@ def make(cell: Cell, wait: bool = True) -> dict:
     run, directory = cell.run, cell.directory
     _claim(cell)
     if not run["force"] and (result := directory.result()) is not None:
-        say(f"{cell.name} is recorded already in {directory.path}")
+        if not cell.prefix:
+            say(f"{cell.name} is recorded already in {directory.path}")
         return result
     teacher = _make_teacher(cell, wait)
     with _locked(cell, wait):

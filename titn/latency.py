@@ -2,21 +2,19 @@
 
     python -m titn.latency model=titn,deit,vgg16_bn
 
-All networks and batch sizes take turns, round after round, so that what else the machine does
-touches all alike; the numbers are medians over the rounds, after warming up. A network is timed as
-a teacher runs: frozen, in evaluation mode, its normalisation included, from uint8 images that lie
-on the device to logits.
+All networks and batch sizes take turns (titn.timing); the numbers are medians over the rounds,
+after warming up.
 """
 
 import argparse
 import statistics
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from titn.console import answered, show, whole
+
+if TYPE_CHECKING:
+    from titn.timing import Contestant
 
 COLUMNS = (
     "model", "parameters_m", "macs_m", "batch", "median_ms", "fastest_ms", "slowest_ms",
@@ -54,95 +52,31 @@ def _batches(text: str) -> list[int]:
     return [whole(1)(part) for part in text.split(",")]
 
 
-@dataclass
-class Contestant:
-    """A network at a batch size. answer: runs it once and waits for it. times: seconds a batch."""
-
-    facts: tuple[str, str, str]
-    batch: int
-    answer: Callable[[], None]
-    calls: int
-    times: list[float]
-
-
 def latency(arguments: argparse.Namespace) -> int:
     """Build, warm up, take turns, print."""
-    from tqdm import tqdm
-
+    from titn import timing
+    from titn.explain import composed
+    from titn.outputs import ImageSpec
     from titn.progress import say
 
-    contestants, how = _contestants(arguments)
-    say(how)
-    bar = tqdm(total=arguments.rounds * len(contestants), unit="part", disable=None, leave=False)
-    with bar:
-        for _ in range(arguments.rounds):
-            for one in contestants:
-                bar.set_description(f"{one.facts[0]} at {one.batch}", refresh=False)
-                started = time.perf_counter()
-                for _ in range(one.calls):
-                    one.answer()
-                one.times.append((time.perf_counter() - started) / one.calls)
-                bar.update()
-    show(COLUMNS, [row(one) for one in contestants])
+    names, overrides = _models(arguments.overrides)
+    runs = {name: composed([f"model={name}", *overrides]) for name in names}
+    timed = []
+    for name, run in runs.items():
+        spec = ImageSpec(num_classes=arguments.classes, size=run["dataset"]["image_size"])
+        timed += timing.contestants(name, run, spec, arguments.batch, arguments.secs)
+    say(timing.how(next(iter(runs.values()))))
+    timing.take_turns(timed, arguments.rounds)
+    show(COLUMNS, [row(one) for one in timed])
     return 0
 
 
-def row(one: Contestant) -> tuple[str, ...]:
+def row(one: "Contestant") -> tuple[str, ...]:
     """A line of the table: times of a batch in milliseconds, images a second at the median."""
     median = statistics.median(one.times)
     times = (f"{1000 * secs:.3f}" for secs in (median, min(one.times), max(one.times)))
-    return (*one.facts, str(one.batch), *times, f"{one.batch / median:.1f}")
-
-
-def _contestants(arguments: argparse.Namespace) -> tuple[list[Contestant], str]:
-    """Every network at every batch size, warm; and in words what they run on."""
-    import torch
-
-    from titn import build, hardware
-    from titn.explain import composed
-    from titn.metrics import macs, num_parameters
-    from titn.outputs import ImageSpec
-    from titn.teacher import Frozen
-
-    names, overrides = _models(arguments.overrides)
-    made: list[Contestant] = []
-    how = ""
-    for name in names:
-        run = composed([f"model={name}", *overrides])
-        device = hardware.device(run["device"])
-        precision = hardware.precision(run["precision"], device)
-        how = (
-            f"{precision} on {device}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-        )
-        spec = ImageSpec(num_classes=arguments.classes, size=run["dataset"]["image_size"])
-        network = build.make(run, "model", images=spec)
-        counted = (num_parameters(network), macs(network, spec)[1])
-        facts = (name, f"{counted[0] / 1e6:.2f}", f"{counted[1] / 1e6:.2f}")
-        frozen = hardware.fabric(device, precision).setup_module(
-            Frozen(network, hardware.WEIGHT_DTYPES[precision])
-        )
-        for batch in arguments.batch:
-            images = torch.randint(256, (batch, 3, spec.size, spec.size), dtype=torch.uint8)
-            answer = _answer(frozen, images.to(device))
-            made.append(Contestant(facts, batch, answer, _calls(answer, arguments.secs), []))
-    return made, how
-
-
-def _answer(network: Any, images: Any) -> Callable[[], None]:
-    def answer() -> None:
-        # On a GPU nothing has been computed until it has been waited for.
-        network(images)[0, 0].item()
-
-    return answer
-
-
-def _calls(answer: Callable[[], None], secs: float) -> int:
-    """Warm up; how many calls fill `secs`."""
-    for _ in range(2):
-        answer()
-    started = time.perf_counter()
-    answer()
-    return max(round(secs / (time.perf_counter() - started)), 1)
+    facts = (one.name, f"{one.parameters / 1e6:.2f}", f"{one.macs / 1e6:.2f}", str(one.batch))
+    return (*facts, *times, f"{one.batch / median:.1f}")
 
 
 def _models(arguments: list[str]) -> tuple[list[str], list[str]]:

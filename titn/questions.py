@@ -5,7 +5,7 @@ too. Neither Hydra nor torch here: sweeps are planned and reports are written fr
 """
 
 from itertools import product
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -41,7 +41,7 @@ class Question(BaseModel):
     among which each row chooses its own on a validation split; or key -> row -> values.
     printed: the paper's table with numbers for these rows. margins: metric -> how far from the
     printed number still agrees with it. reach: the accuracy whose epoch tells how fast a row
-    learns; by default nine tenths of the baseline's.
+    learns; by default nine tenths of the baseline's. measure: "latency" times the rows' networks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,6 +56,7 @@ class Question(BaseModel):
     margins: dict[Text, float] = {}
     claims: tuple[Claim, ...] = ()
     reach: float | None = None
+    measure: Literal["latency"] | None = None
 
     @model_validator(mode="after")
     def _rows_are_known(self) -> "Question":

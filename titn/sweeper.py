@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -33,10 +34,16 @@ from titn.questions import Question, question_of
 from titn.records.sweeps import DIVERGED, RECORDED, Setting, SweepDir
 from titn.schema import checked_value
 
+if TYPE_CHECKING:
+    from titn.cell import Cell
+
 # Of a sweep's command line, what is said to the sweep and not to its cells.
 OWN_KEYS = ("rows", "dry_run", "busy")
 
 HELD_OUT = "dataset.split=validation"
+
+# A question about latency: one image, and as many as keep the hardware busy.
+BATCHES, ROUNDS, ROUND_SECS = (1, 128), 11, 0.1
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,10 @@ class Sweep(Sweeper):
         self.directory = SweepDir(Path(self.config.hydra.sweep.dir))
         self._ask([(one, self._candidates(one)) for one in asked])
         if not self.config.dry_run or all(self._has_chosen(one) for one in asked):
-            self._ask([(one, self._cells(one)) for one in asked])
+            cells = [(one, self._cells(one)) for one in asked]
+            self._ask(cells)
+            for asking, planned in cells:
+                self._time(asking, planned)
 
     def _name(self) -> str:
         choices = self.config.hydra.runtime.choices
@@ -220,6 +230,16 @@ class Sweep(Sweeper):
         self.outcomes |= outcomes
         return [one for one in todo if outcomes[one.config_hash].busy]
 
+    def _time(self, asking: Asking, planned: list[Planned]) -> None:
+        """The latency of the rows' networks, if the question asks for it and it is not recorded."""
+        if self.question is None or self.question.measure is None or self.config.dry_run:
+            return
+        setting = self._setting(asking, planned)
+        first = {one.wanted.row: one.cell for one in reversed(planned)}
+        known = self.directory.latency(setting)
+        if known is None or set(known["rows"]) != set(first) or self.config.force:
+            self.directory.add_latency(setting, timed(first))
+
     def _report(self, planned: list[Planned], secs: float) -> None:
         """One line for what was done, and one for each cell without a record."""
         without = [one for one in planned if one.state != RECORDED]
@@ -239,6 +259,22 @@ class Sweep(Sweeper):
         if failure is None:
             return f"{one.state} in {one.cell.directory.path}"
         return f"{failure['reason']} (log: {one.cell.directory.log}; retry=failed tries again)"
+
+
+def timed(cells: dict[str, "Cell"]) -> dict:
+    """label -> batch -> seconds a batch in each round, and what they were timed on."""
+    from titn import timing
+
+    say(f"timing {len(cells)} networks; the machine should have nothing else to do")
+    contestants = []
+    for label, cell in cells.items():
+        made = timing.contestants(label, cell.run, cell.dataset.spec, BATCHES, ROUND_SECS)
+        contestants += made
+    timing.take_turns(contestants, ROUNDS)
+    rows: dict[str, dict[str, list[float]]] = {label: {} for label in cells}
+    for one in contestants:
+        rows[one.name][str(one.batch)] = one.times
+    return {"how": timing.how(next(iter(cells.values())).run), "rows": rows}
 
 
 def outcome_of(job: JobReturn) -> Outcome:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from titn import latency
+from titn import latency, timing
 
 TINY = ["model.depth=1", "model.patch_dim=12", "model.heads=2", "device=cpu", "precision=32-true"]
 QUICK = ["--rounds", "3", "--secs", "0", "--classes", "10"]
@@ -39,7 +39,9 @@ def test_without_a_name_all_models_are_timed():
 
 
 def test_a_row_by_hand():
-    one = latency.Contestant(("vit", "5.39", "92.51"), 10, lambda: None, 1, [0.004, 0.002, 0.003])
+    one = timing.Contestant(
+        "vit", 5_390_000, 92_510_000, 10, lambda: None, 1, [0.004, 0.002, 0.003]
+    )
     assert latency.row(one) == (
         "vit", "5.39", "92.51", "10", "3.000", "2.000", "4.000", "3333.3",
     )  # fmt: skip

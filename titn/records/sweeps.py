@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from titn.records.records import RunDir, read_json, write_json
 
-PLAN = "sweep.json"
+PLAN, LATENCY = "sweep.json", "latency.json"
 
 RECORDED, RUNNING, DIVERGED, FAILED, HALF_DONE, WAITING = (
     "recorded", "running", "diverged", "failed", "half done", "waiting"
@@ -110,8 +110,21 @@ class SweepDir:
                 {"sweep": name, "settings": [asdict(one) for one in known.values()]},
             )
 
+    def latency(self, setting: Setting) -> dict | None:
+        """What `add_latency` was given for a setting: how it was timed, and seconds by row."""
+        return (read_json(self.path / LATENCY) or {}).get(_latency_key(setting))
+
+    def add_latency(self, setting: Setting, timed: dict) -> None:
+        with FileLock(self.path / ".lock"):
+            known = read_json(self.path / LATENCY) or {}
+            write_json(self.path / LATENCY, known | {_latency_key(setting): timed})
+
     def run_dir(self, cell: PlannedCell) -> RunDir:
         return RunDir(Path(os.path.normpath(self.path / cell.directory)))
+
+
+def _latency_key(setting: Setting) -> str:
+    return f"{setting.key}-{setting.source_digest}"
 
 
 def sweep_dirs(directory: Path) -> list[SweepDir]:

@@ -19,6 +19,8 @@ def answer(evidence: Evidence, found: Sequence[co.Difference]) -> str:
     """What may be concluded; and if nothing may, why not."""
     if not evidence.recorded:
         return "Nothing is recorded yet."
+    if evidence.is_untrained:
+        return "The networks were not trained: what they cost is counted, and timed where asked."
     k = evidence.num_classes
     if chance := [row.label for row in evidence.recorded if co.is_near_chance(row, k)]:
         named = ", ".join(escape(label) for label in chance)

@@ -8,6 +8,11 @@ from titn.questions import Bound, Claim, Question
 from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.paper import departures, printed
+from titn.reporting.timing import METRICS, interval_over_rounds, rounds_of
+
+# Of a network, not of its training; and the keys of a configuration that decide them.
+COUNTED = ("parameters_m", "gflops_batch1024")
+OF_SIZES = ("dataset", "model.", "choices.")
 
 AGREES, DISAGREES, INCONCLUSIVE, NOT_RUN = "agrees", "disagrees", "inconclusive", "not run"
 
@@ -152,27 +157,48 @@ def judge(claim: Claim, evidence: Evidence) -> Judged:
     rows = [row for label in claim.rows if (row := evidence.row(label)) and row.runs]
     if len(rows) < len(claim.rows):
         return Judged(claim, None, None, [], NOT_RUN, 0, False)
+    if claim.metric in METRICS:
+        return _judged_by_time(claim, evidence)
     values = [row.values(claim.metric) for row in rows]
     estimate = values[0].mean() - (values[1].mean() if len(rows) > 1 else 0.0)
-    exact = claim.metric in ("parameters_m", "gflops_batch1024")
-    if exact:
-        # Counted, not measured: the same for every seed.
+    config = config_of(next(iter(rows[0].runs.values())))
+    if claim.metric in COUNTED:
+        # The same for every seed, and whatever the training.
         interval: st.Interval | None = st.Interval(estimate, estimate, estimate)
+        config = {key: config[key] for key in config if key.startswith(OF_SIZES)}
     elif len(rows) > 1:
         interval = difference_of(rows[0], rows[1], claim.metric)
     else:
         interval = interval_of(rows[0], claim.metric)
-    ranks_nothing = not exact and any(is_near_chance(row, evidence.num_classes) for row in rows)
-    config = next(iter(rows[0].runs.values()))
-    protocol = [] if exact else departures(config_of(config), claim.dataset, evidence.varied)
+    ranked = claim.metric in COUNTED or not any(
+        is_near_chance(row, evidence.num_classes) for row in rows
+    )
     return Judged(
         claim=claim,
         estimate=None if np.isnan(estimate) else float(estimate),
         interval=interval,
-        protocol=protocol,
-        finding=INCONCLUSIVE if ranks_nothing else finding(interval, claim.between),
+        protocol=departures(config, claim.dataset, evidence.varied),
+        finding=finding(interval, claim.between) if ranked else INCONCLUSIVE,
         seeds=min(map(len, values)),
         conditional=any(len(row.teachers) == 1 for row in rows),
+    )
+
+
+def _judged_by_time(claim: Claim, evidence: Evidence) -> Judged:
+    values = [rounds_of(evidence, label, claim.metric) for label in claim.rows]
+    timed = [one for one in values if one is not None]
+    if len(timed) < len(claim.rows):
+        return Judged(claim, None, None, [], NOT_RUN, 0, False)
+    interval = interval_over_rounds(timed)
+    assert evidence.timing is not None
+    return Judged(
+        claim=claim,
+        estimate=interval.estimate if interval else None,
+        interval=interval,
+        protocol=[f"timed on other hardware: {evidence.timing['how']}"],
+        finding=finding(interval, claim.between),
+        seeds=1,
+        conditional=False,
     )
 
 

@@ -106,13 +106,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A setting of a sweep with its rows. name: the sweep's. baseline: None if it has no record."""
+    """A setting of a sweep with its rows. name: the sweep's. baseline: None if it has no record.
+
+    candidates: what rows chose their values from, with the records. timing: of their networks'
+    inference, as titn.records.sweeps keeps it; None if the question does not ask for it.
+    """
 
     name: str
     setting: Setting
     question: Question | None
     rows: list[Row]
     candidates: list[tuple[PlannedCell, dict[str, Any] | None]]
+    timing: dict[str, Any] | None = None
 
     @property
     def recorded(self) -> list[Row]:
@@ -128,6 +133,11 @@ class Evidence:
     def reference(self) -> Row | None:
         """A row whose configuration stands for the setting: the baseline, or the first there is."""
         return self.baseline or next(iter(self.recorded), None)
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether the rows are there for what they cost, and not for what they have learned."""
+        return all(run["epochs"] == 0 for run in self.runs)
 
     def row(self, label: str) -> Row | None:
         return next((row for row in self.rows if row.label == label), None)
@@ -170,7 +180,9 @@ def _is_there(value: Any) -> bool:
     return isinstance(value, list | dict) or not pd.isna(value)
 
 
-def evidence_of(name: str, setting: Setting, index: Index) -> Evidence:
+def evidence_of(
+    name: str, setting: Setting, index: Index, timing: dict[str, Any] | None = None
+) -> Evidence:
     """A setting's rows, in their order, with every planned cell."""
     cells = [cell for cell in setting.cells if cell.role == "cell"]
     candidates = [cell for cell in setting.cells if cell.role == "candidate"]
@@ -182,6 +194,7 @@ def evidence_of(name: str, setting: Setting, index: Index) -> Evidence:
         setting=setting,
         question=question,
         rows=[replace(row, reach=reach) for row in rows],
+        timing=timing,
         candidates=[
             (cell, index.get((cell.config_hash, setting.source_digest))) for cell in candidates
         ],

@@ -18,6 +18,7 @@ from titn.reporting.sections.claims import claims
 from titn.reporting.sections.classes import classes
 from titn.reporting.sections.differences import against_baseline
 from titn.reporting.sections.learning import learning
+from titn.reporting.sections.sizes import sizes
 from titn.reporting.sections.trace import cells, tuning
 
 
@@ -83,7 +84,6 @@ def _setting(
     if ambiguous:
         stem += f"-{evidence.setting.source_digest[:8]}"
     place = Place((out / evidence.name).parent, stem)
-    levels = [co.level(row) for row in evidence.recorded]
     differences = co.differences(evidence)
     judged = [co.judge(claim, evidence) for claim in co.claims_of(question)] if question else []
     said = answer(evidence, differences)
@@ -94,7 +94,31 @@ def _setting(
     parts = [
         heading,
         f"**Answer.** {said}",
-        _list([recipe(evidence), *cautions(evidence)]),
+        *([] if evidence.is_untrained else [_list([recipe(evidence), *cautions(evidence)])]),
+        *_body(evidence, question, differences, judged, place),
+        "### Where this comes from",
+        _list(origin(evidence, teachers)),
+        *cells(evidence, place),
+    ]
+    return parts, Found(evidence, said, judged, teachers)
+
+
+def _body(
+    evidence: Evidence,
+    question: Question | None,
+    differences: list[co.Difference],
+    judged: list[co.Judged],
+    place: Place,
+) -> list[str]:
+    """Tables and figures: of networks that were not trained, what they cost."""
+    if evidence.is_untrained:
+        return [
+            *sizes(evidence, place),
+            *beside_the_paper(evidence, question, place),
+            *claims(judged, place),
+        ]
+    levels = [co.level(row) for row in evidence.recorded]
+    return [
         *accuracy(evidence, levels, place),
         *against_baseline(evidence, differences, place),
         *beside_the_paper(evidence, question, place),
@@ -102,11 +126,7 @@ def _setting(
         *tuning(evidence, place),
         *learning(evidence, place),
         *classes(evidence, differences, place),
-        "### Where this comes from",
-        _list(origin(evidence, teachers)),
-        *cells(evidence, place),
     ]
-    return parts, Found(evidence, said, judged, teachers)
 
 
 def _teachers(evidence: Evidence, index: Index) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ def described(row: Row | None) -> str:
     if row.one("split") == "validation":
         data += ", validation split"
     epochs = int(row.one("epochs"))
-    return f"{data}, {epochs} epoch{'' if epochs == 1 else 's'}"
+    return f"{data}, {epochs} epoch{'' if epochs == 1 else 's'}" if epochs else f"{data}, untrained"
 
 
 def recipe(evidence: Evidence) -> str:

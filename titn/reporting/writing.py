@@ -25,7 +25,7 @@ def write(runs: Records, directories: Sequence[Path], out: Path) -> list[Page]:
     for directory in directories:
         for sweep in sweep_dirs(directory):
             for setting in sweep.settings():
-                one = evidence_of(sweep.name(), setting, index)
+                one = evidence_of(sweep.name(), setting, index, sweep.latency(setting))
                 evidence.setdefault(sweep.name(), []).append(one)
     known = known_questions()
     pages = []

@@ -1,7 +1,9 @@
 import pytest
 
 from titn.reporting import audit as audits
-from titn.reporting.audit import Audit, Check, Contradiction, Untested, check, frame, page, shown
+from titn.reporting.audit import Audit, Check, Contradiction, Untested, frame, page
+from titn.reporting.audit.findings import check
+from titn.reporting.audit.rendering import shown
 
 
 @pytest.fixture(scope="module")

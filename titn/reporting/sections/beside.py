@@ -5,13 +5,11 @@ from typing import Any
 import pandas as pd
 
 from titn.questions import Question
-from titn.reporting.comparisons import metric_name
+from titn.reporting.comparisons import COUNTED, metric_name
 from titn.reporting.evidence import Evidence
 from titn.reporting.markdown import escape, percent, table
 from titn.reporting.paper import printed
 from titn.reporting.place import Place
-
-COUNTED = ("gflops_batch1024", "parameters_m")
 
 
 def beside_the_paper(evidence: Evidence, question: Question | None, place: Place) -> list[str]:

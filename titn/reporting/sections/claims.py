@@ -13,6 +13,7 @@ from titn.reporting.formats import (
 )
 from titn.reporting.markdown import escape, percent, points, table
 from titn.reporting.place import Place
+from titn.reporting.timing import METRICS
 
 
 def claims(judged: Sequence[co.Judged], place: Place) -> list[str]:
@@ -24,7 +25,7 @@ def claims(judged: Sequence[co.Judged], place: Place) -> list[str]:
     for one in judged:
         claim = one.claim
         shown: Callable[[float | None], str] = points if len(claim.rows) > 1 else percent
-        if claim.metric in ("gflops_batch1024", "parameters_m", "epochs_to_reach"):
+        if claim.metric in (*co.COUNTED, *METRICS, "epochs_to_reach"):
             shown = plain
         interval = "–" if one.interval is None else interval_in(one.interval, shown)
         lines.append(

@@ -1,0 +1,82 @@
+"""What an audit finds: recomputed numbers, contradictions, untested claims."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["equal", "within rounding", "differs"]
+Unit = Literal["accuracy", "difference", "score", "ratio", "million", "GFLOPs", "count"]
+
+# What a unit is multiplied by where it is printed: fractions become percent and percentage points.
+SCALE: Mapping[Unit, float] = {"accuracy": 100.0, "difference": 100.0}
+
+
+@dataclass(frozen=True)
+class Check:
+    """A printed number and its recomputation: fractions, or the unit's own.
+
+    digits: decimals of the print, in percent where the unit is a fraction's.
+    """
+
+    part: str
+    source: str
+    what: str
+    unit: Unit
+    printed: float
+    recomputed: float
+    digits: int
+    verdict: Verdict
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """Two places that cannot both hold, or of which one claims more than the other bears."""
+
+    about: str
+    one: str
+    other: str
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Untested:
+    """A claim without an experiment; sweeps: ours that test it, none where there is none."""
+
+    claim: str
+    section: str
+    sweeps: tuple[str, ...]
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Audit:
+    checks: tuple[Check, ...]
+    contradictions: tuple[Contradiction, ...]
+    untested: tuple[Untested, ...]
+
+
+def check(
+    part: str,
+    source: str,
+    what: str,
+    unit: Unit,
+    said: float,
+    recomputed: float,
+    digits: int = 2,
+    between: tuple[float, float] | None = None,
+    note: str = "",
+) -> Check:
+    """equal: rounded as the print is, the recomputed value is the printed one.
+
+    within rounding: it is so for some value in `between`, where the recomputation may lie because
+    the numbers that it started from are rounded themselves. differs: neither.
+    """
+    half = 0.5 * 10**-digits / SCALE.get(unit, 1.0) * (1 + 1e-6)  # for numbers that binary has not
+    low, high = between or (recomputed, recomputed)
+    verdict: Verdict = "differs"
+    if abs(said - recomputed) <= half:
+        verdict = "equal"
+    elif low - half <= said <= high + half:
+        verdict = "within rounding"
+    return Check(part, source, what, unit, said, recomputed, digits, verdict, note)

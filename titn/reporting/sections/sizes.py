@@ -1,0 +1,59 @@
+"""What rows cost that were not trained: sizes, and inference times if they were taken."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from titn.reporting.evidence import Evidence, Row
+from titn.reporting.markdown import escape, table
+from titn.reporting.place import Place
+from titn.reporting.timing import METRICS, rounds_of
+
+
+def sizes(evidence: Evidence, place: Place) -> list[str]:
+    """Parameters and multiply-accumulates of each row, and its latency and throughput."""
+    timed = evidence.timing is not None
+    lines, records = [], []
+    for row in evidence.rows:
+        if not row.runs:
+            lines.append([escape(row.label), *["–"] * (5 if timed else 3)])
+            continue
+        counted = [row.values(key)[0] for key in ("parameters_m", "macs", "gflops_batch1024")]
+        line = [f"{counted[0]:.2f}", f"{counted[1] / 1e6:.2f}", f"{counted[2]:.2f}"]
+        record = {"row": row.label, "parameters": row.one("parameters"), "macs": row.one("macs"),
+                  "macs_paper": row.one("macs_paper")}  # fmt: skip
+        if timed:
+            shown, numbers = _times(evidence, row)
+            line += shown
+            record |= numbers
+        lines.append([escape(row.label), *line])
+        records.append(record)
+    columns = ["row", "parameters (M)", "MACs (M)", "GFLOPs of 1024, the paper's counting"]
+    link = place.written("sizes", pd.DataFrame(records))
+    text = (
+        "MACs are of one image, products of attention included; the paper's GFLOPs leave them out "
+        f"and are multiply-accumulates too. {link}"
+    )
+    if evidence.timing:
+        columns += ["latency at batch 1 (ms)", "images/s at batch 128"]
+        text = (
+            "Medians over rounds in which the networks took turns, and in brackets the quickest "
+            f"and the slowest round; {escape(evidence.timing['how'])}. " + text
+        )
+    return ["### Size and speed" if timed else "### Size", table(columns, lines), text]
+
+
+def _times(evidence: Evidence, row: Row) -> tuple[list[str], dict[str, Any]]:
+    shown: list[str] = []
+    numbers: dict[str, Any] = {}
+    for metric in METRICS:
+        values = rounds_of(evidence, row.label, metric)
+        if values is None:
+            shown.append("–")
+            continue
+        low, middle, high = values.min(), np.median(values), values.max()
+        digits = 2 if middle < 100 else 0
+        shown.append(f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})")
+        numbers |= {metric: middle, f"{metric}_least": low, f"{metric}_most": high}
+    return shown, numbers

@@ -1,0 +1,32 @@
+"""Inference times of a question about latency: rounds of networks that took turns."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from titn.reporting import statistics as st
+from titn.reporting.evidence import Evidence
+
+# metric -> batch size, and what a claim is about, made from the seconds of a batch.
+METRICS: dict[str, tuple[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
+    "latency_ms": ("1", lambda secs: 1000 * secs),
+    "images_per_sec_inference": ("128", lambda secs: 128 / secs),
+}
+
+
+def rounds_of(evidence: Evidence, label: str, metric: str) -> NDArray[np.float64] | None:
+    """A number for each round; None if the row was not timed."""
+    batch, made = METRICS[metric]
+    secs = (evidence.timing or {"rows": {}})["rows"].get(label, {}).get(batch)
+    return None if secs is None else made(np.array(secs, dtype=float))
+
+
+def interval_over_rounds(values: list[NDArray[np.float64]]) -> st.Interval | None:
+    """95% over rounds: of one row, or of the first less the second, paired by the round."""
+    if len(values) == 1:
+        return st.mean_interval(values[0])
+    compared = st.paired(*values)
+    if compared is None:
+        return None
+    return st.Interval(compared.difference, compared.low, compared.high)
