@@ -61,6 +61,10 @@ def key_of(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
 
 
+def _heard(row: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(one for one in row if _concerns(one, row))
+
+
 def _concerns(override: str, row: tuple[str, ...]) -> bool:
     key = key_of(override)
     of_teacher = key.startswith("teacher.") or "@teacher." in key
@@ -84,7 +88,9 @@ def askings(
     fixed = tuple(values[0] for values in by_key.values() if len(values) == 1)
     swept = [values for values in by_key.values() if len(values) > 1]
     if question is None:
-        rows = {", ".join(row) or "one row": row for row in itertools.product(*swept)}
+        if chosen is not None:
+            raise ConfigError(f"rows=[{','.join(chosen)}]: a question has rows; none is asked")
+        rows = {", ".join(row) or "one row": row for row in map(_heard, itertools.product(*swept))}
         return [Asking(fixed, rows, seeds)]
     _check_keys(by_key, question)
     rows = _selected(question, chosen)
@@ -124,8 +130,8 @@ def _check_keys(by_key: dict[str, list[str]], question: Question) -> None:
 def _selected(question: Question, chosen: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
     if chosen is None:
         return dict(question.rows)
-    for pattern in chosen:
-        if not fnmatch.filter(question.rows, pattern):
+    for pattern in chosen or ["[]"]:
+        if not any(fnmatch.fnmatchcase(label, pattern) for label in question.rows):
             known = "; ".join(question.rows)
             raise ConfigError(f"rows={pattern}: there is no such row; choose among: {known}")
     return {

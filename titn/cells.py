@@ -17,7 +17,7 @@ from titn.cell import Cell
 from titn.data.images import Dataset
 from titn.engine import DivergenceError
 from titn.errors import CellError, ConfigError, first_line
-from titn.progress import logged, say
+from titn.progress import logged, note, say
 from titn.records import provenance
 from titn.records.records import RunDir
 
@@ -28,22 +28,27 @@ class BusyError(Exception):
     """Another process is making the cell, or its teacher."""
 
 
-def ensure(run: dict, wait: bool = True) -> tuple[RunDir, dict]:
+def ensure(run: dict, wait: bool = True, checked: bool = False) -> tuple[RunDir, dict]:
     """The directory and the record of a run's cell, made now unless it is recorded.
 
-    run: as `titn.config.resolve` returns it.
+    run: as `titn.config.resolve` returns it. checked: a sweep has planned it already.
 
     Raises ConfigError before anything is trained, CellError when a cell cannot be finished;
     BusyError, without `wait`, when another process is at it.
     """
-    cell = Plans().plan(run)
+    cell = Plans(checked).plan(run)
     return cell.directory, make(cell, wait)
 
 
 class Plans:
-    """Plans cells; what several have in common, images and teachers, is built once for all."""
+    """Plans cells; what several have in common, images and teachers, is built once for all.
 
-    def __init__(self) -> None:
+    checked: the runs have been planned before; so no network is built to find their mistakes, which
+    for a teacher with 134M weights takes a second.
+    """
+
+    def __init__(self, checked: bool = False) -> None:
+        self.checked = checked
         self.datasets: dict[str, Dataset] = {}
         self.teachers: dict[str, Cell] = {}
         self.origins: dict[str, str | None] = {}
@@ -58,10 +63,7 @@ class Plans:
         device = hardware.device(run["device"])
         precision = hardware.precision(run["precision"], device)
         dataset = _once(self.datasets, run["dataset"], lambda: build.dataset(run))
-        # Another seed builds nothing else.
-        origin = _once(
-            self.origins, run | {"seed": 0}, lambda: build.parts(run, dataset.spec).origin
-        )
+        origin = self._origin(run, dataset)
         teacher = self._teacher(run)
         config_hash = config.config_hash(
             run,
@@ -80,6 +82,14 @@ class Plans:
             dataset=dataset,
             teacher=teacher,
         )
+
+    def _origin(self, run: dict, dataset: Dataset) -> str | None:
+        """The digest of the file that a run's first weights come from, if they come from one."""
+        if self.checked and not (run["checkpoint"] or run["weights"]):
+            return None
+        # Another seed builds nothing else.
+        unseeded = run | {"seed": 0}
+        return _once(self.origins, unseeded, lambda: build.parts(run, dataset.spec).origin)
 
     def _teacher(self, run: dict) -> Cell | None:
         teacher = run["teacher"]
@@ -230,6 +240,7 @@ def _recording_failure(cell: Cell) -> Iterator[None]:
             **cell.identity,
             "traceback": traceback.format_exc(),
         }
+        note(failure["traceback"])
         cell.directory.fail(failure)
         where = cell.directory.path / "failure.json"
         remedy = f"; lower {cell.prefix}optimizer.lr" if diverged else ""

@@ -57,6 +57,7 @@ ADDED_LATER: dict[str, Any] = {
     "dataset.fraction": 1.0,
     "loss.scale": 1.0,
     "loss.token": "dist",
+    "model.inner_depth": 1,
     "model.stem": "imagenet",
     "weights": None,
 }

@@ -1,7 +1,7 @@
 """How long cells will take, from those that are recorded. No torch here.
 
 A cell costs about the same for every training image that it sees; so seconds an image of past
-cells of the same network, teacher, image size and device, times the images to come.
+cells of the same network, teacher, image size and kind of device, times the images to come.
 """
 
 import statistics
@@ -9,14 +9,19 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from titn.records.collation import run_paths
 from titn.records.records import RunDir
 
 # The parts of a configuration that decide what an image costs, from most to least alike.
 ALIKE = (
-    ("model", "teacher.model", "dataset.image_size", "mix._target_", "precision"),
-    ("model._target_", "teacher.model._target_", "dataset.image_size"),
+    ("device", "model", "teacher.model", "dataset.image_size", "mix._target_", "precision"),
+    ("device", "model._target_", "teacher.model._target_", "dataset.image_size"),
 )
+
+# What reading and counting a damaged record may raise.
+DAMAGE = (OSError, ValueError, TypeError, LookupError, yaml.YAMLError)
 
 
 class Past:
@@ -25,25 +30,38 @@ class Past:
     def __init__(self, runs_dir: Path):
         self.rates: dict[Any, list[float]] = defaultdict(list)
         for path in run_paths(runs_dir) if runs_dir.is_dir() else ():
-            self._add(RunDir(path))
+            try:
+                self._add(RunDir(path))
+            except DAMAGE:
+                continue  # a damaged record tells nothing; the report names it
 
     def _add(self, directory: RunDir) -> None:
-        try:
-            result, run = directory.result(), directory.config()
-        except (OSError, ValueError):
-            return  # a damaged record tells nothing; the report names it
+        result = directory.result()
         if not result or not result["epochs"]:
             return
+        machine = directory.environment() or {}
+        run = directory.config() | {"device": _kind(machine["device"])}
         secs = result.get("wall_secs") or result["train_secs"]
+        rate = secs / (result["epochs"] * result["num_train"])
         for key in _keys(run):
-            self.rates[key].append(secs / (result["epochs"] * result["num_train"]))
+            self.rates[key].append(rate)
 
-    def seconds(self, run: dict, precision: str, num_train: int) -> float | None:
-        """Seconds that a run will take, going by the past cells most like it; None without any."""
-        for key in _keys(run | {"precision": precision}):
+    def seconds(self, run: dict, device: str, precision: str, num_train: int) -> float | None:
+        """Seconds that a run will take, going by the past cells most like it; None without any.
+
+        device, precision: the resolved ones, which a run may leave to the machine.
+        """
+        if not run["epochs"]:
+            return 0.0  # nothing to train
+        for key in _keys(run | {"device": _kind(device), "precision": precision}):
             if rates := self.rates.get(key):
                 return statistics.median(rates) * run["epochs"] * num_train
         return None
+
+
+def _kind(device: str) -> str:
+    """cuda:1 is as fast as cuda:0."""
+    return device.partition(":")[0]
 
 
 def _keys(run: dict) -> list[Any]:

@@ -10,6 +10,7 @@ from titn.asking import Wanted
 from titn.estimate import Past
 from titn.progress import duration
 from titn.records.sweeps import (
+    DAMAGED,
     DIVERGED,
     FAILED,
     RECORDED,
@@ -53,17 +54,24 @@ class Planned:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is something to do: not recorded, and not failed, or to be tried again."""
+        """Whether there is something to do: not recorded, and not failed, or to be tried again.
+
+        A damaged record is left as it is, too: there may be a copy to put back.
+        """
         if self.cell.run["force"]:
             return True
-        undone = [RECORDED] if self.cell.run["retry"] == "failed" else [RECORDED, FAILED, DIVERGED]
-        return self.state not in undone
+        closed = [RECORDED, DAMAGED]
+        if self.cell.run["retry"] != "failed":
+            closed += [FAILED, DIVERGED]
+        return self.state not in closed
 
     @property
     def is_of_other_source(self) -> bool:
         """Whether what lies in its directory was made by other source code, and is to be kept."""
+        if self.cell.run["force"] or self.state == DAMAGED:
+            return False
         found = self.cell.directory.environment()
-        if found is None or self.cell.run["force"]:
+        if found is None:
             return False
         return found["source_digest"] != self.cell.identity["source_digest"]
 
@@ -102,7 +110,7 @@ def _to_do(planned: Sequence[Planned], past: Past) -> str:
     teachers = _teachers_to_make(todo)
     secs, unknown = 0.0, []
     for cell in [*teachers, *(one.cell for one in todo)]:
-        known = past.seconds(cell.run, cell.precision, len(cell.dataset.train))
+        known = past.seconds(cell.run, str(cell.device), cell.precision, len(cell.dataset.train))
         if known is None:
             unknown.append(cell.run["choices"]["model"])
         else:

@@ -84,6 +84,11 @@ def say(text: str) -> None:
     LOG.info(text)
 
 
+def note(text: str) -> None:
+    """For the log alone."""
+    LOG.info(text)
+
+
 @contextmanager
 def logged(path: Path) -> Iterator[None]:
     """What is said in the meantime is kept in a file as well, with the time of each line."""

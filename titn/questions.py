@@ -28,7 +28,7 @@ class Claim(BaseModel):
     says: Text
     source: Text
     dataset: Text
-    rows: tuple[Text] | tuple[Text, Text]
+    rows: Annotated[tuple[Text, ...], Field(min_length=1, max_length=2)]
     metric: Text = "top1"
     between: tuple[Bound, Bound]
     printed: float | None = None
@@ -91,7 +91,13 @@ def question_of(node: Any) -> Question:
     try:
         return Question.model_validate(node)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in ("question", *first["loc"]))
+        # Of what a key may be instead, the one that came furthest is what was meant.
+        first = max(error.errors(include_url=False), key=lambda one: len(one["loc"]))
+        key = ".".join(str(part) for part in ("question", *first["loc"]) if _is_key(part))
         said = first["msg"].removeprefix("Value error, ")
         raise ConfigError(f"{key}: {said[:1].lower()}{said[1:]}") from None
+
+
+def _is_key(part: int | str) -> bool:
+    """Not what pydantic calls one of several types."""
+    return not str(part).startswith(("tuple[", "dict["))

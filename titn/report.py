@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from titn.console import answered
+from titn.console import answered, complain
 from titn.errors import ConfigError
 
 DEFAULT_RUNS, DEFAULT_OUT = Path("runs"), Path("reports")
@@ -37,32 +37,49 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, default=DEFAULT_OUT, metavar="DIR", help="default: reports"
     )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="also copy the records, without weights, to DIR: what --out is made from",
+    )
     return parser
 
 
 def report(arguments: argparse.Namespace) -> int:
     """Load, compare, write; what could not be read is named, and the rest goes on."""
     from titn.records.collation import load
-    from titn.reporting.writing import write
+    from titn.records.keeping import keep
+    from titn.records.sweeps import DAMAGED
+    from titn.reporting.writing import cells_elsewhere, write
 
-    runs = load(*arguments.runs)
+    runs = load(*arguments.runs, *cells_elsewhere(arguments.runs))
     if runs.empty:
         named = " ".join(map(str, arguments.runs))
         raise ConfigError(f"{named}: holds no run; titn.train makes one")
-    _check_out(arguments.out)
-    pages = write(runs, arguments.runs, arguments.out)
-    for row in runs[runs["status"] == "damaged"].itertuples():
-        print(f"titn: {row.path}: could not be read: {row.reason}", file=sys.stderr)
-    asked = sum(bool(page.found) for page in pages)
+    _check(arguments.out, "--out")
+    if arguments.keep:
+        _check(arguments.keep, "--keep")
+        keep(arguments.runs, arguments.keep)
+    try:
+        written = write(runs, arguments.runs, arguments.out)
+    except OSError as error:
+        raise ConfigError(f"--out {arguments.out}: cannot be written ({error.strerror})") from None
+    damaged = runs[runs["status"] == DAMAGED]
+    unread = list(zip(damaged["path"], damaged["reason"], strict=True))
+    unread += [(fault.path, fault.reason) for fault in written.faults]
+    for path, reason in unread:
+        complain(f"{path}: cannot be read: {reason}", 0)
+    asked = sum(bool(page.found) for page in written.pages)
     print(f"{len(runs)} runs, {asked} questions: {arguments.out / 'README.md'}")
     return 0
 
 
-def _check_out(out: Path) -> None:
+def _check(directory: Path, option: str) -> None:
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"--out {out}: cannot be made ({error.strerror})") from None
+        raise ConfigError(f"{option} {directory}: cannot be made ({error.strerror})") from None
 
 
 if __name__ == "__main__":

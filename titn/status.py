@@ -1,4 +1,4 @@
-"""What has become of the cells of sweeps: recorded, running, diverged, failed, half done, waiting.
+"""What has become of the cells of sweeps: how many are recorded, running, half done, waiting, ...
 
 python -m titn.status [RUNS...]
 """
@@ -8,11 +8,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import yaml
+
 from titn.console import answered, show
 from titn.errors import ConfigError
 from titn.progress import say
 from titn.records.records import RunDir
 from titn.records.sweeps import (
+    DAMAGED,
     DIVERGED,
     FAILED,
     HALF_DONE,
@@ -25,9 +28,9 @@ from titn.records.sweeps import (
     sweep_dirs,
 )
 
-STATES = (RECORDED, RUNNING, HALF_DONE, WAITING, DIVERGED, FAILED)
+STATES = (RECORDED, RUNNING, HALF_DONE, WAITING, DIVERGED, FAILED, DAMAGED)
 # Of a cell in one of these a reader wants to know more than that.
-LISTED = (RUNNING, HALF_DONE, DIVERGED, FAILED)
+LISTED = (RUNNING, HALF_DONE, DIVERGED, FAILED, DAMAGED)
 
 
 def main() -> None:
@@ -54,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def status(arguments: argparse.Namespace) -> int:
     """Print a table: a line for each row of each sweep, or for each cell."""
-    sweeps = [sweep for directory in arguments.runs for sweep in _found(directory)]
+    found = (sweep for directory in arguments.runs for sweep in _found(directory))
+    sweeps = {sweep.path.resolve(): sweep for sweep in found}.values()
     cells = [(sweep, cell) for sweep in sweeps for cell in _cells(sweep)]
     states = {_place(sweep, cell): state_of(sweep.run_dir(cell)) for sweep, cell in cells}
     if arguments.cells:
@@ -115,16 +119,21 @@ def _line(sweep: SweepDir, cell: PlannedCell, state: str) -> tuple[str, ...]:
 
 
 def _epochs(directory: RunDir) -> str:
-    """How many epochs are done, of how many."""
-    if directory.environment() is None:
+    """How many epochs are done, of how many; empty before the first step."""
+    try:
+        return f"{directory.num_epochs()}/{directory.config()['epochs']}"
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
         return ""
-    return f"{directory.num_epochs()}/{directory.config()['epochs']}"
 
 
 def _told(sweep: SweepDir, cell: PlannedCell, state: str) -> str:
     directory = sweep.run_dir(cell)
-    failure = directory.failure()
-    about = failure["reason"] if failure else f"{_epochs(directory)} epochs"
+    if state == DAMAGED:
+        about = "what is written of it cannot be read"
+    elif state in (DIVERGED, FAILED) and (failure := directory.failure()):
+        about = failure["reason"]
+    else:
+        about = f"{_epochs(directory) or 'no'} epochs"
     return f"{sweep.name()}, {_name(cell)}, seed {cell.seed}: {state}, {about}; {directory.log}"
 
 

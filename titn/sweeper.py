@@ -95,6 +95,7 @@ class Sweep(Sweeper):
         from titn.cells import Plans
 
         self.plans = Plans()
+        self.past = Past(Path(self.config.runs_dir))
         self.outcomes: dict[str, Outcome] = {}
         self.directory = SweepDir(Path(self.config.hydra.sweep.dir))
         self._ask([(one, self._candidates(one)) for one in asked])
@@ -195,7 +196,7 @@ class Sweep(Sweeper):
         title = f": {self.question.title}" if self.question else ""
         part = ", choosing on a validation split" if planned[0].role == "candidate" else ""
         say(f"{self.name}{title} ({run['choices']['dataset']}, {run['epochs']} epochs{part})")
-        for line in plan_lines(planned, Past(Path(run["runs_dir"]))):
+        for line in plan_lines(planned, self.past):
             say(line)
 
     def _setting(self, asking: Asking, planned: list[Planned]) -> Setting:

@@ -96,7 +96,7 @@ def of_sweep(composed: DictConfig) -> Outcome:
 
     label = composed.get("cell")
     try:
-        directory, result = cells.ensure(checked(composed), composed.busy == "wait")
+        directory, result = cells.ensure(checked(composed), composed.busy == "wait", checked=True)
     except cells.BusyError:
         say(f"{label}: another process is making it")
         return Outcome(busy=True)

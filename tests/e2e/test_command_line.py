@@ -44,7 +44,7 @@ def test_a_run_prints_its_progress_its_numbers_and_where_it_is(tmp_path):
     names = {item.name for item in directory.iterdir()} - {".lock"}
     assert names == {
         "config.yaml", "environment.json", "epochs.jsonl", "weights.safetensors",
-        "samples.parquet", "result.json",
+        "samples.parquet", "result.json", "log.txt",
     }  # fmt: skip
     assert [item.name for item in tmp_path.iterdir()] == ["runs"]
 
@@ -135,7 +135,30 @@ def test_a_terminal_shows_a_bar_with_terms_rate_and_time_left(tmp_path):
         (["epochs=-1"], "titn: epochs=-1: should be greater than or equal to 0"),
         (["epochs"], "titn: epochs: cannot be read; write KEY=VALUE"),
         (["+ablation=initialisation"], "titn: +ablation: asks a question of many cells; add --mu"),
-        (["+ablation=no"], "titn: ablation=no: there is no such choice; choose one of initial"),
+        (["+paper=table3"], "titn: +paper: asks a question of many cells; add --multirun"),
+        (["+ablation=no"], "titn: ablation=no: there is no such choice; choose one of data_fr"),
+        (["dry_run=1"], "titn: dry_run=1: should be a boolean"),
+        (["busy=skip"], "titn: busy=skip: should be 'wait' or 'leave'"),
+        (
+            ["--multirun", "+ablation=mix,student"],
+            "titn: +ablation=mix,student: one question at a time",
+        ),
+        (
+            ["--multirun", "+ablation=mix", "+paper=table3"],
+            "titn: +paper=table3: one question at a time",
+        ),
+        (
+            ["--multirun", "+ablation=mix", "mix=cutmix"],
+            "titn: mix=cutmix: the rows differ in it (no mix: mix=none); leave it out, and choose",
+        ),
+        (
+            ["--multirun", "+ablation=mix", "rows=[MixUp,Mosaic]"],
+            "titn: rows=Mosaic: there is no such row; choose among: no mix; CutMix; MixUp",
+        ),
+        (
+            ["--multirun", "optimizer.lr=interval(0,1)"],
+            "titn: optimizer.lr=interval(0,1): list the values, as key=1,2,3",
+        ),
     ],
 )
 def test_bad_input_is_one_line_exit_code_2_and_quick(tmp_path, arguments, line):
@@ -196,15 +219,14 @@ def test_the_configuration_can_be_shown(tmp_path):
     assert "teacher:\n" in done.stdout
 
 
-def test_a_multirun_runs_the_rest_after_a_failure_and_names_it(tmp_path):
-    done = titn("--multirun", *TINY, "epochs=0", "model.patch_size=3,4", cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stdout.count("record: ") == 1
-    (complaint,) = [line for line in done.stderr.splitlines() if line.startswith("titn: ")]
-    assert "model.patch_size=3: does not divide" in complaint
+def test_a_dry_run_says_what_a_run_would_do_and_writes_nothing(tmp_path):
+    done = titn(*TINY, "dry_run=true", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("titn on digits, seed 0, 2 epochs")
+    assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["predict", "evaluate", "latency"])
+@pytest.mark.parametrize("command", ["predict", "evaluate", "latency", "status", "report"])
 def test_every_command_explains_itself_at_once(tmp_path, command):
     started = time.perf_counter()
     done = titn("--help", cwd=tmp_path, command=command)

@@ -28,18 +28,32 @@ def test_a_wheel_holds_the_configuration(wheel):
     assert "titn/conf/config.yaml" in names
 
 
-def test_a_wheel_installed_elsewhere_trains(wheel, tmp_path):
-    site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel]
-    subprocess.run(pip, check=True)
-    arguments = ["epochs=0", "model.depth=1", "dataset.image_size=8", "model.patch_size=4"]
-    done = subprocess.run(
+@pytest.fixture(scope="module")
+def site(wheel, tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("site")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", directory]
+    subprocess.run([*pip, wheel], check=True)
+    return directory
+
+
+def installed(site: Path, elsewhere: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
         [sys.executable, site / "bin" / "titn-train", *arguments],
         cwd=elsewhere, env=os.environ | {"PYTHONPATH": str(site)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def test_a_wheel_installed_elsewhere_trains(site, tmp_path):
+    small = ["epochs=0", "model.depth=1", "dataset.image_size=8", "model.patch_size=4"]
+    done = installed(site, tmp_path, *small)
     assert done.returncode == 0, done.stderr
     assert "record: runs/" in done.stdout
-    (environment,) = elsewhere.glob("runs/*/environment.json")
+    (environment,) = tmp_path.glob("runs/*/environment.json")
     assert '"git_commit": null' in environment.read_text()
+
+
+def test_a_wheel_installed_elsewhere_asks_its_questions(site, tmp_path):
+    done = installed(site, tmp_path, "--multirun", "+ablation=depth", "dry_run=true")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("ablation/depth: ")

@@ -137,8 +137,16 @@ def patch_residual(pixels, w, eps):
     return linear(np.concatenate(normed), w, "residual")
 
 
+def inner(pixels, layer, inner_depth, heads, eps):
+    """Line 4 of algorithm 1 on one patch's pixels; more than one block is not in the paper."""
+    pixels = block(pixels, weights_below(layer, "inner."), heads, eps)
+    for k in range(inner_depth - 1):
+        pixels = block(pixels, weights_below(layer, f"further_inner.{k}."), heads, eps)
+    return pixels
+
+
 def forward(
-    weights, image, *, patch_size, pixel_size, depth, inner_heads, outer_heads, eps
+    weights, image, *, patch_size, pixel_size, depth, inner_depth, inner_heads, outer_heads, eps
 ) -> tuple[np.ndarray, np.ndarray]:
     """Algorithm 1 on one image (c, h, w), its lines 3 to 7 stacked `depth` times (section 3.2)."""
     w = {name: np.asarray(value, dtype=np.float64) for name, value in weights.items()}
@@ -155,7 +163,7 @@ def forward(
         layer = weights_below(w, f"layers.{i}.")
         residuals = np.zeros_like(tokens)  # section 3.2: first and last rows stay zero
         for j in range(n):  # lines 3 to 6
-            pixels[j] = block(pixels[j], weights_below(layer, "inner."), inner_heads, eps)
+            pixels[j] = inner(pixels[j], layer, inner_depth, inner_heads, eps)
             residuals[1 + j] = patch_residual(pixels[j], layer, eps)
         tokens = tokens + residuals
         tokens = block(tokens, weights_below(layer, "outer."), outer_heads, eps)  # line 7

@@ -65,8 +65,9 @@ def test_a_vit_of_any_size(token, bias):
 
 
 @pytest.mark.parametrize("token", [False, True])
-def test_a_titn_of_any_size(token):
-    sizes = SMALL | {"pixel_size": 2, "pixel_dim": 8}
+@pytest.mark.parametrize("inner_depth", [1, 2, 3])
+def test_a_titn_of_any_size(token, inner_depth):
+    sizes = SMALL | {"pixel_size": 2, "pixel_dim": 8, "inner_depth": inner_depth}
     model = TITN(images=SPEC, distillation_token=token, outer_heads=5, inner_heads=4, **sizes)
     cost = costs.titn(image_size=24, distillation_token=token, **IMAGES, **sizes)
     assert counted(model, SPEC) == by_formula(cost)
@@ -75,6 +76,15 @@ def test_a_titn_of_any_size(token):
 def test_the_printed_unit_is_a_batch_of_1024():
     # 109,375 multiply-accumulates, 1024 times: 0.112 thousand million.
     assert costs.Cost(macs_paper=109_375).gflops_batch1024 == pytest.approx(0.112)
+
+
+def test_a_further_inner_block_is_as_large_as_the_first():
+    # 12 d^2 + 13 d parameters for pixels d = 12 wide, in each of 12 layers. On 16 patches of 16
+    # pixels: 12 d^2 in the linear layers, 8 d in the norms, and two products with 16 scores.
+    one, two = (costs.titn(distillation_token=True, inner_depth=depth) for depth in (1, 2))
+    assert two.parameters - one.parameters == 12 * 1884
+    assert two.macs_paper - one.macs_paper == 12 * 256 * (1728 + 96)
+    assert two.products - one.products == 12 * 256 * 2 * 16 * 12
 
 
 def test_a_patch_projection_is_a_linear_layer_on_every_patch():

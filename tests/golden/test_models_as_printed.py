@@ -40,9 +40,19 @@ def test_gflops_and_parameters_are_the_printed_ones(name, num_classes, gflops, m
     assert counted * 1024 / 1e9 == pytest.approx(gflops, abs=margin)
 
 
-@pytest.mark.parametrize("name", ["vit", "titn_large_patch", "vgg16_bn"])
-def test_macs_paper_is_what_thop_counts(name):
-    model, spec = built(name, 100)
+@pytest.mark.parametrize(
+    "choice",
+    [
+        ("vit",),
+        ("titn_large_patch",),
+        ("titn", "model.inner_depth=2"),
+        ("titn", "model.inner_depth=3"),
+        ("vgg16_bn",),
+    ],
+)
+def test_macs_paper_is_what_thop_counts(choice):
+    name, *overrides = choice
+    model, spec = built(name, 100, *overrides)
     ours, _ = macs(model, spec)
     theirs, _ = thop.profile(
         model, (torch.zeros(1, spec.channels, spec.size, spec.size),), verbose=False
@@ -57,8 +67,10 @@ def test_macs_adds_the_attention_products():
     assert everything - paper == 12 * 2 * 17 * 17 * 192
 
 
-def test_macs_of_titn_adds_inner_and_outer_products():
+@pytest.mark.parametrize("inner_depth", [1, 2, 3])
+def test_macs_of_titn_adds_inner_and_outer_products(inner_depth):
     # Inner: 16 patches of 16 x 16 scores, 12 columns; outer: 18 x 18 scores, 192 columns.
-    model, spec = built("titn", 100)
+    model, spec = built("titn", 100, f"model.inner_depth={inner_depth}")
     paper, everything = macs(model, spec)
-    assert everything - paper == 12 * (16 * 2 * 16 * 16 * 12 + 2 * 18 * 18 * 192)
+    inner, outer = 16 * 2 * 16 * 16 * 12, 2 * 18 * 18 * 192
+    assert everything - paper == 12 * (inner_depth * inner + outer)

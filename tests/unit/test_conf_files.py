@@ -107,9 +107,9 @@ def test_an_optimizer_takes_every_parameter_once(composed, name):
 
 @pytest.mark.parametrize(
     "override",
-    ["model.patch_size=4", "model.pixel_size=4", "model.depth=2", "model.patch_dim=96",
-     "model.pixel_dim=24", "model.outer_heads=6", "model.inner_heads=4", "model.mlp_ratio=2",
-     "model.drop_path=0.1"],
+    ["model.patch_size=4", "model.pixel_size=4", "model.depth=2", "model.inner_depth=2",
+     "model.patch_dim=96", "model.pixel_dim=24", "model.outer_heads=6", "model.inner_heads=4",
+     "model.mlp_ratio=2", "model.drop_path=0.1"],
 )  # fmt: skip
 def test_titn_can_be_resized_from_the_command_line(composed, override):
     model = build.make(composed(override), "model", images=IMAGES).train()

@@ -19,7 +19,11 @@ from titn.values import Count, Init, Positive, ProperFraction
 
 
 class Layer(nn.Module):
-    """One inner and one outer transformer block, joined by the patch residual (figure 1)."""
+    """Inner transformer blocks and one outer block, joined by the patch residual (figure 1).
+
+    inner_depth: how many inner blocks; figure 1 and algorithm 1 have one. drop_path: of every
+    block, inner or outer.
+    """
 
     def __init__(
         self,
@@ -27,6 +31,7 @@ class Layer(nn.Module):
         pixels_per_patch: int,
         pixel_dim: int,
         patch_dim: int,
+        inner_depth: int,
         inner_heads: int,
         outer_heads: int,
         mlp_ratio: float,
@@ -34,6 +39,11 @@ class Layer(nn.Module):
     ):
         super().__init__()
         self.inner = Block(pixel_dim, inner_heads, mlp_ratio, True, drop_path)
+        # Beside the first, not around it: a network with one block keeps the names of its weights.
+        self.further_inner = nn.ModuleList(
+            Block(pixel_dim, inner_heads, mlp_ratio, True, drop_path)
+            for _ in range(inner_depth - 1)
+        )
         self.residual_norm = nn.LayerNorm(pixel_dim)
         self.residual = nn.Linear(pixels_per_patch * pixel_dim, patch_dim)
         self.outer = Block(patch_dim, outer_heads, mlp_ratio, True, drop_path)
@@ -41,6 +51,8 @@ class Layer(nn.Module):
     def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """pixels (b n, p, d), tokens (b, n + 1 or n + 2, d) to the same shapes."""
         pixels = self.inner(pixels)
+        for block in self.further_inner:
+            pixels = block(pixels)
         flat = rearrange(self.residual_norm(pixels), "(b n) p d -> b n (p d)", b=len(tokens))
         residual = self.residual(flat)
         # Zero rows: above for the class token, below for the distillation token if there is one.
@@ -61,6 +73,8 @@ class TITN(nn.Module):
     the distillation token. The printed parameters and GFLOPs (tables 1 and 3) pin all of this;
     they leave the number of inner heads open: 2 is that of TNT's own tiny model.
 
+    inner_depth: how many inner blocks each layer has before its patch residual. drop_path: of the
+    last layer's blocks; the rate grows with the layer, and all blocks of a layer share it.
     init: how the linear layers begin; token_std: the deviation with which tokens and positions
     do. The paper prints neither; see `titn.models.layers.initialise` and docs/recipes.md.
     """
@@ -73,6 +87,7 @@ class TITN(nn.Module):
         patch_size: Count = 8,
         pixel_size: Count = 2,
         depth: Count = 12,
+        inner_depth: Count = 1,
         patch_dim: Count = 192,
         pixel_dim: Count = 12,
         outer_heads: Count = 3,
@@ -101,6 +116,7 @@ class TITN(nn.Module):
                 pixels_per_patch=pixel_grid**2,
                 pixel_dim=pixel_dim,
                 patch_dim=patch_dim,
+                inner_depth=inner_depth,
                 inner_heads=inner_heads,
                 outer_heads=outer_heads,
                 mlp_ratio=mlp_ratio,

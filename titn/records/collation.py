@@ -19,8 +19,8 @@ import yaml
 from titn.errors import ConfigError, first_line
 from titn.records.records import RunDir
 
-# A run's directory holds at least this, from before its first step.
-MARK = "environment.json"
+# A run's directory holds the first of these from before its first step, the other if it failed.
+MARKS = ("environment.json", "failure.json")
 
 # What is read of a run directory, by name of the frame that it becomes.
 Rows = dict[str, Any]
@@ -49,13 +49,17 @@ class Records(pd.DataFrame):
         return self._joined(_samples)
 
     def per_class(self) -> pd.DataFrame:
-        """A row for each class of each run: `path`, `class`, `recall`, `precision`, `support`."""
-        classes = dict(zip(self["path"], self["class_names"], strict=True))
-        return self._joined(lambda path: _classes(path, classes[str(path)]))
+        """A row for each class of each run: `path`, `class`, `recall`, `precision`, `support`, ...
+
+        support: how many images it has. nan is the recall of a class that has none, and the
+        precision of one that was never answered.
+        """
+        return self._joined(_classes)
 
     def _joined(self, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
         recorded = self.loc[self["status"] == "recorded", "path"]
         frames = [read(Path(path)).assign(path=path) for path in recorded]
+        frames = [frame for frame in frames if len(frame)]
         if not frames:
             return pd.DataFrame({"path": pd.Series(dtype=str)})
         joined = pd.concat(frames, ignore_index=True)
@@ -67,12 +71,13 @@ def load(*directories: str | Path) -> Records:
 
     A run that cannot be read is a row too, with status "damaged" and the reason.
     """
-    found: dict[str, None] = {}
+    found: dict[Path, Path] = {}
     for directory in directories:
         if not Path(directory).is_dir():
             raise ConfigError(f"{directory}: there is no such directory; name one that holds runs")
-        found |= dict.fromkeys(str(path) for path in run_paths(Path(directory)))
-    rows = [read_run(Path(path)) for path in found]
+        for path in run_paths(Path(directory)):
+            found.setdefault(path.resolve(), path)
+    rows = [read_run(path) for path in found.values()]
     return Records(rows) if rows else Records(columns=["path", "status", "reason"])
 
 
@@ -80,7 +85,7 @@ def run_paths(directory: Path) -> Iterator[Path]:
     """Directories of runs below `directory`, itself included, in a fixed order."""
     for root, folders, files in os.walk(directory):
         folders.sort()
-        if MARK in files:
+        if any(mark in files for mark in MARKS):
             folders.clear()
             yield Path(root)
 
@@ -88,21 +93,45 @@ def run_paths(directory: Path) -> Iterator[Path]:
 def read_run(path: Path) -> Rows:
     """A run directory as one flat row; `status` and `reason` say what there is of it."""
     directory = RunDir(path)
+    row: Rows = {"path": str(path), "status": "unfinished", "reason": None}
     try:
-        row = _described(directory)
-        row |= _course(directory)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
-        return {"path": str(path), "status": "damaged", "reason": first_line(error)}
-    return row
+        environment = _content("environment.json", directory.environment)
+        failure = _content("failure.json", directory.failure)
+        result = _content("result.json", directory.result)
+        row |= _identity(environment or failure or {})
+        # What failed before its first step has left no configuration.
+        if environment is not None:
+            row |= _described(_content("config.yaml", directory.config), environment)
+        return row | _course(result, failure)
+    except KeyError as error:
+        reason = f"there is no {error}"
+    except (ValueError, TypeError, AttributeError) as error:
+        reason = first_line(error)
+    return {"path": str(path), "status": "damaged", "reason": reason}
 
 
-def _described(directory: RunDir) -> Rows:
+def _content(file: str, read: Callable[[], dict | None]) -> dict | None:
+    """What one file of a run says, None without it; ValueError names the file."""
+    try:
+        content = read()
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{file}: {first_line(error)}") from None
+    if content is not None and not isinstance(content, dict):
+        raise ValueError(f"{file}: is not what a run writes")
+    return content
+
+
+def _identity(facts: dict) -> Rows:
+    return {key: facts[key] for key in ("config_hash", "source_digest")}
+
+
+def _described(content: dict | None, environment: dict) -> Rows:
     """What a run is: its configuration and its environment."""
-    content = directory.config()
-    environment = directory.environment() or {}
-    environment.pop("earlier", None)
-    row: Rows = {"path": str(directory.path), "status": "unfinished", "reason": None}
-    row |= {key: environment.pop(key) for key in ("config_hash", "source_digest")}
+    if content is None:
+        raise ValueError("config.yaml: is empty")
+    for key in ("earlier", "config_hash", "source_digest"):
+        environment.pop(key, None)
+    row: Rows = {}
     choices = content.pop("choices", None) or {}
     teacher = content.get("teacher")
     # A record's `precision` is the macro average over classes.
@@ -114,9 +143,8 @@ def _described(directory: RunDir) -> Rows:
     return row | flat({**content, "environment": environment})
 
 
-def _course(directory: RunDir) -> Rows:
+def _course(result: dict | None, failure: dict | None) -> Rows:
     """What became of a run, and its numbers if it was recorded."""
-    result, failure = directory.result(), directory.failure()
     if result is not None:
         class_names = result.pop("class_names", None)
         return {"status": "recorded"} | flat(result) | {"class_names": class_names}
@@ -159,13 +187,19 @@ def read_samples(path: str) -> dict[str, np.ndarray] | None:
 
 
 def _samples(path: Path) -> pd.DataFrame:
-    frame = pq.read_table(path / "samples.parquet").to_pandas()
+    file = path / "samples.parquet"
+    if not file.exists():
+        return pd.DataFrame()
+    frame = pq.read_table(file).to_pandas()
     frame.insert(0, "image", np.arange(len(frame)))
     return frame
 
 
-def _classes(path: Path, names: list[str]) -> pd.DataFrame:
-    samples = _samples(path)
+def _classes(path: Path) -> pd.DataFrame:
+    result, samples = RunDir(path).result(), _samples(path)
+    if not result or samples.empty:
+        return pd.DataFrame()
+    names = result["class_names"]
     labels, fused = samples["label"].to_numpy(), samples["fused"].to_numpy()
     every = range(len(names))
     hits = np.bincount(labels[labels == fused], minlength=len(names))

@@ -12,13 +12,17 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from titn.errors import ConfigError, first_line
 from titn.records.records import RunDir, read_json, write_json
 
 PLAN, LATENCY = "sweep.json", "latency.json"
 
-RECORDED, RUNNING, DIVERGED, FAILED, HALF_DONE, WAITING = (
-    "recorded", "running", "diverged", "failed", "half done", "waiting"
+RECORDED, RUNNING, DIVERGED, FAILED, HALF_DONE, WAITING, DAMAGED = (
+    "recorded", "running", "diverged", "failed", "half done", "waiting", "damaged"
 )  # fmt: skip
+
+# Of a plan that cannot be read.
+REMEDY = "put back a copy, or remove it and ask again"
 
 
 @dataclass(frozen=True)
@@ -91,12 +95,21 @@ class SweepDir:
     path: Path
 
     def settings(self) -> list[Setting]:
-        content = read_json(self.path / PLAN) or {"settings": []}
-        return [_setting(node) for node in content["settings"]]
+        """What was asked, in the order of the first askings; ConfigError if the plan is damaged."""
+        try:
+            return [_setting(node) for node in self._plan().get("settings", ())]
+        except (TypeError, KeyError, AttributeError):
+            raise ConfigError(f"{self.path / PLAN}: is not what a sweep writes; {REMEDY}") from None
 
     def name(self) -> str:
-        content = read_json(self.path / PLAN)
-        return content["sweep"] if content else self.path.name
+        return self._plan().get("sweep", self.path.name)
+
+    def _plan(self) -> dict:
+        try:
+            return read_json(self.path / PLAN) or {}
+        except ValueError as error:
+            said = first_line(error)
+            raise ConfigError(f"{self.path / PLAN}: is damaged ({said}); {REMEDY}") from None
 
     def add(self, name: str, setting: Setting) -> None:
         """Write a setting into the plan, joined with what it has of it; one process at a time."""
@@ -142,10 +155,22 @@ def _setting(node: dict) -> Setting:
 
 
 def state_of(directory: RunDir) -> str:
-    """What has become of a cell: recorded, running, diverged, failed, half done or waiting."""
+    """What has become of a cell: recorded, running, diverged, failed, half done or waiting.
+
+    Damaged if a file that would say so cannot be read.
+    """
+    try:
+        return _state_of(directory)
+    except ValueError:
+        return DAMAGED
+
+
+def _state_of(directory: RunDir) -> str:
+    # The lock first: a cell that is finished while this looks is recorded, not half done.
+    is_held = directory.lock.exists() and _is_held(directory.lock)
     if directory.result() is not None:
         return RECORDED
-    if directory.lock.exists() and _is_held(directory.lock):
+    if is_held:
         return RUNNING
     if (failure := directory.failure()) is not None:
         return DIVERGED if failure.get("kind") == "diverged" else FAILED
@@ -158,5 +183,7 @@ def _is_held(lock: Path) -> bool:
         probe.acquire(timeout=0)
     except Timeout:
         return True
+    except OSError:
+        return False  # another user's, or on a disk that is only read: this cannot be told
     probe.release()
     return False

@@ -1,10 +1,12 @@
 """The answer of a question, in a sentence that the statistics carry."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
+from titn.records.sweeps import DIVERGED
 from titn.reporting import comparisons as co
-from titn.reporting.evidence import Evidence
-from titn.reporting.markdown import escape, points
+from titn.reporting.evidence import STATES, Evidence, Row
+from titn.reporting.markdown import code, escape, points
 from titn.reporting.naming import names
 
 # How the rows of one verdict are spoken of.
@@ -17,26 +19,42 @@ PHRASES = {
 
 def answer(evidence: Evidence, found: Sequence[co.Difference]) -> str:
     """What may be concluded; and if nothing may, why not."""
-    if not evidence.recorded:
-        return "Nothing is recorded yet."
     if evidence.is_untrained:
         return "The networks were not trained: what they cost is counted, and timed where asked."
-    k = evidence.num_classes
-    if chance := [row.label for row in evidence.recorded if co.is_near_chance(row, k)]:
-        named = ", ".join(escape(label) for label in chance)
-        return f"Nothing is ranked: {named} stayed near chance; it has hardly been trained."
+    return unranked(evidence) or _sentences(evidence, found)
+
+
+def unranked(evidence: Evidence) -> str | None:
+    """Why the rows are not ranked; None if they are."""
+    if not evidence.recorded:
+        return f"No cell has a record: {_states(evidence.rows)}."
+    if chance := [row for row in evidence.recorded if co.is_near_chance(row, row.num_classes)]:
+        return f"Nothing is ranked: {_named(chance)} stayed near chance, hardly trained if at all."
     if evidence.baseline is None:
-        return "The baseline has no record yet, so nothing is compared."
+        label = evidence.question.baseline if evidence.question else evidence.rows[0].label
+        states = _states(row for row in evidence.rows if row.label == label) or "not asked for"
+        return f"The baseline, {escape(label)}, has no record ({states}): nothing is compared."
     if len(evidence.recorded) == 1:
-        return "Only one row is recorded, so nothing is compared."
-    if any(len(row.runs) < 2 for row in evidence.recorded):
-        return "Some rows have one seed: what follows are single numbers, and nothing is ranked."
+        return "Only one row has records, so nothing is compared."
+    single = [row for row in evidence.recorded if len(row.runs) < 2]
+    if evidence.baseline in single or len(single) >= len(evidence.recorded) - 1:
+        return f"Nothing is ranked: of {_named(single)} there is one seed, a single number."
     if teachers_are_ranked_by_one(evidence):
         return (
-            "Every teacher was trained once, so teachers are not ranked; the intervals are about "
-            "students of these very teachers. teacher.seed='${seed}' gives each seed its own."
+            "Teachers are not ranked: some were trained once, and the intervals are about students "
+            "of these very teachers. `teacher.seed='${seed}'` gives each seed its own."
         )
-    return _sentences(evidence, found)
+    return None
+
+
+def _named(rows: Iterable[Row]) -> str:
+    return ", ".join(escape(row.label) for row in rows)
+
+
+def _states(rows: Iterable[Row]) -> str:
+    """What has become of the cells without a record: "3 diverged, 1 missing"."""
+    counted = Counter(state for row in rows for state in row.states.values())
+    return ", ".join(f"{counted[state]} {state}" for state in STATES if counted[state])
 
 
 def _sentences(evidence: Evidence, found: Sequence[co.Difference]) -> str:
@@ -45,46 +63,57 @@ def _sentences(evidence: Evidence, found: Sequence[co.Difference]) -> str:
     called = names(evidence.rows)
     parts = [f"Against {escape(called[baseline.label])}, in points of top-1."]
     for verdict, phrase in PHRASES.items():
-        rows = [one for one in found if one.verdict == verdict]
+        rows = [one for one in found if one.verdict == verdict and len(one.row.runs) > 1]
         rows.sort(key=lambda one: -abs(one.estimate))
         if rows:
             parts.append(phrase + "; ".join(_told(one, called) for one in rows) + ".")
+    without = [row for row in evidence.rows if len(row.runs) < 2]
+    if without:
+        parts.append(f"Not compared, for want of seeds: {_named(without)}.")
+    if any(is_conditional(row) for row in evidence.recorded):
+        parts.append("Conditional on one trained teacher.")
     return " ".join(parts)
 
 
 def _told(one: co.Difference, called: dict[str, str]) -> str:
-    text = f"{escape(called[one.row.label])} ({points(one.estimate)}"
-    if one.both:
-        text += f", 95% {points(one.both.low)} to {points(one.both.high)}"
-    return text + ")"
+    name = escape(called[one.row.label])
+    if one.both is None:
+        return f"{name} ({points(one.estimate)}, without an interval)"
+    # Of the interval's own seeds, which may be fewer than the row's.
+    ours = points(one.both.estimate)
+    return f"{name} ({ours}, 95% {points(one.both.low)} to {points(one.both.high)})"
 
 
 def teachers_are_ranked_by_one(evidence: Evidence) -> bool:
     """Whether the rows differ in their teachers' networks, and a teacher has one seed only."""
-    networks = {row.one("teacher.model._target_") for row in evidence.recorded if row.teachers}
-    return len(networks) > 1 and any(len(row.teachers) == 1 for row in evidence.recorded)
+    return co.are_teachers_ranked_by_one(evidence.recorded)
+
+
+def is_conditional(row: Row) -> bool:
+    """Whether all seeds of a row had the same trained teacher."""
+    return len(row.teachers) == 1 and len(row.runs) > 1
 
 
 def cautions(evidence: Evidence) -> list[str]:
     """What a reader of the numbers has to know besides."""
     lines = []
     for row in evidence.rows:
-        if row.count("diverged"):
-            lines.append(
-                f"{escape(row.label)}: {row.count('diverged')} of {row.num_planned} diverged; the "
-                "mean is of the others, which are the luckier ones."
-            )
-    open_cells = [row.label for row in evidence.rows if row.count("missing") + row.count("failed")]
-    if open_cells:
-        named = ", ".join(escape(label) for label in open_cells)
-        lines.append(f"Cells are missing or failed in: {named}.")
-    if any(len(row.teachers) == 1 and len(row.runs) > 1 for row in evidence.rows):
+        if row.count(DIVERGED):
+            luck = "; the mean is of the others, which are the luckier ones" if row.runs else ""
+            share = f"{row.count(DIVERGED)} of {row.num_planned} diverged"
+            lines.append(f"{escape(row.label)}: {share}{luck}.")
+    states = [(row, _states_but_diverged(row)) for row in evidence.rows]
+    without = [f"{escape(row.label)} ({said})" for row, said in states if said]
+    if without:
+        lines.append(f"Cells without a record: {', '.join(without)}.")
+    lines += _of_what_was_left_out(evidence)
+    if any(is_conditional(row) for row in evidence.rows):
         lines.append(
             "All seeds of a row had the same trained teacher: the intervals are conditional on "
             "it, and another teacher of the same recipe might move them."
         )
     reference = evidence.reference
-    if reference and reference.one("dataset") == "digits":
+    if reference and reference.one("dataset") == "digits" and reference.one("num_evaluated"):
         lines.append(
             "Digits prove the machinery, not the paper: 8x8 pixels enlarged to 32x32, "
             f"and {int(reference.one('num_evaluated'))} test images, so that one image is "
@@ -97,4 +126,34 @@ def cautions(evidence: Evidence) -> list[str]:
             "**The question's claims or margins were changed after the first asking**: what they "
             "find was not fixed before the runs."
         )
+    return lines
+
+
+def _states_but_diverged(row: Row) -> str:
+    return ", ".join(one for one in row.remarks() if not one.endswith(DIVERGED))
+
+
+def _of_what_was_left_out(evidence: Evidence) -> list[str]:
+    """Records, and files of records, that the means and intervals do without."""
+    lines = [
+        f"{escape(row.label)}: in none of its numbers {'is' if row.left_out == 1 else 'are'} "
+        f"{row.left_out} more cell{'' if row.left_out == 1 else 's'} of another configuration: "
+        "other chosen values, an edited row, or another teacher's seed."
+        for row in evidence.rows
+        if row.left_out
+    ]
+    copies = sum(run.get("num_others", 0) > 0 for run in evidence.runs)
+    if copies:
+        lines.append(
+            f"Several records, which differ, of {copies} cell{'' if copies == 1 else 's'}: the "
+            "first that was begun counts."
+        )
+    lost = [row for row in evidence.recorded if not row.has_all_samples]
+    if lost:
+        lines.append(
+            f"Predictions by image are not kept, or not of the same images, for all seeds of "
+            f"{_named(lost)}: there is no interval that covers test images."
+        )
+    faults = [fault for row in evidence.recorded for fault in row.faults]
+    lines += [f"{code(one.place)} cannot be used: {escape(one.reason)}." for one in faults]
     return lines

@@ -1,5 +1,6 @@
 """What a page says of its rows: levels, differences from the baseline, claims. Numbers only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,12 +8,15 @@ import numpy as np
 from titn.questions import Bound, Claim, Question
 from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
-from titn.reporting.paper import departures, printed
+from titn.reporting.paper import PROTOCOL, departures, printed
 from titn.reporting.timing import METRICS, interval_over_rounds, rounds_of
 
 # Of a network, not of its training; and the keys of a configuration that decide them.
 COUNTED = ("parameters_m", "gflops_batch1024")
 OF_SIZES = ("dataset", "model.", "choices.")
+
+# Between 0 and 1.
+SHARES = ("top1", "top5", "best_top1", "precision", "recall", "f1", "ece")
 
 AGREES, DISAGREES, INCONCLUSIVE, NOT_RUN = "agrees", "disagrees", "inconclusive", "not run"
 
@@ -35,8 +39,11 @@ class Level:
 class Difference:
     """A row less the baseline in top-1.
 
-    estimate: of the means over each row's own seeds. paired, both: over the seeds that they share;
-    detectable: what so many seeds could have found. corrected: Holm's p over the page's rows.
+    estimate: of the means over each row's own seeds. paired: over the seeds that they share, if
+    they are two or more. both: over seeds and images, paired where `paired` is. detectable: what
+    so many seeds could have found. partly_paired: whether the pairs leave out seeds of the row or
+    of the baseline. corrected: Holm's p over the page's rows, of the paired test, or of Welch's
+    where there are no pairs.
     """
 
     row: Row
@@ -45,7 +52,14 @@ class Difference:
     paired: st.Paired | None
     both: st.Interval | None
     detectable: float | None
+    partly_paired: bool
     corrected: float | None = None
+
+    @property
+    def p(self) -> float | None:
+        """Of the paired test, or of Welch's; None with one seed."""
+        test = self.paired or self.welch
+        return test.p if test else None
 
     @property
     def verdict(self) -> str:
@@ -59,7 +73,7 @@ class Difference:
 
 def level(row: Row) -> Level:
     both = interval_of(row, "top1")
-    return Level(row, st.mean_interval(row.values("top1")), both)
+    return Level(row, _cut("top1", st.mean_interval(row.values("top1"))), both)
 
 
 def differences(evidence: Evidence) -> list[Difference]:
@@ -68,7 +82,7 @@ def differences(evidence: Evidence) -> list[Difference]:
     if baseline is None:
         return []
     found = [difference(row, baseline) for row in evidence.recorded if row is not baseline]
-    corrected = st.holm([one.paired.p if one.paired else None for one in found])
+    corrected = st.holm([one.p for one in found])
     return [
         Difference(**{**vars(one), "corrected": p}) for one, p in zip(found, corrected, strict=True)
     ]
@@ -76,31 +90,57 @@ def differences(evidence: Evidence) -> list[Difference]:
 
 def difference(row: Row, baseline: Row) -> Difference:
     own, base = row.values("top1"), baseline.values("top1")
-    shared = [seed for seed in row.runs if seed in baseline.runs]
-    a, b = (np.array([one.runs[seed]["top1"] for seed in shared]) for one in (row, baseline))
+    a, b = _pairs(row, baseline, "top1")
+    paired = st.paired(a, b)
+    if paired is not None:
+        detectable = st.detectable_difference(_sd(a - b), len(a))
+    else:
+        detectable = st.detectable_difference_unpaired(_sd(own), len(own), _sd(base), len(base))
     return Difference(
         row=row,
         estimate=float(own.mean() - base.mean()),
         welch=st.welch(own, base),
-        paired=st.paired(a, b),
+        paired=paired,
         both=difference_of(row, baseline, "top1"),
-        detectable=st.detectable_difference(float(np.std(a - b, ddof=1)), len(shared))
-        if len(shared) > 1
-        else None,
+        # Seeds that do not differ at all say nothing of how much seeds differ.
+        detectable=detectable or None,
+        partly_paired=paired is not None and len(a) < max(len(own), len(base)),
     )
+
+
+def _pairs(first: Row, second: Row, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """A number of both for each seed that both have."""
+    a, b = (dict(zip(row.runs, row.values(metric), strict=True)) for row in (first, second))
+    shared = [seed for seed in a if seed in b]
+    return np.array([a[seed] for seed in shared]), np.array([b[seed] for seed in shared])
+
+
+def _sd(values: np.ndarray) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def interval_of(row: Row, metric: str) -> st.Interval | None:
     """95% interval of a row's metric; None with fewer than two seeds.
 
-    Of top-1 over seeds and images, of what is not kept by image over seeds alone.
+    Of top-1 over seeds and images, and None if a record has lost its images; of what is not kept
+    by image over seeds alone.
     """
     values = row.values(metric)
     if len(values) < 2 or np.isnan(values).any():
         return None
-    if metric == "top1" and len(row.correct) == len(values):
-        return st.over_seeds_and_images(np.stack(list(row.correct.values())))
-    return st.mean_interval(values)
+    if metric != "top1":
+        return _cut(metric, st.mean_interval(values))
+    if not row.has_all_samples:
+        return None
+    return _cut(metric, st.over_seeds_and_images(np.stack(list(row.correct.values()))))
+
+
+def _cut(metric: str, interval: st.Interval | None) -> st.Interval | None:
+    """An interval of a share, as far as it lies between none and all: what it says is the same."""
+    if interval is None or metric not in SHARES:
+        return interval
+    low, high = max(interval.low, 0.0), min(interval.high, 1.0)
+    return st.Interval(interval.estimate, low, high)
 
 
 def difference_of(first: Row, second: Row, metric: str) -> st.Interval | None:
@@ -108,32 +148,53 @@ def difference_of(first: Row, second: Row, metric: str) -> st.Interval | None:
 
     Paired by the seeds that both have, if they are two or more; by the images too, for top-1.
     """
-    shared = [seed for seed in first.runs if seed in second.runs]
-    if metric == "top1" and all(s in first.correct and s in second.correct for s in shared):
-        if len(shared) > 1 and _same_images(first, second, shared):
-            a, b = (np.stack([one.correct[seed] for seed in shared]) for one in (first, second))
-            return st.over_seeds_and_images(a, b)
-        if min(len(first.correct), len(second.correct)) > 1:
-            a, b = (np.stack(list(one.correct.values())) for one in (first, second))
-            if a.shape[1] == b.shape[1]:
-                return st.over_seeds_and_images_unpaired(a, b)
+    if metric == "top1":
+        return _over_seeds_and_images(first, second)
+    a, b = first.values(metric), second.values(metric)
+    if np.isnan(a).any() or np.isnan(b).any():
         return None
-    compared = st.welch(first.values(metric), second.values(metric))
-    if compared is None or np.isnan(compared.difference):
+    compared = st.paired(*_pairs(first, second, metric)) or st.welch(a, b)
+    if compared is None:
         return None
     return st.Interval(compared.difference, compared.low, compared.high)
 
 
-def _same_images(first: Row, second: Row, seeds: list[int]) -> bool:
-    return all(
-        np.array_equal(first.samples[seed]["label"], second.samples[seed]["label"])
-        for seed in seeds
-    )
+def _over_seeds_and_images(first: Row, second: Row) -> st.Interval | None:
+    """None as well if the rows were not evaluated on the same images, or a record lost them."""
+    if not _same_images(first, second):
+        return None
+    shared = [seed for seed in first.runs if seed in second.runs]
+    if len(shared) > 1:
+        a, b = (np.stack([one.correct[seed] for seed in shared]) for one in (first, second))
+        return st.over_seeds_and_images(a, b)
+    if min(len(first.runs), len(second.runs)) > 1:
+        a, b = (np.stack(list(one.correct.values())) for one in (first, second))
+        return st.over_seeds_and_images_unpaired(a, b)
+    return None
+
+
+def _same_images(first: Row, second: Row) -> bool:
+    if not (first.has_all_samples and second.has_all_samples):
+        return False
+    a, b = (next(iter(row.samples.values()))["label"] for row in (first, second))
+    return np.array_equal(a, b)
 
 
 def is_near_chance(row: Row, num_classes: int) -> bool:
-    """Whether a row has hardly learned anything: what it says of its recipe is nothing."""
-    return bool(row.runs) and st.near_chance(float(row.values("top1").mean()), num_classes)
+    """Whether a row has hardly learned anything: what it says of its recipe is nothing.
+
+    num_classes: below two where no record says it, and nothing can be said.
+    """
+    if not row.runs or num_classes < 2:
+        return False
+    return st.near_chance(float(row.values("top1").mean()), num_classes)
+
+
+def are_teachers_ranked_by_one(rows: Sequence[Row]) -> bool:
+    """Whether rows differ in their teachers' networks, and a teacher has one seed only."""
+    taught = [row for row in rows if row.teachers]
+    networks = {row.one("teacher.model._target_") for row in taught}
+    return len(networks) > 1 and any(len(row.teachers) == 1 for row in taught)
 
 
 @dataclass(frozen=True)
@@ -152,7 +213,7 @@ class Judged:
 def judge(claim: Claim, evidence: Evidence) -> Judged:
     """Agrees if the interval lies wholly between the claim's bounds, disagrees if wholly outside.
 
-    Inconclusive in any case if a row stayed near chance.
+    Inconclusive in any case if a row stayed near chance, or if it ranks teachers by one of each.
     """
     rows = [row for label in claim.rows if (row := evidence.row(label)) and row.runs]
     if len(rows) < len(claim.rows):
@@ -161,27 +222,43 @@ def judge(claim: Claim, evidence: Evidence) -> Judged:
         return _judged_by_time(claim, evidence)
     values = [row.values(claim.metric) for row in rows]
     estimate = values[0].mean() - (values[1].mean() if len(rows) > 1 else 0.0)
-    config = config_of(next(iter(rows[0].runs.values())))
+    interval: st.Interval | None
     if claim.metric in COUNTED:
-        # The same for every seed, and whatever the training.
-        interval: st.Interval | None = st.Interval(estimate, estimate, estimate)
-        config = {key: config[key] for key in config if key.startswith(OF_SIZES)}
+        # The same for every seed.
+        interval = None if np.isnan(estimate) else st.Interval(estimate, estimate, estimate)
     elif len(rows) > 1:
         interval = difference_of(rows[0], rows[1], claim.metric)
     else:
         interval = interval_of(rows[0], claim.metric)
-    ranked = claim.metric in COUNTED or not any(
-        is_near_chance(row, evidence.num_classes) for row in rows
+    ranked = claim.metric in COUNTED or not (
+        any(is_near_chance(row, row.num_classes) for row in rows)
+        or are_teachers_ranked_by_one(rows)
     )
+    if interval is not None:
+        # Over the seeds that both rows have, as the interval is.
+        estimate = interval.estimate
     return Judged(
         claim=claim,
         estimate=None if np.isnan(estimate) else float(estimate),
         interval=interval,
-        protocol=departures(config, claim.dataset, evidence.varied),
+        protocol=_protocol(claim, rows, evidence),
         finding=finding(interval, claim.between) if ranked else INCONCLUSIVE,
         seeds=min(map(len, values)),
         conditional=any(len(row.teachers) == 1 for row in rows),
     )
+
+
+def _protocol(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> list[str]:
+    """The departures of all rows; of what is counted the training is none."""
+    if claim.dataset not in PROTOCOL:
+        return [f"the paper has no protocol for {claim.dataset}"]
+    found: dict[str, None] = {}
+    for row in rows:
+        config = config_of(next(iter(row.runs.values())))
+        if claim.metric in COUNTED:
+            config = {key: config[key] for key in config if key.startswith(OF_SIZES)}
+        found |= dict.fromkeys(departures(config, claim.dataset, evidence.varied))
+    return list(found)
 
 
 def _judged_by_time(claim: Claim, evidence: Evidence) -> Judged:

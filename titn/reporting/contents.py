@@ -1,21 +1,31 @@
 """The index of all pages, with the state of every claim; and the list of all runs."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from titn.records.collation import Records
+from titn.records.sweeps import DAMAGED
 from titn.reporting import comparisons as co
-from titn.reporting.markdown import escape, percent, table
-from titn.reporting.pages import Page
-from titn.reporting.provenance import described, origin
+from titn.reporting.evidence import Fault
+from titn.reporting.formats import number, pathless
+from titn.reporting.markdown import code, escape, link, percent, table
+from titn.reporting.pages import Found, Page
+from titn.reporting.provenance import sources
 
 RUN_COLUMNS = [
     "config_hash", "model", "teacher", "dataset", "dataset.num_classes", "mix", "loss",
     "optimizer", "epochs", "batch_size", "seed", "status", "top1", "best_top1", "wall_secs",
     "source_digest", "git_commit", "reason",
 ]  # fmt: skip
+# What orders the list of runs, before all the rest does.
+ORDER = ("dataset", "model", "teacher", "seed", "config_hash", "source_digest", "status")
 
+CLAIM_COLUMNS = [
+    "page", "claim", "source", "dataset", "printed", "ours", "low", "high", "setting", "num_seeds",
+    "protocol", "finding", "conditional_on_one_teacher", "bounds_changed",
+]  # fmt: skip
 
 # Of the departures from the paper's protocol the index names so many; the page has them all.
 FEW = 3
@@ -29,7 +39,9 @@ def contents(pages: Sequence[Page], audit: str) -> str:
         "Written by `python -m titn.report` from the records of runs; nothing here is edited by "
         "hand. Accuracies are of the last epoch; intervals are 95%.",
         "## Questions that were asked",
-        table(["question", "on", "answer"], [line for page in run for line in _answers(page)], 3),
+        table(["question", "on", "answer"], [line for page in run for line in _answers(page)], 3)
+        if run
+        else "None.",
         "## The paper, recomputed",
         f"[The audit](audit.md): {audit}",
         "## Claims",
@@ -50,13 +62,11 @@ def contents(pages: Sequence[Page], audit: str) -> str:
 
 
 def _link(page: Page) -> str:
-    return f"[{escape(page.title)}]({page.path})"
+    return link(escape(page.title), page.path)
 
 
 def _answers(page: Page) -> list[list[str]]:
-    return [
-        [_link(page), escape(described(one.evidence.reference)), one.answer] for one in page.found
-    ]
+    return [[_link(page), escape(found.heading), found.answer] for found in page.found]
 
 
 def _claims(page: Page) -> list[list[str]]:
@@ -71,14 +81,22 @@ def _claims(page: Page) -> list[list[str]]:
         [
             escape(one.claim.says),
             escape(one.claim.source),
-            "–" if one.finding == co.NOT_RUN else escape(described(found.evidence.reference)),
+            "–" if one.finding == co.NOT_RUN else escape(found.heading),
             _protocol(one),
-            f"**{one.finding}**" if one.finding in (co.AGREES, co.DISAGREES) else one.finding,
+            _finding(one, found),
             _link(page),
         ]
         for found in page.found
         for one in found.judged
     ]
+
+
+def _finding(one: co.Judged, found: Found) -> str:
+    if one.finding not in (co.AGREES, co.DISAGREES):
+        return one.finding
+    reserves = ["of one teacher"] if one.conditional else []
+    reserves += ["bounds changed after the first asking"] if found.evidence.setting.revised else []
+    return f"**{one.finding}**" + (f" ({', '.join(reserves)})" if reserves else "")
 
 
 def _protocol(one: co.Judged) -> str:
@@ -99,33 +117,43 @@ def claims_frame(pages: Sequence[Page]) -> pd.DataFrame:
              "dataset": one.claim.dataset, "printed": one.claim.printed, "ours": one.estimate,
              "low": one.interval.low if one.interval else None,
              "high": one.interval.high if one.interval else None,
-             "setting": described(found.evidence.reference), "num_seeds": one.seeds,
-             "protocol": "; ".join(one.protocol), "finding": one.finding}
+             "setting": found.heading, "num_seeds": one.seeds,
+             "protocol": _protocol_in_csv(one), "finding": one.finding,
+             "conditional_on_one_teacher": one.conditional,
+             "bounds_changed": found.evidence.setting.revised}
             for page in pages for found in page.found for one in found.judged
-        ]
+        ],
+        columns=CLAIM_COLUMNS,
     )  # fmt: skip
+
+
+def _protocol_in_csv(one: co.Judged) -> str | None:
+    if one.finding == co.NOT_RUN:
+        return None
+    return "; ".join(one.protocol) or "full"
 
 
 def _origin(page: Page) -> str:
     lines = [f"**{_link(page)}**"]
     for found in page.found:
-        told = "; ".join(origin(found.evidence, found.teachers)[1:])
-        lines.append(f"- {escape(described(found.evidence.reference))}: {told}")
+        told = "; ".join(sources(found.evidence, found.teachers))
+        lines.append(f"- {escape(found.heading)}: {told}")
     return "\n".join([lines[0], "", *lines[1:]])
 
 
-def runs_page(runs: Records) -> str:
-    """All runs in a table; those that could not be read are named first."""
-    damaged = runs[runs["status"] == "damaged"]
+def runs_page(runs: Records, faults: Sequence[Fault] = ()) -> str:
+    """All runs in a table; first what could not be read, `faults` besides the runs."""
+    damaged = pd.DataFrame(runs[runs["status"] == DAMAGED]).to_dict("records")
     parts = ["# All runs", f"{len(runs)} run directories. [runs.csv](runs.csv)"]
-    if len(damaged):
-        lines = [f"- `{_short(row)}`: {escape(row['reason'])}" for _, row in damaged.iterrows()]
-        parts += ["## Could not be read", "\n".join(lines)]
-    shown = runs_frame(runs)
+    unread = [(Path(row["path"]).resolve().name, str(row["reason"])) for row in damaged]
+    unread += [(fault.place, fault.reason) for fault in faults]
+    if unread:
+        lines = [f"- {code(place)}: {escape(pathless(said))}" for place, said in set(unread)]
+        parts += ["## Could not be read", "\n".join(sorted(lines))]
     columns = ["record", "model", "teacher", "dataset", "epochs", "seed", "top-1 (%)", "status"]
     lines_of = [
         [
-            f"`{str(row['config_hash'])[:12]}`",
+            f"`{row['config_hash'][:12]}`" if isinstance(row["config_hash"], str) else "–",
             *(
                 escape(_value(row[key]))
                 for key in ("model", "teacher", "dataset", "epochs", "seed")
@@ -133,23 +161,31 @@ def runs_page(runs: Records) -> str:
             percent(row["top1"]),
             str(row["status"]),
         ]
-        for row in shown.to_dict("records")
+        for row in runs_frame(runs).to_dict("records")
     ]
     return "\n\n".join([*parts, table(columns, lines_of)]) + "\n"
 
 
-def _short(row: pd.Series) -> str:
-    return str(row["path"]).rstrip("/").rpartition("/")[2]
-
-
 def _value(value: object) -> str:
-    if value is None or value != value:
-        return "–"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return "–" if value is None or value != value else number(value)
 
 
 def runs_frame(runs: Records) -> pd.DataFrame:
     """runs.csv: what a reader looks for, in an order that no directory decides."""
     frame = pd.DataFrame(runs).reindex(columns=RUN_COLUMNS)
-    order = ["dataset", "model", "teacher", "seed", "config_hash", "source_digest"]
-    return frame.sort_values(order, kind="stable", na_position="last")
+    rows = [
+        {str(key): value for key, value in row.items() if value is not None and value == value}
+        for row in frame.to_dict("records")
+    ]
+    for row in rows:
+        if "reason" in row:
+            row["reason"] = pathless(row["reason"])
+    rows.sort(key=lambda row: [_rank(row.get(key)) for key in (*ORDER, *RUN_COLUMNS)])
+    return pd.DataFrame(rows, columns=RUN_COLUMNS)
+
+
+def _rank(value: object) -> tuple[bool, float, str]:
+    """Numbers by size, then text, then what is not there."""
+    if isinstance(value, int | float):
+        return False, float(value), ""
+    return value is None, float("inf"), str(value)

@@ -85,6 +85,7 @@ def titn(
     patch_size: int = 8,
     pixel_size: int = 2,
     depth: int = 12,
+    inner_depth: int = 1,
     patch_dim: int = 192,
     pixel_dim: int = 12,
     mlp_ratio: float = 4.0,
@@ -93,8 +94,8 @@ def titn(
 ) -> Cost:
     """TITN; without a distillation token, TNT.
 
-    Each layer: a block on the p pixels of each of n patches, the patch residual (norm, flatten,
-    linear), a block on the patches and tokens. The last norm sees only what the heads see.
+    Each layer: `inner_depth` blocks on the p pixels of each of n patches, the patch residual (norm,
+    flatten, linear), a block on the patches and tokens. The last norm sees only what the heads see.
     patch_projection: a linear layer from patches to the outer path, which the printed numbers
     rule out.
     """
@@ -104,7 +105,7 @@ def titn(
     tokens = patches + outputs
     embedding = linear(patches * pixels, channels * pixel_size**2, pixel_dim)
     learned = Cost(pixels * pixel_dim + 2 * tokens * patch_dim)
-    inner = block(patches, pixels, pixel_dim, mlp_ratio, qkv_bias)
+    inner = block(patches, pixels, pixel_dim, mlp_ratio, qkv_bias).times(inner_depth)
     residual = norm(patches * pixels, pixel_dim) + linear(patches, pixels * pixel_dim, patch_dim)
     outer = block(1, tokens, patch_dim, mlp_ratio, qkv_bias)
     layers = (inner + residual + outer).times(depth)

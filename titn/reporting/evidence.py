@@ -4,8 +4,10 @@ A cell counts if its identity is the planned one and its source digest the setti
 other digests, or of other configurations, never enter a mean.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,37 +15,62 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from titn.config import ADDED_LATER, GROUPS
+from titn.errors import first_line
 from titn.questions import Question, question_of
 from titn.records.collation import Records, read_epochs, read_samples
-from titn.records.sweeps import DIVERGED, FAILED, PlannedCell, Setting
+from titn.records.sweeps import DAMAGED, DIVERGED, FAILED, RECORDED, PlannedCell, Setting
 from titn.reporting.statistics import epochs_to_reach
 
 Floats = NDArray[np.float64]
 Index = dict[tuple[str, str], dict[str, Any]]
 
-MISSING = "missing"
+UNFINISHED, MISSING = "unfinished", "missing"
+# A cell has one of these: of several directories with the same cell, the first counts.
+STATES = (RECORDED, DIVERGED, FAILED, UNFINISHED, DAMAGED, MISSING)
+
+# What the seeds of a row share besides the nodes of its configuration.
+SHARED = ("epochs", "batch_size", "environment.precision")
+PLACES = ("dataset.root", "dataset.download")
+
+# The classes that a samples.parquet has of each image.
+CLASSES = ("label", "cls", "dist", "fused", "teacher")
 
 # What is computed from a record's numbers; the first two as the paper prints them.
 DERIVED: dict[str, Callable[[dict[str, Any]], float | None]] = {
-    "gflops_batch1024": lambda run: run["macs_paper"] * 1024 / 1e9,
-    "parameters_m": lambda run: run["parameters"] / 1e6,
+    "gflops_batch1024": lambda run: run["macs_paper"] * 1024 / 1e9 if "macs_paper" in run else None,
+    "parameters_m": lambda run: run["parameters"] / 1e6 if "parameters" in run else None,
     # How much better a network does on what it was trained on.
     "gap": lambda run: run["train.top1"] - run["top1"] if "train.top1" in run else None,
 }
 
 
 @dataclass(frozen=True)
+class Fault:
+    """A file that cannot be used, and what goes on without it. place: its last names."""
+
+    place: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Row:
     """The cells of a row. runs: seed -> the record as a flat dict, in the order of the seeds.
 
-    states: seed -> recorded, diverged, failed, unfinished or missing, for every planned cell.
-    tuned: the values that it chose. reach: the accuracy that "epochs_to_reach" is about.
+    states: seed -> recorded, diverged, failed, unfinished, damaged or missing, for every planned
+    cell. hashes: seed -> its identity. begun: what there is of cells without a record. tuned: the
+    values that it chose. left_out: how many cells were asked for under its label with another
+    configuration. reach: the accuracy that "epochs_to_reach" is about.
     """
 
     label: str
     runs: dict[int, dict[str, Any]]
     states: dict[int, str]
     tuned: dict[str, Any]
+    hashes: dict[int, str] = field(default_factory=dict)
+    begun: dict[int, dict[str, Any]] = field(default_factory=dict)
+    left_out: int = 0
     reach: float | None = None
 
     @property
@@ -55,7 +82,7 @@ class Row:
 
     def remarks(self) -> list[str]:
         """What a reader has to know of cells that have no number: "1 of 3 diverged"."""
-        others = [state for state in (DIVERGED, FAILED, "unfinished", MISSING) if self.count(state)]
+        others = [state for state in STATES if state != RECORDED and self.count(state)]
         return [f"{self.count(state)} of {self.num_planned} {state}" for state in others]
 
     def values(self, metric: str) -> Floats:
@@ -73,29 +100,50 @@ class Row:
         return epochs_to_reach(*self.curves[seed], self.reach)
 
     @cached_property
+    def _samples(self) -> dict[int, dict[str, NDArray[Any]] | Fault | None]:
+        return {seed: _samples_of(run) for seed, run in self.runs.items()}
+
+    @cached_property
+    def _curves(self) -> dict[int, tuple[Floats, Floats] | Fault | None]:
+        return {seed: _curve_of(run) for seed, run in self.runs.items()}
+
+    @property
     def samples(self) -> dict[int, dict[str, NDArray[Any]]]:
-        """seed -> the columns of samples.parquet, of records that have them."""
-        read = {seed: read_samples(run["path"]) for seed, run in self.runs.items()}
-        return {seed: columns for seed, columns in read.items() if columns is not None}
+        """seed -> classes by column of samples.parquet, of records that have it."""
+        return {seed: one for seed, one in self._samples.items() if isinstance(one, dict)}
+
+    @property
+    def has_all_samples(self) -> bool:
+        """Whether every record has them, of the same images."""
+        labels = [one["label"] for one in self.samples.values()]
+        same = all(np.array_equal(labels[0], other) for other in labels)
+        return 0 < len(labels) == len(self.runs) and same
 
     @cached_property
     def correct(self) -> dict[int, NDArray[np.bool_]]:
         """seed -> (m,) whether each evaluated image was classified rightly."""
         return {seed: one["fused"] == one["label"] for seed, one in self.samples.items()}
 
-    @cached_property
+    @property
     def curves(self) -> dict[int, tuple[Floats, Floats]]:
         """seed -> epochs and top-1, of the epochs that were evaluated."""
-        read = {seed: read_epochs(run["path"]) for seed, run in self.runs.items()}
-        pairs = {
-            seed: [(row["epoch"], row["top1"]) for row in rows if "top1" in row]
-            for seed, rows in read.items()
-        }
-        return {seed: tuple(np.array(pair, float).T) for seed, pair in pairs.items() if pair}
+        return {seed: one for seed, one in self._curves.items() if isinstance(one, tuple)}
+
+    @property
+    def faults(self) -> list[Fault]:
+        """Files beside its records that cannot be used."""
+        found = (*self._samples.values(), *self._curves.values())
+        return [one for one in found if isinstance(one, Fault)]
 
     def one(self, key: str) -> Any:
         """A value of the configuration or the costs, the same in all seeds; None without any."""
-        return next((run.get(key) for run in self.runs.values()), None)
+        runs = (*self.runs.values(), *self.begun.values())
+        return next((run[key] for run in runs if key in run), None)
+
+    @property
+    def num_classes(self) -> int:
+        """0 where no record says it."""
+        return len(self.one("class_names") or ()) or int(self.one("dataset.num_classes") or 0)
 
     @property
     def teachers(self) -> set[str]:
@@ -126,18 +174,23 @@ class Evidence:
     @property
     def baseline(self) -> Row | None:
         label = self.question.baseline if self.question else self.rows[0].label
-        chosen = [row for row in self.recorded if row.label == label]
-        return chosen[0] if chosen else None
+        return next((row for row in self.recorded if row.label == label), None)
 
     @property
     def reference(self) -> Row | None:
         """A row whose configuration stands for the setting: the baseline, or the first there is."""
-        return self.baseline or next(iter(self.recorded), None)
+        begun = (row for row in self.rows if row.one("epochs") is not None)
+        return self.baseline or next(iter(self.recorded), None) or next(begun, None)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything is known of its cells, be it that they failed."""
+        return any(state != MISSING for row in self.rows for state in row.states.values())
 
     @property
     def is_untrained(self) -> bool:
         """Whether the rows are there for what they cost, and not for what they have learned."""
-        return all(run["epochs"] == 0 for run in self.runs)
+        return bool(self.recorded) and all(map(_is_untrained, self.runs))
 
     def row(self, label: str) -> Row | None:
         return next((row for row in self.rows if row.label == label), None)
@@ -153,8 +206,7 @@ class Evidence:
 
     @property
     def num_classes(self) -> int:
-        reference = self.reference
-        return len(reference.one("class_names")) if reference else 0
+        return next((row.num_classes for row in self.recorded if row.num_classes), 0)
 
     @property
     def varied(self) -> list[str]:
@@ -166,18 +218,80 @@ class Evidence:
         return list(dict.fromkeys([*keys, *self.question.tune]))
 
 
+def _is_untrained(run: dict[str, Any]) -> bool:
+    return run.get("epochs") == 0 and not (run.get("checkpoint") or run.get("weights"))
+
+
+def _samples_of(run: dict[str, Any]) -> dict[str, NDArray[Any]] | Fault | None:
+    file = f"{run['path']}/samples.parquet"
+    try:
+        columns = read_samples(run["path"])
+        if columns is None:
+            return None
+        # A column is null, and so of objects, where there is no such token or teacher.
+        kept = {
+            name: columns[name]
+            for name in CLASSES
+            if name in columns and columns[name].dtype != object
+        }
+        top1 = float((kept["fused"] == kept["label"]).mean())
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        return _fault(run, file, first_line(error))
+    if abs(top1 - run["top1"]) > 1e-6:
+        return _fault(run, file, f"has a top-1 of {top1:.6g}, the record {run['top1']:.6g}")
+    return kept
+
+
+def _curve_of(run: dict[str, Any]) -> tuple[Floats, Floats] | Fault | None:
+    try:
+        rows = read_epochs(run["path"])
+        points = {row["epoch"]: row["top1"] for row in rows if row.get("top1") is not None}
+        epochs, top1 = (np.array(list(part), float) for part in (points, points.values()))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return _fault(run, f"{run['path']}/epochs.jsonl", first_line(error))
+    return (epochs, top1) if points else None
+
+
+def _fault(run: dict[str, Any], path: str, reason: str) -> Fault:
+    return Fault(f"{run['config_hash'][:12]}/{path.rpartition('/')[2]}", path, reason)
+
+
 def index_of(runs: Records) -> Index:
-    """(config hash, source digest) -> a run as a flat dict; a recorded one where there are more."""
-    found: Index = {}
+    """(config hash, source digest) -> a run as a flat dict.
+
+    Where several directories have the same cell: a record, and of several the first that was
+    begun; "num_others" is the number of records that say something else.
+    """
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for run in runs.to_dict("records"):
-        key = (str(run.get("config_hash")), str(run.get("source_digest")))
-        if key not in found or run["status"] == "recorded":
-            found[key] = {str(name): value for name, value in run.items() if _is_there(value)}
-    return found
+        known = {str(name): value for name, value in run.items() if _is_there(value)}
+        if known["status"] == RECORDED and "top1" not in known:
+            known["status"] = DAMAGED
+        if "config_hash" in known and "source_digest" in known:
+            key = (str(known["config_hash"]), str(known["source_digest"]))
+            found.setdefault(key, []).append(known)
+    return {key: same[0] if len(same) == 1 else _first(same) for key, same in found.items()}
 
 
 def _is_there(value: Any) -> bool:
     return isinstance(value, list | dict) or not pd.isna(value)
+
+
+def _first(same: list[dict[str, Any]]) -> dict[str, Any]:
+    chosen, *others = sorted(same, key=_precedence)
+    outcomes = {_outcome(run) for run in others if run["status"] == RECORDED}
+    return chosen | {"num_others": len(outcomes - {_outcome(chosen)})}
+
+
+def _outcome(run: dict[str, Any]) -> tuple[float | None, float | None]:
+    return run.get("top1"), run.get("nll")
+
+
+def _precedence(run: dict[str, Any]) -> tuple[int, str, str]:
+    # Last what a run says besides: where it lies decides nothing.
+    said = {key: run[key] for key in run if key != "path"}
+    begun = str(run.get("environment.started"))
+    return STATES.index(run["status"]), begun, json.dumps(said, sort_keys=True, default=str)
 
 
 def evidence_of(
@@ -187,7 +301,8 @@ def evidence_of(
     cells = [cell for cell in setting.cells if cell.role == "cell"]
     candidates = [cell for cell in setting.cells if cell.role == "candidate"]
     question = question_of(setting.question) if setting.question else None
-    rows = [_row(label, cells, setting, index) for label in setting.rows]
+    labels = dict.fromkeys([*setting.rows, *(cell.row for cell in cells)])
+    rows = [_row(label, cells, setting, index) for label in labels]
     reach = _reach(question, rows)
     return Evidence(
         name=name,
@@ -211,11 +326,69 @@ def _reach(question: Question | None, rows: list[Row]) -> float | None:
 
 
 def _row(label: str, cells: list[PlannedCell], setting: Setting, index: Index) -> Row:
-    own = sorted((cell for cell in cells if cell.row == label), key=lambda cell: cell.seed)
-    found = {cell.seed: index.get((cell.config_hash, setting.source_digest)) for cell in own}
+    own = [
+        (cell, index.get((cell.config_hash, setting.source_digest)))
+        for cell in cells
+        if cell.row == label
+    ]
+    alike = list(_of_one_recipe(own))
+    # Of a seed that was asked for twice, the record counts; of two, the one asked for later.
+    alike.sort(key=lambda pair: (pair[0].seed, _is_recorded(pair[1])))
+    by_seed = {cell.seed: (cell, run) for cell, run in alike}
+    known = {seed: run for seed, (_, run) in by_seed.items() if run}
     return Row(
         label=label,
-        runs={s: run for s, run in found.items() if run and run["status"] == "recorded"},
-        states={s: run["status"] if run else MISSING for s, run in found.items()},
-        tuned=own[0].tuned if own else {},
+        runs={seed: run for seed, run in known.items() if _is_recorded(run)},
+        states={seed: known[seed]["status"] if seed in known else MISSING for seed in by_seed},
+        tuned=alike[0][0].tuned if alike else {},
+        hashes={seed: cell.config_hash for seed, (cell, _) in by_seed.items()},
+        begun={seed: run for seed, run in known.items() if not _is_recorded(run)},
+        left_out=len(own) - len(by_seed),
     )
+
+
+Asked = tuple[PlannedCell, dict[str, Any] | None]
+
+
+def _of_one_recipe(cells: Sequence[Asked]) -> Iterator[Asked]:
+    """The cells of a label that differ by their seed alone; of several groups the largest.
+
+    There are several where the values of a row were chosen anew, or its overrides edited, between
+    two askings. The largest is that with the most records, then that which was asked for last. A
+    cell that has not left a configuration belongs to those with its values.
+    """
+    recipes = [_recipe(cell, run) for cell, run in cells]
+    counted = Counter(
+        recipe for recipe, (_, run) in zip(recipes, cells, strict=True) if _is_recorded(run)
+    )
+    largest = max(reversed(counted), key=lambda one: counted[one], default=None)
+    if largest is None:
+        chosen = cells[-1][0].tuned if cells else {}
+    else:
+        chosen = cells[recipes.index(largest)][0].tuned
+    for recipe, (cell, run) in zip(recipes, cells, strict=True):
+        is_unknown = largest is None or run is None or "epochs" not in run
+        if cell.tuned == chosen if is_unknown else recipe == largest:
+            yield cell, run
+
+
+def _is_recorded(run: dict[str, Any] | None) -> bool:
+    return run is not None and run["status"] == RECORDED
+
+
+def _recipe(cell: PlannedCell, run: dict[str, Any] | None) -> str:
+    """What decides a run's numbers but its seeds, and the places of its files."""
+    said = {
+        key: value
+        for key, value in (run or {}).items()
+        if _decides(key.removeprefix("teacher."), value)
+    }
+    return json.dumps([said, cell.tuned], sort_keys=True, default=str)
+
+
+def _decides(key: str, value: Any) -> bool:
+    # A key that was added later is not in records made before, which have its default.
+    if key in PLACES or (key in ADDED_LATER and ADDED_LATER[key] == value):
+        return False
+    group, _, rest = key.partition(".")
+    return bool(rest) if group in GROUPS else key in SHARED

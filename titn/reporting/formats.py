@@ -1,11 +1,15 @@
 """Numbers and intervals as tables have them."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
 
 from titn.reporting import statistics as st
 from titn.reporting.markdown import percent, points
+
+# From the root; between quotes it may hold spaces.
+PATH = re.compile(r"(?<=')/[^']*|(?<=\")/[^\"]*|(?<![\w.:/])(?:/[^\s/'\":;,()]+)+")
 
 
 def mean(values: np.ndarray) -> float | None:
@@ -37,5 +41,17 @@ def p_value(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def plain(number: float | None) -> str:
-    return "–" if number is None else f"{number:.2f}"
+def plain(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None or np.isnan(value) else f"{value:.{digits}f}"
+
+
+def number(value: object) -> str:
+    """A value of a configuration: six digits, and all of a whole number."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:g}"
+
+
+def pathless(text: object) -> str:
+    """A message with the last names of its paths: where something lay is a machine's own affair."""
+    return PATH.sub(lambda found: found[0].rpartition("/")[2], str(text))

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from titn.reporting.evidence import Row
+from titn.reporting.formats import number
 
 
 def names(rows: Sequence[Row]) -> dict[str, str]:
     """label -> the label, with the values that the row chose for itself."""
     called = {}
     for row in rows:
-        chosen = [f"{key.rpartition('.')[2]} {value:g}" for key, value in row.tuned.items()]
+        chosen = [f"{key.rpartition('.')[2]} {number(value)}" for key, value in row.tuned.items()]
         called[row.label] = ", ".join([row.label, *chosen])
     return called

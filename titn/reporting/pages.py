@@ -1,5 +1,6 @@
 """A question's page: what was asked, what the paper says, what was found in each setting."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,9 @@ from titn.questions import Question
 from titn.reporting import comparisons as co
 from titn.reporting.answers import answer, cautions
 from titn.reporting.evidence import Evidence, Index
-from titn.reporting.markdown import escape
+from titn.reporting.markdown import code, escape
 from titn.reporting.place import Place
-from titn.reporting.provenance import described, origin, recipe
+from titn.reporting.provenance import described, named, origin, recipe
 from titn.reporting.sections.accuracy import accuracy
 from titn.reporting.sections.beside import beside_the_paper
 from titn.reporting.sections.claims import claims
@@ -21,11 +22,15 @@ from titn.reporting.sections.learning import learning
 from titn.reporting.sections.sizes import sizes
 from titn.reporting.sections.trace import cells, tuning
 
+# What a file's name should not have, of a dataset's name.
+UNFIT = re.compile(r"[^\w.-]+")
+
 
 @dataclass(frozen=True)
 class Found:
     """A setting as the index has it. teachers: their records, as flat dicts."""
 
+    heading: str
     evidence: Evidence
     answer: str
     judged: list[co.Judged]
@@ -57,15 +62,21 @@ def page(
     parts = [f"# {escape(question.title if question else 'Sweeps without a question')}"]
     if question:
         parts += [escape(question.asks), f"**The paper.** {escape(question.paper)}"]
-        group, _, choice = name.rpartition("/")
-        parts.append(f"```sh\npython -m titn.train --multirun +{group or 'ablation'}={choice}\n```")
-    recorded = [one for one in evidences if one.recorded]
-    if not recorded:
+        group, _, choice = name.partition("/")
+        if choice:
+            parts.append(f"```sh\npython -m titn.train --multirun +{group}={choice}\n```")
+    # Of a setting of which nothing has begun there is nothing to say but that it was asked for.
+    begun = [one for one in evidences if one.is_begun]
+    waiting = [one for one in evidences if not one.is_begun]
+    if not begun:
         parts.append("**Not run.** There is no record of any of its cells.")
         parts += _claims_not_run(question)
+    if waiting:
+        commands = (command for one in waiting for command in one.setting.commands)
+        parts += ["Asked for, and not begun:", _list([code(one) for one in commands])]
     found = []
-    for evidence in recorded:
-        text, one = _setting(evidence, question, index, out, ambiguous=_is_ambiguous(evidences))
+    for evidence, heading in zip(begun, _headings(begun), strict=True):
+        text, one = _setting(evidence, heading, index, out, _is_ambiguous(begun))
         parts += text
         found.append(one)
     return Page(name, question, "\n\n".join(parts) + "\n", found)
@@ -75,32 +86,43 @@ def _is_ambiguous(evidences: Sequence[Evidence]) -> bool:
     return len({one.setting.source_digest for one in evidences}) > 1
 
 
+def _headings(evidences: Sequence[Evidence]) -> list[str]:
+    """What each setting is called, with the source or the setting's key where it takes that."""
+    told = [described(one.reference) for one in evidences]
+    if _is_ambiguous(evidences):
+        digests = (one.setting.source_digest[:8] for one in evidences)
+        told = [f"{text} (source {digest})" for text, digest in zip(told, digests, strict=True)]
+    return [
+        f"{text} (setting {one.setting.key[:8]})" if told.count(text) > 1 else text
+        for text, one in zip(told, evidences, strict=True)
+    ]
+
+
 def _setting(
-    evidence: Evidence, question: Question | None, index: Index, out: Path, ambiguous: bool
+    evidence: Evidence, heading: str, index: Index, out: Path, ambiguous: bool
 ) -> tuple[list[str], Found]:
-    reference = evidence.reference
-    assert reference is not None
-    stem = f"{Path(evidence.name).name}/{reference.one('dataset')}-{evidence.setting.key[:8]}"
+    """A setting's part of the page. It is judged by its own question, as it was when asked."""
+    question, reference = evidence.question, evidence.reference
+    dataset = named(reference, "dataset") if reference else "unknown"
+    stem = f"{Path(evidence.name).name}/{UNFIT.sub('-', dataset)}-{evidence.setting.key[:8]}"
     if ambiguous:
         stem += f"-{evidence.setting.source_digest[:8]}"
     place = Place((out / evidence.name).parent, stem)
     differences = co.differences(evidence)
     judged = [co.judge(claim, evidence) for claim in co.claims_of(question)] if question else []
     said = answer(evidence, differences)
-    heading = f"## {escape(described(reference))}"
-    if ambiguous:
-        heading += f" (source {evidence.setting.source_digest[:8]})"
     teachers = _teachers(evidence, index)
+    notes = [*([] if reference is None else [recipe(evidence)]), *cautions(evidence)]
     parts = [
-        heading,
+        f"## {escape(heading)}",
         f"**Answer.** {said}",
-        *([] if evidence.is_untrained else [_list([recipe(evidence), *cautions(evidence)])]),
+        *([_list(notes)] if notes and not evidence.is_untrained else []),
         *_body(evidence, question, differences, judged, place),
         "### Where this comes from",
         _list(origin(evidence, teachers)),
         *cells(evidence, place),
     ]
-    return parts, Found(evidence, said, judged, teachers)
+    return parts, Found(heading, evidence, said, judged, teachers)
 
 
 def _body(
@@ -115,14 +137,14 @@ def _body(
         return [
             *sizes(evidence, place),
             *beside_the_paper(evidence, question, place),
-            *claims(judged, place),
+            *claims(judged, evidence.setting.revised, place),
         ]
     levels = [co.level(row) for row in evidence.recorded]
     return [
         *accuracy(evidence, levels, place),
         *against_baseline(evidence, differences, place),
         *beside_the_paper(evidence, question, place),
-        *claims(judged, place),
+        *claims(judged, evidence.setting.revised, place),
         *tuning(evidence, place),
         *learning(evidence, place),
         *classes(evidence, differences, place),

@@ -27,6 +27,7 @@ EVERYWHERE = {
     "loss.scale": 1.0,
     "loss.token": "dist",
     "model.drop_path": 0.0,
+    "model.inner_depth": 1,
     "teacher.model._target_": "titn.models.cnn.vgg16_bn",
     "teacher.model.stem": "imagenet",
 }
@@ -88,6 +89,7 @@ DIFFERS = {
     "schedule.warmup_epochs": "warm-up of {} epochs",
     "schedule.final": "a learning rate that ends at {} of itself instead of {}",
     "model.drop_path": "drop path {}",
+    "model.inner_depth": "inner depth {} instead of {}",
 }
 MIX_DIFFERS = {
     "mix._target_": "{} instead of {}",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from titn.reporting.markdown import escape, write_csv
+from titn.reporting.markdown import escape, link, write_csv
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Place:
         return self.page / f"{self.stem}-{name}"
 
     def image(self, name: str, about: str) -> str:
-        return f"![{escape(about)}]({self.stem}-{name})"
+        return "!" + link(escape(about), f"{self.stem}-{name}")
 
     def written(self, name: str, frame: pd.DataFrame) -> str:
         """Write a table's CSV; a line that links to it."""
         write_csv(frame, self.path(f"{name}.csv"))
-        return f"[{name}.csv]({self.stem}-{name}.csv)"
+        return link(f"{name}.csv", f"{self.stem}-{name}.csv")

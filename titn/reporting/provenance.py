@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from titn.records.sweeps import RECORDED
 from titn.reporting.evidence import Evidence, Row
-from titn.reporting.markdown import escape
+from titn.reporting.formats import number
+from titn.reporting.markdown import code, escape
 
 VERSIONS = ("titn", "torch", "torchvision", "timm")
 
@@ -13,33 +15,56 @@ def described(row: Row | None) -> str:
     """What a row's cells were trained on and how, as a heading has it."""
     if row is None:
         return "nothing recorded yet"
-    data = str(row.one("dataset"))
+    data = named(row, "dataset")
     if row.one("dataset.num_classes"):
         data += f", {row.one('dataset.num_classes'):.0f} classes"
     if (row.one("dataset.fraction") or 1.0) < 1:
-        data += f", {row.one('dataset.fraction'):.0%} of the training images"
-    if row.one("split") == "validation":
+        data += f", {100 * row.one('dataset.fraction'):g}% of the training images"
+    if "validation" in (row.one("split"), row.one("dataset.split")):
         data += ", validation split"
-    epochs = int(row.one("epochs"))
-    return f"{data}, {epochs} epoch{'' if epochs == 1 else 's'}" if epochs else f"{data}, untrained"
+    epochs = int(row.one("epochs") or 0)
+    if epochs:
+        return f"{data}, {epochs} epoch{'' if epochs == 1 else 's'}"
+    given = row.one("checkpoint") or row.one("weights")
+    return f"{data}, {'weights from a file' if given else 'untrained'}"
 
 
 def recipe(evidence: Evidence) -> str:
     """Sizes and settings that a reader wants beside the numbers."""
     row = evidence.reference
     assert row is not None
-    steps = int(row.one("num_train") // row.one("batch_size")) * int(row.one("epochs"))
-    parts = [
-        f"{int(row.one('num_train'))} training and {int(row.one('num_evaluated'))} "
-        f"{row.one('split')} images",
-        f"{steps} steps of {int(row.one('batch_size'))} images",
-        f"{row.one('optimizer')} at {row.one('optimizer.lr'):g}",
-        f"{escape(row.one('environment.precision'))}",
-    ]
+    parts = [*_work(row), _optimizer(row), str(row.one("environment.precision") or "")]
     if row.one("teacher") not in (None, "none"):
         epochs = row.one("teacher.epochs")
-        parts.append(f"teacher {escape(row.one('teacher'))} ({int(epochs)} epochs)")
-    return f"{escape(row.label)}: {'; '.join(parts)}."
+        known = "" if epochs is None else f" ({number(epochs)} epochs)"
+        parts.append(f"teacher {row.one('teacher')}{known}")
+    return f"{escape(row.label)}: {escape('; '.join(filter(None, parts)))}."
+
+
+def _work(row: Row) -> list[str]:
+    """Images and steps; nothing of a row without a record, which has counted neither."""
+    num_train, batch_size = row.one("num_train"), row.one("batch_size")
+    if num_train is None or batch_size is None:
+        return []
+    size = min(batch_size, num_train)
+    # Full batches only: titn.data.batches.
+    steps = int(num_train // size) * int(row.one("epochs") or 0)
+    evaluated = f"{number(row.one('num_evaluated'))} {row.one('split')} images"
+    return [
+        f"{number(num_train)} training and {evaluated}",
+        f"{steps} steps of {number(size)} images",
+    ]
+
+
+def _optimizer(row: Row) -> str:
+    lr = row.one("optimizer.lr")
+    return f"{named(row, 'optimizer')}{'' if lr is None else f' at {number(lr)}'}"
+
+
+def named(row: Row, group: str) -> str:
+    """What a node of the configuration is called: by its file, or by what it makes."""
+    made = str(row.one(f"{group}._target_") or "unknown")
+    return str(row.one(group) or made.rpartition(".")[2])
 
 
 def hours(runs: Iterable[dict[str, Any]]) -> float:
@@ -48,16 +73,33 @@ def hours(runs: Iterable[dict[str, Any]]) -> float:
 
 
 def origin(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str]:
-    """Lines of a list: commands, source, versions, hardware, hours, teachers."""
+    """Lines of a list: commands, and what `sources` says."""
+    commands = [f"Command: {code(command)}" for command in evidence.setting.commands]
+    return [*commands, *sources(evidence, teachers)]
+
+
+def sources(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str]:
+    """Source, versions, hardware, and the hours of cells, candidates and teachers."""
     runs = list(evidence.runs)
-    lines = [f"Command: `{command}`" for command in evidence.setting.commands]
-    lines.append(f"Source digest `{evidence.setting.source_digest[:12]}`, {_commits(runs)}")
-    lines.append(f"Versions: {_one_or_many(_versions(run) for run in runs)}")
-    lines.append(f"Hardware: {_one_or_many(_hardware(run) for run in runs)}")
-    text = f"{len(runs)} cells, {hours(runs):.1f} hours of their own"
+    tried = [run for _, run in evidence.candidates if run and run["status"] == RECORDED]
+    known = [*runs, *tried, *teachers]
+    text = f"{len(runs)} cells with a record: {_duration(runs)}"
+    if tried:
+        text += f"; {len(tried)} candidates: {_duration(tried)}"
     if teachers:
-        text += f"; teachers, shared with other questions: {hours(teachers):.1f} hours"
-    return [*lines, text]
+        text += f"; teachers, shared with other questions: {_duration(teachers)}"
+    return [
+        f"Source digest `{evidence.setting.source_digest[:12]}`, {_commits(known)}",
+        f"Versions: {_one_or_many(_versions(run) for run in known)}",
+        f"Hardware: {_one_or_many(_hardware(run) for run in known)}",
+        text,
+    ]
+
+
+def _duration(runs: list[dict[str, Any]]) -> str:
+    unknown = sum(run.get("wall_secs") is None and run.get("train_secs") is None for run in runs)
+    text = f"{hours(runs):.1f} hours" if hours(runs) >= 1 else f"{60 * hours(runs):.1f} minutes"
+    return text + (f" without {unknown} whose time is not known" if unknown else "")
 
 
 def _commits(runs: list[dict[str, Any]]) -> str:
@@ -76,8 +118,11 @@ def _versions(run: dict[str, Any]) -> str:
 
 def _hardware(run: dict[str, Any]) -> str:
     gpu = run.get("environment.gpu")
-    cpu = f"{run.get('environment.cpu', '?')}, {run.get('environment.threads', '?'):.0f} thread(s)"
-    return str(gpu) if gpu else cpu
+    if gpu:
+        return str(gpu)
+    threads = run.get("environment.threads")
+    said = "" if threads is None else f", {threads:.0f} thread{'' if threads == 1 else 's'}"
+    return f"{run.get('environment.cpu', '?')}{said}"
 
 
 def _one_or_many(texts: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ def interval_over_rounds(values: list[NDArray[np.float64]]) -> st.Interval | Non
     """95% over rounds: of one row, or of the first less the second, paired by the round."""
     if len(values) == 1:
         return st.mean_interval(values[0])
-    compared = st.paired(*values)
+    compared = st.paired(values[0], values[1])
     if compared is None:
         return None
     return st.Interval(compared.difference, compared.low, compared.high)

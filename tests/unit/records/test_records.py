@@ -60,6 +60,53 @@ def test_clearing_leaves_what_is_not_a_runs(directory):
     assert directory.others() == ["notes.txt"]
 
 
+@pytest.mark.parametrize("name", [".lock", "log.txt", "failure.json", "result.json.tmp"])
+def test_what_a_run_leaves_that_ended_before_it_began_is_its_own(directory, name):
+    (directory.path / name).touch()
+    assert directory.others() == []
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "config.yaml", "tensorboard", "old-log.txt"])
+def test_what_else_lies_there_is_anothers(directory, name):
+    (directory.path / name).touch()
+    assert directory.others() == [name]
+
+
+def test_others_are_in_order(directory):
+    for name in ("b", "a", "c"):
+        (directory.path / name).touch()
+    assert directory.others() == ["a", "b", "c"]
+
+
+def test_a_run_that_begins_anew_keeps_no_log_of_before(directory):
+    directory.log.write_text("of before")
+    directory.clear()
+    assert not directory.log.exists()
+
+
+def test_a_log_is_kept_with_the_record(directory):
+    directory.log.write_text("said")
+    directory.finish({"top1": 0.5})
+    assert directory.log.read_text() == "said"
+
+
+def test_a_run_that_has_not_begun_has_no_epochs(directory):
+    assert directory.num_epochs() == 0
+
+
+def test_every_epochs_row_is_counted(directory):
+    for epoch in (1, 2, 3):
+        directory.add_epoch({"epoch": epoch})
+    assert directory.num_epochs() == 3
+
+
+def test_a_row_that_a_kill_cut_short_does_not_count(directory):
+    directory.add_epoch({"epoch": 1})
+    with open(directory.path / "epochs.jsonl", "a") as file:
+        file.write('{"epoch": 2, "trai')
+    assert directory.num_epochs() == 1
+
+
 def test_samples_come_back_with_their_nulls(directory):
     directory.write_samples({"label": [1, 2], "dist": [None, None]})
     table = pq.read_table(directory.path / "samples.parquet").to_pydict()

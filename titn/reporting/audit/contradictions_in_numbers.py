@@ -26,10 +26,8 @@ def contradictions_in_numbers() -> Iterator[Contradiction]:
 
 
 def _about_sizes() -> Iterator[Contradiction]:
-    table1, table3 = (
-        printed_column("table1", "parameters_m"),
-        printed_column("table3", "parameters_m"),
-    )
+    table1 = printed_column("table1", "parameters_m")
+    table3 = printed_column("table3", "parameters_m")
     vit, deit = student_cost("ViT"), student_cost("DeiT")
     yield Contradiction(
         "Parameters of ViT and DeiT",
@@ -142,14 +140,10 @@ def _about_results() -> Iterator[Contradiction]:
 
 
 def _about_table_6() -> Iterator[Contradiction]:
-    before, after = (
-        printed_column("table6", "top1_teacher"),
-        printed_column("table6", "top1_student"),
-    )
-    drop, millions = (
-        printed_column("table6", "drop"),
-        printed_column("table6", "parameters_student_m"),
-    )
+    before = printed_column("table6", "top1_teacher")
+    after = printed_column("table6", "top1_student")
+    drop = printed_column("table6", "drop")
+    millions = printed_column("table6", "parameters_student_m")
     for row, said in printed_drops().items():
         if abs(said - drop[row]) > 0.00005:
             yield Contradiction(
@@ -176,10 +170,8 @@ def _about_table_6() -> Iterator[Contradiction]:
         f"{len(smaller)} of the {len(others)} other students have fewer than {millions[OURS]}M "
         "parameters; no other row has more FLOPs.",
     )
-    flops, teachers = (
-        printed_column("table6", "flops_g"),
-        printed_column("table6", "parameters_teacher_m"),
-    )
+    flops = printed_column("table6", "flops_g")
+    teachers = printed_column("table6", "parameters_teacher_m")
     theirs = [flops[row] for row in others]
     yield Contradiction(
         "Units in one column",

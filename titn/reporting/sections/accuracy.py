@@ -5,7 +5,7 @@ import pandas as pd
 from titn.reporting import comparisons as co
 from titn.reporting import figures
 from titn.reporting.evidence import Evidence, Row
-from titn.reporting.formats import bounds, interval_in_percent, mean
+from titn.reporting.formats import bounds, interval_in_percent, mean, plain
 from titn.reporting.markdown import escape, percent, table
 from titn.reporting.naming import names
 from titn.reporting.place import Place
@@ -28,10 +28,10 @@ def accuracy(evidence: Evidence, levels: list[co.Level], place: Place) -> list[s
                 interval_in_percent(seeds),
                 interval_in_percent(both),
                 percent(mean(top5)),
-                f"{mean(nll):.3f}" if len(nll) else "–",
+                plain(mean(nll), digits=3),
                 percent(mean(best)),
                 str(len(row.runs)),
-                "; ".join(row.remarks()) or ("one seed" if len(row.runs) == 1 else ""),
+                _remarks(row),
             ]
         )
         records.append(
@@ -43,9 +43,10 @@ def accuracy(evidence: Evidence, levels: list[co.Level], place: Place) -> list[s
                 **bounds("seeds_and_images", both),
                 **{key: mean(row.values(key)) for key in
                    ("top5", "nll", "precision", "recall", "f1", "ece", "best_top1")},
-                "remarks": "; ".join(row.remarks()),
+                "remarks": _remarks(row),
             }
         )  # fmt: skip
+    printed = printed_top1(evidence) or {}
     columns = [
         "row", "top-1 (%)", "95% over seeds", "95% over seeds and images", "top-5 (%)", "NLL",
         "best epoch (%)", "seeds", "",
@@ -54,7 +55,7 @@ def accuracy(evidence: Evidence, levels: list[co.Level], place: Place) -> list[s
         place.path("accuracy.svg"),
         [_figure_row(called[row.label], by_label.get(row.label), row) for row in evidence.rows],
         xlabel="top-1 accuracy after the last epoch",
-        printed=printed_top1(evidence),
+        printed={called[row]: printed[row] for row in printed if row in called},
         missing={called[row.label]: _why_not(row) for row in evidence.rows if not row.runs},
     )
     link = place.written("accuracy", pd.DataFrame(records))
@@ -63,8 +64,9 @@ def accuracy(evidence: Evidence, levels: list[co.Level], place: Place) -> list[s
         place.image("accuracy.svg", "top-1 accuracy of each row with its interval"),
         table(columns, lines),
         "After the last epoch. The first interval is a t interval over seeds; the second also "
-        "covers another draw of test images. The best epoch is chosen on the images that it is "
-        f"measured on: it is what papers often print, and decides nothing here. {link}",
+        "covers another draw of test images; of one seed there is neither. The best epoch is "
+        "chosen on the images that it is measured on: it is what papers often print, and decides "
+        f"nothing here. {link}",
     ]
 
 
@@ -73,6 +75,10 @@ def _figure_row(name: str, level: co.Level | None, row: Row) -> figures.Row:
         return figures.Row(name, None)
     low, high = (level.both.low, level.both.high) if level.both else (None, None)
     return figures.Row(name, level.mean, low, high, row.values("top1").tolist())
+
+
+def _remarks(row: Row) -> str:
+    return "; ".join([*row.remarks(), *(["one seed"] if len(row.runs) == 1 else [])])
 
 
 def _why_not(row: Row) -> str:

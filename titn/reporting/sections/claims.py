@@ -6,18 +6,20 @@ from typing import Any
 import pandas as pd
 
 from titn.reporting import comparisons as co
-from titn.reporting.formats import (
-    bounds,
-    interval_in,
-    plain,
-)
+from titn.reporting.formats import bounds, interval_in, plain
 from titn.reporting.markdown import escape, percent, points, table
 from titn.reporting.place import Place
 from titn.reporting.timing import METRICS
 
+# Besides what is counted and timed.
+NO_FRACTIONS = ("epochs_to_reach", "nll", "train.nll", "parameters", "macs", "macs_paper")
 
-def claims(judged: Sequence[co.Judged], place: Place) -> list[str]:
-    """What the paper says beside what we found, with protocol and finding."""
+
+def claims(judged: Sequence[co.Judged], revised: bool, place: Place) -> list[str]:
+    """What the paper says beside what we found, with protocol and finding.
+
+    revised: whether the bounds were changed between askings.
+    """
     if not judged:
         return []
     lines, records = [], []
@@ -25,7 +27,7 @@ def claims(judged: Sequence[co.Judged], place: Place) -> list[str]:
     for one in judged:
         claim = one.claim
         shown: Callable[[float | None], str] = points if len(claim.rows) > 1 else percent
-        if claim.metric in (*co.COUNTED, *METRICS, "epochs_to_reach"):
+        if claim.metric in (*co.COUNTED, *METRICS, *NO_FRACTIONS):
             shown = plain
         interval = "–" if one.interval is None else interval_in(one.interval, shown)
         lines.append(
@@ -34,7 +36,7 @@ def claims(judged: Sequence[co.Judged], place: Place) -> list[str]:
                 escape(claim.source),
                 shown(claim.printed),
                 shown(one.estimate),
-                interval,
+                interval + (" †" if one.conditional and one.interval else ""),
                 _allowed(claim.between, shown),
                 _protocol(one, protocols),
                 one.finding if one.finding == co.NOT_RUN else f"**{one.finding}**",
@@ -56,9 +58,12 @@ def claims(judged: Sequence[co.Judged], place: Place) -> list[str]:
         f"- Protocol {letter(i)}: {escape('; '.join(protocol))}."
         for i, protocol in enumerate(protocols)
     ]
+    fixed = "changed after the first asking" if revised else "fixed before the first cell was run"
     text = (
-        "The bounds were fixed in the sweep's file before the first cell was run. A claim agrees "
-        f"if the interval lies wholly within them, disagrees if wholly outside. {link}"
+        f"The bounds of the sweep's file were {fixed}. A claim agrees if the interval lies wholly "
+        "within them, disagrees if wholly outside; to touch a bound is neither. The interval of "
+        "top-1 covers other seeds and other test images, that of other metrics other seeds alone. "
+        f"{'† Conditional on one trained teacher. ' if _is_marked(judged) else ''}{link}"
     )
     heading = "### The paper's claims"
     return [heading, table(columns, lines, left=2), *(["\n".join(listed)] if listed else []), text]
@@ -70,6 +75,10 @@ def letter(index: int) -> str:
     return (letter(first - 1) if first else "") + chr(ord("A") + last)
 
 
+def _is_marked(judged: Sequence[co.Judged]) -> bool:
+    return any(one.conditional and one.interval for one in judged)
+
+
 def _protocol(one: co.Judged, protocols: list[tuple[str, ...]]) -> str:
     if one.finding == co.NOT_RUN:
         return "–"
@@ -78,6 +87,8 @@ def _protocol(one: co.Judged, protocols: list[tuple[str, ...]]) -> str:
 
 def _allowed(between: tuple[float | None, float | None], shown: Any) -> str:
     low, high = between
+    if low is None and high is None:
+        return "–"
     if low is None or high is None:
-        return f"≥ {shown(low)}" if low is not None else f"≤ {shown(high)}"
+        return f"above {shown(low)}" if low is not None else f"below {shown(high)}"
     return f"{shown(low)} to {shown(high)}"

@@ -17,21 +17,27 @@ MOST_CLASSES_SHOWN = 100
 def classes(evidence: Evidence, found: list[co.Difference], place: Place) -> list[str]:
     """Confusion of the baseline and of the row farthest from it, and the change by class."""
     baseline = evidence.baseline
-    if baseline is None or not baseline.samples or evidence.num_classes > MOST_CLASSES_SHOWN:
+    if baseline is None or not baseline.has_all_samples:
         return []
-    others = [one.row for one in found if one.row.samples]
-    other = max(others, key=lambda row: abs(_distance(row, baseline)), default=None)
     class_names = baseline.one("class_names")
+    if not class_names or len(class_names) > MOST_CLASSES_SHOWN:
+        return []
+    others = [
+        one.row
+        for one in found
+        if one.row.has_all_samples and one.row.one("class_names") == class_names
+    ]
+    other = max(others, key=lambda row: abs(_distance(row, baseline)), default=None)
     called = names(evidence.rows)
     parts = ["### Classes"]
     for row, name in ((baseline, "confusion-baseline.svg"), (other, "confusion-other.svg")):
         if row is not None:
             figures.confusion(
                 place.path(name), _confusion(row, len(class_names)), class_names,
-                title=f"{called[row.label]}, mean of {len(row.samples)} seed(s)",
+                title=f"{called[row.label]}, {_of_seeds(len(row.samples))}",
             )  # fmt: skip
             parts.append(place.image(name, f"confusion matrix of {called[row.label]}"))
-    if other is not None and list(other.one("class_names")) == list(class_names):
+    if other is not None:
         change = _recall(other, len(class_names)) - _recall(baseline, len(class_names))
         figures.per_class(
             place.path("classes.svg"), class_names, change, None, None,
@@ -51,6 +57,10 @@ def classes(evidence: Evidence, found: list[co.Difference], place: Place) -> lis
             f"The row shown beside the baseline is the one farthest from it in top-1. {link}"
         )
     return parts
+
+
+def _of_seeds(count: int) -> str:
+    return "one seed" if count == 1 else f"mean of {count} seeds"
 
 
 def _distance(row: Row, baseline: Row) -> float:

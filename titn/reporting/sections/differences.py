@@ -4,6 +4,7 @@ import pandas as pd
 
 from titn.reporting import comparisons as co
 from titn.reporting import figures
+from titn.reporting.answers import unranked
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.formats import bounds, p_value, span
 from titn.reporting.markdown import escape, points, table
@@ -17,9 +18,13 @@ def against_baseline(evidence: Evidence, found: list[co.Difference], place: Plac
     if baseline is None or not found:
         return []
     called = names(evidence.rows)
+    ranked = unranked(evidence) is None
     lines, records = [], []
     for one in found:
         paired, welch = one.paired, one.welch
+        per_seed = _per_seed(one.row, baseline)
+        # Two pairs are correlated by -1 or 1, whatever they are.
+        correlation = paired.correlation if paired and len(per_seed) > 2 else None
         lines.append(
             [
                 escape(called[one.row.label]),
@@ -27,7 +32,7 @@ def against_baseline(evidence: Evidence, found: list[co.Difference], place: Plac
                 span(welch.low, welch.high) if welch else "–",
                 p_value(welch.p if welch else None),
                 span(paired.low, paired.high) if paired else "–",
-                "–" if not paired or paired.correlation is None else f"{paired.correlation:+.2f}",
+                "–" if correlation is None else f"{correlation:+.2f}",
                 span(one.both.low, one.both.high) if one.both else "–",
                 p_value(one.corrected),
                 points(one.detectable).lstrip("+"),
@@ -44,11 +49,12 @@ def against_baseline(evidence: Evidence, found: list[co.Difference], place: Plac
                 "paired_low": paired.low if paired else None,
                 "paired_high": paired.high if paired else None,
                 "paired_p": paired.p if paired else None,
-                "correlation": paired.correlation if paired else None,
+                "correlation": correlation,
+                "num_pairs": len(per_seed),
                 **bounds("seeds_and_images", one.both),
                 "holm_p": one.corrected,
                 "detectable": one.detectable,
-                "verdict": one.verdict,
+                "verdict": one.verdict if ranked and one.p is not None else "not ranked",
             }
         )
     columns = [
@@ -60,7 +66,7 @@ def against_baseline(evidence: Evidence, found: list[co.Difference], place: Plac
         [
             figures.Row(
                 called[one.row.label],
-                one.estimate,
+                one.both.estimate if one.both else one.estimate,
                 one.both.low if one.both else None,
                 one.both.high if one.both else None,
                 _per_seed(one.row, baseline),
@@ -76,10 +82,22 @@ def against_baseline(evidence: Evidence, found: list[co.Difference], place: Plac
         table(columns, lines),
         "Percentage points of top-1. Welch compares the two groups of seeds; the paired interval "
         "compares seed by seed, and r is the correlation over seeds that the pairing found; the "
-        "third interval covers other seeds and other test images. Holm's p corrects the paired p "
-        "for the number of rows. Detectable is the smallest true difference that a paired test "
-        f"with so many seeds would find four times in five, given how much they vary. {link}",
+        "third interval covers other seeds and other test images. Holm's p corrects the paired p, "
+        "or Welch's where fewer than two seeds are shared, for the number of rows. Detectable is "
+        "the smallest true difference that such a test with so many seeds would find four times "
+        f"in five, given how much they vary. {_partly(found)}{link}",
     ]
+
+
+def _partly(found: list[co.Difference]) -> str:
+    """Which rows are paired by fewer seeds than they or the baseline have."""
+    rows = [escape(one.row.label) for one in found if one.partly_paired]
+    if not rows:
+        return ""
+    return (
+        "The difference is of the means over all seeds, r and what is paired of the seeds that "
+        f"both rows have, which are fewer for {', '.join(rows)}. "
+    )
 
 
 def _per_seed(row: Row, baseline: Row) -> list[float]:

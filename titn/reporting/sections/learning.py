@@ -1,5 +1,6 @@
 """How rows learn and what they cost."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from titn.reporting import comparisons as co
 from titn.reporting import figures
 from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
-from titn.reporting.formats import mean
+from titn.reporting.formats import mean, plain
 from titn.reporting.markdown import escape, percent, points, table
 from titn.reporting.naming import names
 from titn.reporting.place import Place
@@ -17,6 +18,8 @@ from titn.reporting.place import Place
 
 def learning(evidence: Evidence, place: Place) -> list[str]:
     """Curves, how fast, how far from train, what it costs, and who agrees with whom."""
+    if not evidence.recorded:
+        return []
     curves = {row.label: curve for row in evidence.recorded if (curve := _curve(row))}
     called = names(evidence.rows)
     threshold = evidence.reach
@@ -26,7 +29,7 @@ def learning(evidence: Evidence, place: Place) -> list[str]:
             place.path("curves.svg"),
             {called[label]: curve for label, curve in curves.items()},
             ylabel="top-1 accuracy",
-            chance=1 / evidence.num_classes,
+            chance=1 / evidence.num_classes if evidence.num_classes else None,
         )
         parts.append(place.image("curves.svg", "top-1 accuracy against epochs"))
     lines, records = [], []
@@ -35,8 +38,9 @@ def learning(evidence: Evidence, place: Place) -> list[str]:
         records.append({"row": called[row.label], **found})
         lines.append([escape(called[row.label]), *_shown_learning(found)])
     link = place.written("learning", pd.DataFrame(records))
+    reached = "epochs" if threshold is None else f"epochs to {percent(threshold, 1)}%"
     columns = [
-        "row", f"epochs to {percent(threshold, 1)}%", "train (%)", "train − test", "cls (%)",
+        "row", reached, "train (%)", "train − test", "cls (%)",
         "dist (%)", "cls = dist (%)", "= teacher (%)", "MACs (M)", "parameters (M)", "minutes",
         "images/s",
     ]  # fmt: skip
@@ -45,7 +49,8 @@ def learning(evidence: Evidence, place: Place) -> list[str]:
         "Means over seeds. Train is top-1 on training images as they are, without augmentation; "
         "cls and dist are the two tokens, and how often they predict the same class; = teacher is "
         "how often the student predicts what its teacher does. Minutes are of one cell, "
-        f"evaluation included. {link}"
+        "evaluation included; they and images/s are what the machine gave, whatever else it did. "
+        f"{link}"
     )
     parts += _costs(evidence, place, called)
     return parts
@@ -54,14 +59,14 @@ def learning(evidence: Evidence, place: Place) -> list[str]:
 def _curve(row: Row) -> figures.Curve | None:
     if not row.curves:
         return None
-    series = [pd.Series(top1, index=epochs) for epochs, top1 in row.curves.values()]
+    curves = [dict(zip(epochs, top1, strict=True)) for epochs, top1 in row.curves.values()]
     # Only the epochs that every seed has evaluated.
-    wide = pd.concat(series, axis=1, join="inner")
-    if wide.empty:
+    shared = sorted(set(curves[0]).intersection(*curves[1:]))
+    if not shared:
         return None
-    values = wide.to_numpy().T
-    low, high = (values.min(0), values.max(0)) if len(series) > 1 else (None, None)
-    return figures.Curve(wide.index.to_numpy(), values.mean(0), low, high, len(series))
+    values = np.array([[curve[epoch] for epoch in shared] for curve in curves])
+    low, high = (values.min(0), values.max(0)) if len(curves) > 1 else (None, None)
+    return figures.Curve(shared, values.mean(0), low, high, len(curves))
 
 
 def _learned(row: Row) -> dict[str, Any]:
@@ -73,6 +78,7 @@ def _learned(row: Row) -> dict[str, Any]:
         "reach": row.reach,
         "epochs_to_reach": mean(epochs),
         "num_reached": int(np.isfinite(epochs).sum()),
+        "num_curves": len(row.curves),
         "train_top1": mean(row.values("train.top1")),
         "gap": mean(row.values("gap")),
         "cls_top1": mean(row.values("cls.top1")),
@@ -91,42 +97,59 @@ def _agreement(row: Row, first: str, second: str) -> float | None:
     shares = [
         st.agreement(one[first], one[second])
         for one in row.samples.values()
-        if one[first].dtype != object and one[second].dtype != object
+        if first in one and second in one
     ]
-    return float(np.mean(shares)) if shares else None
+    return float(np.mean(shares)) if len(shares) == len(row.runs) else None
 
 
 def _shown_learning(found: dict[str, Any]) -> list[str]:
-    reached = f"{found['num_reached']} of {found['num_seeds']}"
+    reached = f"{found['num_reached']} of {found['num_seeds']} reached it"
+    if found["reach"] is None or not found["num_curves"]:
+        reached = "–"
     speed, secs = found["images_per_sec"], found["wall_secs"]
     return [
-        f"{found['epochs_to_reach']:.1f}" if found["epochs_to_reach"] else f"{reached} reached it",
+        reached if found["epochs_to_reach"] is None else plain(found["epochs_to_reach"], digits=1),
         percent(found["train_top1"]),
         points(found["gap"]),
         percent(found["cls_top1"]),
         percent(found["dist_top1"]),
         percent(found["agreement_cls_dist"]),
         percent(found["agreement_teacher"]),
-        f"{found['macs'] / 1e6:.1f}",
-        f"{found['parameters'] / 1e6:.2f}",
-        f"{secs / 60:.1f}" if secs else "–",
-        f"{speed:.0f}" if speed else "–",
+        plain(_in(1e6, found["macs"]), digits=1),
+        plain(_in(1e6, found["parameters"])),
+        plain(_in(60, secs), digits=1),
+        plain(speed, digits=0),
     ]
 
 
-def _costs(evidence: Evidence, place: Place, called: dict[str, str]) -> list[str]:
-    def point(row: Row, cost: float | None) -> figures.Point:
-        interval = co.interval_of(row, "top1")
-        low, high = (interval.low, interval.high) if interval else (None, None)
-        return figures.Point(called[row.label], cost, mean(row.values("top1")), low, high)
+def _in(unit: float, value: float | None) -> float | None:
+    return None if value is None else value / unit
 
+
+def _costs(evidence: Evidence, place: Place, called: dict[str, str]) -> list[str]:
     rows = evidence.recorded
-    macs = [point(row, row.one("macs") / 1e6) for row in rows]
-    secs = [point(row, (mean(row.values("train_secs")) or 0.0) / 60) for row in rows]
-    figures.against_cost(
-        place.path("macs.svg"), macs, xlabel="multiply-accumulates of an image (millions)"
-    )
-    shown = [place.image("macs.svg", "accuracy against multiply-accumulates")]
+    reached = [(row, co.interval_of(row, "top1")) for row in rows]
+
+    def points_of(costs: Sequence[float | None]) -> list[figures.Point]:
+        return [
+            figures.Point(
+                called[row.label],
+                cost,
+                mean(row.values("top1")),
+                interval.low if interval else None,
+                interval.high if interval else None,
+            )
+            for (row, interval), cost in zip(reached, costs, strict=True)
+        ]
+
+    macs = points_of([_in(1e6, row.one("macs")) for row in rows])
+    secs = points_of([_in(60, mean(row.values("train_secs"))) for row in rows])
+    shown = []
+    if any(one.cost for one in macs):
+        figures.against_cost(
+            place.path("macs.svg"), macs, xlabel="multiply-accumulates of an image (millions)"
+        )
+        shown.append(place.image("macs.svg", "accuracy against multiply-accumulates"))
     if any(one.cost for one in secs):
         figures.against_cost(
             place.path("minutes.svg"), secs, xlabel="training time of one cell (minutes)"

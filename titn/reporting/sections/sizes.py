@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from titn.reporting.evidence import Evidence, Row
+from titn.reporting.formats import plain
 from titn.reporting.markdown import escape, table
 from titn.reporting.place import Place
 from titn.reporting.timing import METRICS, rounds_of
@@ -16,19 +17,23 @@ def sizes(evidence: Evidence, place: Place) -> list[str]:
     timed = evidence.timing is not None
     lines, records = [], []
     for row in evidence.rows:
+        remarks = "; ".join(row.remarks())
         if not row.runs:
-            lines.append([escape(row.label), *["–"] * (5 if timed else 3)])
+            lines.append([escape(row.label), *["–"] * (5 if timed else 3), remarks])
+            records.append({"row": row.label, "remarks": remarks})
             continue
-        counted = [row.values(key)[0] for key in ("parameters_m", "macs", "gflops_batch1024")]
-        line = [f"{counted[0]:.2f}", f"{counted[1] / 1e6:.2f}", f"{counted[2]:.2f}"]
+        parameters, macs, gflops = (
+            row.values(key)[0] for key in ("parameters_m", "macs", "gflops_batch1024")
+        )
+        line = [plain(parameters), plain(macs / 1e6), plain(gflops)]
         record = {"row": row.label, "parameters": row.one("parameters"), "macs": row.one("macs"),
                   "macs_paper": row.one("macs_paper")}  # fmt: skip
         if timed:
             shown, numbers = _times(evidence, row)
             line += shown
             record |= numbers
-        lines.append([escape(row.label), *line])
-        records.append(record)
+        lines.append([escape(row.label), *line, remarks])
+        records.append(record | {"remarks": remarks})
     columns = ["row", "parameters (M)", "MACs (M)", "GFLOPs of 1024, the paper's counting"]
     link = place.written("sizes", pd.DataFrame(records))
     text = (
@@ -41,7 +46,7 @@ def sizes(evidence: Evidence, place: Place) -> list[str]:
             "Medians over rounds in which the networks took turns, and in brackets the quickest "
             f"and the slowest round; {escape(evidence.timing['how'])}. " + text
         )
-    return ["### Size and speed" if timed else "### Size", table(columns, lines), text]
+    return ["### Size and speed" if timed else "### Size", table([*columns, ""], lines), text]
 
 
 def _times(evidence: Evidence, row: Row) -> tuple[list[str], dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 import pandas as pd
 
-from titn.reporting.evidence import Evidence
+from titn.records.sweeps import RECORDED
+from titn.reporting.evidence import MISSING, Evidence
+from titn.reporting.formats import number
 from titn.reporting.markdown import escape, percent, table
 from titn.reporting.place import Place
 
@@ -14,18 +16,21 @@ def tuning(evidence: Evidence, place: Place) -> list[str]:
     chosen = {row.label: row.tuned for row in evidence.rows}
     lines, records = [], []
     for cell, run in evidence.candidates:
-        values = ", ".join(f"{key}={value:g}" for key, value in cell.tuned.items())
-        state = run["status"] if run else "missing"
+        values = ", ".join(f"{key}={number(value)}" for key, value in cell.tuned.items())
+        state = run["status"] if run else MISSING
         top1 = run.get("top1") if run else None
         taken = chosen.get(cell.row) == cell.tuned
         lines.append([escape(cell.row), escape(values),
-                      percent(top1) if state == "recorded" else state,
+                      percent(top1) if state == RECORDED else state,
                       "chosen" if taken else ""])  # fmt: skip
         records.append({"row": cell.row, "values": values, "state": state,
                         "validation_top1": top1, "chosen": taken})  # fmt: skip
     link = place.written("tuning", pd.DataFrame(records))
     columns = ["row", "value", "validation top-1 (%)", ""]
-    text = f"One seed each, on a part of train that was held out, from the teacher too. {link}"
+    text = (
+        "One seed each, on a part of train that was held out, from the teacher too: the best of "
+        f"several, no estimate of how good it is. {link}"
+    )
     return ["### How each row chose its values", table(columns, lines), text]
 
 
@@ -33,8 +38,7 @@ def cells(evidence: Evidence, place: Place) -> list[str]:
     """Every planned cell, so that each number can be traced to its record."""
     lines, records = [], []
     for row in evidence.rows:
-        hashes = {cell.seed: cell.config_hash for cell in evidence.setting.cells
-                  if cell.row == row.label and cell.role == "cell"}  # fmt: skip
+        hashes = row.hashes
         for seed, state in row.states.items():
             top1 = row.runs.get(seed, {}).get("top1")
             record = {"row": row.label, "seed": seed, "state": state,

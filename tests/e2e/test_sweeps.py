@@ -1,0 +1,204 @@
+"""A sweep as a user asks it: planned, run once, continued, shared, reported."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+# Cells of a second, on real digits.
+TINY = [
+    "dataset.image_size=8", "model.patch_size=4", "model.depth=1", "model.patch_dim=12",
+    "model.outer_heads=2", "epochs=2", "batch_size=256", "device=cpu", "augment=none",
+]  # fmt: skip
+
+# A user's own question, in a directory of theirs.
+QUESTION = """
+# @package _global_
+question:
+  title: Which rate, of <two> & one that | breaks?
+  asks: A question of a user.
+  paper: Nothing.
+  rows:
+    slow: [optimizer.lr=1e-5]
+    quick: [optimizer.lr=1e-2]
+    broken: [optimizer.lr=1e30]
+hydra: {sweeper: {params: {seed: "0,1"}}}
+"""
+SOUND = ["rows=[slow,quick]"]
+ASK = ["--config-dir", "conf", "--multirun", "+ablation=rate"]
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    (tmp_path / "conf" / "ablation").mkdir(parents=True)
+    (tmp_path / "conf" / "ablation" / "rate.yaml").write_text(QUESTION)
+    return tmp_path
+
+
+def titn(cwd: Path, *arguments: str, command: str = "train") -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", f"titn.{command}", *arguments],
+        cwd=cwd, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+def begin(cwd: Path, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "titn.train", *arguments],
+        cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def records(cwd: Path) -> list[Path]:
+    return sorted((cwd / "runs").glob("*/result.json"))
+
+
+def beginnings(cwd: Path) -> Counter[str]:
+    """How often each cell's training was begun, by its log."""
+    logs = (cwd / "runs").glob("*/log.txt")
+    return Counter({log.parent.name: log.read_text().count(", in runs/") for log in logs})
+
+
+def complaints(done: subprocess.CompletedProcess) -> list[str]:
+    return [line for line in done.stderr.splitlines() if line.startswith("titn: ")]
+
+
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(place):
+    done = titn(place, *ASK, *TINY, "dry_run=true")
+    assert done.returncode == 0
+    assert done.stderr.count("waiting") == 6
+    assert "to do: 6 of 6 cells; no past cell tells how long titn takes" in done.stderr
+    assert [item.name for item in place.iterdir()] == ["conf"]
+
+
+def test_a_sweep_goes_on_after_a_failure_lists_it_and_is_not_run_twice(place):
+    done = titn(place, *ASK, *TINY)
+    assert done.returncode == 1
+    assert len(records(place)) == 4
+    first, second, end = complaints(done)
+    assert first.startswith("titn: broken, seed 0: the loss is nan in epoch 1")
+    assert second.startswith("titn: broken, seed 1: ")
+    assert end == "titn: ablation/rate: 2 of 6 cells have no record"
+
+    again = titn(place, *ASK, *TINY)
+    assert again.returncode == 1
+    assert "nothing to do" in again.stderr
+    log = complaints(again)[0].partition("(log: ")[2].partition(";")[0]
+    assert "diverged" in (place / log).read_text()
+    assert set(beginnings(place).values()) == {1}
+
+    retried = titn(place, *ASK, *TINY, "retry=failed")
+    assert "to do: 2 of 6 cells" in retried.stderr
+    assert sorted(beginnings(place).values()) == [1, 1, 1, 1, 2, 2]
+
+    status = titn(place, command="status")
+    assert "ablation/rate,broken,0,0,0,0,2,0" in status.stdout
+    assert "ablation/rate,slow,2,0,0,0,0,0" in status.stdout
+
+
+def test_more_seeds_run_only_what_is_new_and_estimate_it(place):
+    assert titn(place, *ASK, *TINY, *SOUND).returncode == 0
+    done = titn(place, *ASK, *TINY, *SOUND, "seed=1,2")
+    assert done.returncode == 0
+    assert "to do: 2 of 4 cells, about " in done.stderr
+    assert len(records(place)) == 6
+    plan = json.loads((place / "runs" / "sweeps" / "rate" / "sweep.json").read_text())
+    (setting,) = plan["settings"]
+    assert sorted(cell["seed"] for cell in setting["cells"]) == [0, 0, 1, 1, 2, 2]
+    assert len(setting["commands"]) == 2
+
+
+def test_a_sweep_that_is_killed_goes_on_from_there(place):
+    longer = [*TINY, *SOUND, "epochs=40", "batch_size=64", "checkpoint_secs=0"]
+    process = begin(place, *ASK, *longer)
+    until = time.monotonic() + 120
+    while not list((place / "runs").glob("*/checkpoint.safetensors")):
+        assert process.poll() is None, "the sweep ended before it was killed"
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert "half done" in titn(place, *ASK, *longer, "dry_run=true").stderr
+    done = titn(place, *ASK, *longer)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("resumes after epoch") == 1
+    assert len(records(place)) == 4
+
+
+def test_two_sweeps_at_once_share_the_work(place):
+    longer = [*TINY, *SOUND, "epochs=10", "seed=0,1,2"]
+    both = [begin(place, *ASK, *longer) for _ in range(2)]
+    said = [process.communicate(timeout=300)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert len(records(place)) == 6
+    assert set(beginnings(place).values()) == {1}
+    assert all("6 of 6 cells recorded" in text for text in said)
+
+
+def test_several_cells_run_at_once_with_joblib(place):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    done = titn(place, *ASK, *TINY, *launcher)
+    assert done.returncode == 1
+    assert len(records(place)) == 4
+    assert complaints(done)[-1] == "titn: ablation/rate: 2 of 6 cells have no record"
+
+
+def test_bad_input_in_one_row_starts_none(place):
+    file = place / "conf" / "ablation" / "rate.yaml"
+    file.write_text(QUESTION.replace("optimizer.lr=1e30", "model.patch_size=3"))
+    done = titn(place, *ASK, *TINY[:1], *TINY[2:])
+    assert done.returncode == 2
+    assert complaints(done) == [done.stderr.strip()]
+    assert done.stderr.startswith("titn: broken: model.patch_size=3: does not divide")
+    assert not (place / "runs").exists()
+
+
+def test_rows_choose_their_values_on_a_validation_split(place):
+    file = place / "conf" / "ablation" / "rate.yaml"
+    file.write_text(
+        QUESTION.replace("[optimizer.lr=1e-5]", "[optimizer=adamw]")
+        .replace("[optimizer.lr=1e-2]", "[optimizer=sgd]")
+        .replace("    broken: [optimizer.lr=1e30]\n", "")
+        .replace("  rows:", "  tune: {optimizer.lr: [1.0e-8, 1.0e-2]}\n  rows:")
+    )
+    done = titn(place, *ASK, *TINY, "epochs=8", "batch_size=64")
+    assert done.returncode == 0, done.stderr
+    (setting,) = json.loads((place / "runs/sweeps/rate/sweep.json").read_text())["settings"]
+    roles = Counter(cell["role"] for cell in setting["cells"])
+    assert roles == {"candidate": 4, "cell": 4}
+    # A rate of 1e-8 changes nothing in eight epochs.
+    chosen = {cell["row"]: cell["tuned"] for cell in setting["cells"] if cell["role"] == "cell"}
+    assert chosen["slow"] == {"optimizer.lr": 0.01}
+    splits = Counter(json.loads(path.read_text())["split"] for path in records(place))
+    assert splits == {"validation": 4, "test": 4}
+
+
+def test_a_report_of_a_sweep_is_written_twice_with_the_same_bytes(place):
+    titn(place, *ASK, *TINY)
+    first = titn(place, "--out", "first", command="report")
+    second = titn(place, "runs", "--out", "second", command="report")
+    assert first.returncode == second.returncode == 0, first.stderr
+    assert first.stdout.startswith("6 runs, 1 questions: first")
+    files = [path.relative_to(place / "first") for path in (place / "first").rglob("*.*")]
+    assert {".md", ".csv", ".svg"} == {path.suffix for path in files}
+    for path in files:
+        if path.is_file():
+            assert (place / "first" / path).read_bytes() == (place / "second" / path).read_bytes()
+    page = (place / "first" / "ablation" / "rate.md").read_text()
+    assert "# Which rate, of \\<two\\> \\& one that \\| breaks?" in page
+    assert "2 of 2 diverged" in page
+
+
+def test_a_report_of_nothing_is_one_line(tmp_path):
+    (tmp_path / "runs").mkdir()
+    done = titn(tmp_path, command="report")
+    assert (done.returncode, done.stderr) == (2, "titn: runs: holds no run; titn.train makes one\n")
+    assert not (tmp_path / "reports").exists()

@@ -1,0 +1,180 @@
+import pytest
+
+from titn.reporting import comparisons as co
+from titn.reporting.answers import answer, cautions, unranked
+from titn.reporting.markdown import points
+
+A, B, C = [30, 32, 31], [14, 17, 16], [31, 30, 33]
+
+
+@pytest.fixture
+def said(runs):
+    """The answer of a setting with these cells."""
+
+    def say(*cells, **asked):
+        found = runs.one(*cells, **asked)
+        return answer(found, co.differences(found))
+
+    return say
+
+
+def taught(runs, follows: bool):
+    """Two rows of three seeds whose teachers are of different networks."""
+    return [
+        runs.cell(label, seed, right + seed, taught=runs.teacher(follows * seed, f"cnn.{label}"))
+        for label, right in (("vgg", 36), ("resnet", 10))
+        for seed in range(3)
+    ]
+
+
+# The answer
+
+
+def test_rows_are_named_by_verdict_with_their_intervals(runs):
+    cells = [*runs.row("a", A), *runs.row("b", B), *runs.row("c", C)]
+    found = runs.one(*cells)
+    low, high = (points(getattr(co.differences(found)[0].both, end)) for end in ("low", "high"))
+    # b less a: 15 and two thirds less than 31 of 40 images, 38.33 points.
+    assert answer(found, co.differences(found)).startswith(
+        f"Against a, in points of top-1. Below it: b (-38.33, 95% {low} to {high}). "
+        "Not told apart from it: c (+0.83,"
+    )
+
+
+def test_the_chosen_value_is_said(runs, said):
+    cells = [*runs.row("a", A, tuned={"optimizer.lr": 0.001}), *runs.row("b", B)]
+    assert said(*cells).startswith("Against a, lr 0.001, in points")
+
+
+def test_the_number_that_is_said_is_the_intervals_own(runs, said):
+    # Over seeds 0 and 1, which both have: 15.5 less than 31 of 40 images.
+    assert "b (-38.75, 95%" in said(*runs.row("a", [30, 32, 37]), *runs.row("b", [14, 17]))
+
+
+def test_near_chance_nothing_is_ranked(runs, said):
+    text = said(*runs.row("a", A), *runs.row("b", [7, 7, 7]))
+    assert text == "Nothing is ranked: b stayed near chance, hardly trained if at all."
+
+
+def test_without_a_baseline_nothing_is_compared(runs, said):
+    cells = [runs.cell("a", seed, state="diverged") for seed in (0, 1)]
+    text = said(*cells, *runs.row("b", B))
+    assert text == "The baseline, a, has no record (2 diverged): nothing is compared."
+
+
+def test_a_single_row_is_compared_with_nothing(runs, said):
+    assert said(*runs.row("a", A)) == "Only one row has records, so nothing is compared."
+
+
+def test_single_seeds_are_not_ranked(runs, said):
+    text = said(*runs.row("a", A[:1]), *runs.row("b", B[:1]))
+    assert text == "Nothing is ranked: of a, b there is one seed, a single number."
+
+
+def test_a_baseline_of_one_seed_ranks_nothing(runs, said):
+    text = said(*runs.row("a", A[:1]), *runs.row("b", B), *runs.row("c", C))
+    assert text == "Nothing is ranked: of a there is one seed, a single number."
+
+
+def test_a_row_of_one_seed_does_not_keep_others_from_being_compared(runs, said):
+    text = said(*runs.row("a", A), *runs.row("b", B), *runs.row("c", C[:1]))
+    assert "Below it: b" in text
+    assert text.endswith("Not compared, for want of seeds: c.")
+
+
+def test_without_any_record_it_says_what_became_of_the_cells(runs, said):
+    states = ("diverged", "diverged", "failed")
+    cells = [runs.cell("a", seed, state=state) for seed, state in enumerate(states)]
+    assert said(*cells) == "No cell has a record: 2 diverged, 1 failed."
+
+
+def test_untrained_networks_are_not_compared(runs, said):
+    assert said(*runs.row("a", [4], changes={"epochs": 0})).startswith("The networks were not")
+
+
+def test_teachers_of_one_seed_each_are_not_ranked(runs, said):
+    assert said(*taught(runs, follows=False)).startswith("Teachers are not ranked")
+
+
+def test_teachers_of_several_seeds_are_ranked(runs, said):
+    assert "Below it: resnet" in said(*taught(runs, follows=True))
+
+
+def test_an_answer_under_one_teacher_is_conditional(runs, said):
+    cells = [*runs.row("a", A, taught=runs.teacher()), *runs.row("b", B)]
+    assert said(*cells).endswith("Conditional on one trained teacher.")
+
+
+def test_a_ranking_has_no_reason_not_to_be_one(runs):
+    assert unranked(runs.one(*runs.row("a", A), *runs.row("b", B))) is None
+
+
+# What a reader has to know besides
+
+
+def test_who_diverged_is_said_with_what_the_mean_is_of(runs):
+    cells = [*runs.row("a", A), runs.cell("a", 3, state="diverged")]
+    lines = cautions(runs.one(*cells))
+    luck = "the mean is of the others, which are the luckier ones"
+    assert f"a: 1 of 4 diverged; {luck}." in lines
+
+
+def test_where_all_diverged_there_are_no_luckier_ones(runs):
+    cells = [*runs.row("a", A), runs.cell("b", 0, state="diverged")]
+    assert "b: 1 of 1 diverged." in cautions(runs.one(*cells))
+
+
+@pytest.mark.parametrize("state", ["missing", "failed", "unfinished"])
+def test_cells_without_a_record_are_named(runs, state):
+    cells = [*runs.row("a", A), runs.cell("a", 3, state=state)]
+    assert f"Cells without a record: a (1 of 4 {state})." in cautions(runs.one(*cells))
+
+
+def test_one_teacher_is_said(runs):
+    lines = cautions(runs.one(*runs.row("a", A, taught=runs.teacher())))
+    assert any("conditional on it" in line for line in lines)
+
+
+def test_a_teacher_for_each_seed_needs_no_word(runs):
+    cells = [runs.cell("a", seed, taught=runs.teacher(seed)) for seed in (0, 1)]
+    assert not any("conditional" in line for line in cautions(runs.one(*cells)))
+
+
+def test_digits_say_what_an_image_is_worth(runs):
+    # 40 images: 2.5 points each.
+    lines = cautions(runs.one(*runs.row("a", A)))
+    assert any("40 test images, so that one image is 2.50 points" in line for line in lines)
+
+
+def test_changed_bounds_are_said(runs):
+    cells = runs.row("a", A)
+    before, after = (
+        runs.question(["a"], claims=[runs.claim(["a"], [low, None])]) for low in (0.5, 0.7)
+    )
+    runs.ask(*cells, question=before)
+    lines = cautions(runs.one(*cells, question=after))
+    assert any("changed after the first asking" in line for line in lines)
+
+
+def test_cells_of_another_configuration_are_said(runs):
+    other = runs.cell("a", 3, tuned={"optimizer.lr": 0.1})
+    lines = cautions(runs.one(*runs.row("a", A), other))
+    assert any(line.startswith("a: in none of its numbers is 1 more cell") for line in lines)
+
+
+def test_several_records_of_a_cell_are_said(runs):
+    runs.cell("a", 0, 20, directory="other", started="2026-02-01")
+    lines = cautions(runs.one(runs.cell("a", 0, 30)))
+    assert any(line.startswith("Several records, which differ, of 1 cell:") for line in lines)
+
+
+def test_predictions_that_were_not_kept_are_said(runs):
+    lines = cautions(runs.one(*runs.row("a", A, kept=False)))
+    assert any("no interval that covers test images" in line for line in lines)
+
+
+def test_a_damaged_file_is_said(runs):
+    cell = runs.cell("a", 0)
+    (runs.written[cell.config_hash] / "epochs.jsonl").write_text("{")
+    lines = cautions(runs.one(cell))
+    assert any("epochs.jsonl` cannot be used" in line for line in lines)

@@ -1,0 +1,399 @@
+"""A question's page and the files beside it."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from titn.questions import question_of
+from titn.records.collation import load
+from titn.reporting import figures
+from titn.reporting.evidence import index_of
+from titn.reporting.pages import page
+
+A, B = [30, 32, 31], [14, 17, 16]
+
+
+@pytest.fixture
+def drawn(runs, tmp_path):
+    """The page of all settings, after these cells were asked for; its files lie in tmp_path."""
+
+    def write(*cells, **asked):
+        if cells:
+            runs.ask(*cells, **asked)
+        found = runs.evidence()
+        return page("ablation/own", found[-1].question, found, index_of(load(runs.root)), tmp_path)
+
+    return write
+
+
+@pytest.fixture
+def written(drawn, monkeypatch):
+    """As `drawn`, without figures."""
+    for name in ("curves", "intervals", "differences", "against_cost", "confusion", "per_class"):
+        monkeypatch.setattr(figures, name, lambda *_, **__: None)
+    return drawn
+
+
+@pytest.fixture
+def text(written):
+    return lambda *cells, **asked: written(*cells, **asked).text
+
+
+def line(text: str, begin: str) -> list[str]:
+    """The cells of the first line of a table that begins so."""
+    (found, *_) = [one for one in text.splitlines() if one.startswith(f"| {begin} |")]
+    return [cell.strip() for cell in found.strip("|").split(" | ")]
+
+
+def csv(tmp_path, name: str) -> pd.DataFrame:
+    (path,) = (tmp_path / "ablation" / "own").glob(f"*-{name}.csv")
+    return pd.read_csv(path)
+
+
+# The parts of a page
+
+
+def test_a_page_opens_with_the_question_and_the_command(runs, text):
+    assert text(*runs.row("a", A)).startswith(
+        "# Which one?\n\nThis or that.\n\n**The paper.** Nothing.\n\n"
+        "```sh\npython -m titn.train --multirun +ablation=own\n```\n"
+    )
+
+
+def test_every_link_of_a_page_leads_to_a_file(runs, drawn, tmp_path):
+    said = drawn(*runs.row("a", A), *runs.row("b", B)).text
+    targets = re.findall(r"\]\(([^)]+)\)", said)
+    assert len(targets) > 10
+    assert [one for one in targets if not (tmp_path / "ablation" / one).is_file()] == []
+
+
+def test_a_question_of_which_nothing_ran_lists_its_claims(runs, tmp_path):
+    node = runs.question(["a"], claims=[runs.claim(["a"], [0, 1], says="a is *good*")])
+    said = page("ablation/own", question_of(node), [], {}, tmp_path).text
+    assert "**Not run.**" in said
+    assert r"- a is \*good\* (table 3)" in said
+
+
+def test_a_setting_that_has_not_begun_is_told_by_its_command(runs, text):
+    said = text(runs.cell("a", 0, state="missing"), commands=("titn-train x=`y`",))
+    assert "Asked for, and not begun:\n\n- `` titn-train x=`y` ``" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [("ablation/own", "+ablation=own"), ("paper/a/b", "+paper=a/b"), ("multirun", None)],
+)
+def test_the_command_that_asks(runs, tmp_path, name, command):
+    said = page(name, question_of(runs.question(["a"])), [], {}, tmp_path).text
+    assert (f"python -m titn.train --multirun {command}" in said) is (command is not None)
+
+
+# Cells without a number
+
+
+def test_a_diverged_cell_is_counted_in_its_row(runs, text, tmp_path):
+    cells = [runs.cell("a", 0, 30), runs.cell("a", 1, 34), runs.cell("a", 2, state="diverged")]
+    row = line(text(*cells), "**a**")
+    assert (row[1], row[-2], row[-1]) == ("80.00", "2", "1 of 3 diverged")
+    (record,) = csv(tmp_path, "accuracy").to_dict("records")
+    assert (record["num_seeds"], record["top1"]) == (2, 0.8)
+    assert record["remarks"] == "1 of 3 diverged"
+
+
+@pytest.mark.parametrize("state", ["diverged", "failed", "missing"])
+def test_a_row_without_any_record_has_the_word_and_no_number(runs, text, state):
+    cells = [runs.cell("b", seed, state=state) for seed in (0, 1, 2)]
+    row = line(text(*runs.row("a", A), *cells), "b")
+    assert row[1:] == ["–"] * 6 + ["0", f"3 of 3 {state}"]
+
+
+def test_a_setting_whose_cells_all_diverged_is_a_result(runs, drawn):
+    said = drawn(*[runs.cell("a", seed, state="diverged") for seed in (0, 1)]).text
+    assert "## digits, 2 epochs" in said
+    assert "**Answer.** No cell has a record: 2 diverged." in said
+    assert line(said, "a")[-1] == "2 of 2 diverged"
+
+
+def test_cells_that_failed_before_their_first_step_are_a_result(runs, text):
+    cell = runs.cell("a", 0, state="failed")
+    for file in ("environment.json", "config.yaml"):
+        (runs.written[cell.config_hash] / file).unlink()
+    assert "**Answer.** No cell has a record: 1 failed." in text(cell)
+
+
+def test_a_diverged_baseline_leaves_levels_without_differences(runs, drawn):
+    cells = [runs.cell("a", seed, state="diverged") for seed in (0, 1)]
+    said = drawn(*cells, *runs.row("b", B)).text
+    assert "nothing is compared" in said
+    assert "### Difference" not in said
+
+
+def test_an_untrained_row_without_a_record_has_the_word(runs, text):
+    cells = [runs.cell("a", 0, 4, changes={"epochs": 0}), runs.cell("b", 0, state="failed")]
+    said = text(*cells)
+    assert line(said, "a") == ["a", "0.01", "0.05", "0.04", ""]
+    assert line(said, "b") == ["b", "–", "–", "–", "1 of 1 failed"]
+
+
+def test_one_seed_has_no_interval_and_is_called_so(runs, text):
+    said = text(*runs.row("a", A), *runs.row("b", B[:1]))
+    row = line(said, "b")
+    assert (row[2], row[3], row[-1]) == ("–", "–", "one seed")
+
+
+def test_one_seed_of_three_says_both(runs, text):
+    cells = [runs.cell("b", 0), *[runs.cell("b", s, state="diverged") for s in (1, 2)]]
+    assert line(text(*runs.row("a", A), *cells), "b")[-1] == "2 of 3 diverged; one seed"
+
+
+def test_near_chance_no_row_has_a_verdict(runs, text, tmp_path):
+    text(*runs.row("a", A), *runs.row("b", B), *runs.row("c", [7, 7, 7]))
+    assert set(csv(tmp_path, "differences").verdict) == {"not ranked"}
+
+
+def test_two_pairs_have_no_correlation(runs, text, tmp_path):
+    said = text(*runs.row("a", A[:2]), *runs.row("b", B[:2]))
+    assert line(said.partition("### Difference")[2], "b")[5] == "–"
+    assert csv(tmp_path, "differences").correlation.isna().all()
+
+
+def test_rows_that_share_some_seeds_say_so(runs, text):
+    said = text(*runs.row("a", A), *runs.row("b", B[:2]))
+    assert "which are fewer for b." in said
+
+
+# Records as they may be
+
+
+ODD = {
+    "two classes": {"classes": 2},
+    "nan in the loss of the evaluation": {"record": {"nll": float("nan")}},
+    "no image kept": {"kept": False},
+    "no distillation token": {"record": {"dist": None}},
+    "no accuracy on train": {"record": {"train": "drop"}},
+    "no time of the cell": {"record": {"wall_secs": "drop"}},
+    "no times at all": {"record": {"wall_secs": "drop", "train_secs": "drop"}},
+    "no speed": {"record": {"images_per_sec": None, "train_secs": 0.0}},
+    "no costs": {"record": {"macs": "drop", "macs_paper": "drop", "parameters": "drop"}},
+    "no class names": {"record": {"class_names": "drop"}},
+    "no number of images": {"record": {"num_train": "drop", "num_evaluated": "drop"}},
+    "no learning rate": {"changes": {"optimizer": {"_target_": "x"}}},
+    "weights that were given": {"changes": {"epochs": 0, "checkpoint": "x.pt"}},
+    "no choices": {"changes": {"choices": None}},
+    "no training": {"changes": {"epochs": 0}},
+    "neither training nor costs": {
+        "changes": {"epochs": 0},
+        "record": {"macs": "drop", "macs_paper": "drop", "parameters": "drop"},
+    },
+    "more images in a step than there are": {"changes": {"batch_size": 1024}},
+    "on a GPU": {"gpu": "A GPU"},
+    "no count of threads": {"threads": None},
+    "no commit": {"git_dirty": None, "record": {"git_commit": None}},
+    "no epoch evaluated": {"curve": ()},
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_an_odd_record_has_a_page(runs, drawn, odd):
+    said = drawn(*runs.row("a", A, **odd), *runs.row("b", B, **odd)).text
+    assert "nan" not in said.lower()
+    assert "None" not in said
+
+
+def test_a_value_that_no_seed_has_is_a_dash(runs, text):
+    row = line(text(*runs.row("a", A, classes=2)), "**a**")
+    assert row[4] == "–"
+
+
+def test_a_damaged_file_leaves_the_rest_of_the_page(runs, text):
+    cells = [*runs.row("a", A), *runs.row("b", B)]
+    for cell in cells[:2]:
+        (runs.written[cell.config_hash] / "samples.parquet").write_bytes(b"PAR1")
+    said = text(*cells)
+    assert "samples.parquet` cannot be used" in said
+    assert line(said, "**a**")[1] == "77.50"
+
+
+def test_rows_of_other_classes_are_not_drawn_over_the_baselines(runs, text):
+    said = text(*runs.row("a", A, classes=4), *runs.row("b", [10, 11, 12], classes=5))
+    assert "confusion-baseline.svg" in said
+    assert "confusion-other.svg" not in said
+
+
+def test_texts_of_others_are_no_markup(runs, drawn, tmp_path):
+    label = "a | *b* <script>"
+    names = [f"<script> {i}" for i in range(10)]
+    cells = [*runs.row("c", A, record={"class_names": names}),
+             *runs.row(label, B, record={"class_names": names})]  # fmt: skip
+    question = runs.question(["c", label], title="<b>Which?</b>", asks="# x", paper="[y](z)")
+    said = drawn(*cells, question=question).text
+    own = ("<details>", "<summary>", "</summary>", "</details>", "< 0.001", "\\<")
+    for one in own:
+        said = said.replace(one, "")
+    assert "<" not in said
+    assert said.startswith("# b\\>Which?/b\\>\n\n\\# x\n\n**The paper.** \\[y\\](z)")
+    assert "| a \\| \\*b\\* script\\> |" in said
+    svgs = (tmp_path / "ablation" / "own").glob("*.svg")
+    assert not [path.name for path in svgs if "<script" in path.read_text()]
+
+
+def test_what_a_row_chose_stands_by_its_name(runs, text):
+    said = text(*runs.row("a", A, tuned={"optimizer.lr": 0.003}))
+    assert "| **a, lr 0.003** |" in said
+
+
+def test_candidates_are_shown_and_in_no_mean(runs, text):
+    values = {0.1: (20, "recorded"), 0.3: (35, "recorded"), 0.9: (None, "diverged")}
+    tried = [
+        runs.cell("a", 0, right, state=state, role="candidate", tuned={"optimizer.lr": lr})
+        for lr, (right, state) in values.items()
+    ]
+    said = text(*tried, *runs.row("a", A, tuned={"optimizer.lr": 0.3}))
+    chosen = said.partition("### How each row chose its values")[2]
+    assert [one.strip("| ").split(" | ") for one in chosen.splitlines()[4:7]] == [
+        ["a", "optimizer.lr=0.1", "50.00"],
+        ["a", "optimizer.lr=0.3", "87.50", "chosen"],
+        ["a", "optimizer.lr=0.9", "diverged"],
+    ]
+    assert line(said, "**a, lr 0.3**")[1] == "77.50"
+
+
+# Several settings
+
+
+def test_settings_of_two_digests_are_two_parts_that_say_which(runs, written):
+    new = "0" * 64
+    runs.ask(*runs.row("a", A))
+    runs.ask(runs.cell("a", 0, digest=new, directory="new"), digest=new)
+    said = written()
+    heads = [one for one in said.text.splitlines() if one.startswith("## ")]
+    assert heads == [
+        "## digits, 2 epochs (source d1d1d1d1)",
+        "## digits, 2 epochs (source 00000000)",
+    ]
+    assert [one.heading for one in said.found] == [head.removeprefix("## ") for head in heads]
+
+
+def test_settings_that_are_described_alike_are_told_by_their_keys(runs, written):
+    for key, rate in (("11" * 32, 0.1), ("22" * 32, 0.2)):
+        changes = {"optimizer": {"_target_": "x", "lr": rate}}
+        runs.ask(*runs.row("a", A, changes=changes), key=key)
+    heads = [one for one in written().text.splitlines() if one.startswith("## ")]
+    assert heads == [
+        "## digits, 2 epochs (setting 11111111)",
+        "## digits, 2 epochs (setting 22222222)",
+    ]
+
+
+def test_a_setting_is_judged_by_the_bounds_that_it_was_asked_with(runs, written):
+    # 31 of 40 images are 0.775.
+    for key, bounds in (("11" * 32, [0.5, 1.5]), ("22" * 32, [1.0, 1.5])):
+        cells = runs.row("a", A, changes={"batch_size": int(key[0])})
+        claims = [runs.claim(["a"], bounds)]
+        runs.ask(*cells, key=key, question=runs.question(["a"], claims=claims))
+    assert [one.judged[0].claim.between[0] for one in written().found] == [0.5, 1.0]
+
+
+def test_bounds_that_were_changed_are_not_called_fixed(runs, text):
+    cells = runs.row("a", A)
+    for low in (0.5, 0.7):
+        claims = [runs.claim(["a"], [low, None])]
+        said = text(*cells, question=runs.question(["a"], claims=claims))
+    assert "bounds of the sweep's file were changed after the first asking" in said
+    assert "fixed before the first cell" not in said
+
+
+# Claims
+
+
+def test_a_claim_has_number_interval_bounds_protocol_and_finding(runs, text, tmp_path):
+    node = runs.claim(["a", "b"], [0, None], says="a is above b", printed=0.1)
+    said = text(
+        *runs.row("a", A),
+        *runs.row("b", B),
+        question=runs.question(["a", "b"], claims=[node]),
+    )
+    row = line(said, "a is above b")
+    assert [row[i] for i in (1, 2, 3, 5, 6, 7)] == [
+        "table 3", "+10.00", "+38.33", "above +0.00", "reduced: A", "**agrees**",
+    ]  # fmt: skip
+    (record,) = csv(tmp_path, "claims").to_dict("records")
+    assert (record["least"], record["finding"], record["num_seeds"]) == (0.0, "agrees", 3)
+    assert record["ours"] == pytest.approx(0.38333333)
+
+
+def test_an_interval_under_one_teacher_is_marked(runs, text):
+    node = runs.claim(["a"], [0, 1], says="a is good")
+    question = runs.question(["a"], claims=[node])
+    said = text(*runs.row("a", A, taught=runs.teacher()), question=question)
+    assert line(said, "a is good")[4].endswith("†")
+    assert "† Conditional on one trained teacher." in said
+
+
+def test_the_papers_numbers_stand_beside_ours(runs, text, tmp_path):
+    question = runs.question(["TITN"], printed="table3", margins={"top1": 0.01, "top5": 0.01})
+    said = text(*runs.row("TITN", A), question=question)
+    row = line(said.partition("### Table 3 and ours")[2], "TITN")
+    assert row == ["TITN", "74.71", "77.50", "92.28", "100.00", "77.50"]
+
+
+# Learning
+
+
+def test_learning_is_a_mean_over_seeds(runs, text, tmp_path):
+    seeds = {0: (30, (0.1, 0.75)), 1: (32, (0.8, 0.8))}
+    train = {"train": {"top1": 0.9}}
+    cells = [runs.cell("a", s, n, curve=curve, record=train) for s, (n, curve) in seeds.items()]
+    said = text(*cells)
+    # Nine tenths of 0.775 is 0.6975: reached in the second epoch and in the first.
+    row = line(said.partition("### Learning")[2], "a")
+    assert row[1:4] == ["1.5", "90.00", "+12.50"]
+    assert row[8:] == ["0.1", "0.01", "2.3", "100"]
+
+
+def test_a_seed_that_never_got_there_is_in_no_mean_of_epochs(runs, text):
+    cells = [runs.cell("a", 0, curve=(0.1, 0.75)), runs.cell("a", 1, curve=(0.1, 0.2))]
+    row = line(text(*cells).partition("### Learning")[2], "a")
+    assert row[1] == "1 of 2 reached it"
+
+
+def test_agreement_with_the_teacher_needs_all_seeds(runs, text):
+    cells = [runs.cell("a", 0), runs.cell("a", 1, kept=False)]
+    row = line(text(*cells).partition("### Learning")[2], "a")
+    assert row[6] == "–"
+
+
+# Provenance
+
+
+def test_a_page_says_where_it_comes_from(runs, text):
+    other = runs.row("b", B, threads=2, record={"git_commit": "beef" * 10})
+    said = text(*runs.row("a", A), *other)
+    origin = said.partition("### Where this comes from")[2]
+    assert "- Command: `python -m titn.train --multirun +ablation=own`" in origin
+    assert "- Source digest `d1d1d1d1d1d1`, commits `beefbeefbeef`, `c0ffeec0ffee`" in origin
+    assert "- Hardware: A CPU, 1 thread; A CPU, 2 threads" in origin
+    # 140 seconds a cell.
+    assert "- 6 cells with a record: 14.0 minutes" in origin
+
+
+def test_every_cell_can_be_traced_to_its_record(runs, text, tmp_path):
+    cells = [*runs.row("a", A), runs.cell("a", 3, state="missing")]
+    text(*cells)
+    frame = csv(tmp_path, "cells")
+    assert list(frame.config_hash) == [cell.config_hash for cell in cells]
+    assert list(frame.state) == ["recorded"] * 3 + ["missing"]
+
+
+def test_a_dataset_of_any_name_has_its_files(runs, text, tmp_path):
+    own = {"choices": {"model": "titn", "dataset": "my own/set (1)"}}
+    text(*runs.row("a", A, changes=own))
+    names = {path.name for path in (tmp_path / "ablation" / "own").iterdir()}
+    assert "my-own-set-1--abababab-accuracy.csv" in names
+
+
+def test_a_plan_is_read_as_it_was_written(runs):
+    sweep = runs.ask(*runs.row("a", A))
+    assert json.loads((sweep.path / "sweep.json").read_text())["sweep"] == "ablation/own"

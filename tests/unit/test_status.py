@@ -1,0 +1,210 @@
+"""What has become of the cells of sweeps, as a user is told."""
+
+import csv
+import io
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from titn import status
+from titn.records.records import RunDir
+from titn.records.sweeps import PlannedCell, Setting, SweepDir
+
+HEAD = ["sweep", "row", "recorded", "running", "half done", "waiting", "diverged", "failed"]
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def sweep(runs):
+    """A sweep of two rows and three seeds, with a record, a divergence and a half-done cell."""
+    cells = [cell(row, seed) for seed in range(3) for row in ("A", "B")]
+    directory = plan(runs / "sweeps" / "mix", cells)
+    finish(directory.run_dir(cells[0]))
+    diverge(directory.run_dir(cells[1]))
+    begin(directory.run_dir(cells[2]))
+    return directory
+
+
+def cell(row: str, seed: int, **more) -> PlannedCell:
+    return PlannedCell(row, seed, f"{row}{seed}", f"../../{row}{seed}", **more)
+
+
+def plan(path, cells: list[PlannedCell], key: str = "k", name: str = "ablation/mix") -> SweepDir:
+    rows = list(dict.fromkeys(one.row for one in cells))
+    SweepDir(path).add(name, Setting(key, "d", [], [], None, False, rows, cells))
+    return SweepDir(path)
+
+
+def begin(directory: RunDir) -> None:
+    directory.begin({"epochs": 15}, {})
+    for epoch in (1, 2):
+        directory.add_epoch({"epoch": epoch})
+
+
+def diverge(directory: RunDir) -> None:
+    begin(directory)
+    directory.fail({"kind": "diverged", "reason": "the loss is nan in epoch 3"})
+
+
+def finish(directory: RunDir) -> None:
+    begin(directory)
+    directory.finish({"top1": 0.5})
+
+
+@pytest.fixture
+def told(monkeypatch, capsys):
+    """Exit code, table and lines on standard error of a command line."""
+
+    def run(*arguments) -> tuple[int, list[list[str]], list[str]]:
+        monkeypatch.setattr(sys, "argv", ["titn.status", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            status.main()
+        out, err = capsys.readouterr()
+        return ended.value.code, list(csv.reader(io.StringIO(out))), err.splitlines()
+
+    return run
+
+
+def test_a_row_has_the_counts_of_its_cells(told, runs, sweep):
+    code, table, _ = told(runs)
+    assert code == 0
+    assert table == [
+        [*HEAD, "damaged"],
+        ["ablation/mix", "A", "1", "0", "1", "1", "0", "0", "0"],
+        ["ablation/mix", "B", "0", "0", "0", "2", "1", "0", "0"],
+    ]
+
+
+def test_what_is_not_as_it_should_be_is_told_with_its_log(told, runs, sweep):
+    _, _, lines = told(runs)
+    assert lines == [
+        f"ablation/mix, B, seed 0: diverged, the loss is nan in epoch 3; {runs / 'B0' / 'log.txt'}",
+        f"ablation/mix, A, seed 1: half done, 2/15 epochs; {runs / 'A1' / 'log.txt'}",
+    ]
+
+
+def test_each_cell_can_have_a_line(told, runs, sweep):
+    _, table, lines = told(runs, "--cells")
+    assert table[0] == ["sweep", "row", "seed", "state", "epochs", "directory"]
+    assert table[1:5] == [
+        ["ablation/mix", "A", "0", "recorded", "2/15", str(runs / "A0")],
+        ["ablation/mix", "B", "0", "diverged", "2/15", str(runs / "B0")],
+        ["ablation/mix", "A", "1", "half done", "2/15", str(runs / "A1")],
+        ["ablation/mix", "B", "1", "waiting", "", str(runs / "B1")],
+    ]
+    assert (len(table), lines) == (7, [])
+
+
+def test_a_terminal_gets_a_table(told, runs, sweep, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    _, table, _ = told(runs)
+    assert table[1] == [f"ablation/mix  A    {1:8}  {0:7}  {1:9}  {1:7}  {0:8}  {0:6}  {0:7}"]
+
+
+def test_tuned_values_are_a_row_of_their_own(told, runs):
+    tried = [cell("SGD", seed, tuned={"optimizer.lr": 0.1 * (seed + 1)}) for seed in (0, 1)]
+    plan(runs / "sweeps" / "optimizer", tried)
+    _, table, _ = told(runs)
+    assert [row[1] for row in table[1:]] == ["SGD, optimizer.lr=0.1", "SGD, optimizer.lr=0.2"]
+
+
+def test_a_cell_of_two_settings_is_counted_once(told, runs, sweep):
+    plan(sweep.path, [cell("A", 0), cell("A", 7)], key="other")
+    _, table, _ = told(runs)
+    assert table[1][2:6] == ["1", "0", "1", "2"]
+
+
+def test_sweeps_of_several_directories_are_one_table(told, runs, sweep, tmp_path):
+    plan(tmp_path / "more" / "sweeps" / "depth", [cell("C", 0)], name="ablation/depth")
+    _, table, _ = told(runs, tmp_path / "more")
+    assert [row[:2] for row in table[1:]] == [
+        ["ablation/mix", "A"], ["ablation/mix", "B"], ["ablation/depth", "C"],
+    ]  # fmt: skip
+
+
+def test_a_sweep_can_be_named_itself(told, runs, sweep):
+    assert told(sweep.path)[1] == told(runs)[1]
+
+
+def test_a_sweep_that_is_named_twice_is_counted_once(told, runs, sweep):
+    assert told(runs, sweep.path, runs)[1] == told(runs)[1]
+
+
+def test_a_failure_is_told_with_its_reason(told, runs, sweep):
+    RunDir(runs / "B1").path.mkdir()
+    RunDir(runs / "B1").fail({"kind": "error", "reason": "out of memory"})
+    _, table, lines = told(runs)
+    assert table[2][2:8] == ["0", "0", "0", "1", "1", "1"]
+    assert "ablation/mix, B, seed 1: failed, out of memory; " in "\n".join(lines)
+
+
+@pytest.mark.parametrize("file", ["result.json", "environment.json", "failure.json"])
+def test_a_damaged_cell_is_told_and_the_others_are_counted(told, runs, sweep, file):
+    (runs / "A1" / file).write_text('{"top1": 0.')
+    _, table, lines = told(runs)
+    assert table[1][2:] == ["1", "0", "0", "1", "0", "0", "1"]
+    assert any(
+        line.startswith("ablation/mix, A, seed 1: damaged, what is written") for line in lines
+    )
+
+
+@pytest.mark.parametrize("text", [None, "model: {", "hello"])
+def test_a_configuration_that_cannot_be_read_costs_the_epochs_alone(told, runs, sweep, text):
+    if text is None:
+        (runs / "A1" / "config.yaml").unlink()
+    else:
+        (runs / "A1" / "config.yaml").write_text(text)
+    code, table, _ = told(runs, "--cells")
+    assert code == 0
+    assert table[3][3:5] == ["half done", ""]
+
+
+def test_a_half_done_cell_of_a_moved_tree_is_found(told, runs, sweep, tmp_path):
+    before = told(runs)[1]
+    shutil.move(runs, tmp_path / "moved")
+    assert told(tmp_path / "moved")[1] == before
+
+
+# What is refused
+
+
+def test_a_directory_that_is_not_there_is_one_line(told, runs):
+    code, table, lines = told(runs)
+    assert (code, table) == (2, [])
+    assert lines == [f"titn: {runs}: there is no such directory; name one that holds sweeps"]
+
+
+def test_without_a_directory_it_is_runs(told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert told()[2] == ["titn: runs: there is no such directory; name one that holds sweeps"]
+
+
+def test_a_directory_without_a_sweep_is_one_line_with_a_remedy(told, tmp_path):
+    code, table, lines = told(tmp_path)
+    assert (code, table, len(lines)) == (2, [], 1)
+    assert lines[0].startswith(f"titn: {tmp_path}: holds no sweep; titn.train --multirun")
+
+
+def test_a_plan_that_cannot_be_read_is_one_line(told, runs, sweep):
+    (sweep.path / "sweep.json").write_text("{")
+    code, table, lines = told(runs)
+    assert (code, table, len(lines)) == (2, [], 1)
+    assert lines[0].startswith(f"titn: {sweep.path / 'sweep.json'}: is damaged")
+
+
+def test_the_command_pipes_csv_and_needs_no_torch(runs, sweep):
+    code = (
+        f"import sys; sys.argv = ['titn.status', {str(runs)!r}]\n"
+        "from titn import status\n"
+        "try: status.main()\n"
+        "finally: assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.startswith("sweep,row,recorded,running,half done,waiting,")
