@@ -125,9 +125,12 @@ class Sweep(Sweeper):
     # What the cells are
 
     def _candidates(self, asking: Asking) -> list[Planned]:
-        """The cells by which rows choose their values: one seed, on a validation split."""
+        """The cells by which rows choose their values: one seed, on a validation split.
+
+        The seed is always the same, so that more seeds, asked for later, find the choice made.
+        """
         return [
-            self._planned(Wanted(row, asking.seeds[0], (*overrides, HELD_OUT), tried), "candidate")
+            self._planned(Wanted(row, "0", (*overrides, HELD_OUT), tried), "candidate")
             for row, overrides in asking.of_rows()
             for tried in self._tries(row)
             if len(self._tries(row)) > 1

@@ -182,7 +182,7 @@ def read_samples(path: str) -> dict[str, np.ndarray] | None:
     file = Path(path) / "samples.parquet"
     if not file.exists():
         return None
-    table = pq.read_table(file)
+    table = pq.ParquetFile(file).read()  # read_table looks for a whole data set first
     return {name: table[name].to_numpy() for name in table.column_names}
 
 

@@ -131,7 +131,7 @@ def test_one_value_is_not_paired_with_many():
 
 
 def test_over_seeds_and_images_by_hand():
-    interval = statistics.over_seeds_and_images(CORRECT, resamples=200_000)
+    interval = statistics.over_seeds_and_images(CORRECT)
     assert interval.estimate == 0.625
     assert half_width(interval) == pytest.approx(HALF_WIDTH, rel=0.01)
 
@@ -139,7 +139,7 @@ def test_over_seeds_and_images_by_hand():
 def test_a_difference_by_hand():
     # CORRECT is the difference of these two.
     a, b = np.array([[1, 1, 1, 1], [1, 1, 0, 1]]), np.array([[0, 0, 0, 1], [0, 0, 0, 1]])
-    interval = statistics.over_seeds_and_images(a, b, resamples=200_000)
+    interval = statistics.over_seeds_and_images(a, b)
     assert interval.estimate == 0.625
     assert half_width(interval) == pytest.approx(HALF_WIDTH, rel=0.01)
 
@@ -148,7 +148,7 @@ def test_an_unpaired_difference_by_hand():
     # The seed part of CORRECT twice, 1/32; less [1, 1, 0, 0] / 2 + [1, 0, 0, 0] / 2 the images'
     # means are 0, 1/2, 1/2, 0: 1/16 / 4.
     b = np.array([[1, 1, 0, 0], [1, 0, 0, 0]])
-    interval = statistics.over_seeds_and_images_unpaired(CORRECT, b, resamples=200_000)
+    interval = statistics.over_seeds_and_images_unpaired(CORRECT, b)
     expected = (12.706**2 / 32 + 1.960**2 / 64) ** 0.5
     assert interval.estimate == 0.25
     assert half_width(interval) == pytest.approx(expected, rel=0.01)
@@ -158,20 +158,20 @@ def test_an_unpaired_difference_by_hand():
 def test_without_differences_between_seeds_it_is_the_binomial_interval(seeds):
     # A share of 0.8 of 500 images has variance p (1 - p) / m, and the normal quantile is 1.96.
     correct = np.tile(np.arange(500) % 5 > 0, (seeds, 1))
-    interval = statistics.over_seeds_and_images(correct, resamples=100_000)
+    interval = statistics.over_seeds_and_images(correct)
     assert half_width(interval) == pytest.approx(1.96 * (0.8 * 0.2 / 500) ** 0.5, rel=0.01)
 
 
 def test_single_seeds_differ_over_images_only():
     # Differences 1, 0, 0, 0 repeated: variance 3/16.
     a, b = np.tile([1, 1, 1, 0], (1, 100)), np.tile([0, 1, 1, 0], (1, 100))
-    interval = statistics.over_seeds_and_images_unpaired(a, b, resamples=100_000)
+    interval = statistics.over_seeds_and_images_unpaired(a, b)
     assert half_width(interval) == pytest.approx(1.96 * (3 / 16 / 400) ** 0.5, rel=0.01)
 
 
 def test_seeds_that_differ_alike_on_every_image_leave_the_t_interval():
     correct = np.repeat([[1], [1], [0]], 50, axis=1)
-    interval = statistics.over_seeds_and_images(correct, resamples=200_000)
+    interval = statistics.over_seeds_and_images(correct)
     assert half_width(interval) == pytest.approx(4.3027 * (1 / 3 / 3) ** 0.5, rel=0.01)
 
 
@@ -225,15 +225,15 @@ class Experiments:
 
 
 def interval_of_a(a: np.ndarray, _: np.ndarray) -> Interval:
-    return statistics.over_seeds_and_images(a, resamples=200)
+    return statistics.over_seeds_and_images(a)
 
 
 def interval_of_pairs(a: np.ndarray, b: np.ndarray) -> Interval:
-    return statistics.over_seeds_and_images(a, b, resamples=200)
+    return statistics.over_seeds_and_images(a, b)
 
 
 def interval_of_groups(a: np.ndarray, b: np.ndarray) -> Interval:
-    return statistics.over_seeds_and_images_unpaired(a, b, resamples=200)
+    return statistics.over_seeds_and_images_unpaired(a, b)
 
 
 INTERVALS = pytest.mark.parametrize(
