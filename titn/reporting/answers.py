@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from titn.records.sweeps import DIVERGED
 from titn.reporting import comparisons as co
+from titn.reporting.costs_answered import cost_answer
 from titn.reporting.evidence import STATES, Evidence, Row
 from titn.reporting.markdown import code, escape, points
 from titn.reporting.naming import names
@@ -20,7 +21,7 @@ PHRASES = {
 def answer(evidence: Evidence, found: Sequence[co.Difference]) -> str:
     """What may be concluded; and if nothing may, why not."""
     if evidence.is_untrained:
-        return "The networks were not trained: what they cost is counted, and timed where asked."
+        return cost_answer(evidence)
     return unranked(evidence) or _sentences(evidence, found)
 
 

@@ -34,6 +34,7 @@ FEW = 3
 def contents(pages: Sequence[Page], audit: str) -> str:
     """reports/README.md. audit: its summary in a sentence."""
     run = [page for page in pages if page.found]
+    not_run = [page for page in pages if not page.found]
     parts = [
         "# Reports",
         "Written by `python -m titn.report` from the records of runs; nothing here is edited by "
@@ -49,11 +50,11 @@ def contents(pages: Sequence[Page], audit: str) -> str:
         "says nothing yet of the paper's. [claims.csv](claims.csv)",
         table(
             ["claim", "source", "tested on", "protocol", "finding", "page"],
-            [line for page in pages for line in _claims(page)],
+            [line for page in (*run, *not_run) for line in _claims(page)],
             left=6,
         ),
         "## Questions that were not asked yet",
-        "\n".join(f"- {_link(page)}" for page in pages if not page.found) or "None.",
+        "\n".join(f"- {_link(page)}" for page in not_run) or "None.",
         "## Where the pages come from",
         *[_origin(page) for page in run],
         "[All runs](runs.md), also those that no sweep asked for.",

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from titn.reporting import comparisons as co
@@ -90,6 +92,20 @@ def test_without_any_record_it_says_what_became_of_the_cells(runs, said):
 
 def test_untrained_networks_are_not_compared(runs, said):
     assert said(*runs.row("a", [4], changes={"epochs": 0})).startswith("The networks were not")
+
+
+def test_of_networks_that_were_timed_the_quicker_ones_are_named(runs):
+    cells = [runs.cell(label, 0, 4, changes={"epochs": 0}) for label in "abc"]
+    rows = {
+        "a": {"1": [0.004, 0.002, 0.009], "128": [0.128, 0.064, 0.256]},
+        "b": {"1": [0.003, 0.003, 0.003], "128": [0.256, 0.256, 0.256]},
+        "c": {"1": [0.020, 0.020, 0.020], "128": [0.032, 0.032, 0.032]},
+    }
+    found = replace(runs.one(*cells), timing={"how": "on a CPU", "rows": rows})
+    text = answer(found, [])
+    # Medians: 4 ms and 1000 images/s; 3 and 500; 20 and 4000.
+    assert "An image by itself takes it 4.0 ms; less: b (3.0)." in text
+    assert "At batch 128 it classifies 1000 images/s; more: c (4000)." in text
 
 
 def test_teachers_of_one_seed_each_are_not_ranked(runs, said):

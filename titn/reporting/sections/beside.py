@@ -6,7 +6,7 @@ import pandas as pd
 
 from titn.questions import Question
 from titn.reporting.comparisons import COUNTED, metric_name
-from titn.reporting.evidence import Evidence
+from titn.reporting.evidence import Evidence, Row
 from titn.reporting.markdown import escape, percent, table
 from titn.reporting.paper import printed
 from titn.reporting.place import Place
@@ -28,22 +28,32 @@ def beside_the_paper(evidence: Evidence, question: Question | None, place: Place
             ours = float(values.mean()) if len(values) else None
             record |= {f"{metric}_printed": theirs, metric: ours}
             line += [_shown(metric, theirs), _shown(metric, ours)]
-        best = row.values("best_top1")
-        record["best_top1"] = float(best.mean()) if len(best) else None
-        lines.append([*line, percent(record["best_top1"])])
-        records.append(record)
+        lines.append(line)
+        records.append(record | {"best_top1": _mean_of_best(row)})
     columns = ["row"]
     for metric in metrics:
         unit = "" if metric in COUNTED else " (%)"
         columns += [f"{metric_name(metric)}{unit} printed", "ours"]
+    said = "An en dash: not printed, or not run."
+    if not evidence.is_untrained:
+        columns.append("best epoch (%)")
+        for line, record in zip(lines, records, strict=True):
+            line.append(percent(record["best_top1"]))
+        said = (
+            "Ours are means over seeds after the last epoch. The paper prints a maximum of test "
+            f"accuracy over epochs (section 4.2), which is beside ours in the last column. {said}"
+        )
     link = place.written("paper", pd.DataFrame(records))
     return [
         f"### {question.printed.replace('table', 'Table ').replace('figure', 'Figure ')} and ours",
-        table([*columns, "best epoch (%)"], lines),
-        "Ours are means over seeds after the last epoch. The paper prints a maximum of test "
-        "accuracy over epochs (section 4.2), which is beside ours in the last column. An en dash: "
-        f"not printed, or not run. {link}",
+        table(columns, lines),
+        f"{said} {link}",
     ]
+
+
+def _mean_of_best(row: Row) -> float | None:
+    best = row.values("best_top1")
+    return float(best.mean()) if len(best) else None
 
 
 def printed_top1(evidence: Evidence) -> dict[str, float] | None:
