@@ -1,0 +1,43 @@
+"""reports/ is what titn.report makes of reports/records/, and nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPORTS = Path(__file__).resolve().parents[2] / "reports"
+
+
+@pytest.fixture(scope="module")
+def again(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("reports")
+    command = [sys.executable, "-m", "titn.report", REPORTS / "records", "--out", out]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return out
+
+
+def files(root: Path, *suffixes: str) -> set[Path]:
+    found = {path.relative_to(root) for path in root.rglob("*") if path.suffix in suffixes}
+    return {path for path in found if path.parts[0] != "records"}
+
+
+def test_every_committed_file_is_written_again_and_no_other(again):
+    assert files(again, ".md", ".csv", ".svg") == files(REPORTS, ".md", ".csv", ".svg")
+
+
+def test_words_and_numbers_are_the_committed_ones(again):
+    # Figures are the same bytes with the pinned matplotlib only.
+    stale = [
+        str(path)
+        for path in sorted(files(again, ".md", ".csv"))
+        if (again / path).read_bytes() != (REPORTS / path).read_bytes()
+    ]
+    assert stale == [], "run python -m titn.report reports/records"
+
+
+def test_no_page_names_a_directory_of_a_machine(again):
+    for path in files(again, ".md", ".csv"):
+        for word in ("/home/", "/tmp/", "/root/", "C:\\"):
+            assert word not in (again / path).read_text(encoding="utf-8"), path
