@@ -80,7 +80,7 @@ class Sweep(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Plan, say so, make what is open, and list every cell that has no record.
 
-        Raises ConfigError before anything is made if a cell cannot be planned, and at the end, as
+        Raises ConfigError before anything is made if a cell cannot be planned; at the end, and as
         CellError, if one could not be made.
         """
         chosen = self.config.rows
@@ -98,12 +98,14 @@ class Sweep(Sweeper):
         self.past = Past(Path(self.config.runs_dir))
         self.outcomes: dict[str, Outcome] = {}
         self.directory = SweepDir(Path(self.config.hydra.sweep.dir))
-        self._ask([(one, self._candidates(one)) for one in asked])
-        if not self.config.dry_run or all(self._has_chosen(one) for one in asked):
+        without = self._ask([(one, self._candidates(one)) for one in asked])
+        stuck = [row for one in asked for row in one.rows if not self._can_choose(one, row)]
+        if not (self.config.dry_run and stuck):
             cells = [(one, self._cells(one)) for one in asked]
-            self._ask(cells)
+            without += self._ask(cells)
             for asking, planned in cells:
                 self._time(asking, planned)
+        self._end(without, [] if self.config.dry_run else stuck)
 
     def _name(self) -> str:
         choices = self.config.hydra.runtime.choices
@@ -139,22 +141,34 @@ class Sweep(Sweeper):
     def _tries(self, row: str) -> list[dict[str, float]]:
         return self.question.tries(row) if self.question else [{}]
 
-    def _has_chosen(self, asking: Asking) -> bool:
-        return all(one.state in (RECORDED, DIVERGED) for one in self._candidates(asking))
+    def _tried(self, asking: Asking, row: str) -> list[Planned]:
+        return [one for one in self._candidates(asking) if one.wanted.row == row]
+
+    def _can_choose(self, asking: Asking, row: str) -> bool:
+        """Whether each value has been tried, and one was not too much for the row."""
+        states = [one.state for one in self._tried(asking, row)]
+        done = all(state in (RECORDED, DIVERGED) for state in states)
+        return not states or (done and RECORDED in states)
 
     def _cells(self, asking: Asking) -> list[Planned]:
-        chosen = {row: self._chosen(asking, row) for row in asking.rows}
-        return [self._planned(replace(one, tuned=chosen[one.row])) for one in asking.cells()]
+        """The cells of all rows that need not choose, or can."""
+        chosen = {
+            row: self._chosen(asking, row) for row in asking.rows if self._can_choose(asking, row)
+        }
+        return [
+            self._planned(replace(one, tuned=chosen[one.row]))
+            for one in asking.cells()
+            if one.row in chosen
+        ]
 
     def _chosen(self, asking: Asking, row: str) -> dict[str, float]:
         """The values that were best on validation; the first of equals."""
         if len(tries := self._tries(row)) == 1:
             return tries[0]
-        tried = [one for one in self._candidates(asking) if one.wanted.row == row]
-        results = [(one.cell.directory.result(), one.wanted.tuned) for one in tried]
-        recorded = [(result["top1"], values) for result, values in results if result]
-        if not recorded:
-            raise CellError(f"{row}: none of the values that it could choose from has a record")
+        tried = [
+            (one.cell.directory.result(), one.wanted.tuned) for one in self._tried(asking, row)
+        ]
+        recorded = [(result["top1"], values) for result, values in tried if result]
         return max(recorded, key=lambda pair: pair[0])[1]
 
     def _planned(self, wanted: Wanted, role: str = "cell") -> Planned:
@@ -176,15 +190,14 @@ class Sweep(Sweeper):
 
     # What is done about them
 
-    def _ask(self, asked: list[tuple[Asking, list[Planned]]]) -> None:
-        """Say what will be done, and do it."""
-        planned = [one for _, cells in asked for one in cells]
-        if not planned:
-            return
+    def _ask(self, asked: list[tuple[Asking, list[Planned]]]) -> list[Planned]:
+        """Say what will be done, and do it; returns the cells that have no record in the end."""
+        asked = [(asking, cells) for asking, cells in asked if cells]
         for _, cells in asked:
             self._announce(cells)
-        if self.config.dry_run:
-            return
+        if self.config.dry_run or not asked:
+            return []
+        planned = [one for _, cells in asked for one in cells]
         refuse_other_source(planned)
         for asking, cells in asked:
             self.directory.add(self.name, self._setting(asking, cells))
@@ -192,7 +205,7 @@ class Sweep(Sweeper):
         left = self._launch([one for one in planned if one.is_open], "leave")
         # What another process was making then is recorded by now, or has been left by it.
         self._launch(left, "wait")
-        self._report(planned, time.monotonic() - started)
+        return self._report(planned, time.monotonic() - started)
 
     def _announce(self, planned: list[Planned]) -> None:
         run = planned[0].cell.run
@@ -244,17 +257,29 @@ class Sweep(Sweeper):
         if known is None or set(known["rows"]) != set(first) or self.config.force:
             self.directory.add_latency(setting, timed(first))
 
-    def _report(self, planned: list[Planned], secs: float) -> None:
-        """One line for what was done, and one for each cell without a record."""
+    def _report(self, planned: list[Planned], secs: float) -> list[Planned]:
+        """One line for what was done, and one for each cell without a record; returns those.
+
+        A candidate that diverged is no trouble: its value was tried, and is not chosen.
+        """
         without = [one for one in planned if one.state != RECORDED]
         num_recorded = len(planned) - len(without)
         say(f"{self.name}: {num_recorded} of {len(planned)} cells recorded, {duration(secs)}")
         for one in without:
             complain(f"{one.label}: {self._reason(one)}", 0)
-        if without:
+        return [one for one in without if (one.role, one.state) != ("candidate", DIVERGED)]
+
+    def _end(self, without: list[Planned], stuck: list[str]) -> None:
+        """Raise if there is anything to be sorry for."""
+        for row in stuck:
+            complain(
+                f"{row}: no cells: of the values that it chooses from none could be trained", 0
+            )
+        troubles = [_counted(without, "cell", "a record"), _counted(stuck, "row", "cells")]
+        if any(troubles):
             bad_input = any(outcome.bad_input for outcome in self.outcomes.values())
             kind = ConfigError if bad_input else CellError
-            raise kind(f"{self.name}: {len(without)} of {len(planned)} cells have no record")
+            raise kind(f"{self.name}: {' and '.join(filter(None, troubles))}")
 
     def _reason(self, one: Planned) -> str:
         outcome, failure = self.outcomes.get(one.config_hash), one.cell.directory.failure()
@@ -263,6 +288,11 @@ class Sweep(Sweeper):
         if failure is None:
             return f"{one.state} in {one.cell.directory.path}"
         return f"{failure['reason']} (log: {one.cell.directory.log}; retry=failed tries again)"
+
+
+def _counted(things: list, name: str, lack: str) -> str:
+    plural = "" if len(things) == 1 else "s"
+    return f"{len(things)} {name}{plural} without {lack}" if things else ""
 
 
 def timed(cells: dict[str, "Cell"]) -> dict:

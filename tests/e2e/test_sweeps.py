@@ -85,7 +85,7 @@ def test_a_sweep_goes_on_after_a_failure_lists_it_and_is_not_run_twice(place):
     first, second, end = complaints(done)
     assert first.startswith("titn: broken, seed 0: the loss is nan in epoch 1")
     assert second.startswith("titn: broken, seed 1: ")
-    assert end == "titn: ablation/rate: 2 of 6 cells have no record"
+    assert end == "titn: ablation/rate: 2 cells without a record"
 
     again = titn(place, *ASK, *TINY)
     assert again.returncode == 1
@@ -148,7 +148,7 @@ def test_several_cells_run_at_once_with_joblib(place):
     done = titn(place, *ASK, *TINY, *launcher)
     assert done.returncode == 1
     assert len(records(place)) == 4
-    assert complaints(done)[-1] == "titn: ablation/rate: 2 of 6 cells have no record"
+    assert complaints(done)[-1] == "titn: ablation/rate: 2 cells without a record"
 
 
 def test_bad_input_in_one_row_starts_none(place):
@@ -167,14 +167,14 @@ def test_rows_choose_their_values_on_a_validation_split(place):
         QUESTION.replace("[optimizer.lr=1e-5]", "[optimizer=adamw]")
         .replace("[optimizer.lr=1e-2]", "[optimizer=sgd]")
         .replace("    broken: [optimizer.lr=1e30]\n", "")
-        .replace("  rows:", "  tune: {optimizer.lr: [1.0e-8, 1.0e-2]}\n  rows:")
+        .replace("  rows:", "  tune: {optimizer.lr: [1.0e+30, 1.0e-8, 1.0e-2]}\n  rows:")
     )
     done = titn(place, *ASK, *TINY, "epochs=8", "batch_size=64")
     assert done.returncode == 0, done.stderr
     (setting,) = json.loads((place / "runs/sweeps/rate/sweep.json").read_text())["settings"]
     roles = Counter(cell["role"] for cell in setting["cells"])
-    assert roles == {"candidate": 4, "cell": 4}
-    # A rate of 1e-8 changes nothing in eight epochs.
+    assert roles == {"candidate": 6, "cell": 4}
+    # A rate of 1e-8 changes nothing in eight epochs, and one of 1e30 diverges.
     chosen = {cell["row"]: cell["tuned"] for cell in setting["cells"] if cell["role"] == "cell"}
     assert chosen["slow"] == {"optimizer.lr": 0.01}
     splits = Counter(json.loads(path.read_text())["split"] for path in records(place))
@@ -202,3 +202,20 @@ def test_a_report_of_nothing_is_one_line(tmp_path):
     done = titn(tmp_path, command="report")
     assert (done.returncode, done.stderr) == (2, "titn: runs: holds no run; titn.train makes one\n")
     assert not (tmp_path / "reports").exists()
+
+
+def test_a_row_whose_values_all_diverge_has_no_cells_and_is_named(place):
+    file = place / "conf" / "ablation" / "rate.yaml"
+    file.write_text(
+        QUESTION.replace("    broken: [optimizer.lr=1e30]\n", "").replace(
+            "  rows:", "  tune: {optimizer.lr: {slow: [1.0e+30, 1.0e+31]}}\n  rows:"
+        ).replace("slow: [optimizer.lr=1e-5]", "slow: [model.pixel_dim=6]")
+        .replace("quick: [optimizer.lr=1e-2]", "quick: [model.pixel_dim=12]")
+    )  # fmt: skip
+    done = titn(place, *ASK, *TINY)
+    assert done.returncode == 1
+    assert len(records(place)) == 2  # the other row's
+    assert complaints(done)[-2:] == [
+        "titn: slow: no cells: of the values that it chooses from none could be trained",
+        "titn: ablation/rate: 1 row without cells",
+    ]
