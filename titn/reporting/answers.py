@@ -81,8 +81,11 @@ def _told(one: co.Difference, called: dict[str, str]) -> str:
     if one.both is None:
         return f"{name} ({points(one.estimate)}, without an interval)"
     # Of the interval's own seeds, which may be fewer than the row's.
-    ours = points(one.both.estimate)
-    return f"{name} ({ours}, 95% {points(one.both.low)} to {points(one.both.high)})"
+    text = f"{points(one.both.estimate)}, 95% {points(one.both.low)} to {points(one.both.high)}"
+    if one.verdict == "not told apart" and one.both.low * one.both.high > 0 and one.corrected:
+        # Else a reader wonders about an interval without zero.
+        text += f", but p {one.corrected:.2f} after correction for the number of rows"
+    return f"{name} ({text})"
 
 
 def teachers_are_ranked_by_one(evidence: Evidence) -> bool:

@@ -194,3 +194,12 @@ def test_a_damaged_file_is_said(runs):
     (runs.written[cell.config_hash] / "epochs.jsonl").write_text("{")
     lines = cautions(runs.one(cell))
     assert any("epochs.jsonl` cannot be used" in line for line in lines)
+
+
+def test_an_interval_without_zero_that_the_correction_overrules_says_so(runs):
+    found = runs.one(*runs.row("a", A), *runs.row("b", B))
+    (one,) = co.differences(found)
+    assert one.both.high < 0
+    text = answer(found, [replace(one, corrected=0.068)])
+    assert "Not told apart from it: b (" in text
+    assert ", but p 0.07 after correction for the number of rows)" in text
