@@ -11,8 +11,7 @@ from typing import Any
 
 import yaml
 
-from titn.records.collation import run_paths
-from titn.records.records import RunDir
+from titn.records.records import RunDir, run_paths
 
 # The parts of a configuration that decide what an image costs, from most to least alike.
 ALIKE = (

@@ -52,7 +52,7 @@ def open_run(path: Path, trust: bool = False) -> Finished:
         raise ConfigError(f"{path}: no such directory; give a run's, as runs/<config_hash>")
     try:
         result = directory.result()
-        content = yaml.safe_load((path / "config.yaml").read_text()) if result else None
+        content = directory.config() if result else None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: its record cannot be read ({first_line(error)})") from None
     if result is None:

@@ -15,6 +15,7 @@ from titn.records.sweeps import (
     FAILED,
     RECORDED,
     PlannedCell,
+    name_of,
     state_of,
 )  # fmt: skip
 
@@ -36,8 +37,7 @@ class Planned:
     @property
     def name(self) -> str:
         """The row, with the values that it tries or has chosen."""
-        tuned = (f"{key}={value}" for key, value in self.wanted.tuned.items())
-        return ", ".join([self.wanted.row, *tuned])
+        return name_of(self.wanted.row, self.wanted.tuned)
 
     @property
     def label(self) -> str:

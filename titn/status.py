@@ -97,17 +97,12 @@ def _place(sweep: SweepDir, cell: PlannedCell) -> Path:
     return sweep.run_dir(cell).path
 
 
-def _name(cell: PlannedCell) -> str:
-    """The row, and the values that are tried for it or that it has chosen."""
-    return ", ".join([cell.row, *(f"{key}={value}" for key, value in cell.tuned.items())])
-
-
 def _counted(
     cells: list[tuple[SweepDir, PlannedCell]], states: dict[Path, str]
 ) -> list[tuple[str, ...]]:
     counts: dict[tuple[str, str], Counter[str]] = {}
     for sweep, cell in cells:
-        counter = counts.setdefault((sweep.name(), _name(cell)), Counter())
+        counter = counts.setdefault((sweep.name(), cell.name), Counter())
         counter[states[_place(sweep, cell)]] += 1
     return [(*row, *(str(counter[state]) for state in STATES)) for row, counter in counts.items()]
 
@@ -115,7 +110,7 @@ def _counted(
 def _line(sweep: SweepDir, cell: PlannedCell, state: str) -> tuple[str, ...]:
     directory = sweep.run_dir(cell)
     epochs = _epochs(directory)
-    return (sweep.name(), _name(cell), str(cell.seed), state, epochs, str(directory.path))
+    return (sweep.name(), cell.name, str(cell.seed), state, epochs, str(directory.path))
 
 
 def _epochs(directory: RunDir) -> str:
@@ -134,7 +129,7 @@ def _told(sweep: SweepDir, cell: PlannedCell, state: str) -> str:
         about = failure["reason"]
     else:
         about = f"{_epochs(directory) or 'no'} epochs"
-    return f"{sweep.name()}, {_name(cell)}, seed {cell.seed}: {state}, {about}; {directory.log}"
+    return f"{sweep.name()}, {cell.name}, seed {cell.seed}: {state}, {about}; {directory.log}"
 
 
 if __name__ == "__main__":

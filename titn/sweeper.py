@@ -98,10 +98,11 @@ class Sweep(Sweeper):
         self.past = Past(Path(self.config.runs_dir))
         self.outcomes: dict[str, Outcome] = {}
         self.directory = SweepDir(Path(self.config.hydra.sweep.dir))
-        without = self._ask([(one, self._candidates(one)) for one in asked])
-        stuck = [row for one in asked for row in one.rows if not self._can_choose(one, row)]
+        tried = [(one, self._candidates(one)) for one in asked]
+        without = self._ask(tried)
+        stuck = [row for one, own in tried for row in one.rows if not can_choose(own, row)]
         if not (self.config.dry_run and stuck):
-            cells = [(one, self._cells(one)) for one in asked]
+            cells = [(one, self._cells(one, own)) for one, own in tried]
             without += self._ask(cells)
             for asking, planned in cells:
                 self._time(asking, planned)
@@ -141,19 +142,10 @@ class Sweep(Sweeper):
     def _tries(self, row: str) -> list[dict[str, float]]:
         return self.question.tries(row) if self.question else [{}]
 
-    def _tried(self, asking: Asking, row: str) -> list[Planned]:
-        return [one for one in self._candidates(asking) if one.wanted.row == row]
-
-    def _can_choose(self, asking: Asking, row: str) -> bool:
-        """Whether each value has been tried, and one was not too much for the row."""
-        states = [one.state for one in self._tried(asking, row)]
-        done = all(state in (RECORDED, DIVERGED) for state in states)
-        return not states or (done and RECORDED in states)
-
-    def _cells(self, asking: Asking) -> list[Planned]:
+    def _cells(self, asking: Asking, candidates: list[Planned]) -> list[Planned]:
         """The cells of all rows that need not choose, or can."""
         chosen = {
-            row: self._chosen(asking, row) for row in asking.rows if self._can_choose(asking, row)
+            row: self._chosen(candidates, row) for row in asking.rows if can_choose(candidates, row)
         }
         return [
             self._planned(replace(one, tuned=chosen[one.row]))
@@ -161,13 +153,12 @@ class Sweep(Sweeper):
             if one.row in chosen
         ]
 
-    def _chosen(self, asking: Asking, row: str) -> dict[str, float]:
+    def _chosen(self, candidates: list[Planned], row: str) -> dict[str, float]:
         """The values that were best on validation; the first of equals."""
         if len(tries := self._tries(row)) == 1:
             return tries[0]
-        tried = [
-            (one.cell.directory.result(), one.wanted.tuned) for one in self._tried(asking, row)
-        ]
+        own = of_row(candidates, row)
+        tried = [(one.cell.directory.result(), one.wanted.tuned) for one in own]
         recorded = [(result["top1"], values) for result, values in tried if result]
         return max(recorded, key=lambda pair: pair[0])[1]
 
@@ -309,6 +300,17 @@ def timed(cells: dict[str, "Cell"]) -> dict:
     for one in contestants:
         rows[one.name][str(one.batch)] = one.times
     return {"how": timing.how(next(iter(cells.values())).run), "rows": rows}
+
+
+def of_row(planned: list[Planned], row: str) -> list[Planned]:
+    return [one for one in planned if one.wanted.row == row]
+
+
+def can_choose(candidates: list[Planned], row: str) -> bool:
+    """Whether each value of a row has been tried, and one was not too much for it."""
+    states = [one.state for one in of_row(candidates, row)]
+    done = all(state in (RECORDED, DIVERGED) for state in states)
+    return not states or (done and RECORDED in states)
 
 
 def outcome_of(job: JobReturn) -> Outcome:

@@ -6,8 +6,7 @@ runs.per_epoch(), runs.per_class(), runs.per_sample()
 """
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from titn.errors import ConfigError, first_line
-from titn.records.records import RunDir
-
-# A run's directory holds the first of these from before its first step, the other if it failed.
-MARKS = ("environment.json", "failure.json")
+from titn.records.records import RunDir, run_paths
 
 # What is read of a run directory, by name of the frame that it becomes.
 Rows = dict[str, Any]
@@ -79,15 +75,6 @@ def load(*directories: str | Path) -> Records:
             found.setdefault(path.resolve(), path)
     rows = [read_run(path) for path in found.values()]
     return Records(rows) if rows else Records(columns=["path", "status", "reason"])
-
-
-def run_paths(directory: Path) -> Iterator[Path]:
-    """Directories of runs below `directory`, itself included, in a fixed order."""
-    for root, folders, files in os.walk(directory):
-        folders.sort()
-        if any(mark in files for mark in MARKS):
-            folders.clear()
-            yield Path(root)
 
 
 def read_run(path: Path) -> Rows:
@@ -187,10 +174,10 @@ def read_samples(path: str) -> dict[str, np.ndarray] | None:
 
 
 def _samples(path: Path) -> pd.DataFrame:
-    file = path / "samples.parquet"
-    if not file.exists():
+    columns = read_samples(str(path))
+    if columns is None:
         return pd.DataFrame()
-    frame = pq.read_table(file).to_pandas()
+    frame = pd.DataFrame(columns)
     frame.insert(0, "image", np.arange(len(frame)))
     return frame
 

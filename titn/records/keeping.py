@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from titn.records.collation import run_paths
+from titn.records.records import run_paths
 from titn.records.sweeps import LATENCY, PLAN, sweep_dirs
 
 # Without weights, checkpoints and logs: some ten kilobytes a run.

@@ -13,6 +13,7 @@ result.json          written last: the only sign that the cell is done
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+
+# A run's directory holds the first of these from before its first step, the other if it failed.
+MARKS = ("environment.json", "failure.json")
 
 # libyaml where it is: a thousand configurations take a second instead of ten.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -122,6 +126,15 @@ class RunDir:
         """Write the record, then drop what only a half-done run needs."""
         write_json(self.path / "result.json", result)
         self.checkpoint.unlink(missing_ok=True)
+
+
+def run_paths(directory: Path) -> Iterator[Path]:
+    """Directories of runs below `directory`, itself included, in a fixed order."""
+    for root, folders, files in os.walk(directory):
+        folders.sort()
+        if any(mark in files for mark in MARKS):
+            folders.clear()
+            yield Path(root)
 
 
 def read_json(path: Path) -> dict | None:

@@ -41,6 +41,10 @@ class PlannedCell:
     role: str = "cell"
     tuned: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        return name_of(self.row, self.tuned)
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -134,6 +138,11 @@ class SweepDir:
 
     def run_dir(self, cell: PlannedCell) -> RunDir:
         return RunDir(Path(os.path.normpath(self.path / cell.directory)))
+
+
+def name_of(row: str, tuned: dict[str, Any]) -> str:
+    """What messages call a row: with the values that it tries or has chosen."""
+    return ", ".join([row, *(f"{key}={value}" for key, value in tuned.items())])
 
 
 def _latency_key(setting: Setting) -> str:

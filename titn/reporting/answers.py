@@ -40,7 +40,7 @@ def unranked(evidence: Evidence) -> str | None:
     single = [row for row in evidence.recorded if len(row.runs) < 2]
     if evidence.baseline in single or len(single) >= len(evidence.recorded) - 1:
         return f"Nothing is ranked: of {_named(single)} there is one seed, a single number."
-    if teachers_are_ranked_by_one(evidence):
+    if co.are_teachers_ranked_by_one(evidence.recorded):
         return (
             "Teachers are not ranked: some were trained once, and the intervals are about students "
             "of these very teachers. `teacher.seed='${seed}'` gives each seed its own."
@@ -86,11 +86,6 @@ def _told(one: co.Difference, called: dict[str, str]) -> str:
         # Else a reader wonders about an interval without zero.
         text += f", but p {one.corrected:.2f} after correction for the number of rows"
     return f"{name} ({text})"
-
-
-def teachers_are_ranked_by_one(evidence: Evidence) -> bool:
-    """Whether the rows differ in their teachers' networks, and a teacher has one seed only."""
-    return co.are_teachers_ranked_by_one(evidence.recorded)
 
 
 def is_conditional(row: Row) -> bool:

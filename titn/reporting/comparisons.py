@@ -8,7 +8,7 @@ import numpy as np
 from titn.questions import Bound, Claim, Question
 from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
-from titn.reporting.paper import PROTOCOL, departures, printed
+from titn.reporting.paper import PROTOCOL, departures, printed, spoken
 from titn.reporting.timing import METRICS, interval_over_rounds, rounds_of
 
 # Of a network, not of its training; and the keys of a configuration that decide them.
@@ -307,7 +307,7 @@ def claims_of(question: Question) -> list[Claim]:
     levels = [
         Claim(
             says=f"{metric_name(metric)} of {line['row']}",
-            source=question.printed.replace("table", "table ").replace("figure", "figure "),
+            source=spoken(question.printed),
             dataset=line.get("dataset", "cifar100"),
             rows=(line["row"],),
             metric=metric,

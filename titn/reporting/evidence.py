@@ -173,7 +173,7 @@ class Evidence:
 
     @property
     def baseline(self) -> Row | None:
-        label = self.question.baseline if self.question else self.rows[0].label
+        label = _baseline(self.question, self.rows)
         return next((row for row in self.recorded if row.label == label), None)
 
     @property
@@ -316,11 +316,16 @@ def evidence_of(
     )
 
 
+def _baseline(question: Question | None, rows: list[Row]) -> str:
+    """The label; without a question the first row is as good as any."""
+    return question.baseline if question else rows[0].label
+
+
 def _reach(question: Question | None, rows: list[Row]) -> float | None:
     """The question's own, or nine tenths of what the baseline reaches."""
     if question and question.reach:
         return question.reach
-    baseline = question.baseline if question else rows[0].label
+    baseline = _baseline(question, rows)
     tops = [row.values("top1") for row in rows if row.label == baseline and row.runs]
     return 0.9 * float(tops[0].mean()) if tops else None
 

@@ -146,6 +146,11 @@ def printed(table: str) -> pd.DataFrame:
     return _read(table).copy()
 
 
+def spoken(table: str) -> str:
+    """What text calls a table: "table 3"."""
+    return table.replace("table", "table ").replace("figure", "figure ")
+
+
 @cache
 def _read(table: str) -> pd.DataFrame:
     known = sorted(path.stem for path in PRINTED.glob("*.csv"))

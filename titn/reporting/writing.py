@@ -12,8 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from titn.config import config_root
 from titn.errors import ConfigError, first_line
 from titn.questions import Question, question_of
-from titn.records.collation import MARKS, Records
-from titn.records.records import write_text
+from titn.records.collation import Records
+from titn.records.records import MARKS, write_text
 from titn.records.sweeps import LATENCY, PLAN, Setting, SweepDir, sweep_dirs
 from titn.reporting import audit
 from titn.reporting import comparisons as co

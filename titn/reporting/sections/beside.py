@@ -6,9 +6,10 @@ import pandas as pd
 
 from titn.questions import Question
 from titn.reporting.comparisons import COUNTED, metric_name
-from titn.reporting.evidence import Evidence, Row
+from titn.reporting.evidence import Evidence
+from titn.reporting.formats import mean
 from titn.reporting.markdown import escape, percent, table
-from titn.reporting.paper import printed
+from titn.reporting.paper import printed, spoken
 from titn.reporting.place import Place
 
 
@@ -24,12 +25,11 @@ def beside_the_paper(evidence: Evidence, question: Question | None, place: Place
         record: dict[str, Any] = {"row": row.label, "num_seeds": len(row.runs)}
         for metric in metrics:
             theirs = paper[metric].get(row.label)
-            values = row.values(metric)
-            ours = float(values.mean()) if len(values) else None
+            ours = mean(row.values(metric))
             record |= {f"{metric}_printed": theirs, metric: ours}
             line += [_shown(metric, theirs), _shown(metric, ours)]
         lines.append(line)
-        records.append(record | {"best_top1": _mean_of_best(row)})
+        records.append(record | {"best_top1": mean(row.values("best_top1"))})
     columns = ["row"]
     for metric in metrics:
         unit = "" if metric in COUNTED else " (%)"
@@ -45,15 +45,10 @@ def beside_the_paper(evidence: Evidence, question: Question | None, place: Place
         )
     link = place.written("paper", pd.DataFrame(records))
     return [
-        f"### {question.printed.replace('table', 'Table ').replace('figure', 'Figure ')} and ours",
+        f"### {spoken(question.printed).capitalize()} and ours",
         table(columns, lines),
         f"{said} {link}",
     ]
-
-
-def _mean_of_best(row: Row) -> float | None:
-    best = row.values("best_top1")
-    return float(best.mean()) if len(best) else None
 
 
 def printed_top1(evidence: Evidence) -> dict[str, float] | None:

@@ -38,7 +38,8 @@ def classes(evidence: Evidence, found: list[co.Difference], place: Place) -> lis
             )  # fmt: skip
             parts.append(place.image(name, f"confusion matrix of {called[row.label]}"))
     if other is not None:
-        change = _recall(other, len(class_names)) - _recall(baseline, len(class_names))
+        ours, theirs = (_recall(row, len(class_names)) for row in (other, baseline))
+        change = ours - theirs
         figures.per_class(
             place.path("classes.svg"), class_names, change, None, None,
             xlabel=f"recall of {called[other.label]} less that of {called[baseline.label]}",
@@ -47,8 +48,8 @@ def classes(evidence: Evidence, found: list[co.Difference], place: Place) -> lis
         frame = pd.DataFrame(
             {
                 "class": class_names,
-                "recall_baseline": _recall(baseline, len(class_names)),
-                "recall_other": _recall(other, len(class_names)),
+                "recall_baseline": theirs,
+                "recall_other": ours,
                 "change": change,
             }
         )
