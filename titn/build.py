@@ -20,6 +20,7 @@ from titn.data.mixing import Mix
 from titn.data.streams import draw_seed
 from titn.data.views import View
 from titn.errors import ConfigError
+from titn.fits import check_taught
 from titn.losses.terms import Loss
 from titn.optim.schedules import Schedule
 from titn.outputs import ImageSpec
@@ -56,11 +57,7 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
     if run["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
         raise ConfigError("tensorboard=true: not installed; pip install tensorboard")
     loss = make(run, "loss")
-    if loss.needs_teacher and run["teacher"] is None:
-        raise ConfigError(
-            f"loss={run['choices']['loss']}: needs a teacher; "
-            "choose one, as teacher=vgg16_bn, or loss=supervised"
-        )
+    check_taught(loss.needs_teacher, run["teacher"] is not None, run["choices"]["loss"])
     torch.manual_seed(draw_seed("initialisation", run["seed"]))
     model = make(run, "model", images=spec)
     origin: str | None = None

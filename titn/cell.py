@@ -1,26 +1,27 @@
 """The making of one cell: begin or resume, fit, record."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from titn import build, hardware, weights
+from titn.assembly import assemble
 from titn.config import config_root
 from titn.data.batches import steps_per_epoch
 from titn.data.images import Dataset, Images
 from titn.engine import State, Task, evaluate, fit
+from titn.kept_labels import KeptLabels
+from titn.losses.terms import Loss
 from titn.metrics import Predictions, macs, num_parameters, summarise, train_metrics
-from titn.objective import Objective
 from titn.outputs import ImageSpec
 from titn.progress import Progress, say
 from titn.records import checkpoints, provenance
 from titn.records.curves import Curves
 from titn.records.records import RunDir
-from titn.teacher import Frozen
 
 # Of train, evaluated once at the end for the gap to test: more would not make it any clearer.
 TRAIN_IMAGES = 10_000
@@ -51,34 +52,28 @@ class Cell:
     def make(self, teacher: dict | None) -> dict:
         """Train, or go on training, and write the record; `teacher` is the teacher's record."""
         clock = Clock()
-        hardware.keep_freed_memory()
         fabric = hardware.fabric(self.device, self.precision)
         spec = self.dataset.spec
         parts = build.parts(self.run, spec)
         if parts.new_layers:
             source, new = self.run["weights"], ", ".join(parts.new_layers)
             say(f"{self.name} starts from {self.prefix}weights={source}; new: {new}")
-        student, optimizer = fabric.setup(parts.model, parts.optimizer)
-        frozen = self._frozen(fabric)
-        task = Task(
+        made = assemble(
+            self.run,
+            parts=parts,
+            dataset=self.dataset,
             fabric=fabric,
-            objective=Objective(student, parts.loss, frozen),
-            optimizer=optimizer,
-            schedule=parts.schedule,
-            dataset=_to(self.dataset, self.device),
-            view=parts.view,
-            mix=parts.mix,
-            seed=self.run["seed"],
-            epochs=self.run["epochs"],
-            batch_size=self.run["batch_size"],
-            eval_every=self.run["eval_every"],
+            precision=self.precision,
+            teacher=self._teachers_network(),
+            kept=self._kept(parts.loss),
         )
+        task = made.task
         state = self._resume(parts, clock)
         environment = self._environment(resumed=state.epoch > 0)
         self.directory.begin(self.run | {"precision": self.precision}, environment)
         self._fit(task, state, parts, clock)
-        predictions = evaluate(student, task.dataset.evaluated, frozen)
-        learned = evaluate(student, _spread(task.dataset.train, TRAIN_IMAGES))
+        predictions = evaluate(task.network, task.dataset.evaluated, made.frozen)
+        learned = evaluate(task.network, _spread(task.dataset.train, TRAIN_IMAGES))
         self._write_files(parts, predictions)
         summary = summarise(predictions, parts.loss.token_weights)
         result = {
@@ -95,22 +90,45 @@ class Cell:
             **self.identity,
             "git_commit": environment["git_commit"],
             "teacher": teacher and {"config_hash": teacher["config_hash"], "top1": teacher["top1"]},
+            "compiled": made.compiled,
+            "compile_secs": made.compile_secs,
+            "kept_labels": made.kept.share if made.kept else 0.0,
             "wall_secs": clock.read(),
         }
         self.directory.finish(result)
         return result
 
-    def _frozen(self, fabric: Fabric) -> nn.Module | None:
+    def _teachers_network(self) -> nn.Module | None:
         if self.teacher is None:
             return None
         network = build.make(self.teacher.run, "model", images=self.teacher.dataset.spec)
         weights.load(network, self.teacher.directory.path)
-        return fabric.setup_module(Frozen(network, hardware.WEIGHT_DTYPES[self.precision]))
+        return network
+
+    def _kept(self, loss: Loss) -> KeptLabels | None:
+        """The labels that the teacher gave to others who saw what this run sees."""
+        if self.teacher is None or not self.run["keep_labels"] or not loss.hard_labels:
+            return None
+        run = self.run
+        dataset = {key: value for key, value in run["dataset"].items() if key != "root"}
+        key = {
+            "teacher": self.teacher.identity,
+            "data": [self.dataset.digest, dataset],
+            **{name: run[name] for name in ("augment", "mix", "seed", "batch_size")},
+            # What rounds: a label may hang by it.
+            "precision": self.precision,
+            "folded": run["fold_teacher"],
+            "source_digest": self.identity["source_digest"],
+            "torch": torch.__version__,
+            "cpu": provenance.cpu_name(),
+            **hardware.description(self.device),
+        }
+        steps = steps_per_epoch(len(self.dataset.train), run["batch_size"])
+        return KeptLabels(Path(run["runs_dir"]) / "labels", key, steps)
 
     def _environment(self, resumed: bool) -> dict:
         """Of this part of the run; what an interrupted one ran on is kept under `earlier`."""
-        gpu = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else None
-        machine = {"device": str(self.device), "gpu": gpu, "threads": torch.get_num_threads()}
+        machine = hardware.description(self.device)
         before = self.directory.environment() if resumed else None
         earlier = [*before.pop("earlier", []), before] if before else []
         now = self.identity | provenance.environment(config_root()) | machine
@@ -240,7 +258,3 @@ def samples(predictions: Predictions, weights: Any) -> dict[str, Any]:
 
 def _small(classes: torch.Tensor) -> Any:
     return classes.to(torch.int16).numpy()
-
-
-def _to(dataset: Dataset, device: torch.device) -> Dataset:
-    return replace(dataset, train=dataset.train.to(device), evaluated=dataset.evaluated.to(device))

@@ -17,8 +17,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from titn import values
+from titn.checks import check_fits, check_places
 from titn.errors import ConfigError, one_line
-from titn.schema import checked_value, keywords_of, unknown_key
+from titn.schema import checked_value, keywords_of, required_of, unknown_key
 
 GROUPS = ("model", "dataset", "augment", "mix", "loss", "optimizer", "schedule")
 
@@ -32,7 +33,8 @@ SCALARS: dict[str, Any] = {
     "weights": str | None,
 }
 
-# Where, how often, and what to do about what is already there: no part of a run's identity.
+# Where, how often, how fast, and what to do about what is already there: no part of a run's
+# identity.
 SWITCHES: dict[str, Any] = {
     "device": str,
     "run_dir": str | None,
@@ -40,6 +42,9 @@ SWITCHES: dict[str, Any] = {
     "eval_every": values.Count,
     "checkpoint_secs": values.NonNegative,
     "tensorboard": bool,
+    "compile": values.Compile,
+    "fold_teacher": bool,
+    "keep_labels": bool,
     "force": bool,
     "retry": values.Retry | None,
 }
@@ -61,6 +66,9 @@ ADDED_LATER: dict[str, Any] = {
     "model.stem": "imagenet",
     "weights": None,
 }
+
+# Switches that older runs do not have in their config.yaml, as those runs were made.
+SWITCHES_ADDED_LATER = {"compile": "none", "fold_teacher": False, "keep_labels": False}
 
 
 def config_root() -> Path:
@@ -88,8 +96,9 @@ def register_sweeps() -> None:
 def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict:
     """A plain, complete and checked run configuration; ConfigError at the first bad value.
 
-    choices: the name of the file that each group was composed from, as Hydra reports them. They
-    become `choices` in the run: what people call its parts. No part of its identity.
+    choices: the name of the file that each group was composed from, as Hydra reports them to a
+    job. They become `choices` in the run: what people call its parts. No part of its identity.
+    A job is going to read its files; a configuration without choices is only looked at.
     """
     try:
         content = OmegaConf.to_container(composed, resolve=True)
@@ -98,7 +107,10 @@ def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict
     assert isinstance(content, dict)
     for key in ASIDE:
         content.pop(key, None)
-    return _checked_run(content, choices or {}, prefix="")
+    run = _checked_run(content, choices or {}, prefix="")
+    if choices is not None:
+        check_places(run)
+    return run
 
 
 def of_record(content: dict) -> dict:
@@ -107,7 +119,7 @@ def of_record(content: dict) -> dict:
     content: what `resolve` returned when the run was made. ConfigError as there.
     """
     added = {key: default for key, default in ADDED_LATER.items() if "." not in key}
-    content = added | content
+    content = added | SWITCHES_ADDED_LATER | content
     choices = content.pop("choices", None)
     if isinstance(content.get("teacher"), dict):
         content["teacher"] = of_record(content["teacher"])
@@ -143,6 +155,7 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
         raise ConfigError(f"{prefix}teacher={teacher}: choose a file of conf/teacher")
     nested = f"{prefix}teacher."
     run["teacher"] = None if teacher is None else _checked_run(teacher, choices, nested)
+    check_fits(run, prefix)
     return run
 
 
@@ -188,6 +201,9 @@ def _checked_node(node: Any, path: str) -> dict:
             known = [f"{path}.{name}" for name in keywords]
             raise ConfigError(unknown_key(f"{path}.{key}", value, known))
         checked[key] = checked_value(value, keywords[key], f"{path}.{key}")
+    for key in keywords:
+        if key in required_of(target) and key not in checked:
+            raise ConfigError(f"{path}.{key}: missing; give {path}.{key}=VALUE")
     return checked
 
 

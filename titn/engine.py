@@ -10,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from titn.data.batches import evaluation_batches, steps_per_epoch, training_batches
+from titn.data.batches import in_order, steps_per_epoch, training_batches
 from titn.data.images import Dataset, Images
 from titn.data.mixing import Mix
 from titn.data.streams import draw_seed
@@ -36,10 +36,13 @@ class DivergenceError(FloatingPointError):
 class Task:
     """Everything that a training run is made of, built and on its device.
 
-    optimizer is None for an untrained run: `epochs` is then 0.
+    network: the student as it is evaluated, always in its plain form, so that the same weights give
+    the same record however they were trained. optimizer is None for an untrained run: `epochs` is
+    then 0.
     """
 
     fabric: Fabric
+    network: nn.Module
     objective: Objective
     optimizer: Any
     schedule: Schedule
@@ -145,7 +148,7 @@ class RunningMeans:
 
 def epoch_metrics(task: Task) -> dict:
     """What the curves show of the evaluated images; it never chooses anything."""
-    predictions = evaluate(task.objective.student, task.dataset.evaluated)
+    predictions = evaluate(task.network, task.dataset.evaluated)
     heads = all_heads(predictions, task.objective.loss.token_weights)
     fused = heads.pop("fused")
     return {**fused, **heads, "split": task.dataset.split}
@@ -157,7 +160,7 @@ def evaluate(student: nn.Module, images: Images, teacher: nn.Module | None = Non
     was_training = student.training
     student.eval()
     cls, dist, taught = [], [], []
-    for batch in evaluation_batches(images, EVALUATION_BATCH):
+    for batch in in_order(images, EVALUATION_BATCH):
         output = student(batch.pixels)
         cls.append(output.cls.float().log_softmax(-1).cpu())
         dist.append(output.dist.float().log_softmax(-1).cpu())

@@ -9,6 +9,7 @@ import torch
 from lightning_fabric import Fabric
 
 from titn.errors import ConfigError
+from titn.fits import check_device_name
 
 # Otherwise it repeats at every start what the configuration says.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
@@ -19,6 +20,7 @@ WEIGHT_DTYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16}
 
 def device(name: str) -> torch.device:
     """auto: the GPU if there is one. ConfigError for a device that is not there."""
+    check_device_name(name)
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -55,6 +57,12 @@ def _good_at_bf16(device: torch.device) -> bool:
     # The public torch.cpu.get_capabilities is younger than the oldest torch that we support.
     names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, name, lambda: False)() for name in names)
+
+
+def description(device: torch.device) -> dict:
+    """Device, GPU and threads of the CPU, for a run's environment."""
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {"device": str(device), "gpu": gpu, "threads": torch.get_num_threads()}
 
 
 def fabric(device: torch.device, precision: str) -> Fabric:

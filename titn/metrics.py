@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import precision_recall_fscore_support
 from torch import Tensor, nn
 
 from titn.losses.terms import TokenWeights
@@ -37,6 +36,9 @@ class Predictions:
 
 def summarise(predictions: Predictions, weights: TokenWeights) -> dict:
     """The metrics of a record, as fractions. `top1` and all others are those of `fused`."""
+    # A second to import, and asked for only when a run has ended.
+    from sklearn.metrics import precision_recall_fscore_support
+
     labels, fused = predictions.labels, predictions.fused(weights)
     heads = all_heads(predictions, weights)
     precision, recall, f1, _ = precision_recall_fscore_support(

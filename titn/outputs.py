@@ -1,9 +1,13 @@
 """The types that cross rooms."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Tensor
+
+# Takes a function and returns one that computes the same, as `torch.compile` does.
+Compiler = Callable[[Callable], Callable]
 
 
 class Output(NamedTuple):
@@ -23,12 +27,14 @@ class Batch(NamedTuple):
     images: (b, c, h, w), uint8 in 0..255 or floating point in [0, 1].
     labels, partners: (b,) int64, the two labels of each image (l1 and l2 of equation 9).
     lam: the share of `labels` in each image, in [0, 1].
+    at: epoch and step within it, both from 0: with the seed, what the images were drawn from.
     """
 
     images: Tensor
     labels: Tensor
     partners: Tensor
     lam: float
+    at: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)

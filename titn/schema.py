@@ -54,17 +54,81 @@ def keywords_of(target: str, path: str) -> dict[str, Any]:
     the build and cannot be configured.
     """
     module_name, _, name = target.rpartition(".")
+    if _body(module_name) is None:
+        raise ConfigError(f"{path}._target_={target}: there is no module {module_name!r}")
+    statement = _definition(target)
+    if statement is None:
+        raise ConfigError(f"{path}._target_={target}: {module_name} defines no {name}")
+    return _vocabulary_keywords(_constructor(statement))
+
+
+@cache
+def required_of(target: str) -> frozenset[str]:
+    """The keywords of a constructor, configurable or not, that have no default."""
+    statement = _definition(target)
+    constructor = _constructor(statement) if statement else None
+    if constructor is None:
+        return frozenset()
+    arguments = constructor.args
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return frozenset(argument.arg for argument, default in pairs if default is None)
+
+
+@cache
+def built_class(target: str) -> ast.ClassDef | None:
+    """The class that a target is, or that as a function it says to return; None if that is open.
+
+    Beyond the target's own package nothing is followed: finding a module imports what is around it.
+    """
+    statement = _definition(target)
+    if not isinstance(statement, ast.FunctionDef):
+        return statement
+    if not isinstance(statement.returns, ast.Name):
+        return None
+    module_name, name = target.rpartition(".")[0], statement.returns.id
+    for line in _body(module_name) or ():
+        if isinstance(line, ast.ImportFrom) and name in [alias.name for alias in line.names]:
+            module_name = line.module or ""
+    same_package = module_name.partition(".")[0] == target.partition(".")[0]
+    return built_class(f"{module_name}.{name}") if same_package else None
+
+
+def said_of(target: str, attribute: str) -> Any:
+    """What the class that a target builds says in its body, as a literal; None if nothing."""
+    built = built_class(target)
+    for line in built.body if built else ():
+        if isinstance(line, ast.Assign) and attribute in map(ast.unparse, line.targets):
+            try:
+                return ast.literal_eval(line.value)
+            except ValueError:
+                return None
+    return None
+
+
+def may_have(built: ast.ClassDef, attribute: str) -> bool:
+    """Whether an object of a class could have an attribute: its source or its parents' may say."""
+    bases = [ast.unparse(base) for base in built.bases]
+    return bases not in ([], ["nn.Module"]) or attribute in ast.unparse(built)
+
+
+@cache
+def _body(module_name: str) -> list[ast.stmt] | None:
+    """The statements of a module's source; None if it is not found."""
     try:
         spec = importlib.util.find_spec(module_name) if module_name else None
     except ModuleNotFoundError:
         spec = None
     if spec is None or not spec.origin:
-        raise ConfigError(f"{path}._target_={target}: there is no module {module_name!r}")
-    tree = ast.parse(Path(spec.origin).read_text())
-    for statement in tree.body:
+        return None
+    return ast.parse(Path(spec.origin).read_text()).body
+
+
+def _definition(target: str) -> ast.FunctionDef | ast.ClassDef | None:
+    module_name, _, name = target.rpartition(".")
+    for statement in _body(module_name) or ():
         if isinstance(statement, ast.FunctionDef | ast.ClassDef) and statement.name == name:
-            return _vocabulary_keywords(_constructor(statement))
-    raise ConfigError(f"{path}._target_={target}: {module_name} defines no {name}")
+            return statement
+    return None
 
 
 def _constructor(statement: ast.FunctionDef | ast.ClassDef) -> ast.FunctionDef | None:

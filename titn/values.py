@@ -4,8 +4,13 @@ A constructor that a YAML names in `_target_` annotates each configurable keywor
 these, with a plain `int`, `float`, `bool`, `str`, or with a `Literal` of its choices.
 `titn.schema` reads the annotations from the source, without importing the constructor's module,
 so that a bad value is answered before torch is loaded.
+
+What a value has to do with others is said beside its type: `Annotated[Count, Shares("width")]`.
+`titn.checks` asks for it, in the words of `titn.fits`; so does the constructor, which may be called
+by anyone.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -18,6 +23,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 # Of something of which a part has to be left.
 Portion = Annotated[float, Field(gt=0, le=1)]
 Classes = Annotated[int, Field(ge=2)]
+# Degrees of a slope; at 90 it is endless.
+Slope = Annotated[float, Field(ge=0, lt=90)]
 # Rates for which 1 would leave nothing: dropout, drop path, momentum, a held-out part.
 ProperFraction = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -33,3 +40,35 @@ Split = Literal["test", "validation"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 Retry = Literal["failed"]
 Busy = Literal["wait", "leave"]
+Compile = Literal["auto", "none", "layers", "whole"]
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """A length that goes evenly into that of another keyword, or into `images.size`."""
+
+    whole: str
+
+
+@dataclass(frozen=True)
+class Shares:
+    """A number of heads that share another keyword's width evenly."""
+
+    width: str
+
+
+@dataclass(frozen=True)
+class Needs:
+    """A switch that works on another keyword, which then has to be above 0."""
+
+    other: str
+
+
+@dataclass(frozen=True)
+class CheckedBy:
+    """What only the disk knows. function: package.module.name, importable without torch.
+
+    It is called with the constructor's keywords and raises a ValueError that begins with one.
+    """
+
+    function: str

@@ -13,17 +13,17 @@ from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
 from titn.errors import ConfigError, first_line
+from titn.fits import IMAGENET, check_imagenet, weights_file
 from titn.progress import say
 from titn.records import checkpoints
 
-IMAGENET = "imagenet"
 # Names of the buffers with the mean and deviation of the data set.
 NORMALISATION = "normalise."
 
 
 def digest(path: Path) -> str:
     """SHA-256 of the file that `load` reads."""
-    with open(_file(path), "rb") as file:
+    with open(weights_file(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -74,11 +74,7 @@ def start_from(model: nn.Module, weights: str) -> Start:
 
 def _imagenet_file(model: nn.Module) -> Path:
     name = getattr(model, "imagenet", None)
-    if name is None:
-        raise ConfigError(
-            f"weights=imagenet: torchvision has none for {type(model).__name__}; "
-            "choose one of its networks, or give a file"
-        )
+    check_imagenet(type(model).__name__, name is not None)
     url = get_model_weights(name)["IMAGENET1K_V1"].url
     file_name = url.rpartition("/")[2]
     path = Path(torch.hub.get_dir()) / "checkpoints" / file_name
@@ -98,14 +94,8 @@ def _imagenet_file(model: nn.Module) -> Path:
     return path
 
 
-def _file(path: Path) -> Path:
-    return path / "weights.safetensors" if path.is_dir() else path
-
-
 def _read(path: Path, key: str) -> dict[str, Tensor]:
-    file = _file(path)
-    if not file.is_file():
-        raise ConfigError(f"{key}={path}: there is no such file; give a run directory or file")
+    file = weights_file(path, key)
     try:
         if file.suffix == ".safetensors":
             return checkpoints.load(file)[0]

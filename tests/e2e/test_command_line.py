@@ -173,26 +173,105 @@ def test_bad_input_is_one_line_exit_code_2_and_quick(tmp_path, arguments, line):
     assert secs < 3  # alone on a machine a fraction of a second; this one may be busy
 
 
+# A command line -> the line that answers it.
+WITHOUT_TORCH = {
+    "model.patch_size=5": "model.patch_size=5: does not divide the image's size 32; "
+    "choose one of [1, 2, 4, 8, 16, 32]",
+    "model.pixel_size=3": "model.pixel_size=3: does not divide patch_size 8; "
+    "choose one of [1, 2, 4, 8]",
+    "model.inner_heads=5": "model.inner_heads=5: does not divide pixel_dim 12; "
+    "choose one of [1, 2, 3, 4, 6, 12]",
+    "model.outer_heads=5": "model.outer_heads=5: does not divide patch_dim 192; "
+    "choose one of [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]",
+    "model=vit model.heads=5": "model.heads=5: does not divide patch_dim 192; "
+    "choose one of [1, 2, 3, 4, 6, 8, 12, 16, 24, 32]",
+    "~model.distillation_token": "model.distillation_token: missing; "
+    "give model.distillation_token=VALUE",
+    "model=vgg16_bn dataset.image_size=16": "model._target_=vgg16_bn: needs images of 32x32 or "
+    "more, these are 16x16; set dataset.image_size=32",
+    "teacher=vgg16_bn dataset.image_size=16": "teacher.model._target_=vgg16_bn: needs images of "
+    "32x32 or more, these are 16x16; set dataset.image_size=32",
+    "teacher=none loss=hard": "loss=hard: needs a teacher; "
+    "choose one, as teacher=vgg16_bn, or loss=supervised",
+    "teacher=none loss=sum": "loss=sum: needs a teacher; "
+    "choose one, as teacher=vgg16_bn, or loss=supervised",
+    "checkpoint=no.pt": "checkpoint=no.pt: there is no such file; give a run directory or file",
+    "weights=no.pt": "weights=no.pt: there is no such file; give a run directory or file",
+    "weights=imagenet": "weights=imagenet: torchvision has none for TITN; "
+    "choose one of its networks, or give a file",
+    "teacher=resnet50 teacher.weights=no": "teacher.weights=no: there is no such file; "
+    "give a run directory or file",
+    "dataset=cifar100": "dataset.root=null: cifar100 has to be on this machine already; give its "
+    "directory as dataset.root=DIR, or dataset.download=true to have it fetched",
+    "dataset=cifar100 dataset.root=no": "dataset.root=no: no such directory; "
+    "give the one with the data set",
+    "dataset=cifar100 dataset.root=.": "dataset.root=.: holds no train-*.parquet, nor "
+    "torchvision's cifar-100-python/; give the data set's own",
+    "dataset=parquet dataset.root=.": "dataset.root=.: holds no train-*.parquet; "
+    "give the data set's own",
+    "dataset=folder": "dataset.root=null: give the directory with train/CLASS/* and test/CLASS/* "
+    "as dataset.root=DIR",
+    "dataset=folder dataset.root=.": "dataset.root=.: has no directory train/; "
+    "it needs train/CLASS/* and test/CLASS/*",
+    "dataset.num_classes=500": "dataset.num_classes=500: digits has 10; choose fewer",
+    "dataset=cifar10 dataset.root=. dataset.num_classes=11": "dataset.num_classes=11: cifar10 has "
+    "10; choose fewer",
+    "device=cuda:x": "device=cuda:x: choose auto, cpu, cuda, cuda:INDEX or mps",
+    "device=nonsense": "device=nonsense: choose auto, cpu, cuda, cuda:INDEX or mps",
+    "model=titn optimizer=sgd optimizer.nesterov=true optimizer.momentum=0": "optimizer."
+    "nesterov=true: needs momentum above 0",
+    "augment=mnist augment.shear=95": "augment.shear=95: should be less than 90",
+}
+
+# One process imports what a command does before it reads its command line; each command line is
+# answered by a fork of it. Exit code 77: torch was loaded.
+ANSWER_ALL = """
+import json, os, sys
+from titn import train
+
+answers = {}
+for line in json.load(sys.stdin):
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if not child:
+        os.dup2(theirs, 1)
+        os.dup2(theirs, 2)
+        sys.argv = ["titn.train", *line.split()]
+        code = train.run()
+        sys.stdout.flush()
+        os._exit(77 if "torch" in sys.modules else code)
+    os.close(theirs)
+    with open(ours) as pipe:
+        said = pipe.read()
+    answers[line] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
+json.dump(answers, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """Exit code and output of each of `WITHOUT_TORCH`, by command line."""
+    directory = tmp_path_factory.mktemp("answers")
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWER_ALL], input=json.dumps(list(WITHOUT_TORCH)),
+        cwd=directory, capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    assert not list(directory.iterdir())
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("line", WITHOUT_TORCH)
+def test_what_does_not_fit_or_is_not_there_is_answered_without_torch(answers, line):
+    assert answers[line] == [2, f"titn: {WITHOUT_TORCH[line]}\n"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["model.patch_size=7"], "titn: model.patch_size=7: does not divide the image's size 32;"),
-        (["model.pixel_size=3"], "titn: model.pixel_size=3: does not divide patch_size 8;"),
-        (["dataset=mnist"], "titn: dataset.root=null: mnist has to be on this machine already;"),
-        (["dataset=mnist", "dataset.root=no"], "titn: dataset.root=no: no such directory;"),
         (["device=cuda:99"], "titn: device=cuda:99: there is none on this machine;"),
-        (["checkpoint=no"], "titn: checkpoint=no: there is no such file;"),
-        (["weights=imagenet"], "titn: weights=imagenet: torchvision has none for TITN;"),
         (
-            ["teacher=resnet50", "teacher.weights=no"],
-            "titn: teacher.weights=no: there is no such f",
-        ),
-        (["dataset.num_classes=11"], "titn: dataset.num_classes=11: digits has 10; choose fewer"),
-        (["dataset=folder"], "titn: dataset.root=null: give the directory with train/CLASS/*"),
-        (["dataset=folder", "dataset.root=."], "titn: dataset.root=.: has no directory train/; it"),
-        (
-            ["model=vgg16", "dataset.image_size=8"],
-            "titn: model._target_=vgg16: needs images of 32x",
+            ["dataset.split=validation", "dataset.validation_fraction=0"],
+            "titn: dataset.validation_fraction=0.0: holds out 0 of 1437 images; choose one that",
         ),
     ],
 )

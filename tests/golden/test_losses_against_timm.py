@@ -8,6 +8,7 @@ from timm.task.token_distillation import TokenDistillationTask
 from torch import nn
 
 from titn.losses.distillation import HardDistillation, SoftDistillation
+from titn.losses.terms import Loss
 from titn.outputs import Batch, Output
 
 RNG = np.random.default_rng(0)
@@ -15,11 +16,13 @@ CLS, DIST, TEACHER = (RNG.normal(scale=3, size=(6, 10)) for _ in range(3))
 LABELS = RNG.integers(10, size=6)
 
 
-def ours(loss: object) -> float:
+def ours(loss: Loss) -> float:
     labels = torch.tensor(LABELS)
     batch = Batch(torch.zeros(6, 3, 4, 4), labels, labels, 1.0)
     output = Output(torch.tensor(CLS), torch.tensor(DIST))
-    return loss(output, batch, torch.tensor(TEACHER))["loss"].item()
+    logits = torch.tensor(TEACHER)
+    answer = logits.argmax(-1) if loss.hard_labels else logits
+    return loss(output, batch, answer)["loss"].item()
 
 
 class Says(nn.Module):

@@ -1,4 +1,7 @@
-"""The mixed batches of one epoch, and the plain ones of an evaluation."""
+"""The mixed batches of one epoch, and the plain ones of an evaluation.
+
+The images lie on the device as uint8 and never leave it: a batch is a matter of indices.
+"""
 
 from collections.abc import Iterator
 
@@ -9,6 +12,12 @@ from titn.data.mixing import Mix
 from titn.data.streams import stream
 from titn.data.views import View
 from titn.outputs import Batch
+
+# Images whose views are made together. AutoAugment groups those that drew the same operation: a
+# batch of 128 falls into some forty groups, too small to be worth a call each. On a CPU more than
+# this no longer fits its caches (benchmarks/ledger.md).
+VIEWS_AT_ONCE = {"cpu": 1024}
+VIEWS_AT_ONCE_ELSEWHERE = 16384
 
 
 def steps_per_epoch(num_images: int, batch_size: int) -> int:
@@ -26,17 +35,22 @@ def training_batches(
     order = torch.from_numpy(stream("order", seed, epoch).permutation(len(images)))
     device = images.pixels.device
     table = view.draw(len(images), stream("views", seed, epoch))
-    for step in range(steps_per_epoch(len(images), batch_size)):
-        samples = order[step * batch_size : (step + 1) * batch_size]
+    at_once = VIEWS_AT_ONCE.get(device.type, VIEWS_AT_ONCE_ELSEWHERE)
+    steps = range(steps_per_epoch(len(images), batch_size))
+    num_batches = max(at_once // batch_size, 1)
+    for first in steps[::num_batches]:
+        together = steps[first : first + num_batches]
+        samples = order[together[0] * batch_size : (together[-1] + 1) * batch_size]
         rows = {name: column[samples] for name, column in table.items()}
         chosen = images.take(samples.to(device))
-        pixels = view.apply(chosen.pixels, rows)
-        yield mix.mix(pixels, chosen.labels, stream("mix", seed, epoch, step))
+        views = Images(view.apply(chosen.pixels, rows), chosen.labels)
+        for step, part in zip(together, in_order(views, batch_size), strict=True):
+            batch = mix.mix(part.pixels, part.labels, stream("mix", seed, epoch, step))
+            yield batch._replace(at=(epoch, step))
 
 
-def evaluation_batches(images: Images, batch_size: int) -> Iterator[Images]:
+def in_order(images: Images, batch_size: int) -> Iterator[Images]:
     """All images, in their own order."""
     for start in range(0, len(images), batch_size):
-        yield Images(
-            images.pixels[start : start + batch_size], images.labels[start : start + batch_size]
-        )
+        part = slice(start, start + batch_size)
+        yield Images(images.pixels[part], images.labels[part])

@@ -9,6 +9,7 @@ from torch import Tensor
 from titn.data.cache import cached_arrays
 from titn.data.images import Dataset, Images, digest_of, hold_out, share_of
 from titn.data.pictures import resized
+from titn.fits import check_num_classes
 from titn.values import Split
 
 
@@ -70,10 +71,7 @@ def prepare(name: str, whole: Decoded, part: Part) -> Dataset:
     """
     train, evaluated, class_names = whole.train, whole.test, whole.class_names
     if part.num_classes is not None:
-        if part.num_classes > len(class_names):
-            raise ValueError(
-                f"num_classes={part.num_classes}: {name} has {len(class_names)}; choose fewer"
-            )
+        check_num_classes(part.num_classes, len(class_names), name)
         class_names = class_names[: part.num_classes]
         train, evaluated = (
             images.take((images.labels < part.num_classes).nonzero().flatten())

@@ -7,38 +7,24 @@ held out, instead of on test.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated
 
 import torch
 
+from titn.data import layouts
 from titn.data.cache import cache_dir, cached_arrays
 from titn.data.folder import Folder
 from titn.data.images import Dataset, Images, digest_of
 from titn.data.parquet import Parquet
 from titn.data.prepare import Decoded, Part, arrays_of, decoded, images_of, prepare
 from titn.data.torchvision_layout import TorchvisionLayout
-from titn.values import Classes, Count, Portion, ProperFraction, Published, Split
-
-
-class Kind(NamedTuple):
-    """What tells the published sets apart, whatever directory they are in."""
-
-    num_classes: int
-    channels: int
-    side: int
-
-    def __str__(self) -> str:
-        channels = "one channel" if self.channels == 1 else f"{self.channels} channels"
-        return f"{self.num_classes} classes, {channels} and {self.side} rows of pixels"
-
-
-KINDS = {"mnist": Kind(10, 1, 28), "cifar10": Kind(10, 3, 32), "cifar100": Kind(100, 3, 32)}
+from titn.values import CheckedBy, Classes, Count, Portion, ProperFraction, Published, Split
 
 
 def digits(
     *,
     image_size: Count = 32,
-    num_classes: Classes | None = None,
+    num_classes: Annotated[Classes | None, CheckedBy("titn.data.layouts.digits")] = None,
     fraction: Portion = 1.0,
     split: Split = "test",
     validation_fraction: ProperFraction = 0.2,
@@ -68,7 +54,7 @@ def digits(
 def published(
     *,
     name: Published,
-    root: str | None = None,
+    root: Annotated[str | None, CheckedBy("titn.data.layouts.published")] = None,
     download: bool = False,
     image_size: Count = 32,
     num_classes: Classes | None = None,
@@ -85,23 +71,20 @@ def published(
     Raises ValueError if the files are not there or are not what they should be.
     """
     part = Part(image_size, num_classes, fraction, split, validation_fraction)
-    if not root and not download:
-        raise ValueError(
-            f"root=null: {name} has to be on this machine already; give its directory as "
-            "dataset.root=DIR, or dataset.download=true to have it fetched"
-        )
+    shards = layouts.published(name=name, root=root, download=download, num_classes=num_classes)
     place = Path(root).expanduser() if root else cache_dir() / "downloads"
-    layout = TorchvisionLayout(name, place)
-    if download and not layout.is_there():
-        layout.download()
-    if layout.is_there():
+    if shards is None:
+        layout = TorchvisionLayout(name, place)
+        if not layout.is_there():
+            layout.download()
         return prepare(name, decoded(layout.stamp(), layout.decode), part)
-    source = Parquet.find(place, or_else=layout.names_of_files())
+    source = Parquet(shards)
     whole = decoded(source.stamp(), source.decode)
-    found = Kind(len(whole.class_names), *whole.train.pixels.shape[1:3])
-    if found != KINDS[name]:
+    kind = layouts.KINDS[name]
+    found = layouts.Kind(len(whole.class_names), *whole.train.pixels.shape[1:3])
+    if found != kind:
         raise ValueError(
-            f"root={place}: is not {name}, which has {KINDS[name]}; this has {found}; "
+            f"root={place}: is not {name}, which has {kind}; this has {found}; "
             "for any other set choose dataset=parquet"
         )
     return prepare(name, whole, part)
@@ -109,7 +92,7 @@ def published(
 
 def parquet(
     *,
-    root: str | None = None,
+    root: Annotated[str | None, CheckedBy("titn.data.layouts.parquet")] = None,
     image_size: Count = 32,
     num_classes: Classes | None = None,
     fraction: Portion = 1.0,
@@ -123,19 +106,14 @@ def parquet(
 
     Raises ValueError if the directory is not given or does not hold such files.
     """
-    if not root:
-        raise ValueError(
-            "root=null: give the directory with train-*.parquet and test-*.parquet as "
-            "dataset.root=DIR"
-        )
-    source = Parquet.find(Path(root).expanduser())
+    source = Parquet(layouts.parquet(root=root, num_classes=num_classes))
     part = Part(image_size, num_classes, fraction, split, validation_fraction)
     return prepare("parquet", decoded(source.stamp(), source.decode), part)
 
 
 def folder(
     *,
-    root: str | None = None,
+    root: Annotated[str | None, CheckedBy("titn.data.layouts.folder")] = None,
     image_size: Count = 32,
     num_classes: Classes | None = None,
     fraction: Portion = 1.0,
@@ -150,14 +128,7 @@ def folder(
 
     Raises ValueError that names what is not an image, not in a class, empty, or in one split only.
     """
-    if not root:
-        raise ValueError(
-            "root=null: give the directory with train/CLASS/* and test/CLASS/* as dataset.root=DIR"
-        )
-    place = Path(root).expanduser()
-    if not place.is_dir():
-        raise ValueError(f"root={root}: no such directory; give the one with train/ and test/")
-    files = Folder.find(place)
+    files = Folder(layouts.folder(root=root, num_classes=num_classes))
     tensors, facts = cached_arrays(
         files.stamp(image_size),
         lambda: (arrays_of(*files.decode(image_size)), {"digest": files.digest()}),

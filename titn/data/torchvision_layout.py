@@ -16,16 +16,13 @@ from torchvision import datasets
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from titn.data.images import Images
+from titn.data.layouts import MNIST_FILES, TORCHVISION, torchvision_files
 from titn.errors import first_line
 
 PUBLISHED: dict[str, Any] = {
     "mnist": datasets.MNIST,
     "cifar10": datasets.CIFAR10,
     "cifar100": datasets.CIFAR100,
-}
-MNIST_FILES = {
-    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 
 
@@ -39,19 +36,16 @@ class TorchvisionLayout:
     def is_there(self) -> bool:
         return all(file.is_file() for file in self._files())
 
-    def names_of_files(self) -> str:
-        """Where the files are expected, under the root."""
-        return str(self._files()[0].parent.relative_to(self.root))
-
     def download(self) -> None:
         """Fetch and unpack into the root, checksums verified; ValueError if that cannot be."""
         try:
             for train in (True, False):
                 PUBLISHED[self.name](str(self.root), train=train, download=True)
         except Exception as error:
+            place = self.root / TORCHVISION[self.name][0]
             raise ValueError(
                 f"download=true: {self.name} could not be fetched ({first_line(error)}); give the "
-                f"files that torchvision would keep in {self.root / self.names_of_files()} yourself"
+                f"files that torchvision would keep in {place} yourself"
             ) from None
 
     def stamp(self) -> str:
@@ -71,16 +65,10 @@ class TorchvisionLayout:
         return train, test, tuple(meta[published.meta["key"]])
 
     def _files(self) -> list[Path]:
-        if self.name == "mnist":
-            raw = self.root / "MNIST" / "raw"
-            return [raw / name for pair in MNIST_FILES.values() for name in pair]
-        published = PUBLISHED[self.name]
-        lists = (*published.train_list, *published.test_list)
-        names = [name for name, _ in lists] + [published.meta["filename"]]
-        return [self.root / published.base_folder / name for name in names]
+        return torchvision_files(self.name, self.root)
 
     def _digits(self, split: str) -> Images:
-        files = [self.root / "MNIST" / "raw" / name for name in MNIST_FILES[split]]
+        files = [self.root / TORCHVISION["mnist"][0] / name for name in MNIST_FILES[split]]
         try:
             pixels, labels = read_image_file(str(files[0])), read_label_file(str(files[1]))
         except Exception as error:

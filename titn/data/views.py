@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from titn.data import autoaugment
-from titn.values import Fraction, NonNegative, ProperFraction, Whole
+from titn.values import Fraction, NonNegative, ProperFraction, Slope, Whole
 
 Rows = dict[str, Tensor]
 
@@ -85,7 +85,7 @@ class AffineJitter:
         degrees: NonNegative = 7.5,
         translate: ProperFraction = 0.0,
         scale: ProperFraction = 0.1,
-        shear: NonNegative = 5.0,
+        shear: Slope = 5.0,
         brightness: Fraction = 0.2,
         contrast: Fraction = 0.2,
     ):

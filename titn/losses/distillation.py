@@ -25,6 +25,7 @@ class HardDistillation:
     """
 
     needs_teacher = True
+    hard_labels = True
 
     def __init__(self, *, alpha: Fraction = 0.5, scale: Positive = 1.0, token: Token = "dist"):
         self.alpha = alpha
@@ -33,9 +34,8 @@ class HardDistillation:
         self.token_weights = token_weights(alpha, token)
 
     def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
-        logits = given(teacher)
         task = mixed_cross_entropy(output.cls, batch)
-        distill = F.cross_entropy(getattr(output, self.token), logits.argmax(-1))
+        distill = F.cross_entropy(getattr(output, self.token), given(teacher))
         return weighed(self.alpha, self.scale, task, distill)
 
 
@@ -51,6 +51,7 @@ class SoftDistillation:
     """
 
     needs_teacher = True
+    hard_labels = False
 
     def __init__(
         self, *, alpha: Fraction = 0.5, temperature: Positive = 3.0, token: Token = "dist"
@@ -83,7 +84,7 @@ def weighed(alpha: float, scale: float, task: Tensor, distill: Tensor) -> Terms:
 
 
 def given(teacher: Tensor | None) -> Tensor:
-    """The teacher's logits; ValueError without any."""
+    """The teacher's answer; ValueError without any."""
     if teacher is None:
-        raise ValueError("distillation needs the teacher's logits")
+        raise ValueError("distillation needs the teacher's answer")
     return teacher

@@ -13,6 +13,7 @@ class Supervised:
     """
 
     needs_teacher = False
+    hard_labels = False
     token_weights = TokenWeights(cls=0.5, dist=0.5)
 
     def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:

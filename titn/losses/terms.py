@@ -19,11 +19,17 @@ class TokenWeights(NamedTuple):
 
 
 class Loss(Protocol):
+    """hard_labels: of a teacher it takes the classes, not the logits."""
+
     needs_teacher: bool
+    hard_labels: bool
     token_weights: TokenWeights
 
     def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
-        """teacher: its (b, k) logits on exactly these images; None without a teacher."""
+        """teacher: its answer on exactly these images, None without a teacher.
+
+        The answer is (b, k) logits, or with `hard_labels` (b,) classes.
+        """
 
 
 def mixed_cross_entropy(logits: Tensor, batch: Batch) -> Tensor:

@@ -8,14 +8,16 @@ VGG-16 (table 3): at 32x32 its last feature map is a single pixel. `stem=cifar` 
 from functools import partial
 
 from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
 from torchvision import models as torchvision_models
 
+from titn.fits import check_image_size
 from titn.models.layers import Normalise
 from titn.outputs import ImageSpec, Output
 from titn.values import MobileNetSize, ProperFraction, SqueezeNetVersion, Stem
 
-# Below this the last poolings have nothing left to pool.
-SMALLEST_IMAGE = 32
+# Of the last map of a VGG.
+VGG_CHANNELS = 512
 
 
 class CNN(nn.Module):
@@ -29,25 +31,35 @@ class CNN(nn.Module):
     """
 
     has_distillation_token = False
+    # Below this the last poolings have nothing left to pool.
+    smallest_image = 32
 
     def __init__(
         self, images: ImageSpec, net: nn.Module, imagenet: str | None, own_layers: tuple[str, ...]
     ):
         super().__init__()
-        if images.size < SMALLEST_IMAGE:
-            raise ValueError(
-                f"_target_={imagenet or type(net).__name__}: needs images of {SMALLEST_IMAGE}x"
-                f"{SMALLEST_IMAGE} or more, these are {images.size}x{images.size}; "
-                f"set dataset.image_size={SMALLEST_IMAGE}"
-            )
+        check_image_size(images.size, self.smallest_image, imagenet or type(net).__name__)
         self.imagenet = imagenet
         self.own_layers = tuple(f"net.{layer}" for layer in own_layers)
+        self.size = images.size
         self.normalise = Normalise(images)
         self.net = net
 
     def forward(self, images: Tensor) -> Output:
         logits = self.net(self.normalise(images))
         return Output(logits, logits)
+
+    def folded(self) -> "CNN":
+        """Itself in the form for inference, to be trained no more; logits are equal to rounding.
+
+        Batch normalisation is multiplied into the convolution before it. A VGG's first linear
+        layer, which at 32x32 sees one pixel repeated 7 x 7 times, gets the sums of its weights: 2
+        million in place of 102 million, a quarter of the network's work.
+        """
+        if isinstance(self.net, torchvision_models.VGG) and self.size < 2 * self.smallest_image:
+            _fold_repeated_pixel(self.net)
+        self.net = fuse(self.net.eval(), inplace=True)
+        return self
 
 
 # --- VGG ------------------------------------------------------------------------------------
@@ -78,7 +90,7 @@ def _vgg(name: str, images: ImageSpec, stem: Stem, dropout: float) -> CNN:
     if stem == "imagenet":
         return CNN(images, net, name, ("classifier.6.",))
     net.avgpool = nn.AdaptiveAvgPool2d(1)
-    linear = [nn.Linear(512, width) for width in (512, 512, images.num_classes)]
+    linear = [nn.Linear(VGG_CHANNELS, width) for width in (512, 512, images.num_classes)]
     for layer in linear:  # as torchvision begins those of a VGG
         nn.init.normal_(layer.weight, 0, 0.01)
         nn.init.zeros_(layer.bias)
@@ -86,6 +98,15 @@ def _vgg(name: str, images: ImageSpec, stem: Stem, dropout: float) -> CNN:
     hidden = [first, nn.ReLU(True), nn.Dropout(dropout), second, nn.ReLU(True), nn.Dropout(dropout)]
     net.classifier = nn.Sequential(*hidden, last)
     return CNN(images, net, name, ("classifier.",))
+
+
+def _fold_repeated_pixel(net: torchvision_models.VGG) -> None:
+    """Pool no more, and sum the weights that the one pixel of a channel meets."""
+    wide = net.classifier[0]
+    narrow = nn.Linear(VGG_CHANNELS, wide.out_features)
+    narrow.weight.data = wide.weight.data.unflatten(1, (VGG_CHANNELS, -1)).sum(-1)
+    narrow.bias.data = wide.bias.data
+    net.classifier[0], net.avgpool = narrow, nn.Identity()
 
 
 # --- ResNet ---------------------------------------------------------------------------------

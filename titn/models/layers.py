@@ -107,25 +107,6 @@ def drop_path_rates(drop_path: float, depth: int) -> list[float]:
     return [drop_path * i / max(depth - 1, 1) for i in range(depth)]
 
 
-def grid_side(whole: int, part: int, whole_name: str, part_name: str) -> int:
-    """How many parts of a side fit along a whole; ValueError unless they tile it exactly."""
-    if whole % part:
-        fits = [size for size in range(1, whole + 1) if whole % size == 0]
-        raise ValueError(
-            f"{part_name}={part}: does not divide {whole_name} {whole}; choose one of {fits}"
-        )
-    return whole // part
-
-
-def check_heads(width: int, num_heads: int, width_name: str, heads_name: str) -> None:
-    """ValueError unless the heads share the width evenly."""
-    if width % num_heads:
-        fits = [heads for heads in range(1, min(width, 32) + 1) if width % heads == 0]
-        raise ValueError(
-            f"{heads_name}={num_heads}: does not divide {width_name} {width}; choose one of {fits}"
-        )
-
-
 def learned(*shape: int, std: float) -> nn.Parameter:
     """Learned tokens or positions, drawn from a normal distribution of mean 0."""
     return nn.Parameter(torch.randn(*shape) * std)

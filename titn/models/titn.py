@@ -1,21 +1,16 @@
 """TNT and TITN: transformers in a transformer (section 3.2, algorithm 1, figures 1 and 2)."""
 
+from typing import Annotated
+
 import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from titn.models.layers import (
-    Block,
-    Heads,
-    Normalise,
-    check_heads,
-    drop_path_rates,
-    grid_side,
-    initialise,
-    learned,
-)
-from titn.outputs import ImageSpec, Output
-from titn.values import Count, Init, Positive, ProperFraction
+from titn.fits import check_heads, grid_side
+from titn.models.layers import Block, Heads, Normalise, drop_path_rates, initialise, learned
+from titn.models.pixels_last import PixelsLast
+from titn.outputs import Compiler, ImageSpec, Output
+from titn.values import Count, Init, Positive, ProperFraction, Shares, Tiles
 
 
 class Layer(nn.Module):
@@ -53,12 +48,15 @@ class Layer(nn.Module):
         pixels = self.inner(pixels)
         for block in self.further_inner:
             pixels = block(pixels)
-        flat = rearrange(self.residual_norm(pixels), "(b n) p d -> b n (p d)", b=len(tokens))
-        residual = self.residual(flat)
+        residual = self.residual(rearrange(self.residual_norm(pixels), "m p d -> m (p d)"))
+        return pixels, self.attend(residual, tokens)
+
+    def attend(self, residual: Tensor, tokens: Tensor) -> Tensor:
+        """The outer block, after the patch residual (b n, d) was added to the tokens of patches."""
+        residual = rearrange(residual, "(b n) d -> b n d", b=len(tokens))
         # Zero rows: above for the class token, below for the distillation token if there is one.
         rows_below = tokens.shape[1] - residual.shape[1] - 1
-        tokens = tokens + F.pad(residual, (0, 0, 1, rows_below))
-        return pixels, self.outer(tokens)
+        return self.outer(tokens + F.pad(residual, (0, 0, 1, rows_below)))
 
 
 class TITN(nn.Module):
@@ -84,14 +82,14 @@ class TITN(nn.Module):
         *,
         images: ImageSpec,
         distillation_token: bool,
-        patch_size: Count = 8,
-        pixel_size: Count = 2,
+        patch_size: Annotated[Count, Tiles("images.size")] = 8,
+        pixel_size: Annotated[Count, Tiles("patch_size")] = 2,
         depth: Count = 12,
         inner_depth: Count = 1,
         patch_dim: Count = 192,
         pixel_dim: Count = 12,
-        outer_heads: Count = 3,
-        inner_heads: Count = 2,
+        outer_heads: Annotated[Count, Shares("patch_dim")] = 3,
+        inner_heads: Annotated[Count, Shares("pixel_dim")] = 2,
         mlp_ratio: Positive = 4.0,
         drop_path: ProperFraction = 0.0,
         init: Init = "torch",
@@ -129,7 +127,15 @@ class TITN(nn.Module):
         initialise(self, init)
 
     def forward(self, images: Tensor) -> Output:
-        pixels = rearrange(
+        pixels = self.pixel_embed(self.cut(images)) + self.pixel_pos
+        tokens = self.first_tokens(len(images))
+        for layer in self.layers:
+            pixels, tokens = layer(pixels, tokens)
+        return self.read(tokens)
+
+    def cut(self, images: Tensor) -> Tensor:
+        """Normalised images (b, c, h, w) to the values of each pixel, (b n, p, c m m)."""
+        return rearrange(
             self.normalise(images),
             "b c (gh ph mh) (gw pw mw) -> (b gh gw) (ph pw) (c mh mw)",
             gh=self.patch_grid,
@@ -137,10 +143,17 @@ class TITN(nn.Module):
             ph=self.pixel_grid,
             pw=self.pixel_grid,
         )
-        pixels = self.pixel_embed(pixels) + self.pixel_pos
-        tokens = repeat(self.tokens + self.token_pos, "n d -> b n d", b=len(images))
-        for layer in self.layers:
-            pixels, tokens = layer(pixels, tokens)
+
+    def first_tokens(self, num_images: int) -> Tensor:
+        """(b, n + 1 or n + 2, d): learned, the same for every image."""
+        return repeat(self.tokens + self.token_pos, "n d -> b n d", b=num_images)
+
+    def read(self, tokens: Tensor) -> Output:
+        """The last layer's tokens to logits."""
         # The patches are not normalised: the printed GFLOPs count the tokens only.
         rows = [0, -1] if self.has_distillation_token else [0]
         return self.heads(self.norm(tokens[:, rows]))
+
+    def compiled(self, compiler: Compiler) -> nn.Module:
+        """The same network in the form that compilers make fast; it shares the parameters."""
+        return PixelsLast(self, compiler)

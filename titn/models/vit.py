@@ -1,21 +1,15 @@
 """ViT (Dosovitskiy et al., 2021) and DeiT (Touvron et al., 2021) at 32x32."""
 
+from typing import Annotated
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from titn.models.layers import (
-    Block,
-    Heads,
-    Normalise,
-    check_heads,
-    drop_path_rates,
-    grid_side,
-    initialise,
-    learned,
-)
-from titn.outputs import ImageSpec, Output
-from titn.values import Count, Init, Positive, ProperFraction
+from titn.fits import check_heads, grid_side
+from titn.models.layers import Block, Heads, Normalise, drop_path_rates, initialise, learned
+from titn.outputs import Compiler, ImageSpec, Output
+from titn.values import Count, Init, Positive, ProperFraction, Shares, Tiles
 
 
 class ViT(nn.Module):
@@ -33,10 +27,10 @@ class ViT(nn.Module):
         *,
         images: ImageSpec,
         distillation_token: bool,
-        patch_size: Count = 8,
+        patch_size: Annotated[Count, Tiles("images.size")] = 8,
         depth: Count = 12,
         patch_dim: Count = 192,
-        heads: Count = 3,
+        heads: Annotated[Count, Shares("patch_dim")] = 3,
         mlp_ratio: Positive = 4.0,
         qkv_bias: bool = False,
         drop_path: ProperFraction = 0.0,
@@ -63,6 +57,13 @@ class ViT(nn.Module):
         initialise(self, init)
 
     def forward(self, images: Tensor) -> Output:
+        tokens = self.embed(images)
+        for layer in self.layers:
+            tokens = layer(tokens)
+        return self.read(tokens)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """(b, c, h, w) to (b, n + 1 or n + 2, d): the patches between their tokens."""
         patches = rearrange(
             self.normalise(images),
             "b c (gh ph) (gw pw) -> b (gh gw) (c ph pw)",
@@ -72,7 +73,35 @@ class ViT(nn.Module):
         first, last = (
             token.expand(len(images), -1, -1) for token in (self.cls_token, self.dist_token)
         )
-        tokens = torch.cat([first, self.patch_embed(patches), last], dim=1) + self.token_pos
-        for layer in self.layers:
-            tokens = layer(tokens)
+        return torch.cat([first, self.patch_embed(patches), last], dim=1) + self.token_pos
+
+    def read(self, tokens: Tensor) -> Output:
+        """The last layer's tokens to logits."""
         return self.heads(self.norm(tokens))
+
+    def compiled(self, compiler: Compiler) -> nn.Module:
+        """The same network, one layer compiled for all; it shares the parameters."""
+        return CompiledLayers(self, compiler)
+
+
+class CompiledLayers(nn.Module):
+    """A ViT that runs its layers through one compiled function.
+
+    One layer's code serves all: they differ in their parameters alone.
+    """
+
+    def __init__(self, network: ViT, compiler: Compiler):
+        super().__init__()
+        self.network = network
+        self.has_distillation_token = network.has_distillation_token
+        self.run = compiler(_layer)
+
+    def forward(self, images: Tensor) -> Output:
+        tokens = self.network.embed(images)
+        for layer in self.network.layers:
+            tokens = self.run(layer, tokens)
+        return self.network.read(tokens)
+
+
+def _layer(layer: nn.Module, tokens: Tensor) -> Tensor:
+    return layer(tokens)

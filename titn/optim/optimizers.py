@@ -4,10 +4,13 @@ SGD, Adam and AdamW use torch's fused kernels: one pass over memory for each par
 what an optimizer's step costs on a CPU for the 134 million parameters of VGG-16.
 """
 
+from typing import Annotated
+
 from torch import nn, optim
 
+from titn.fits import check_needs
 from titn.optim.groups import parameter_groups
-from titn.values import Decay, NonNegative, Positive, ProperFraction
+from titn.values import Decay, Needs, NonNegative, Positive, ProperFraction
 
 
 def sgd(
@@ -16,12 +19,11 @@ def sgd(
     lr: Positive = 0.1,
     momentum: ProperFraction = 0.9,
     weight_decay: NonNegative = 1e-4,
-    nesterov: bool = False,
+    nesterov: Annotated[bool, Needs("momentum")] = False,
     decay: Decay = "all",
 ) -> optim.Optimizer:
     """Stochastic gradient descent with momentum; the defaults are the paper's (section 4.1)."""
-    if nesterov and not momentum:
-        raise ValueError("nesterov=true: needs momentum above 0")
+    check_needs(nesterov, momentum, "nesterov", "momentum")
     groups = parameter_groups(model, weight_decay, decay)
     return optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from titn.data.batches import evaluation_batches, steps_per_epoch, training_batches
+from titn.data.batches import in_order, steps_per_epoch, training_batches
 from titn.data.images import Images
 from titn.data.mixing import CutMix, Unmixed
 from titn.data.streams import stream
@@ -65,5 +65,5 @@ def test_a_batch_larger_than_the_data_is_all_of_it():
 
 
 def test_an_evaluation_sees_every_image_once_in_order():
-    seen = torch.cat([batch.labels for batch in evaluation_batches(IMAGES, 6)])
+    seen = torch.cat([batch.labels for batch in in_order(IMAGES, 6)])
     assert torch.equal(seen, IMAGES.labels)

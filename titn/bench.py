@@ -1,0 +1,142 @@
+"""How fast a run trains on this machine, end to end and by stage, without any data set.
+
+    python -m titn.bench model=titn teacher=vgg16_bn batch_size=128
+    python -m titn.bench model=titn teacher=vgg16_bn batch_size=1024 --cells 4
+
+Overrides are those of titn.train; compile=none, fold_teacher=false and the like turn fast paths
+off. Images are made up and the teacher is not trained: neither changes the speed.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from titn.console import answered, show, whole
+
+if TYPE_CHECKING:
+    from titn.stages import Measured, Stage
+
+COLUMNS = ("stage", "ms_a_batch", "of_the_step", "images_per_sec", "of_the_ceiling")
+
+
+def main() -> None:
+    """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
+    arguments = _parser().parse_args()
+    sys.exit(answered(lambda: bench(arguments)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "titn.bench", description="Images a second of training, end to end and by stage; medians."
+    )
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="as for titn.train, for example model=deit",
+    )
+    parser.add_argument("--steps", type=whole(1), default=10, help="of a round (default 10)")
+    parser.add_argument("--rounds", type=whole(1), default=5, help="default 5")
+    parser.add_argument("--classes", type=whole(2), default=100, help="default 100")
+    parser.add_argument(
+        "--cells", type=whole(1), default=1, help="also N runs at once, a process for each"
+    )
+    parser.add_argument(
+        "--only-whole", action="store_true", help="whole steps only, not stage by stage"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="everything measured, as JSON")
+    return parser
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """Measure, print, write."""
+    from titn import stages
+    from titn.explain import composed
+    from titn.progress import say
+
+    run = composed(arguments.overrides)
+    settings = {
+        "steps": arguments.steps,
+        "rounds": arguments.rounds,
+        "num_classes": arguments.classes,
+    }
+    found: dict = {"overrides": arguments.overrides, **settings}
+    if arguments.only_whole:
+        rates = stages.end_to_end(run, **settings)
+        found["images_per_sec"] = rates
+        print(f"{statistics.median(rates):.1f} images/s ({min(rates):.1f} to {max(rates):.1f})")
+    else:
+        measured = stages.measure(run, **settings)
+        found |= facts(measured)
+        say(in_words(measured))
+        step = measured.stages[0]
+        show(COLUMNS, [row(stage, step, measured) for stage in measured.stages])
+    if arguments.cells > 1:
+        rates = stages.together(run, arguments.cells, **settings)
+        found["cells"], found["images_per_sec_together"] = arguments.cells, rates
+        alone = statistics.median(found["images_per_sec"])
+        total = statistics.median(rates)
+        print(
+            f"{arguments.cells} cells at once: {total:.1f} images/s in all, "
+            f"{total / alone:.2f} times one alone"
+        )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+    return 0
+
+
+def facts(measured: "Measured") -> dict:
+    """What was measured, fit for JSON; the first stage is the whole step."""
+    step = measured.stages[0]
+    return {
+        "device": measured.device,
+        "precision": measured.precision,
+        "threads": measured.threads,
+        "batch_size": measured.batch_size,
+        "compiled": measured.assembled.compiled,
+        "compile_secs": measured.assembled.compile_secs,
+        "ceiling_flops": measured.ceiling,
+        "memory_bytes": measured.memory,
+        "images_per_sec": [step.num_images / secs for secs in step.times],
+        "stages": [
+            {
+                "name": stage.name,
+                "num_images": stage.num_images,
+                "flops": stage.flops,
+                "secs": stage.times,
+            }
+            for stage in measured.stages
+        ],
+    }
+
+
+def in_words(measured: "Measured") -> str:
+    """What it was measured on, and what does not fit into the table."""
+    made = measured.assembled
+    compiled = f"compiled ({made.compiled}) in {made.compile_secs:.1f} s"
+    return (
+        f"{measured.precision} on {measured.device}, {measured.threads} threads, batch "
+        f"{measured.batch_size}; {'not compiled' if made.compiled == 'none' else compiled}; "
+        f"{measured.memory / 2**30:.2f} GiB at the peak; ceiling of matrix products "
+        f"{measured.ceiling / 1e12:.2f} TFLOP/s"
+    )
+
+
+def row(stage: "Stage", step: "Stage", measured: "Measured") -> tuple[str, ...]:
+    """A line of the table; the share of the step is that of the same number of images."""
+    of_an_image = stage.secs / stage.num_images
+    share = of_an_image / (step.secs / step.num_images)
+    return (
+        stage.name,
+        f"{1000 * of_an_image * measured.batch_size:.2f}",
+        f"{share:.3f}",
+        f"{1 / of_an_image:.1f}",
+        f"{stage.flops / stage.secs / measured.ceiling:.3f}" if stage.flops else "",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""A run checked as a whole: whether its parts fit each other, and what they read is there.
+
+No torch here, so that a bad command line is answered at once. Those who build ask the same
+questions again: `titn.fits` has the sentences.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from titn import fits
+from titn.errors import ConfigError
+from titn.schema import built_class, keywords_of, may_have, said_of
+from titn.values import CheckedBy, Needs, Shares, Tiles
+
+# What sentences call that which the build supplies.
+SUPPLIED = {"images.size": "the image's size"}
+
+
+def check_fits(run: dict, prefix: str) -> None:
+    """ConfigError if the parts of a run do not fit each other, on whichever machine.
+
+    run: its values are checked. prefix: what its keys begin with on the command line.
+    """
+    size = run["dataset"].get("image_size")
+    for path, node in _nodes(run, prefix):
+        known = node | {"images.size": size}
+        for key, word in _words(path, node):
+            with _named(f"{path}."):
+                _check_word(word, key, known)
+    with _named(prefix):
+        fits.check_device_name(run["device"])
+        needs_teacher = bool(said_of(run["loss"]["_target_"], "needs_teacher"))
+        fits.check_taught(needs_teacher, run["teacher"] is not None, run["choices"]["loss"])
+    network = run["model"]["_target_"]
+    smallest = said_of(network, "smallest_image")
+    if size is not None and smallest is not None:
+        with _named(f"{prefix}model."):
+            fits.check_image_size(size, smallest, network.rpartition(".")[2])
+
+
+def _check_word(word: object, key: str, known: dict[str, Any]) -> None:
+    """ValueError if the value of a keyword is not what a word of its annotation says."""
+    match word:
+        case Tiles(whole) if known.get(whole) is not None:
+            fits.grid_side(known[whole], known[key], SUPPLIED.get(whole, whole), key)
+        case Shares(width) if width in known:
+            fits.check_heads(known[width], known[key], width, key)
+        case Needs(other) if other in known:
+            fits.check_needs(known[key], known[other], key, other)
+
+
+def check_places(run: dict, prefix: str = "") -> None:
+    """ConfigError if files that a run or its teacher reads are not on this machine."""
+    for path, node in _nodes(run, prefix):
+        for _, word in _words(path, node):
+            if isinstance(word, CheckedBy):
+                with _named(f"{path}."):
+                    _ask(word, node)
+    with _named(prefix):
+        _check_weights(run)
+    if run["teacher"] is not None:
+        check_places(run["teacher"], f"{prefix}teacher.")
+
+
+def _ask(word: CheckedBy, node: dict) -> None:
+    module, _, function = word.function.rpartition(".")
+    keywords = {key: value for key, value in node.items() if key != "_target_"}
+    getattr(import_module(module), function)(**keywords)
+
+
+def _check_weights(run: dict) -> None:
+    for key in ("checkpoint", "weights"):
+        if run[key] and (key, run[key]) != ("weights", fits.IMAGENET):
+            fits.weights_file(Path(run[key]).expanduser(), key)
+    network = built_class(run["model"]["_target_"])
+    if run["weights"] == fits.IMAGENET and network is not None:
+        fits.check_imagenet(network.name, may_have(network, "imagenet"))
+
+
+def _nodes(run: dict, prefix: str) -> Iterator[tuple[str, dict]]:
+    """The groups of a run, without its teacher's, and their paths."""
+    for group, node in run.items():
+        if isinstance(node, dict) and "_target_" in node:
+            yield prefix + group, node
+
+
+def _words(path: str, node: dict) -> Iterator[tuple[str, object]]:
+    """The keywords of a node, each with every word that its annotation adds to its type."""
+    for key, annotation in keywords_of(node["_target_"], path).items():
+        if key in node:
+            for word in getattr(annotation, "__metadata__", ()):
+                yield key, word
+
+
+@contextmanager
+def _named(prefix: str) -> Iterator[None]:
+    """What is raised in here names its key in full."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(f"{prefix}{error}") from None
