@@ -12,6 +12,7 @@ import json
 import statistics
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from titn.console import answered, show, whole
@@ -24,7 +25,7 @@ COLUMNS = ("stage", "ms_a_batch", "of_the_step", "images_per_sec", "of_the_ceili
 
 def main() -> None:
     """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
-    arguments = _parser().parse_args()
+    arguments = _parser().parse_intermixed_args()
     sys.exit(answered(lambda: bench(arguments)))
 
 
@@ -47,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only-whole", action="store_true", help="whole steps only, not stage by stage"
     )
+    parser.add_argument(
+        "--kept-labels",
+        action="store_true",
+        help="with --only-whole: as a student that finds its teacher's labels kept by another",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="everything measured, as JSON")
     return parser
 
@@ -65,7 +71,7 @@ def bench(arguments: argparse.Namespace) -> int:
     }
     found: dict = {"overrides": arguments.overrides, **settings}
     if arguments.only_whole:
-        rates = stages.end_to_end(run, **settings)
+        rates = _whole_steps(run, settings, arguments.kept_labels)
         found["images_per_sec"] = rates
         print(f"{statistics.median(rates):.1f} images/s ({min(rates):.1f} to {max(rates):.1f})")
     else:
@@ -86,6 +92,15 @@ def bench(arguments: argparse.Namespace) -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1) + "\n")
     return 0
+
+
+def _whole_steps(run: dict, settings: dict, kept_labels: bool) -> list[float]:
+    from titn import stages
+    from titn.kept_labels import KeptLabels
+
+    with TemporaryDirectory() as place:
+        kept = KeptLabels(Path(place), {}, settings["steps"]) if kept_labels else None
+        return stages.end_to_end(run, **settings, kept=kept)
 
 
 def facts(measured: "Measured") -> dict:

@@ -76,7 +76,7 @@ def keep_freed_memory() -> None:
     """Ask glibc to reuse large blocks that are freed instead of returning them to the system.
 
     On a CPU every step would otherwise fault in its gradients and activations anew, page by page:
-    VGG-16 trains twice as fast with this (tests/benchmarks/cpu_choices.py). Elsewhere it does
+    VGG-16 trains twice as fast with this (benchmarks/cpu_choices.py). Elsewhere it does
     nothing.
     """
     if not sys.platform.startswith("linux"):

@@ -24,7 +24,7 @@ COLUMNS = (
 
 def main() -> None:
     """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
-    arguments = _parser().parse_args()
+    arguments = _parser().parse_intermixed_args()
     sys.exit(answered(lambda: latency(arguments)))
 
 

@@ -62,16 +62,14 @@ class Measured:
     memory: int
 
 
-def measure(
-    run: dict, *, steps: int, rounds: int, num_classes: int, kept: KeptLabels | None = None
-) -> Measured:
+def measure(run: dict, *, steps: int, rounds: int, num_classes: int) -> Measured:
     """All stages of a run take turns, `rounds` times, each over `steps` batches.
 
-    run: as `titn.config.resolve` returns it. kept: labels that the end-to-end steps may use.
+    run: as `titn.config.resolve` returns it. No labels are kept: the teacher answers every time.
     """
     device = hardware.device(run["device"])
     precision = hardware.precision(run["precision"], device)
-    made = _assembled(run, device, precision, steps, num_classes, kept)
+    made = _assembled(run, device, precision, steps, num_classes)
     stages = _stages(made, steps)
     for stage in tqdm(stages, desc="warming up", unit="stage", disable=None, leave=False):
         stage.run()
@@ -99,12 +97,16 @@ def measure(
     )
 
 
-def end_to_end(run: dict, *, steps: int, rounds: int, num_classes: int) -> list[float]:
-    """Images a second of whole training steps, one number for each round, after a warm-up."""
+def end_to_end(
+    run: dict, *, steps: int, rounds: int, num_classes: int, kept: KeptLabels | None = None
+) -> list[float]:
+    """Images a second of whole training steps, one number for each round, after a warm-up.
+
+    kept: to be filled in the warm-up, which sees the same images, and used in the rounds.
+    """
     device = hardware.device(run["device"])
     precision = hardware.precision(run["precision"], device)
-    made = _assembled(run, device, precision, steps, num_classes, None)
-    whole = _whole(made, steps)
+    whole = _whole(_assembled(run, device, precision, steps, num_classes, kept), steps)
     whole.run()
     return [_rate(whole, device) for _ in range(rounds)]
 
@@ -135,7 +137,7 @@ def _one_of(run: dict, threads: int, settings: dict, barrier: Any, queue: Any) -
     device = hardware.device(run["device"])
     precision = hardware.precision(run["precision"], device)
     steps, classes = settings["steps"], settings["num_classes"]
-    whole = _whole(_assembled(run, device, precision, steps, classes, None), steps)
+    whole = _whole(_assembled(run, device, precision, steps, classes), steps)
     whole.run()
     rates = []
     for _ in range(settings["rounds"]):
@@ -157,7 +159,7 @@ def _assembled(
     precision: str,
     steps: int,
     num_classes: int,
-    kept: KeptLabels | None,
+    kept: KeptLabels | None = None,
 ) -> Assembled:
     run = run | {"epochs": EPOCHS, "tensorboard": False}
     spec = ImageSpec(num_classes=num_classes, size=run["dataset"]["image_size"])

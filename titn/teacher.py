@@ -10,7 +10,7 @@ class Frozen(nn.Module):
     It stays in evaluation mode whoever calls `.train()` on it or on a module that holds it. Its
     weights are kept in the form that inference uses: `weights` is the dtype that autocast would
     convert those of linear layers and convolutions to on every call (float32: as they are). A
-    VGG-16 answers twice as fast for it (tests/benchmarks/cpu_choices.py).
+    VGG-16 answers twice as fast for it (benchmarks/cpu_choices.py).
     """
 
     def __init__(self, network: nn.Module, weights: torch.dtype = torch.float32):

@@ -54,7 +54,7 @@ class Attention(nn.Module):
             self.qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.num_heads
         )
         # Spelled out because it is faster here than the fused kernel: sequences are short and the
-        # inner heads are 6 wide (1.5 times the images a second: tests/benchmarks/cpu_choices.py).
+        # inner heads are 6 wide (1.5 times the images a second: benchmarks/cpu_choices.py).
         weights = (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(-1)
         heads = weights @ v
         return self.proj(rearrange(heads, "b h n d -> b n (h d)"))

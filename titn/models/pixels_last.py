@@ -66,14 +66,14 @@ def block(modules: Block, x: Tensor) -> Tensor:
 
 def attention(modules: Attention, x: Tensor) -> Tensor:
     """`Attention`: (d, p, m) to the same."""
-    q, k, v = rearrange(
-        linear(modules.qkv, x).float(), "(three h d) p m -> three h d p m", three=3,
-        h=modules.num_heads,
-    )  # fmt: skip
-    # (h, d, i, j, m) summed over d: the sums are never in memory one by one, if compiled.
-    scores = (q[:, :, :, None] * k[:, :, None]).sum(1) * q.shape[1] ** -0.5
-    weights = scores.softmax(2)
-    heads = (weights[:, None] * v[:, :, None]).sum(3)
+    pattern = "(three h d) p m -> three h d p m"
+    q, k, v = rearrange(linear(modules.qkv, x), pattern, three=3, h=modules.num_heads)
+    # The scale on q, not on the scores: before a softmax, a compiler makes more of it than it is.
+    q = q * q.shape[1] ** -0.5
+    # (h, d, i, j, m) summed over d: compiled, the products are never in memory one by one.
+    scores = (q[:, :, :, None].float() * k[:, :, None].float()).sum(1)
+    weights = scores.softmax(2).to(v.dtype)
+    heads = (weights[:, None].float() * v[:, :, None].float()).sum(3)
     return linear(modules.proj, rearrange(heads, "h d p m -> (h d) p m"))
 
 

@@ -1,6 +1,6 @@
 """What three choices of the code are worth on this CPU, each side by side with its alternative.
 
-    python tests/benchmarks/cpu_choices.py
+    python benchmarks/cpu_choices.py
 
 Each side runs in a process of its own, the sides take turns, and the median of the rounds is
 printed with the ratio. Nothing is asserted: machines differ, and so do their neighbours.

@@ -1,0 +1,191 @@
+"""Measure everything that benchmarks/README.md shows, on this machine, with one command.
+
+    python benchmarks/measure.py --root DIR            # a CPU; DIR has CIFAR-100, for timm's side
+    python benchmarks/measure.py --device cuda --batch 1024 --cells 4
+
+Each measurement is a process of its own; what is compared takes turns, round after round. The
+result is benchmarks/results/NAME.json; `python benchmarks/write.py` makes the page of all results.
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+
+from tqdm import tqdm
+
+HERE = Path(__file__).resolve().parent
+STUDENTS = ("vit", "deit", "tnt", "titn", "titn_large_patch")
+# The data of the paper's table 3. mix and views are that data set's own; the data are made up.
+PROTOCOL = ("dataset=cifar100", "teacher=vgg16_bn")
+
+# What takes turns: name, then ours and the alternative as arguments of titn.bench.
+CHOICES = {
+    "TITN: layers compiled, or not": (["model=titn"], ["model=titn", "compile=none"]),
+    "DeiT: layers compiled, or not": (["model=deit"], ["model=deit", "compile=none"]),
+    "TITN: teacher folded, or not": (["model=titn"], ["model=titn", "fold_teacher=false"]),
+    "TITN: teacher's labels kept, or asked for": (["model=titn", "--kept-labels"], ["model=titn"]),
+    "DeiT: teacher's labels kept, or asked for": (["model=deit", "--kept-labels"], ["model=deit"]),
+}
+# What one axis costs, all else as it is, without a teacher: axis, then value: overrides.
+ALONE = ("dataset=cifar100", "loss=supervised", "teacher=none")
+SCALES = {
+    "batch size": {n: [f"batch_size={n}"] for n in (16, 32, 64, 128, 256, 512)},
+    "depth": {n: [f"model.depth={n}"] for n in (3, 6, 12, 24)},
+    "patch tokens": {(n // 8) ** 2: [f"dataset.image_size={n}"] for n in (32, 48, 64, 96)},
+}
+
+
+class Session:
+    """Runs one measurement after the other, counting them on a bar."""
+
+    def __init__(self, settings: argparse.Namespace, total: int):
+        self.settings = settings
+        self.common = [f"device={settings.device}"]
+        self.bar = tqdm(total=total, unit="measurement")
+
+    def bench(self, *arguments: str, rounds: int = 1, steps: int | None = None) -> dict:
+        """What titn.bench writes as JSON."""
+        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+            length = ["--rounds", str(rounds), "--steps", str(steps or self.settings.steps)]
+            command = ["-m", "titn.bench", *self.common, *arguments, *length, "--json", file.name]
+            self.python(*command)
+            return json.loads(Path(file.name).read_text())
+
+    def python(self, *arguments: str) -> str:
+        done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+        self.bar.update()
+        if done.returncode:
+            sys.exit(f"{' '.join(arguments)} failed:\n{done.stderr}")
+        return done.stdout
+
+
+def against_timm(session: Session) -> dict:
+    """timm's DeiT, our DeiT and our TITN in turns; images a second, one number for each round."""
+    settings = session.settings
+    found: dict = {}
+    for precision, ours in (("bf16", "bf16-mixed"), ("fp32", "32-true")):
+        rates: dict[str, list[float]] = {"timm DeiT": [], "titn DeiT": [], "titn TITN": []}
+        for _ in range(settings.rounds):
+            timms = ["--precision", precision, "--steps", str(settings.steps), "--batch", "128"]
+            root = ["--root", settings.root] if settings.root else []
+            said = session.python(str(HERE / "timm_side.py"), *timms, *root)
+            rates["timm DeiT"].append(json.loads(said)["images_per_sec"])
+            for name, model in (("titn DeiT", "deit"), ("titn TITN", "titn")):
+                overrides = [f"model={model}", *PROTOCOL, "batch_size=128", f"precision={ours}"]
+                rates[name] += session.bench(*overrides, "--only-whole")["images_per_sec"]
+        found[precision] = rates
+    return found
+
+
+def students(session: Session) -> dict:
+    """Every student stage by stage."""
+    batch = f"batch_size={session.settings.batch}"
+    rounds = session.settings.rounds
+    return {
+        name: session.bench(f"model={name}", *PROTOCOL, batch, rounds=rounds) for name in STUDENTS
+    }
+
+
+def choices(session: Session) -> dict:
+    """Ours and the alternative in turns: images a second of both, one number for each round."""
+    batch = f"batch_size={session.settings.batch}"
+    found: dict[str, list[list[float]]] = {name: [[], []] for name in CHOICES}
+    for _ in range(session.settings.rounds):
+        for name, sides in CHOICES.items():
+            for rates, arguments in zip(found[name], sides, strict=True):
+                rates += session.bench(*PROTOCOL, batch, *arguments, "--only-whole", steps=20)[
+                    "images_per_sec"
+                ]
+    return found
+
+
+def scaling(session: Session) -> dict:
+    """Images a second of a student's training alone, along one axis at a time."""
+    batch = f"batch_size={session.settings.batch}"
+    return {
+        axis: {
+            model: {
+                value: session.bench(
+                    f"model={model}", *ALONE, batch, *overrides, "--only-whole", rounds=3, steps=5
+                )["images_per_sec"]
+                for value, overrides in values.items()
+            }
+            for model in ("deit", "titn")
+        }
+        for axis, values in SCALES.items()
+    }
+
+
+def together(session: Session) -> dict:
+    """Several cells at once against one alone."""
+    settings = session.settings
+    return session.bench(
+        "model=titn", *PROTOCOL, f"batch_size={settings.batch}", "--only-whole",
+        "--cells", str(settings.cells), rounds=settings.rounds,
+    )  # fmt: skip
+
+
+def machine() -> dict:
+    """What it was measured on."""
+    import torch
+
+    cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "cpu": cpu[0].partition(":")[2].strip() if cpu else platform.processor(),
+        "gpu": gpu,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+PARTS = {
+    "against_timm": against_timm,
+    "students": students,
+    "choices": choices,
+    "together": together,
+    "scaling": scaling,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--name", help="of the result's file (default: cpu or cuda)")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--cells", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--root", help="CIFAR-100 for timm's side; made-up images without it")
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
+    settings = parser.parse_args()
+    wanted = settings.parts.split(",")
+    if settings.device != "cpu":  # timm's side is the CPU's
+        wanted = [part for part in wanted if part != "against_timm"]
+    path = HERE / "results" / f"{settings.name or settings.device}.json"
+    path.parent.mkdir(exist_ok=True)
+    found = json.loads(path.read_text()) if path.exists() else {}
+    found |= {"machine": machine(), "batch_size": settings.batch}
+    rounds = settings.rounds
+    totals = {
+        "against_timm": 6 * rounds,
+        "students": len(STUDENTS),
+        "choices": 2 * rounds * len(CHOICES),
+        "together": 1,
+        "scaling": 2 * sum(map(len, SCALES.values())),
+    }
+    session = Session(settings, sum(totals[part] for part in wanted))
+    for part in wanted:
+        found[part] = PARTS[part](session)
+        found.setdefault("dates", {})[part] = date.today().isoformat()
+        path.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
