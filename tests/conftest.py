@@ -40,6 +40,7 @@ TINY = (
     "batch_size=256",
     "precision=32-true",
     "device=cpu",
+    "compile=none",
 )
 
 

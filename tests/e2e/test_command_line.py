@@ -20,6 +20,7 @@ from titn.config import config_root
 TINY = [
     "dataset.image_size=8", "model.patch_size=4", "model.depth=1", "model.patch_dim=12",
     "model.outer_heads=2", "epochs=2", "batch_size=256", "device=cpu",
+    "compile=none",
 ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import pytest
 TINY = [
     "dataset.image_size=8", "model.patch_size=4", "model.depth=1", "model.patch_dim=12",
     "model.outer_heads=2", "epochs=2", "batch_size=256", "device=cpu", "augment=none",
+    "compile=none",
 ]  # fmt: skip
 
 # A user's own question, in a directory of theirs.

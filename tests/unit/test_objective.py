@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from titn.losses.distillation import HardDistillation
+from titn.losses.distillation import HardDistillation, SoftDistillation
 from titn.losses.supervised import Supervised
 from titn.objective import Objective, mixed_accuracy
 from titn.outputs import Batch, Output
@@ -79,6 +79,52 @@ def test_a_teacher_that_the_loss_does_not_ask_is_not_run(batch):
 def test_a_loss_that_needs_a_teacher_is_refused_without_one():
     with pytest.raises(ValueError, match="teacher"):
         Objective(Linear(), HardDistillation())
+
+
+class Remembers:
+    """Answers that were kept: class 1 for every image; `asks` if the teacher is to be heard."""
+
+    def __init__(self, asks=False):
+        self.asks = asks
+
+    def of(self, batch, ask):
+        return ask() if self.asks else torch.ones(len(batch.images), dtype=torch.int64)
+
+
+def test_hard_labels_are_the_teachers_argmax(batch):
+    student, teacher = Linear(), Linear()
+    frozen = Frozen(teacher)
+    loss = HardDistillation(alpha=0.0)
+    term = Objective(student, loss, frozen)(batch)["loss"]
+    logits = student(batch.images).dist
+    expected = nn.functional.cross_entropy(logits, frozen(batch.images).argmax(-1))
+    torch.testing.assert_close(term, expected)
+
+
+def test_a_teacher_whose_labels_are_kept_is_not_run(batch):
+    teacher = Linear()
+    Objective(Linear(), HardDistillation(), Frozen(teacher), Remembers())(batch)
+    assert teacher.seen == []
+
+
+def test_kept_labels_are_learned_from(batch):
+    student = Linear()
+    loss = HardDistillation(alpha=0.0)
+    term = Objective(student, loss, Frozen(Linear()), Remembers())(batch)["loss"]
+    ones = torch.ones(6, dtype=torch.int64)
+    torch.testing.assert_close(term, nn.functional.cross_entropy(student(batch.images).dist, ones))
+
+
+def test_whoever_keeps_labels_can_ask_the_teacher(batch):
+    teacher = Linear()
+    Objective(Linear(), HardDistillation(), Frozen(teacher), Remembers(asks=True))(batch)
+    assert len(teacher.seen) == 1
+
+
+def test_a_loss_that_wants_logits_gets_no_kept_labels(batch):
+    teacher = Linear()
+    Objective(Linear(), SoftDistillation(), Frozen(teacher), Remembers())(batch)
+    assert len(teacher.seen) == 1
 
 
 def test_the_terms_are_named(batch):

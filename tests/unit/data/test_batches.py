@@ -6,7 +6,7 @@ from titn.data.batches import in_order, steps_per_epoch, training_batches
 from titn.data.images import Images
 from titn.data.mixing import CutMix, Unmixed
 from titn.data.streams import stream
-from titn.data.views import CropFlip, Plain
+from titn.data.views import AffineJitter, CropFlip, Plain
 
 IMAGES = Images(torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8), torch.arange(20))
 
@@ -51,6 +51,26 @@ def test_the_batch_size_leaves_order_and_views_alone():
     whole = torch.cat([batch.images for batch in epoch(mix=Unmixed(), batch_size=18)])
     parts = torch.cat([batch.images for batch in epoch(mix=Unmixed(), batch_size=6)])
     assert torch.equal(whole, parts)
+
+
+def test_views_do_not_depend_on_how_many_are_made_together(monkeypatch):
+    together = epoch(view=CropFlip(padding=1, autoaugment=True))
+    monkeypatch.setattr("titn.data.batches.VIEWS_AT_ONCE", {"cpu": 6})
+    alone = epoch(view=CropFlip(padding=1, autoaugment=True))
+    for first, second in zip(together, alone, strict=True):
+        assert torch.equal(first.images, second.images)
+
+
+def test_an_affine_view_does_not_depend_on_how_many_are_made_together(monkeypatch):
+    together = epoch(view=AffineJitter(), mix=Unmixed())
+    monkeypatch.setattr("titn.data.batches.VIEWS_AT_ONCE", {"cpu": 6})
+    alone = epoch(view=AffineJitter(), mix=Unmixed())
+    for first, second in zip(together, alone, strict=True):
+        assert torch.equal(first.images, second.images)
+
+
+def test_a_batch_says_what_it_was_drawn_from():
+    assert [batch.at for batch in epoch(number=4)] == [(4, 0), (4, 1), (4, 2)]
 
 
 def test_only_full_batches_and_no_image_twice():

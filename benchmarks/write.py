@@ -1,0 +1,206 @@
+"""Write benchmarks/README.md and its figures from benchmarks/results/*.json.
+
+python benchmarks/write.py
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from titn.records.records import write_text
+from titn.reporting.markdown import table
+from titn.reporting.plot_style import COLOURS, amount, drawing, row_style
+
+HERE = Path(__file__).resolve().parent
+NUM_IMAGES = 50_000  # of CIFAR-100's training set
+
+INTRODUCTION = """# How fast, and why
+
+Written by `python benchmarks/write.py` from `results/`; every number was measured by
+`python benchmarks/measure.py` with the arguments given below. What is compared took turns in one
+run, each measurement in a process of its own; a number is the median of the rounds, with the
+smallest and the largest in brackets. [ledger.md](ledger.md) says what was predicted, tried and
+found.
+"""
+
+LIKE_FOR_LIKE = """The same DeiT-Ti (5.41M parameters, 32x32, patch 8, 100 classes), the same
+untrained VGG16-BN as its teacher with hard labels, crop, flip, AutoAugment and CutMix, AdamW, batch
+128; on timm's side `create_loader` with a worker process, `FastCollateMixup`,
+`TokenDistillationTask` and the step of timm's own training script ([timm_side.py](timm_side.py)).
+Both sides ask their teacher for every image: no labels are kept. TITN is the heavier model; the
+comparison is with timm's DeiT all the same."""
+
+STAGES = """A training step with VGG16-BN as the teacher, stage by stage, for a batch of
+{batch_size}. *Ceiling* is the rate of a large matrix product in bf16 on this machine, measured
+beside it ({ceiling:.2f} TFLOP/s); *floor* is the time that the multiplications of a step would take
+at that rate, *of it* the part of the measured time that this is. The teacher's operations are
+counted in the form that runs: folded, it has a quarter less to do."""
+
+SCALING = """Training alone, without a teacher (`loss=supervised`), along one axis at a time: the
+others are batch {batch_size}, depth 12, 16 patch tokens. Milliseconds of machine time for each
+image."""
+
+
+def spread(rates: Sequence[float]) -> str:
+    """Median with smallest and largest."""
+    return f"{median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f})"
+
+
+def section(name: str, found: dict) -> str:
+    """Everything about one machine."""
+    machine = found["machine"]
+    cuda = machine["gpu"] is not None and found["batch_size"] > 128
+    where = machine["gpu"] if cuda else f"{machine['cpu']}, {machine['threads']} threads"
+    dates = found["dates"]
+    lines = [
+        f"## {where}",
+        f"torch {machine['torch']}, Python {machine['python']}; "
+        f"measured from {min(dates.values())} to {max(dates.values())} "
+        f"([results/{name}.json](results/{name}.json)).",
+    ]
+    parts = {
+        "against_timm": against_timm,
+        "students": students,
+        "choices": choices,
+        "together": together,
+        "scaling": scaling,
+    }
+    lines += [write(name, found) for part, write in parts.items() if part in found]
+    return "\n\n".join(lines)
+
+
+def against_timm(name: str, found: dict) -> str:
+    rows = []
+    for precision, rates in found["against_timm"].items():
+        base = median(rates["timm DeiT"])
+        rows += [
+            [side, precision, spread(of_side), f"{median(of_side) / base:.2f}"]
+            for side, of_side in rates.items()
+        ]
+    columns = ("", "precision", "images/s", "times timm")
+    return "\n\n".join(["### Like for like with timm", LIKE_FOR_LIKE, table(columns, rows, left=2)])
+
+
+def students(name: str, found: dict) -> str:
+    measured = found["students"]
+    names = list(measured)
+    stages = [stage["name"] for stage in measured[names[0]]["stages"]]
+    rows = [[stage] + [f"{ms(measured[one], stage):.1f}" for one in names] for stage in stages]
+    totals = [floor_ms(one) for one in measured.values()]
+    rows.append(["floor"] + [f"{total:.1f}" for total in totals])
+    whole = [ms(one, "end to end") for one in measured.values()]
+    rows.append(["of it"] + [f"{a / b:.2f}" for a, b in zip(totals, whole, strict=True)])
+    rows.append(
+        ["images/s"] + [f"{median(one['images_per_sec']):,.0f}" for one in measured.values()]
+    )
+    epochs = [NUM_IMAGES / median(one["images_per_sec"]) for one in measured.values()]
+    rows.append(["an epoch of 50,000, s"] + [f"{secs:,.1f}" for secs in epochs])
+    rows.append(["compiling, s"] + [f"{one['compile_secs']:.1f}" for one in measured.values()])
+    peaks = [one["memory_bytes"] / 2**30 for one in measured.values()]
+    rows.append(["peak memory, GiB"] + [f"{peak:.2f}" for peak in peaks])
+    first = measured[names[0]]
+    text = STAGES.format(batch_size=first["batch_size"], ceiling=first["ceiling_flops"] / 1e12)
+    figure = draw_stages(HERE / f"{name}_stages.svg", measured)
+    columns = ["milliseconds a batch", *(one.replace("_", " ") for one in names)]
+    return "\n\n".join(
+        ["### Where a step's time goes", text, table(columns, rows), f"![stages]({figure})"]
+    )
+
+
+def ms(one: dict, name: str) -> float:
+    """Milliseconds a batch of a stage."""
+    stage = next(stage for stage in one["stages"] if stage["name"] == name)
+    return 1000 * median(stage["secs"]) / stage["num_images"] * one["batch_size"]
+
+
+def floor_ms(one: dict) -> float:
+    """Milliseconds that a step's multiplications take at the ceiling."""
+    whole = one["stages"][0]
+    return 1000 * whole["flops"] / whole["num_images"] * one["batch_size"] / one["ceiling_flops"]
+
+
+def draw_stages(path: Path, measured: dict) -> str:
+    """What a step is made of, a bar for each student; backward is what forward leaves of both."""
+    with drawing(path, 0.6 + 0.45 * len(measured)) as (_, axes):
+        for y, one in enumerate(measured.values()):
+            forward, both = ms(one, "student forward"), ms(one, "forward and backward")
+            parts = {
+                "views and mix": ms(one, "views and mix"),
+                "teacher": ms(one, "teacher"),
+                "student forward": forward,
+                "student backward": both - forward,
+                "optimizer": ms(one, "optimizer"),
+            }
+            left = 0.0
+            for (part, width), colour in zip(parts.items(), COLOURS, strict=False):
+                label = part if y == 0 else None
+                axes.barh(y, width, left=left, height=0.65, color=colour, label=label)
+                left += width
+            floor = floor_ms(one)
+            axes.plot(
+                [floor, floor], [y - 0.4, y + 0.4], color="black", label="floor" if y == 0 else None
+            )
+        axes.set_yticks(range(len(measured)), [one.replace("_", " ") for one in measured])
+        axes.invert_yaxis()
+        axes.set_xlabel("milliseconds a batch, stages measured one by one")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return path.name
+
+
+def choices(name: str, found: dict) -> str:
+    rows = [
+        [what, spread(ours), spread(alternative), f"{median(ours) / median(alternative):.2f}"]
+        for what, (ours, alternative) in found["choices"].items()
+    ]
+    text = "Images/s of whole training steps with the teacher; each can be switched off."
+    columns = ("", "so", "otherwise", "ratio")
+    return "\n\n".join(["### What each choice is worth", text, table(columns, rows)])
+
+
+def together(name: str, found: dict) -> str:
+    one = found["together"]
+    alone, at_once = median(one["images_per_sec"]), median(one["images_per_sec_together"])
+    return (
+        "### Several cells at once\n\n"
+        f"TITN with its teacher: {one['cells']} cells at once train {at_once:,.0f} images/s in "
+        f"all, one alone {alone:,.0f}: {at_once / alone:.2f} times as many."
+    )
+
+
+def scaling(name: str, found: dict) -> str:
+    text = SCALING.format(batch_size=found["batch_size"])
+    lines = ["### Cost against batch size, depth and number of tokens", text]
+    for axis, models in found["scaling"].items():
+        path = HERE / f"{name}_{axis.replace(' ', '_')}.svg"
+        with drawing(path, 2.6) as (_, axes):
+            for index, (model, by_value) in enumerate(models.items()):
+                values = [int(value) for value in by_value]
+                costs = [1000 / median(rates) for rates in by_value.values()]
+                axes.plot(values, costs, label=model, **row_style(index))
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(values, [amount(value) for value in values])
+            axes.set_ylim(bottom=0)
+            axes.grid(axis="y")
+            axes.set_xlabel(axis)
+            axes.set_ylabel("milliseconds an image")
+            axes.legend()
+        lines.append(f"![{axis}]({path.name})")
+    return "\n\n".join(lines)
+
+
+def commands(found: dict[str, dict]) -> str:
+    lines = "\n".join(one["command"] for one in found.values())
+    return f"```\n{lines}\npython benchmarks/write.py\n```"
+
+
+def main() -> None:
+    files = sorted((HERE / "results").glob("*.json"))
+    found = {file.stem: json.loads(file.read_text()) for file in files}
+    parts = [INTRODUCTION.rstrip(), commands(found)]
+    parts += [section(name, one) for name, one in found.items()]
+    write_text(HERE / "README.md", "\n\n".join(parts) + "\n")
+
+
+if __name__ == "__main__":
+    main()
