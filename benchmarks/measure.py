@@ -25,14 +25,25 @@ PROTOCOL = ("dataset=cifar100", "teacher=vgg16_bn")
 
 # What takes turns: name, then ours and the alternative as arguments of titn.bench.
 CHOICES = {
-    "TITN: layers compiled, or not": (["model=titn"], ["model=titn", "compile=none"]),
-    "DeiT: layers compiled, or not": (["model=deit"], ["model=deit", "compile=none"]),
+    "TITN: the whole network compiled, or nothing": (
+        ["model=titn", "compile=whole"],
+        ["model=titn", "compile=none"],
+    ),
+    "DeiT: the whole network compiled, or nothing": (
+        ["model=deit", "compile=whole"],
+        ["model=deit", "compile=none"],
+    ),
+    "TITN: one layer compiled for all, or nothing": (
+        ["model=titn", "compile=layers"],
+        ["model=titn", "compile=none"],
+    ),
     "TITN: teacher folded, or not": (["model=titn"], ["model=titn", "fold_teacher=false"]),
     "TITN: teacher's labels kept, or asked for": (["model=titn", "--kept-labels"], ["model=titn"]),
     "DeiT: teacher's labels kept, or asked for": (["model=deit", "--kept-labels"], ["model=deit"]),
 }
 # What one axis costs, all else as it is, without a teacher: axis, then value: overrides.
-ALONE = ("dataset=cifar100", "loss=supervised", "teacher=none")
+# Compiled by the layer: for the whole network, compiling would take longer than measuring.
+ALONE = ("dataset=cifar100", "loss=supervised", "teacher=none", "compile=layers")
 SCALES = {
     "batch size": {n: [f"batch_size={n}"] for n in (16, 32, 64, 128, 256, 512)},
     "depth": {n: [f"model.depth={n}"] for n in (3, 6, 12, 24)},

@@ -12,8 +12,8 @@ called for this work, with its defaults where the call says nothing:
     --kd-model-name ... --kd-distill-type token --kd-token-distill-type hard --task-loss-weight 0.5
 
 Two things that train.py has no option for: the images are in memory, so that timm decodes no
-files, and the teacher is torchvision's VGG16-BN, untrained. timm's own of that name makes a
-convolution of the first linear layer, which does not fit the 1x1 map that 32x32 pixels leave.
+files, and the teacher is torchvision's VGG16-BN, untrained. timm's own of that name gives the same
+logits at 32x32, but as convolutions its first linear layers take longer on a CPU.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def student() -> nn.Module:
     )
 
 
-def loader_of(images: InMemory, model: nn.Module, batch: int, workers: int) -> Any:
+def loader_of(images: Any, model: nn.Module, batch: int, workers: int) -> Any:
     """Augmented, mixed and normalised batches, on train.py's way through its prefetcher.
 
     "original" is the policy that AutoAugment's authors found on ImageNet; timm has none of their
@@ -147,11 +147,10 @@ def images_per_sec(
     loader = loader_of(train_set(root), model, batch, workers)
     if warmup + steps > len(loader):
         raise ValueError(f"steps={steps}: with warmup={warmup} an epoch has {len(loader)} steps")
-    task = task_of(model, tuned)
+    task = task_of(model.train(), tuned)
     optimizer = create_optimizer_v2(model, opt="adamw", lr=5e-4, weight_decay=0.05)
     if torchcompile:
         task.compile(backend="inductor")
-    task.get_trainable_module().train()
 
     started = 0.0
     optimizer.zero_grad()

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from titn import build, hardware, weights
-from titn.assembly import assemble
+from titn.assembly import Assembled, assemble
 from titn.config import config_root
 from titn.data.batches import steps_per_epoch
 from titn.data.images import Dataset, Images
-from titn.engine import State, Task, evaluate, fit
+from titn.engine import State, evaluate, fit
 from titn.kept_labels import KeptLabels
 from titn.losses.terms import Loss
 from titn.metrics import Predictions, macs, num_parameters, summarise, train_metrics
@@ -68,17 +68,17 @@ class Cell:
             kept=self._kept(parts.loss),
         )
         task = made.task
-        state = self._resume(parts, clock)
+        state = self._resume(made, clock)
         environment = self._environment(resumed=state.epoch > 0)
         self.directory.begin(self.run | {"precision": self.precision}, environment)
-        self._fit(task, state, parts, clock)
+        self._fit(made, state, clock)
         predictions = evaluate(task.network, task.dataset.evaluated, made.frozen)
         learned = evaluate(task.network, _spread(task.dataset.train, TRAIN_IMAGES))
         self._write_files(parts, predictions)
         summary = summarise(predictions, parts.loss.token_weights)
         result = {
             **summary,
-            **_course(state, summary["top1"]),
+            **_course(state, summary["top1"], timed=not (made.kept and made.kept.share)),
             "train": train_metrics(learned, parts.loss.token_weights),
             **_costs(parts.model, spec),
             "seed": self.run["seed"],
@@ -134,7 +134,8 @@ class Cell:
         now = self.identity | provenance.environment(config_root()) | machine
         return now | {"earlier": earlier}
 
-    def _fit(self, task: Task, state: State, parts: build.Parts, clock: "Clock") -> None:
+    def _fit(self, made: Assembled, state: State, clock: "Clock") -> None:
+        task = made.task
         steps = steps_per_epoch(len(task.dataset.train), task.batch_size)
         per_epoch = steps * min(task.batch_size, len(task.dataset.train))
         curves = Curves(self.directory, state.epoch, self.run["tensorboard"])
@@ -155,7 +156,7 @@ class Cell:
                 time.monotonic() - saved > self.run["checkpoint_secs"]
                 and row["epoch"] < task.epochs
             ):
-                self._save(state, parts, clock)
+                self._save(made, state, clock)
                 saved = time.monotonic()
 
         try:
@@ -164,10 +165,10 @@ class Cell:
             progress.close()
             curves.close()
 
-    def _save(self, state: State, parts: build.Parts, clock: "Clock") -> None:
+    def _save(self, made: Assembled, state: State, clock: "Clock") -> None:
         tree = {
-            "model": parts.model.state_dict(),
-            "optimizer": parts.optimizer.state_dict(),
+            "model": made.parts.model.state_dict(),
+            "optimizer": made.parts.optimizer.state_dict(),
         }
         tensors, rest = checkpoints.flatten(tree)
         done = {
@@ -175,10 +176,11 @@ class Cell:
             "train_secs": state.train_secs,
             "images_seen": state.images_seen,
         }
-        facts = {"done": done, "wall_secs": clock.read(), "rest": rest}
+        labels = made.kept and made.kept.counts
+        facts = {"done": done, "labels": labels, "wall_secs": clock.read(), "rest": rest}
         checkpoints.save(self.directory.checkpoint, tensors, facts)
 
-    def _resume(self, parts: build.Parts, clock: "Clock") -> State:
+    def _resume(self, made: Assembled, clock: "Clock") -> State:
         """The state that an interrupted run left, with model and optimizer as they were then."""
         if not self.directory.checkpoint.exists():
             return State()
@@ -188,8 +190,10 @@ class Cell:
             say(f"{self.name} begins anew: {error}")
             return State()
         tree = checkpoints.unflatten(facts["rest"], tensors)
-        parts.model.load_state_dict(tree["model"])
-        parts.optimizer.load_state_dict(tree["optimizer"])
+        made.parts.model.load_state_dict(tree["model"])
+        made.parts.optimizer.load_state_dict(tree["optimizer"])
+        if made.kept and facts.get("labels"):
+            made.kept.counts = facts["labels"]
         clock.before = facts.get("wall_secs", 0.0)
         say(f"{self.name} resumes after epoch {facts['done']['epoch']}")
         return State(**facts["done"])
@@ -217,19 +221,21 @@ def _spread(images: Images, most: int) -> Images:
     return images.take(torch.arange(0, len(images), -(-len(images) // most)))
 
 
-def _course(state: State, last: float) -> dict:
+def _course(state: State, last: float, timed: bool) -> dict:
     """How training went: the best epoch, which chose itself, and the throughput.
 
-    last: top1 after the last epoch, which is the best of a run without epochs.
+    last: top1 after the last epoch, which is the best of a run without epochs. timed: whether the
+    throughput is that of student and teacher; it is null where the teacher's labels were kept.
     """
     evaluated = [(row["top1"], row["epoch"]) for row in state.rows if "top1" in row]
+    trained = state.train_secs > 0
     # Of equal maxima the first: the epoch by which it had been reached.
     best = max(evaluated, key=lambda pair: (pair[0], -pair[1]), default=(last, 0))
     return {
         "best_top1": best[0],
         "best_epoch": best[1],
         "epochs": state.epoch,
-        "images_per_sec": state.images_seen / state.train_secs if state.train_secs else None,
+        "images_per_sec": state.images_seen / state.train_secs if timed and trained else None,
         "train_secs": state.train_secs,
     }
 

@@ -1,6 +1,7 @@
 """torch.compile: where it pays, what it is given, and doing without where it fails."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,19 +15,25 @@ from titn.outputs import Output
 from titn.progress import say
 from titn.values import Compile
 
-# Training images of a run from which on the compiler's seconds come back twice (on a CPU, see
-# benchmarks/ledger.md; on a GPU they are fewer seconds of a run, but so are all others).
-PAYS_FROM = {"cpu": 20_000, "cuda": 500_000}
+# Training images of a run from which on the compiler's seconds come back on a GPU. Not measured: a
+# guess from some ten seconds of compiling and tens of thousands of images a second.
+PAYS_FROM_ON_GPU = 500_000
+# And for the whole network instead of a layer on a CPU: a minute of compiling for 0.1 ms an image.
+WHOLE_PAYS_FROM = 1_000_000
 
 
 def way(asked: Compile, model: nn.Module, device: torch.device, num_images: int) -> Compile:
     """How a model is compiled for training on `num_images` in all; never "auto".
 
-    A model says with a method `compiled` that one of its layers can be compiled for all of them.
+    A model says with a method `compiled` that one of its layers can be compiled for all of them,
+    and with `compiling_pays_from` how many training images a run needs for it on a CPU.
     """
     if asked == "auto":
-        pays = num_images >= PAYS_FROM.get(device.type, num_images + 1)
-        return "layers" if pays and hasattr(model, "compiled") else "none"
+        from_on_cpu = getattr(model, "compiling_pays_from", math.inf)
+        least = {"cpu": from_on_cpu, "cuda": PAYS_FROM_ON_GPU}.get(device.type, math.inf)
+        if num_images < least or not hasattr(model, "compiled"):
+            return "none"
+        return "whole" if device.type == "cpu" and num_images >= WHOLE_PAYS_FROM else "layers"
     return "none" if asked == "layers" and not hasattr(model, "compiled") else asked
 
 
@@ -51,12 +58,14 @@ class Whole(nn.Module):
 
     def __init__(self, network: nn.Module):
         super().__init__()
-        self.network = network
+        layered: Any = network
+        self.network = layered.compiled(None) if hasattr(network, "compiled") else network
         self.has_distillation_token = getattr(network, "has_distillation_token", False)
         options: dict[str, Any] = {"fallback_random": True}
         if torch.cuda.is_available():
             options["triton.cudagraphs"] = True
-        self.run = torch.compile(lambda images: network(images), dynamic=False, options=options)
+        whole = self.network
+        self.run = torch.compile(lambda images: whole(images), dynamic=False, options=options)
 
     def forward(self, images: Tensor) -> Output:
         torch.compiler.cudagraph_mark_step_begin()

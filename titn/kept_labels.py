@@ -41,7 +41,7 @@ class KeptLabels:
         self.steps = steps
         self.most_bytes = most_bytes
         self.trusted = True
-        self.num_kept = self.num_asked = 0
+        self.counts = [0, 0]  # of batches: whose labels were kept, whose were asked for
         self._found: Tensor | None = None
         self._heard: list[Tensor] = []
 
@@ -51,10 +51,10 @@ class KeptLabels:
         if step == 0:
             self._begin(batch, ask)
         if self._found is not None:
-            self.num_kept += 1
+            self.counts[0] += 1
             return self._found[step]
         labels = ask()
-        self.num_asked += 1
+        self.counts[1] += 1
         self._listen(epoch, step, labels)
         return labels
 
@@ -114,7 +114,7 @@ class KeptLabels:
     @property
     def share(self) -> float:
         """Of all batches, those whose labels were not asked for."""
-        return self.num_kept / max(self.num_kept + self.num_asked, 1)
+        return self.counts[0] / max(sum(self.counts), 1)
 
 
 def make_room(place: Path, most_bytes: int, spare: Path) -> None:

@@ -134,10 +134,10 @@ def summary(result: dict) -> str:
         f"{result['parameters'] / 1e6:.2f}M parameters, "
         f"{result['macs'] / 1e6:.1f}M multiply-accumulates an image"
     )
-    if result["images_per_sec"]:
-        lines.append(
-            f"trained in {result['train_secs']:.0f} s at {result['images_per_sec']:.0f} images/s"
-        )
+    if result["train_secs"]:
+        speed = result["images_per_sec"]
+        at = f"at {speed:.0f} images/s" if speed else "with labels that its teacher gave before"
+        lines.append(f"trained in {result['train_secs']:.0f} s {at}")
     if result["teacher"]:
         lines.append(f"teacher top1 {result['teacher']['top1']:.4f}")
     return "\n".join(lines)

@@ -30,11 +30,13 @@ class Plain(nn.Module):
 
 
 class Layered(Plain):
+    compiling_pays_from = 1000
+
     def compiled(self, compiler):
         return self
 
 
-class Failing(Plain):
+class Failing(Layered):
     def compiled(self, compiler):
         broken = Plain()
         broken.forward = lambda images: 1 / 0
@@ -49,7 +51,8 @@ def fabric():
 @pytest.mark.parametrize(
     ("asked", "model", "device", "num_images", "expected"),
     [
-        ("auto", Layered(), "cpu", MANY, "layers"),
+        ("auto", Layered(), "cpu", 1000, "layers"),
+        ("auto", Layered(), "cpu", MANY, "whole"),
         ("auto", Layered(), "cpu", FEW, "none"),
         ("auto", Plain(), "cpu", MANY, "none"),
         ("auto", Layered(), "mps", MANY, "none"),

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from titn.outputs import ImageSpec, Output
 from titn.values import Init
 
+# Of the tokens that a block returns.
+ALL = slice(None)
+
 
 class Normalise(nn.Module):
     """(images - mean) / std, per channel.
@@ -39,7 +42,8 @@ class Normalise(nn.Module):
 class Attention(nn.Module):
     """Multi-head self-attention, softmax(q k^T / sqrt(d_k)) v (section 3.1.1, equations 1 to 3).
 
-    (b, n, d) to (b, n, d). Equation 2 concatenates the heads; the paper's prose adds them.
+    (b, n, d) to (b, n, d), or to those `rows` of n alone. Equation 2 concatenates the heads; the
+    paper's prose adds them.
     """
 
     def __init__(self, width: int, num_heads: int, qkv_bias: bool):
@@ -49,10 +53,11 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width, bias=qkv_bias)
         self.proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, rows: slice = ALL) -> Tensor:
         q, k, v = rearrange(
             self.qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.num_heads
         )
+        q = q[:, :, rows]
         # Spelled out because it is faster here than the fused kernel: sequences are short and the
         # inner heads are 6 wide (1.5 times the images a second: benchmarks/cpu_choices.py).
         weights = (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(-1)
@@ -67,8 +72,8 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """Pre-norm transformer block: x + attention(LN(x)), then x + MLP(LN(x)) (figure 1).
 
-    (b, n, d) to (b, n, d). With `drop_path` > 0 each branch of a sample is dropped with that
-    probability in training (stochastic depth).
+    (b, n, d) to (b, n, d), or to those `rows` of n alone. With `drop_path` > 0 each branch of a
+    sample is dropped with that probability in training (stochastic depth).
     """
 
     def __init__(
@@ -81,8 +86,8 @@ class Block(nn.Module):
         self.mlp = Mlp(width, hidden_features=int(width * mlp_ratio))
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.drop_path(self.attn(self.norm1(x)))
+    def forward(self, x: Tensor, rows: slice = ALL) -> Tensor:
+        x = x[:, rows] + self.drop_path(self.attn(self.norm1(x), rows))
         return x + self.drop_path(self.mlp(self.norm2(x)))
 
 
@@ -100,6 +105,11 @@ class Heads(nn.Module):
     def forward(self, tokens: Tensor) -> Output:
         cls = self.cls(tokens[:, 0])
         return Output(cls, cls if self.dist is None else self.dist(tokens[:, -1]))
+
+
+def read_rows(num_tokens: int, distillation_token: bool) -> slice:
+    """The rows that `Heads` reads: the first, and with a distillation token the last."""
+    return slice(0, None, num_tokens - 1) if distillation_token else slice(0, 1)
 
 
 def drop_path_rates(drop_path: float, depth: int) -> list[float]:

@@ -11,6 +11,7 @@ The functions take the modules of `titn.models.layers` for their parameters and 
 do, to rounding; products of attention are summed in float32.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -19,7 +20,7 @@ from einops import rearrange
 from timm.layers import Mlp
 from torch import Tensor, nn
 
-from titn.models.layers import Attention, Block
+from titn.models.layers import ALL, Attention, Block, read_rows
 from titn.outputs import Compiler, Output
 
 if TYPE_CHECKING:
@@ -27,13 +28,19 @@ if TYPE_CHECKING:
 
 
 class PixelsLast(nn.Module):
-    """A TITN that runs its layers in this form, through one compiled function for all of them."""
+    """A TITN that runs its layers in this form, through one compiled function for all of them.
 
-    def __init__(self, network: "TITN", compiler: Compiler):
+    Compiled as a whole, its last layer computes only the rows that the heads read.
+    """
+
+    def __init__(self, network: "TITN", compiler: Compiler | None):
         super().__init__()
         self.network = network
         self.has_distillation_token = network.has_distillation_token
-        self.run = compiler(layer)
+        self.run: Callable = layer if compiler is None else compiler(layer)
+        self.last_rows = ALL
+        if compiler is None:
+            self.last_rows = read_rows(len(network.token_pos), self.has_distillation_token)
 
     def forward(self, images: Tensor) -> Output:
         network = self.network
@@ -41,13 +48,14 @@ class PixelsLast(nn.Module):
         pixels = linear(network.pixel_embed, pixels) + network.pixel_pos.t()[:, :, None]
         # Contiguous as those of later layers are, or the first would be compiled for itself.
         tokens = network.first_tokens(len(images)).contiguous()
-        for one in network.layers:
-            pixels, tokens = self.run(one, pixels, tokens)
-        return network.read(tokens)
+        *layers, last = network.layers
+        for one in layers:
+            pixels, tokens = self.run(one, pixels, tokens, ALL)
+        return network.read(self.run(last, pixels, tokens, self.last_rows)[1])
 
 
-def layer(modules: "Layer", pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """`Layer`: pixels (d, p, b n), tokens (b, n + 1 or n + 2, d) to the same shapes."""
+def layer(modules: "Layer", pixels: Tensor, tokens: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+    """`Layer`: pixels (d, p, b n), tokens (b, n + 1 or n + 2, d) to the same, or `rows` of them."""
     pixels = block(modules.inner, pixels)
     for further in modules.further_inner:
         pixels = block(cast(Block, further), pixels)
@@ -55,7 +63,7 @@ def layer(modules: "Layer", pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Ten
     # Without einops: it would remember the type of a parameter, and a second compilation follow.
     weight = modules.residual.weight.unflatten(1, (-1, len(pixels))).transpose(1, 2).flatten(1)
     residual = F.linear(normed, weight, modules.residual.bias)
-    return pixels, modules.attend(residual, tokens)
+    return pixels, modules.attend(residual, tokens, rows)
 
 
 def block(modules: Block, x: Tensor) -> Tensor:

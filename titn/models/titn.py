@@ -7,7 +7,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from titn.fits import check_heads, grid_side
-from titn.models.layers import Block, Heads, Normalise, drop_path_rates, initialise, learned
+from titn.models.layers import ALL, Block, Heads, Normalise, drop_path_rates, initialise, learned
 from titn.models.pixels_last import PixelsLast
 from titn.outputs import Compiler, ImageSpec, Output
 from titn.values import Count, Init, Positive, ProperFraction, Shares, Tiles
@@ -51,12 +51,12 @@ class Layer(nn.Module):
         residual = self.residual(rearrange(self.residual_norm(pixels), "m p d -> m (p d)"))
         return pixels, self.attend(residual, tokens)
 
-    def attend(self, residual: Tensor, tokens: Tensor) -> Tensor:
+    def attend(self, residual: Tensor, tokens: Tensor, rows: slice = ALL) -> Tensor:
         """The outer block, after the patch residual (b n, d) was added to the tokens of patches."""
         residual = rearrange(residual, "(b n) d -> b n d", b=len(tokens))
         # Zero rows: above for the class token, below for the distillation token if there is one.
         rows_below = tokens.shape[1] - residual.shape[1] - 1
-        return self.outer(tokens + F.pad(residual, (0, 0, 1, rows_below)))
+        return self.outer(tokens + F.pad(residual, (0, 0, 1, rows_below)), rows)
 
 
 class TITN(nn.Module):
@@ -76,6 +76,9 @@ class TITN(nn.Module):
     init: how the linear layers begin; token_std: the deviation with which tokens and positions
     do. The paper prints neither; see `titn.models.layers.initialise` and docs/recipes.md.
     """
+
+    # A compiled step saves 0.9 ms an image, compiling takes up to 15 s (benchmarks/ledger.md).
+    compiling_pays_from = 20_000
 
     def __init__(
         self,
@@ -154,6 +157,9 @@ class TITN(nn.Module):
         rows = [0, -1] if self.has_distillation_token else [0]
         return self.heads(self.norm(tokens[:, rows]))
 
-    def compiled(self, compiler: Compiler) -> nn.Module:
-        """The same network in the form that compilers make fast; it shares the parameters."""
+    def compiled(self, compiler: Compiler | None) -> nn.Module:
+        """The same network in the form that compilers make fast; it shares the parameters.
+
+        compiler: for one layer; None in a network that is going to be compiled as a whole.
+        """
         return PixelsLast(self, compiler)

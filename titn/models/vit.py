@@ -7,7 +7,16 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from titn.fits import check_heads, grid_side
-from titn.models.layers import Block, Heads, Normalise, drop_path_rates, initialise, learned
+from titn.models.layers import (
+    ALL,
+    Block,
+    Heads,
+    Normalise,
+    drop_path_rates,
+    initialise,
+    learned,
+    read_rows,
+)
 from titn.outputs import Compiler, ImageSpec, Output
 from titn.values import Count, Init, Positive, ProperFraction, Shares, Tiles
 
@@ -21,6 +30,9 @@ class ViT(nn.Module):
     tokens: row 0 is the class token, the last row the distillation token (section 3.2). Without
     a bias on q, k and v by default: so the printed parameter counts come out (table 3).
     """
+
+    # A compiled step saves 0.05 ms an image, compiling takes up to 8 s (benchmarks/ledger.md).
+    compiling_pays_from = 200_000
 
     def __init__(
         self,
@@ -79,29 +91,37 @@ class ViT(nn.Module):
         """The last layer's tokens to logits."""
         return self.heads(self.norm(tokens))
 
-    def compiled(self, compiler: Compiler) -> nn.Module:
-        """The same network, one layer compiled for all; it shares the parameters."""
+    def compiled(self, compiler: Compiler | None) -> nn.Module:
+        """The same network, one layer compiled for all; it shares the parameters.
+
+        compiler: for one layer; None in a network that is going to be compiled as a whole.
+        """
         return CompiledLayers(self, compiler)
 
 
 class CompiledLayers(nn.Module):
     """A ViT that runs its layers through one compiled function.
 
-    One layer's code serves all: they differ in their parameters alone.
+    One layer's code serves all: they differ in their parameters alone. Compiled as a whole, the
+    last layer computes only the rows that the heads read.
     """
 
-    def __init__(self, network: ViT, compiler: Compiler):
+    def __init__(self, network: ViT, compiler: Compiler | None):
         super().__init__()
         self.network = network
         self.has_distillation_token = network.has_distillation_token
-        self.run = compiler(_layer)
+        self.run = _layer if compiler is None else compiler(_layer)
+        self.last_rows = ALL
+        if compiler is None:
+            self.last_rows = read_rows(len(network.token_pos), self.has_distillation_token)
 
     def forward(self, images: Tensor) -> Output:
         tokens = self.network.embed(images)
-        for layer in self.network.layers:
-            tokens = self.run(layer, tokens)
-        return self.network.read(tokens)
+        *layers, last = self.network.layers
+        for layer in layers:
+            tokens = self.run(layer, tokens, ALL)
+        return self.network.read(self.run(last, tokens, self.last_rows))
 
 
-def _layer(layer: nn.Module, tokens: Tensor) -> Tensor:
-    return layer(tokens)
+def _layer(layer: nn.Module, tokens: Tensor, rows: slice) -> Tensor:
+    return layer(tokens, rows)

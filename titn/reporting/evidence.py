@@ -42,6 +42,10 @@ DERIVED: dict[str, Callable[[dict[str, Any]], float | None]] = {
     "parameters_m": lambda run: run["parameters"] / 1e6 if "parameters" in run else None,
     # How much better a network does on what it was trained on.
     "gap": lambda run: run["train.top1"] - run["top1"] if "train.top1" in run else None,
+    # Of a cell that was given its teacher's labels, time says nothing that others could be
+    # compared with.
+    "train_secs": lambda run: None if run.get("kept_labels") else run.get("train_secs"),
+    "wall_secs": lambda run: None if run.get("kept_labels") else run.get("wall_secs"),
 }
 
 

@@ -74,6 +74,19 @@ def test_pixels_equal_torchvisions(
     assert_equals_torchvision(monkeypatch, some_images(), subpolicy, negate)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("negate", BOTH_SIGNS)
+@pytest.mark.parametrize("subpolicy", range(25))
+def test_pixels_on_a_gpu_are_within_one_grey_level(
+    subpolicy: int, negate: tuple[bool, bool]
+) -> None:
+    images = some_images()
+    rows = same_rows(num_samples=len(images), subpolicy=subpolicy, negate=negate)
+    on_cpu = autoaugment.apply(images=images, rows=rows).int()
+    on_gpu = autoaugment.apply(images=images.cuda(), rows=rows).cpu().int()
+    assert (on_cpu - on_gpu).abs().max() <= 1
+
+
 @pytest.mark.parametrize("subpolicy", [1, 3])
 def test_width_and_height_are_not_swapped(monkeypatch: pytest.MonkeyPatch, subpolicy: int) -> None:
     images = some_images(height=28, width=40)

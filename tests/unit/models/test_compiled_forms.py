@@ -39,13 +39,14 @@ def step(network: nn.Module, parameters: list[nn.Parameter]) -> list[torch.Tenso
     return [output.cls, output.dist, *torch.autograd.grad(loss, parameters)]
 
 
+@pytest.mark.parametrize("compiler", [as_it_is, None], ids=["layers", "whole"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_logits_and_gradients_are_those_of_the_plain_network(name):
+def test_logits_and_gradients_are_those_of_the_plain_network(name, compiler):
     torch.manual_seed(0)
     network = NETWORKS[name]().train()
     parameters = [p for p in network.parameters() if p.numel()]
     plain = step(network, parameters)
-    compiled = step(network.compiled(as_it_is), parameters)
+    compiled = step(network.compiled(compiler), parameters)
     torch.testing.assert_close(compiled, plain, rtol=1e-4, atol=1e-5)
 
 

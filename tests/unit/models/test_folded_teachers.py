@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from titn.models import cnn
+from titn.models.folding import Unpadded
 from titn.models.wide_resnet import wide_resnet28_10
 from titn.outputs import ImageSpec
 
@@ -75,15 +76,23 @@ def test_no_batch_normalisation_is_left(name):
 def test_the_repeated_pixel_of_a_vgg_meets_summed_weights():
     network = trained(cnn.vgg16)
     before = num_weights(network)
-    # 512 x 7 x 7 inputs of 4096 units become 512.
-    assert num_weights(network.folded()) == before - 512 * 48 * 4096
+    # 512 x 7 x 7 inputs of 4096 units become 512; each of three convolutions of 3x3 on maps of 2x2
+    # becomes a matrix of 512 x 2 x 2 by as many, with as many biases.
+    as_matrix = 2048**2 + 2048 - (512**2 * 9 + 512)
+    assert num_weights(network.folded()) == before - 512 * 48 * 4096 + 3 * as_matrix
+
+
+def test_a_convolution_on_a_map_smaller_than_its_kernel_is_a_matrix():
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 4, kernel_size=(3, 2), stride=(1, 2), padding=(1, 1), dilation=1)
+    x = torch.randn(5, 3, 2, 2)
+    torch.testing.assert_close(Unpadded(conv, 2, 2)(x), conv(x), rtol=1e-5, atol=1e-6)
 
 
 def test_a_larger_image_leaves_more_than_a_pixel_and_its_weights_apart():
     network = trained(lambda images: cnn.vgg16(images=ImageSpec(num_classes=10, size=64)))
-    before = num_weights(network)
     assert_same_answers(network, size=64)
-    assert num_weights(network) == before
+    assert network.net.classifier[0].in_features == 512 * 7 * 7
 
 
 def test_an_image_that_is_not_yet_twice_as_large_leaves_one_pixel():

@@ -49,7 +49,8 @@ def learning(evidence: Evidence, place: Place) -> list[str]:
         "Means over seeds. Train is top-1 on training images as they are, without augmentation; "
         "cls and dist are the two tokens, and how often they predict the same class; = teacher is "
         "how often the student predicts what its teacher does. Minutes are of one cell, "
-        "evaluation included; they and images/s are what the machine gave, whatever else it did. "
+        "evaluation included; they and images/s are what the machine gave, whatever else it did, "
+        "and are left out where a cell was given the labels that its teacher gave another. "
         f"{link}"
     )
     parts += _costs(evidence, place, called)
