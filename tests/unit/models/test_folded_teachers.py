@@ -92,7 +92,7 @@ def test_a_convolution_on_a_map_smaller_than_its_kernel_is_a_matrix():
 def test_a_larger_image_leaves_more_than_a_pixel_and_its_weights_apart():
     network = trained(lambda images: cnn.vgg16(images=ImageSpec(num_classes=10, size=64)))
     assert_same_answers(network, size=64)
-    assert network.net.classifier[0].in_features == 512 * 7 * 7
+    assert network.net.get_submodule("classifier.0").in_features == 512 * 7 * 7
 
 
 def test_an_image_that_is_not_yet_twice_as_large_leaves_one_pixel():
