@@ -33,10 +33,6 @@ CHOICES = {
         ["model=deit", "compile=whole"],
         ["model=deit", "compile=none"],
     ),
-    "TITN: one layer compiled for all, or nothing": (
-        ["model=titn", "compile=layers"],
-        ["model=titn", "compile=none"],
-    ),
     "TITN: teacher folded, or not": (["model=titn"], ["model=titn", "fold_teacher=false"]),
     "TITN: teacher's labels kept, or asked for": (["model=titn", "--kept-labels"], ["model=titn"]),
     "DeiT: teacher's labels kept, or asked for": (["model=deit", "--kept-labels"], ["model=deit"]),
@@ -45,9 +41,9 @@ CHOICES = {
 # Compiled by the layer: for the whole network, compiling would take longer than measuring.
 ALONE = ("dataset=cifar100", "loss=supervised", "teacher=none", "compile=layers")
 SCALES = {
-    "batch size": {n: [f"batch_size={n}"] for n in (16, 32, 64, 128, 256, 512)},
-    "depth": {n: [f"model.depth={n}"] for n in (3, 6, 12, 24)},
-    "patch tokens": {(n // 8) ** 2: [f"dataset.image_size={n}"] for n in (32, 48, 64, 96)},
+    "batch size": {n: [f"batch_size={n}"] for n in (16, 64, 128, 512)},
+    "depth": {n: [f"model.depth={n}"] for n in (3, 12, 24)},
+    "patch tokens": {(n // 8) ** 2: [f"dataset.image_size={n}"] for n in (32, 64, 96)},
 }
 
 

@@ -152,8 +152,8 @@ def images_per_sec(
     if torchcompile:
         task.compile(backend="inductor")
 
-    started = 0.0
     optimizer.zero_grad()
+    started = time.perf_counter()
     for done, (images, targets) in enumerate(loader, start=1):
         with autocast(precision):
             loss = task(images, targets)["loss"]

@@ -14,7 +14,7 @@ IMAGENET = "imagenet"
 
 # More heads are not suggested, though a wider network could have them.
 MOST_HEADS = 32
-DEVICE_NAME = re.compile(r"auto|(cpu|cuda|mps)(:(0|[1-9][0-9]*))?")
+DEVICE_NAME = re.compile(r"auto|(cpu|cuda|mps)(:(0|[1-9][0-9]{0,2}))?")
 
 
 def grid_side(whole: int, part: int, whole_name: str, part_name: str) -> int:

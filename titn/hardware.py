@@ -25,10 +25,7 @@ def device(name: str) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        chosen = torch.device(name)
-    except RuntimeError:
-        raise ConfigError(f"device={name}: choose auto, cpu, cuda, cuda:INDEX or mps") from None
+    chosen = torch.device(name)
     there = {
         "cpu": True,
         "cuda": torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count(),

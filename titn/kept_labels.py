@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -95,7 +96,8 @@ class KeptLabels:
         labels = tensors.get("labels")
         if labels is None or labels.shape != (self.steps, batch):
             return None
-        os.utime(self.directory)  # the time of its last use
+        with suppress(OSError):
+            os.utime(self.directory)  # the time of its last use
         return labels.long()
 
     def _write(self, epoch: int, labels: Tensor) -> None:
