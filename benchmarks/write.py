@@ -23,6 +23,7 @@ from titn.reporting.plot_style import (
 
 HERE = Path(__file__).resolve().parent
 SEVEN = ("vit", "deit", "tnt", "titn", "titn_large_patch", "deit", "titn")
+ON_A_GPU = "python benchmarks/measure.py --device cuda --batch 1024 --cells 4"
 NUM_IMAGES = 50_000  # of CIFAR-100's training set
 
 INTRODUCTION = """# How fast, and why
@@ -218,8 +219,10 @@ def scaling(name: str, found: dict) -> str:
 
 
 def commands(found: dict[str, dict]) -> str:
-    lines = "\n".join(one["command"] for one in found.values())
-    return f"```\n{lines}\npython benchmarks/write.py\n```"
+    lines = [one["command"] for one in found.values()]
+    if "cuda" not in found:
+        lines.append(f"{ON_A_GPU}  # not measured yet")
+    return "\n".join(["```", *lines, "python benchmarks/write.py", "```"])
 
 
 def main() -> None:
