@@ -157,7 +157,8 @@ def machine() -> dict:
 
 def command(settings: argparse.Namespace) -> str:
     """How to measure it again; where the data lie is left out."""
-    said = [f"--device {settings.device}", f"--batch {settings.batch}", f"--cells {settings.cells}"]
+    keys = ("device", "batch", "cells", "steps")
+    said = [f"--{key} {getattr(settings, key)}" for key in keys]
     root = ["--root DIR"] if settings.root else []
     return " ".join(["python benchmarks/measure.py", *said, *root])
 

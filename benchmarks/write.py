@@ -84,13 +84,15 @@ def section(name: str, found: dict) -> str:
 
 def against_timm(name: str, found: dict) -> str:
     rows = []
+    rounds = 0
     for precision, rates in found["against_timm"].items():
         base = median(rates["timm DeiT"])
         rows += [
             [side, precision, spread(of_side), f"{median(of_side) / base:.2f}"]
             for side, of_side in rates.items()
         ]
-    columns = ("", "precision", "images/s", "times timm")
+        rounds = len(rates["timm DeiT"])
+    columns = ("", "precision", "images/s", f"times timm, medians of {rounds}")
     return "\n\n".join(["### Like for like with timm", LIKE_FOR_LIKE, table(columns, rows, left=2)])
 
 
@@ -167,8 +169,9 @@ def choices(name: str, found: dict) -> str:
         [what, spread(ours), spread(alternative), f"{median(ours) / median(alternative):.2f}"]
         for what, (ours, alternative) in found["choices"].items()
     ]
+    rounds = len(next(iter(found["choices"].values()))[0])
     text = "Images/s of whole training steps with the teacher; each can be switched off."
-    columns = ("", "so", "otherwise", "ratio")
+    columns = ("", "so", "otherwise", f"ratio, medians of {rounds}")
     lines = ["### What each choice is worth", text, table(columns, rows)]
     if "students" in found:
         lines.append(seven_students(found["students"]))
