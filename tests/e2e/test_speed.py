@@ -69,7 +69,8 @@ def test_a_compiled_run_says_so_and_its_record_is_that_of_the_plain_network(tmp_
     assert record["compile_secs"] > 0
     again = titn(str(directory), cwd=tmp_path, command="evaluate")
     assert again.returncode == 0, again.stderr
-    assert f"{record['nll']:.4f}" in again.stdout
+    nll = f"{record['nll']:.6f}"
+    assert f"\nnll,{nll},{nll}\n" in again.stdout
 
 
 def test_the_bench_prints_its_stages_and_writes_them(tmp_path):
