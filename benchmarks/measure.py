@@ -47,7 +47,7 @@ SCALES = {
 }
 
 
-class Session:
+class Measurements:
     """Runs one measurement after the other, counting them on a bar."""
 
     def __init__(self, settings: argparse.Namespace, total: int):
@@ -71,9 +71,9 @@ class Session:
         return done.stdout
 
 
-def against_timm(session: Session) -> dict:
+def against_timm(measurements: Measurements) -> dict:
     """timm's DeiT, our DeiT and our TITN in turns; images a second, one number for each round."""
-    settings = session.settings
+    settings = measurements.settings
     found: dict = {}
     for precision, ours in (("bf16", "bf16-mixed"), ("fp32", "32-true")):
         names = ("timm DeiT", "timm DeiT, tuned", "titn DeiT", "titn TITN")
@@ -82,45 +82,46 @@ def against_timm(session: Session) -> dict:
             timms = ["--precision", precision, "--steps", str(settings.steps), "--batch", "128"]
             root = ["--root", settings.root] if settings.root else []
             for name, tuned in (("timm DeiT", []), ("timm DeiT, tuned", ["--tuned"])):
-                said = session.python(str(HERE / "timm_side.py"), *timms, *root, *tuned)
+                said = measurements.python(str(HERE / "timm_side.py"), *timms, *root, *tuned)
                 rates[name].append(json.loads(said)["images_per_sec"])
             for name, model in (("titn DeiT", "deit"), ("titn TITN", "titn")):
                 overrides = [f"model={model}", *PROTOCOL, "batch_size=128", f"precision={ours}"]
-                rates[name] += session.bench(*overrides, "--only-whole")["images_per_sec"]
+                rates[name] += measurements.bench(*overrides, "--only-whole")["images_per_sec"]
         found[precision] = rates
     return found
 
 
-def students(session: Session) -> dict:
+def students(measurements: Measurements) -> dict:
     """Every student stage by stage."""
-    batch = f"batch_size={session.settings.batch}"
-    rounds = session.settings.rounds
+    batch = f"batch_size={measurements.settings.batch}"
+    rounds = measurements.settings.rounds
     return {
-        name: session.bench(f"model={name}", *PROTOCOL, batch, rounds=rounds) for name in STUDENTS
+        name: measurements.bench(f"model={name}", *PROTOCOL, batch, rounds=rounds)
+        for name in STUDENTS
     }
 
 
-def choices(session: Session) -> dict:
+def choices(measurements: Measurements) -> dict:
     """Ours and the alternative in turns: images a second of both, one number for each round."""
-    batch = f"batch_size={session.settings.batch}"
+    batch = f"batch_size={measurements.settings.batch}"
     found: dict[str, list[list[float]]] = {name: [[], []] for name in CHOICES}
-    for _ in range(session.settings.rounds):
+    for _ in range(measurements.settings.rounds):
         for name, sides in CHOICES.items():
             for rates, arguments in zip(found[name], sides, strict=True):
                 # The first of a kept epoch's batches is asked for all the same.
                 steps = 20 if "--kept-labels" in arguments else None
-                said = session.bench(*PROTOCOL, batch, *arguments, "--only-whole", steps=steps)
+                said = measurements.bench(*PROTOCOL, batch, *arguments, "--only-whole", steps=steps)
                 rates += said["images_per_sec"]
     return found
 
 
-def scaling(session: Session) -> dict:
+def scaling(measurements: Measurements) -> dict:
     """Images a second of a student's training alone, along one axis at a time."""
-    batch = f"batch_size={session.settings.batch}"
+    batch = f"batch_size={measurements.settings.batch}"
     return {
         axis: {
             model: {
-                value: session.bench(
+                value: measurements.bench(
                     f"model={model}", *ALONE, batch, *overrides, "--only-whole", rounds=3, steps=5
                 )["images_per_sec"]
                 for value, overrides in values.items()
@@ -131,10 +132,10 @@ def scaling(session: Session) -> dict:
     }
 
 
-def together(session: Session) -> dict:
+def together(measurements: Measurements) -> dict:
     """Several cells at once against one alone."""
-    settings = session.settings
-    return session.bench(
+    settings = measurements.settings
+    return measurements.bench(
         "model=titn", *PROTOCOL, f"batch_size={settings.batch}", "--only-whole",
         "--cells", str(settings.cells), rounds=settings.rounds,
     )  # fmt: skip
@@ -198,9 +199,9 @@ def main() -> None:
         "together": 1,
         "scaling": 2 * sum(map(len, SCALES.values())),
     }
-    session = Session(settings, sum(totals[part] for part in wanted))
+    measurements = Measurements(settings, sum(totals[part] for part in wanted))
     for part in wanted:
-        found[part] = PARTS[part](session)
+        found[part] = PARTS[part](measurements)
         found.setdefault("dates", {})[part] = date.today().isoformat()
         path.write_text(json.dumps(found, indent=1) + "\n")
 
