@@ -53,7 +53,7 @@ def assemble(
         parts.model,
         run["compile"],
         num_images=len(dataset.train) * run["epochs"],
-        example=_first_batch(run, parts, dataset.train).images,
+        example=lambda: _first_batch(run, parts, dataset.train).images,
     )
     frozen = None
     if teacher is not None:

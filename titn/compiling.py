@@ -73,12 +73,17 @@ class Whole(nn.Module):
 
 
 def set_up(
-    fabric: Fabric, model: nn.Module, asked: Compile, num_images: int, example: Tensor
+    fabric: Fabric,
+    model: nn.Module,
+    asked: Compile,
+    num_images: int,
+    example: Callable[[], Tensor],
 ) -> tuple[nn.Module, Compile, float]:
     """The model as it trains, already compiled; how; and the seconds that it took.
 
-    num_images: of the whole training. example: images of a training batch. With `asked` "auto" a
-    compiler that fails, for want of a C++ compiler for one, is done without.
+    num_images: of the whole training. example: makes the images of a training batch; only a
+    compiler asks for them. With `asked` "auto" a compiler that fails, for want of a C++ compiler
+    for one, is done without.
     """
     chosen = way(asked, model, fabric.device, num_images)
     student = fabric.setup_module(form(model, chosen))
@@ -88,7 +93,7 @@ def set_up(
     # It would warn that it found a CUDA compiler on a machine without a GPU.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     try:
-        rehearse(fabric, student, example)
+        rehearse(fabric, student, example())
     except Exception as error:
         if asked != "auto":
             raise

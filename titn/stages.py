@@ -67,9 +67,9 @@ def measure(run: dict, *, steps: int, rounds: int, num_classes: int) -> Measured
 
     run: as `titn.config.resolve` returns it. No labels are kept: the teacher answers every time.
     """
-    device = hardware.device(run["device"])
+    made = _assembled(run, steps, num_classes)
+    device = made.task.fabric.device
     precision = hardware.precision(run["precision"], device)
-    made = _assembled(run, device, precision, steps, num_classes)
     stages = _stages(made, steps)
     for stage in tqdm(stages, desc="warming up", unit="stage", disable=None, leave=False):
         stage.run()
@@ -104,11 +104,10 @@ def end_to_end(
 
     kept: to be filled in the warm-up, which sees the same images, and used in the rounds.
     """
-    device = hardware.device(run["device"])
-    precision = hardware.precision(run["precision"], device)
-    whole = _whole(_assembled(run, device, precision, steps, num_classes, kept), steps)
+    made = _assembled(run, steps, num_classes, kept)
+    whole = _whole(made, steps)
     whole.run()
-    return [_rate(whole, device) for _ in range(rounds)]
+    return [_rate(whole, made.task.fabric.device) for _ in range(rounds)]
 
 
 def together(run: dict, cells: int, *, steps: int, rounds: int, num_classes: int) -> list[float]:
@@ -134,15 +133,14 @@ def together(run: dict, cells: int, *, steps: int, rounds: int, num_classes: int
 
 def _one_of(run: dict, threads: int, settings: dict, barrier: Any, queue: Any) -> None:
     torch.set_num_threads(threads)
-    device = hardware.device(run["device"])
-    precision = hardware.precision(run["precision"], device)
-    steps, classes = settings["steps"], settings["num_classes"]
-    whole = _whole(_assembled(run, device, precision, steps, classes), steps)
+    steps = settings["steps"]
+    made = _assembled(run, steps, settings["num_classes"])
+    whole = _whole(made, steps)
     whole.run()
     rates = []
     for _ in range(settings["rounds"]):
         barrier.wait()
-        rates.append(_rate(whole, device))
+        rates.append(_rate(whole, made.task.fabric.device))
     queue.put(rates)
 
 
@@ -154,13 +152,10 @@ def _rate(stage: Stage, device: torch.device) -> float:
 
 
 def _assembled(
-    run: dict,
-    device: torch.device,
-    precision: str,
-    steps: int,
-    num_classes: int,
-    kept: KeptLabels | None = None,
+    run: dict, steps: int, num_classes: int, kept: KeptLabels | None = None
 ) -> Assembled:
+    device = hardware.device(run["device"])
+    precision = hardware.precision(run["precision"], device)
     run = run | {"epochs": EPOCHS, "tensorboard": False}
     spec = ImageSpec(num_classes=num_classes, size=run["dataset"]["image_size"])
     torch.manual_seed(run["seed"])

@@ -13,9 +13,9 @@ import torch
 from tqdm import tqdm
 
 from titn import build, hardware
+from titn.assembly import in_inference_form
 from titn.metrics import macs, num_parameters
 from titn.outputs import ImageSpec
-from titn.teacher import Frozen
 
 
 @dataclass
@@ -39,9 +39,8 @@ def contestants(
     precision = hardware.precision(run["precision"], device)
     network = build.make(run, "model", images=spec)
     counted = num_parameters(network), macs(network, spec)[1]
-    frozen = hardware.fabric(device, precision).setup_module(
-        Frozen(network, hardware.WEIGHT_DTYPES[precision])
-    )
+    fabric = hardware.fabric(device, precision)
+    frozen = in_inference_form(network, fabric, precision, fold=False)
     made = []
     for batch in batches:
         shape = (batch, spec.channels, spec.size, spec.size)
