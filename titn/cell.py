@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from titn import build, hardware, weights
+from titn import build, hardware, tensor_files, weights
 from titn.assembly import Assembled, assemble
 from titn.config import config_root
 from titn.data.batches import steps_per_epoch
@@ -19,7 +19,7 @@ from titn.losses.terms import Loss
 from titn.metrics import Predictions, macs, num_parameters, summarise, train_metrics
 from titn.outputs import ImageSpec
 from titn.progress import Progress, say
-from titn.records import checkpoints, provenance
+from titn.records import provenance
 from titn.records.curves import Curves
 from titn.records.records import RunDir
 
@@ -170,7 +170,7 @@ class Cell:
             "model": made.parts.model.state_dict(),
             "optimizer": made.parts.optimizer.state_dict(),
         }
-        tensors, rest = checkpoints.flatten(tree)
+        tensors, rest = tensor_files.flatten(tree)
         done = {
             "epoch": state.epoch,
             "train_secs": state.train_secs,
@@ -178,18 +178,18 @@ class Cell:
         }
         labels = made.kept and made.kept.counts
         facts = {"done": done, "labels": labels, "wall_secs": clock.read(), "rest": rest}
-        checkpoints.save(self.directory.checkpoint, tensors, facts)
+        tensor_files.save(self.directory.checkpoint, tensors, facts)
 
     def _resume(self, made: Assembled, clock: "Clock") -> State:
         """The state that an interrupted run left, with model and optimizer as they were then."""
         if not self.directory.checkpoint.exists():
             return State()
         try:
-            tensors, facts = checkpoints.load(self.directory.checkpoint)
-        except checkpoints.CheckpointError as error:
+            tensors, facts = tensor_files.load(self.directory.checkpoint)
+        except tensor_files.DamageError as error:
             say(f"{self.name} begins anew: {error}")
             return State()
-        tree = checkpoints.unflatten(facts["rest"], tensors)
+        tree = tensor_files.unflatten(facts["rest"], tensors)
         made.parts.model.load_state_dict(tree["model"])
         made.parts.optimizer.load_state_dict(tree["optimizer"])
         if made.kept and facts.get("labels"):
@@ -201,7 +201,7 @@ class Cell:
     def _write_files(self, parts: build.Parts, predictions: Predictions) -> None:
         """What a record refers to: it has to be there before the record is."""
         facts = {"config_hash": self.identity["config_hash"]}
-        checkpoints.save(self.directory.weights, parts.model.state_dict(), facts)
+        tensor_files.save(self.directory.weights, parts.model.state_dict(), facts)
         self.directory.write_samples(samples(predictions, parts.loss.token_weights))
 
 

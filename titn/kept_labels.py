@@ -16,9 +16,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from titn import tensor_files
 from titn.outputs import Batch
 from titn.progress import say
-from titn.records import checkpoints
 
 # Of a runs_dir; 50,000 images, 300 epochs and up to 256 classes take 15 MB.
 MOST_BYTES = 2 * 2**30
@@ -90,8 +90,8 @@ class KeptLabels:
     def _read(self, epoch: int, batch: int) -> Tensor | None:
         """(steps, b) int64; None if they are not there, or not what was written."""
         try:
-            tensors, _ = checkpoints.load(self._path(epoch))
-        except (OSError, checkpoints.CheckpointError):
+            tensors, _ = tensor_files.load(self._path(epoch))
+        except (OSError, tensor_files.DamageError):
             return None
         labels = tensors.get("labels")
         if labels is None or labels.shape != (self.steps, batch):
@@ -103,11 +103,9 @@ class KeptLabels:
     def _write(self, epoch: int, labels: Tensor) -> None:
         small = labels.to(torch.uint8 if labels.max() < 256 else torch.int16)
         path = self._path(epoch)
-        mine = path.with_suffix(f".{os.getpid()}")  # two students may hear the same epoch at once
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            checkpoints.save(mine, {"labels": small}, self.key)
-            os.replace(mine, path)
+            tensor_files.save(path, {"labels": small}, self.key)
             make_room(self.directory.parent, self.most_bytes, spare=self.directory)
         except OSError as error:
             self.trusted = False

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
+from titn import tensor_files
 from titn.errors import ConfigError, first_line
 from titn.fits import IMAGENET, check_imagenet, weights_file
 from titn.progress import say
-from titn.records import checkpoints
 
 # Names of the buffers with the mean and deviation of the data set.
 NORMALISATION = "normalise."
@@ -98,7 +98,7 @@ def _read(path: Path, key: str) -> dict[str, Tensor]:
     file = weights_file(path, key)
     try:
         if file.suffix == ".safetensors":
-            return checkpoints.load(file)[0]
+            return tensor_files.load(file, own=path.is_dir())[0]
         content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ConfigError(

@@ -22,6 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from titn.durable import replacing, write_text
+
 # A run's directory holds the first of these from before its first step, the other if it failed.
 MARKS = ("environment.json", "failure.json")
 
@@ -115,9 +117,8 @@ class RunDir:
 
     def write_samples(self, columns: dict[str, Any]) -> None:
         """Columns of equal length, one row per evaluated image."""
-        temporary = self.path / "samples.parquet.tmp"
-        pq.write_table(pa.table(columns), temporary, compression="zstd")
-        os.replace(temporary, self.path / "samples.parquet")
+        with replacing(self.path / "samples.parquet") as temporary:
+            pq.write_table(pa.table(columns), temporary, compression="zstd")
 
     def fail(self, failure: dict) -> None:
         write_json(self.path / "failure.json", failure)
@@ -147,13 +148,3 @@ def read_json(path: Path) -> dict | None:
 def write_json(path: Path, content: dict) -> None:
     # allow_nan: a diverged run's loss is not a number, and its record says so.
     write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Atomic and durable: a reader sees the old text or the new, even after a power cut."""
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

@@ -1,0 +1,60 @@
+"""Files that are whole or not there, whatever happens while they are written."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+TEMPORARY = ".tmp"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path`, with no file yet; what is written there takes the place of `path`.
+
+    It is on the disk before it is renamed, and so is the new name at the end: after a kill or a
+    power cut there is the old file or the new one. If writing fails nothing is left behind.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8; a reader sees the old text or the new."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def sync_directory(directory: Path) -> None:
+    """What was renamed or removed in it stays so after a power cut; only POSIX can be asked."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # some network file systems cannot: then the rename alone has to do
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(directory: Path, older_than_secs: float = 0.0) -> None:
+    """Temporary files of processes that were killed while they wrote.
+
+    older_than_secs: where others may be writing now, so old that nobody still is.
+    """
+    before = time.time() - older_than_secs
+    for file in directory.glob(f"*{TEMPORARY}"):
+        with suppress(OSError):
+            if file.stat().st_mtime <= before:
+                file.unlink()
