@@ -1,19 +1,22 @@
 """The making of one cell: begin or resume, fit, record."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import nn
 
-from titn import build, hardware, tensor_files, weights
+from titn import build, hardware, signals, tensor_files, weights
 from titn.assembly import Assembled, assemble
+from titn.checkpoints import Checkpoints
 from titn.config import config_root
 from titn.data.batches import steps_per_epoch
 from titn.data.images import Dataset, Images
-from titn.engine import State, evaluate, fit
+from titn.engine import RunningMeans, State, evaluate, fit
+from titn.errors import reason
 from titn.kept_labels import KeptLabels
 from titn.losses.terms import Loss
 from titn.metrics import Predictions, macs, num_parameters, summarise, train_metrics
@@ -52,6 +55,7 @@ class Cell:
     def make(self, teacher: dict | None) -> dict:
         """Train, or go on training, and write the record; `teacher` is the teacher's record."""
         clock = Clock()
+        hardware.release_memory()
         fabric = hardware.fabric(self.device, self.precision)
         spec = self.dataset.spec
         parts = build.parts(self.run, spec)
@@ -67,14 +71,21 @@ class Cell:
             teacher=self._teachers_network(),
             kept=self._kept(parts.loss),
         )
-        task = made.task
+        with signals.held(), hardware.deterministic(self.run["deterministic"]):
+            return self._made(made, teacher, clock)
+
+    def _made(self, made: Assembled, teacher: dict | None, clock: "Clock") -> dict:
+        task, parts, spec = made.task, made.parts, made.task.dataset.spec
         state = self._resume(made, clock)
-        environment = self._environment(resumed=state.epoch > 0)
+        environment = self._environment(resumed=bool(state.images_seen))
         self.directory.begin(self.run | {"precision": self.precision}, environment)
-        self._fit(made, state, clock)
-        predictions = evaluate(task.network, task.dataset.evaluated, made.frozen)
-        learned = evaluate(task.network, _spread(task.dataset.train, TRAIN_IMAGES))
-        self._write_files(parts, predictions)
+        secs = self.run["checkpoint_secs"]
+        keeper = Keeper(state, secs, lambda: self._save(made, state, clock))
+        self._fit(made, state, keeper)
+        predictions = evaluate(task.network, task.dataset.evaluated, made.frozen, keep=keeper)
+        some = _spread(task.dataset.train, TRAIN_IMAGES)
+        learned = evaluate(task.network, some, keep=keeper)
+        self._checkpoints.giving_room(lambda: self._write_files(parts, predictions))
         summary = summarise(predictions, parts.loss.token_weights)
         result = {
             **summary,
@@ -95,7 +106,7 @@ class Cell:
             "kept_labels": made.kept.share if made.kept else 0.0,
             "wall_secs": clock.read(),
         }
-        self.directory.finish(result)
+        self._checkpoints.giving_room(lambda: self.directory.finish(result))
         return result
 
     def _teachers_network(self) -> nn.Module | None:
@@ -134,75 +145,129 @@ class Cell:
         now = self.identity | provenance.environment(config_root()) | machine
         return now | {"earlier": earlier}
 
-    def _fit(self, made: Assembled, state: State, clock: "Clock") -> None:
+    @property
+    def _checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.directory, self.identity)
+
+    def _fit(self, made: Assembled, state: State, keeper: "Keeper") -> None:
         task = made.task
         steps = steps_per_epoch(len(task.dataset.train), task.batch_size)
         per_epoch = steps * min(task.batch_size, len(task.dataset.train))
-        curves = Curves(self.directory, state.epoch, self.run["tensorboard"])
-        state.rows = curves.rows
+        curves = Curves(self.directory, state.rows, self.run["tensorboard"])
         progress = Progress(
             self.name,
             epochs=task.epochs,
             total=task.epochs * per_epoch,
-            done=state.epoch * per_epoch,
+            done=state.images_seen,
         )
-        saved = time.monotonic()
-
-        def on_epoch(row: dict) -> None:
-            nonlocal saved
-            curves.add(row)
-            # By the clock, not by the epoch: with its optimizer VGG-16 is 1.6 GB on the disk.
-            if (
-                time.monotonic() - saved > self.run["checkpoint_secs"]
-                and row["epoch"] < task.epochs
-            ):
-                self._save(made, state, clock)
-                saved = time.monotonic()
-
         try:
-            fit(task, state, progress, on_epoch)
+            fit(task, state, progress, curves.add, keeper)
         finally:
             progress.close()
             curves.close()
 
     def _save(self, made: Assembled, state: State, clock: "Clock") -> None:
+        """Write all that the rest of the run depends on."""
         tree = {
             "model": made.parts.model.state_dict(),
             "optimizer": made.parts.optimizer.state_dict(),
+            "means": state.means.totals,
         }
-        tensors, rest = tensor_files.flatten(tree)
-        done = {
+        facts = {
             "epoch": state.epoch,
+            "step": state.step,
             "train_secs": state.train_secs,
             "images_seen": state.images_seen,
+            "rows": state.rows,
+            "labels": made.kept and made.kept.counts,
+            "wall_secs": clock.read(),
         }
-        labels = made.kept and made.kept.counts
-        facts = {"done": done, "labels": labels, "wall_secs": clock.read(), "rest": rest}
-        tensor_files.save(self.directory.checkpoint, tensors, facts)
+        steps = steps_per_epoch(len(made.task.dataset.train), made.task.batch_size)
+        self._checkpoints.save(state.epoch * steps + state.step, tree, facts)
 
     def _resume(self, made: Assembled, clock: "Clock") -> State:
         """The state that an interrupted run left, with model and optimizer as they were then."""
-        if not self.directory.checkpoint.exists():
+        found = self._checkpoints.newest()
+        if found is None:
             return State()
-        try:
-            tensors, facts = tensor_files.load(self.directory.checkpoint)
-        except tensor_files.DamageError as error:
-            say(f"{self.name} begins anew: {error}")
-            return State()
-        tree = tensor_files.unflatten(facts["rest"], tensors)
+        tree, facts = found
         made.parts.model.load_state_dict(tree["model"])
         made.parts.optimizer.load_state_dict(tree["optimizer"])
-        if made.kept and facts.get("labels"):
+        means = RunningMeans()
+        means.count = facts["step"]
+        device = made.task.fabric.device
+        means.totals = {name: total.to(device) for name, total in tree["means"].items()}
+        if made.kept and facts["labels"]:
             made.kept.counts = facts["labels"]
-        clock.before = facts.get("wall_secs", 0.0)
-        say(f"{self.name} resumes after epoch {facts['done']['epoch']}")
-        return State(**facts["done"])
+        clock.before = facts["wall_secs"]
+        whole = ("epoch", "step", "train_secs", "images_seen", "rows")
+        state = State(**{key: facts[key] for key in whole}, means=means)
+        say(f"{self.name} resumes {_whereabouts(state)}")
+        return state
 
     def _write_files(self, parts: build.Parts, predictions: Predictions) -> None:
         """What a record refers to: it has to be there before the record is."""
         facts = {"config_hash": self.identity["config_hash"]}
         tensor_files.save(self.directory.weights, parts.model.state_dict(), facts)
         self.directory.write_samples(samples(predictions, parts.loss.token_weights))
+
+
+class Keeper:
+    """Called where a run's state is whole: saves it from time to time, and before leaving.
+
+    secs: between two savings, but never so few that more than a twentieth of the time goes into
+    them: with its optimizer VGG-16 is 1.6 GB on the disk. 0: after every step.
+    """
+
+    def __init__(self, state: State, secs: float, save: Callable[[], None]):
+        self.state = state
+        self.secs = secs
+        self.save = save
+        self.saved = (state.epoch, state.step)
+        self.due = time.monotonic() + secs
+        self.is_failing = False
+
+    def __call__(self) -> None:
+        if (number := signals.asked()) is not None:
+            self._save_and_leave(number)
+        if time.monotonic() >= self.due:
+            self._save()
+
+    def _save(self) -> None:
+        started = time.monotonic()
+        try:
+            self._save_once()
+            self.is_failing = False
+        except OSError as error:
+            if not self.is_failing:
+                say(f"not saved, and the run goes on: {reason(error)}")
+            self.is_failing = True
+        now = time.monotonic()
+        self.due = now + (max(self.secs, 19 * (now - started)) if self.secs else 0)
+
+    def _save_once(self) -> None:
+        """An evaluation of many batches changes nothing between them."""
+        where = (self.state.epoch, self.state.step)
+        if where != self.saved:
+            self.save()
+            self.saved = where
+
+    def _save_and_leave(self, number: int) -> NoReturn:
+        leave = signals.Leave(number)
+        started = time.monotonic()
+        try:
+            self._save_once()
+            secs = time.monotonic() - started
+            say(f"{leave}: saved {_whereabouts(self.state)}, in {secs:.1f} s")
+        except OSError as error:
+            say(f"{leave}: not saved: {reason(error)}")
+        raise leave
+
+
+def _whereabouts(state: State) -> str:
+    if not state.step:
+        return f"after epoch {state.epoch}"
+    return f"after step {state.step} of epoch {state.epoch + 1}"
 
 
 class Clock:

@@ -3,6 +3,7 @@
 A teacher's cell is planned and made by the same code as its student's, first.
 """
 
+import errno
 import json
 import traceback
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from titn import build, config, hardware
 from titn.cell import Cell
 from titn.data.images import Dataset
 from titn.engine import DivergenceError
-from titn.errors import CellError, ConfigError, first_line
+from titn.errors import CellError, ConfigError, first_line, is_full, reason
 from titn.progress import logged, note, say
 from titn.records import provenance
 from titn.records.records import RunDir
@@ -113,7 +114,7 @@ def make(cell: Cell, wait: bool = True) -> dict:
     """The record of a planned cell: the one that is there, or one that is made now."""
     run, directory = cell.run, cell.directory
     _claim(cell)
-    if not run["force"] and (result := directory.result()) is not None:
+    if not run["force"] and (result := _recorded(cell)) is not None:
         if not cell.prefix:
             say(f"{cell.name} is recorded already in {directory.path}")
         return result
@@ -123,10 +124,11 @@ def make(cell: Cell, wait: bool = True) -> dict:
         _check_identity(cell)
         if run["force"]:
             directory.clear()
-        if (result := directory.result()) is not None:
+        if (result := _recorded(cell)) is not None:
+            directory.tidy()
             return result
         _check_failure(cell)
-        with logged(directory.log), _recording_failure(cell):
+        with _naming_file(cell), logged(directory.log), _recording_failure(cell):
             say(f"{cell.name} {describe(cell)}, in {directory.path}")
             return cell.make(teacher)
 
@@ -135,7 +137,7 @@ def _make_teacher(cell: Cell, wait: bool) -> dict | None:
     teacher = cell.teacher
     if teacher is None:
         return None
-    if teacher.directory.result() is None:
+    if not teacher.run["force"] and _recorded(teacher) is None:
         say(f"{teacher.name} is not recorded yet: it is made first, once, for all its students")
     try:
         record = make(teacher, wait)
@@ -156,16 +158,56 @@ def describe(cell: Cell) -> str:
     return f"on {data}, seed {seed}, {epochs} epochs, {cell.precision} on {cell.device}"
 
 
+def _recorded(cell: Cell) -> dict | None:
+    """The record, if there is one; ConfigError if it is not as it was written."""
+    return _believed(cell, cell.directory.result)
+
+
+def _believed(cell: Cell, read: Callable[[], dict | None]) -> dict | None:
+    try:
+        return read()
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{_place(cell)}: cannot be believed ({first_line(error)}); put back a copy, or "
+            f"{cell.prefix}force=true to make it again"
+        ) from None
+
+
+def _place(cell: Cell) -> str:
+    return f"{cell.prefix}run_dir={cell.directory.path}"
+
+
 def _claim(cell: Cell) -> None:
     """Make the directory; ConfigError if that cannot be, or if it is another's."""
-    try:
+    with _naming_file(cell):
         cell.directory.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        path = cell.directory.path
-        raise ConfigError(
-            f"{cell.prefix}run_dir={path}: cannot be made ({error.strerror}); choose another"
-        ) from None
     _check_identity(cell)
+
+
+# What a path is to blame for, and not the moment.
+UNUSABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+
+@contextmanager
+def _naming_file(cell: Cell) -> Iterator[None]:
+    """A place that cannot be written is bad input, a disk that is full or fails a misfortune.
+
+    Neither says anything of the cell: it is not marked as failed, and goes on when it is asked for
+    again.
+    """
+    try:
+        yield
+    except Timeout:
+        raise  # another process has the lock
+    except OSError as error:
+        if error.errno in UNUSABLE:
+            raise ConfigError(
+                f"{_place(cell)}: cannot be written ({error.strerror}); choose another directory"
+            ) from None
+        remedy = "make room, and " if is_full(error) else ""
+        raise CellError(
+            f"{cell.name}: {reason(error)}; {remedy}the same command goes on from what was saved"
+        ) from error
 
 
 @contextmanager
@@ -173,7 +215,8 @@ def _locked(cell: Cell, wait: bool) -> Iterator[None]:
     """One process at a time; the system frees the lock of a process that dies."""
     lock = FileLock(cell.directory.lock)
     try:
-        lock.acquire(timeout=0)
+        with _naming_file(cell):
+            lock.acquire(timeout=0)
     except Timeout:
         if not wait:
             raise BusyError from None
@@ -187,32 +230,34 @@ def _locked(cell: Cell, wait: bool) -> Iterator[None]:
 
 def _check_identity(cell: Cell) -> None:
     """ConfigError if the directory holds something else than this run made by this code."""
-    found = cell.directory.environment()
-    place, force = f"{cell.prefix}run_dir={cell.directory.path}", f"{cell.prefix}force=true"
+    place, force = _place(cell), f"{cell.prefix}force=true"
+    if cell.run["force"] and cell.directory.is_run():
+        return
+    found = _believed(cell, cell.directory.environment)
     if found is None:
         if cell.directory.others():
             raise ConfigError(f"{place}: is not empty and holds no run; choose another")
         return
-    if cell.run["force"]:
-        return
-    if found["config_hash"] != cell.identity["config_hash"]:
+    if found.get("config_hash") != cell.identity["config_hash"]:
         raise ConfigError(
             f"{place}: holds another configuration (its config.yaml says which); "
             f"choose another directory, or {force} to replace it"
         )
-    if found["source_digest"] != cell.identity["source_digest"]:
+    if found.get("source_digest") != cell.identity["source_digest"]:
         raise ConfigError(
             f"{place}: was made by other source code "
-            f"({found['source_digest'][:8]}, now {cell.identity['source_digest'][:8]}); "
+            f"({str(found.get('source_digest'))[:8]}, now {cell.identity['source_digest'][:8]}); "
             f"keep it and choose runs_dir=DIR, or {force} to replace it"
         )
 
 
 def _check_failure(cell: Cell) -> None:
-    failure = cell.directory.failure()
-    if failure is None or cell.run["retry"] == "failed":
+    if cell.run["retry"] == "failed":
         return
-    before = f"{cell.directory.path} failed before ({failure['reason']})"
+    failure = _believed(cell, cell.directory.failure)
+    if failure is None:
+        return
+    before = f"{cell.directory.path} failed before ({failure.get('reason')})"
     if failure.get("kind") == "diverged":
         raise CellError(f"{before}; so it would again: lower {cell.prefix}optimizer.lr")
     raise CellError(f"{before}; retry=failed tries again")
@@ -227,14 +272,20 @@ def _recording_failure(cell: Cell) -> Iterator[None]:
     """
     try:
         yield
+    except OSError:
+        raise
     except Exception as error:
         diverged = error if isinstance(error, DivergenceError) else None
-        reason = first_line(error)
-        if not diverged and reason != type(error).__name__:
-            reason = f"{type(error).__name__}: {reason}"
+        kind, said, remedy = "error", first_line(error), ""
+        if said != type(error).__name__ and not diverged:
+            said = f"{type(error).__name__}: {said}"
+        if diverged:
+            kind, remedy = "diverged", f"; lower {cell.prefix}optimizer.lr"
+        elif hardware.is_out_of_memory(error):
+            kind, said, remedy = "memory", f"out of memory on {cell.device}", _smaller(cell)
         failure = {
-            "kind": "diverged" if diverged else "error",
-            "reason": reason,
+            "kind": kind,
+            "reason": said,
             "epoch": diverged and diverged.epoch,
             "seed": cell.run["seed"],
             **cell.identity,
@@ -243,7 +294,15 @@ def _recording_failure(cell: Cell) -> Iterator[None]:
         note(failure["traceback"])
         cell.directory.fail(failure)
         where = cell.directory.path / "failure.json"
-        remedy = f"; lower {cell.prefix}optimizer.lr" if diverged else ""
         raise CellError(
-            f"{reason}{remedy} (recorded in {where}; retry=failed tries again)"
+            f"{said}{remedy} (recorded in {where}; retry=failed tries again)"
         ) from error
+
+
+def _smaller(cell: Cell) -> str:
+    """What to lower when the memory of a device is not enough."""
+    run, prefix = cell.run, cell.prefix
+    return (
+        f"; lower {prefix}batch_size (it is {run['batch_size']}), choose a smaller "
+        f"{prefix}model, or make fewer cells at once"
+    )

@@ -42,6 +42,7 @@ SWITCHES: dict[str, Any] = {
     "eval_every": values.Count,
     "checkpoint_secs": values.NonNegative,
     "tensorboard": bool,
+    "deterministic": bool,
     "compile": values.Compile,
     "fold_teacher": bool,
     "keep_labels": bool,
@@ -50,7 +51,7 @@ SWITCHES: dict[str, Any] = {
 }
 
 # What is said to the command, not to a run: see titn.train and titn.sweeper.
-ASIDE = ("recipe", "question", "rows", "dry_run", "cell", "busy")
+ASIDE = ("recipe", "question", "rows", "dry_run", "cell", "round", "busy")
 
 # Nodes of a teacher that are another node's: what to set in their place.
 FOLLOWED = {"teacher.dataset": "dataset", "teacher.augment": "recipe.augment"}
@@ -68,7 +69,12 @@ ADDED_LATER: dict[str, Any] = {
 }
 
 # Switches that older runs do not have in their config.yaml, as those runs were made.
-SWITCHES_ADDED_LATER = {"compile": "none", "fold_teacher": False, "keep_labels": False}
+SWITCHES_ADDED_LATER = {
+    "compile": "none",
+    "fold_teacher": False,
+    "keep_labels": False,
+    "deterministic": False,
+}
 
 
 def config_root() -> Path:

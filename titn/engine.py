@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -55,46 +56,86 @@ class Task:
     eval_every: int
 
 
+class RunningMeans:
+    """Means of named terms over an epoch; they stay on the device until they are read."""
+
+    def __init__(self) -> None:
+        self.totals: dict[str, Tensor] = {}
+        self.count = 0
+
+    def add(self, terms: dict[str, Tensor]) -> None:
+        for name, term in terms.items():
+            self.totals[name] = self.totals.get(name, 0.0) + term.detach()
+        self.count += 1
+
+    def read(self, epoch: int) -> dict[str, float]:
+        """DivergenceError, in `epoch`, if the loss is not finite."""
+        means = {name: (total / self.count).item() for name, total in self.totals.items()}
+        if not math.isfinite(means["loss"]):
+            raise DivergenceError(f"the loss is {means['loss']}", epoch)
+        return means
+
+
 @dataclass
 class State:
-    """How far a run has come. `rows` are the metrics of the epochs that are done."""
+    """How far a run has come: epochs that are done, and steps of the next one.
+
+    means: of that next epoch so far. rows: the metrics of the epochs that are done. With the
+    weights and the optimizer's own state this is all that a run's future depends on.
+    """
 
     epoch: int = 0
+    step: int = 0
     train_secs: float = 0.0
     images_seen: int = 0
+    means: RunningMeans = field(default_factory=RunningMeans)
     rows: list[dict] = field(default_factory=list)
 
 
-def fit(task: Task, state: State, progress: Progress, on_epoch: Callable[[dict], None]) -> None:
+def keep_nothing() -> None:
+    """For what is not worth keeping."""
+
+
+def fit(
+    task: Task,
+    state: State,
+    progress: Progress,
+    on_epoch: Callable[[dict], None],
+    keep: Callable[[], None] = keep_nothing,
+) -> None:
     """Train from `state` to the last epoch; `on_epoch` gets the row of each epoch.
 
-    The result depends on the seed and the epoch alone, not on where a run was interrupted: order,
-    views and mixes are functions of (seed, epoch, step), and what draws from torch's own
-    generator (dropout, stochastic depth) finds it seeded at every step.
+    The result depends on the seed alone, not on where a run was interrupted: order, views and
+    mixes are functions of (seed, epoch, step), the learning rate is one of the step, and what draws
+    from torch's own generator (dropout, stochastic depth) finds it seeded at every step.
+
+    keep: called after each step, each batch that is evaluated and each epoch, when `state` is
+    whole. It may save it, or raise to leave.
 
     Raises DivergenceError as soon as a loss that is not finite is read.
     """
     while state.epoch < task.epochs:
-        started = time.perf_counter()
-        terms, num_images = train_epoch(task, state.epoch, progress)
-        state.train_secs += time.perf_counter() - started
-        state.images_seen += num_images
-        state.epoch += 1
-
-        row = {"epoch": state.epoch, "lr": task.optimizer.param_groups[0]["lr"], "train": terms}
-        if state.epoch % task.eval_every == 0 or state.epoch == task.epochs:
-            row |= epoch_metrics(task)
+        terms = train_epoch(task, state, progress, keep)
+        epoch = state.epoch + 1
+        row = {"epoch": epoch, "lr": task.optimizer.param_groups[0]["lr"], "train": terms}
+        if epoch % task.eval_every == 0 or epoch == task.epochs:
+            row |= epoch_metrics(task, keep)
             if math.isnan(row["nll"]):
-                raise DivergenceError("predictions are not numbers", state.epoch)
+                raise DivergenceError("predictions are not numbers", epoch)
         row |= {"train_secs": state.train_secs, "images_seen": state.images_seen}
+        state.epoch, state.step, state.means = epoch, 0, RunningMeans()
         state.rows.append(row)
         progress.epoch(row)
         on_epoch(row)
+        keep()
 
 
-def train_epoch(task: Task, epoch: int, progress: Progress) -> tuple[dict[str, float], int]:
-    """One pass over the training images: mean terms, and how many images were seen."""
+def train_epoch(
+    task: Task, state: State, progress: Progress, keep: Callable[[], None] = keep_nothing
+) -> dict[str, float]:
+    """What is left of one pass over the training images; the mean terms of the whole pass."""
     task.objective.student.train()
+    started = time.perf_counter()
     steps = steps_per_epoch(len(task.dataset.train), task.batch_size)
     batches = training_batches(
         task.dataset.train,
@@ -102,21 +143,29 @@ def train_epoch(task: Task, epoch: int, progress: Progress) -> tuple[dict[str, f
         task.mix,
         batch_size=task.batch_size,
         seed=task.seed,
-        epoch=epoch,
+        epoch=state.epoch,
+        first=state.step,
     )
-    means = RunningMeans(epoch + 1)
-    num_images = 0
-    for step, batch in enumerate(batches, start=epoch * steps):
+
+    read = partial(state.means.read, state.epoch + 1)
+    for batch in batches:
+        step = state.epoch * steps + state.step
         set_learning_rate(task, step, steps)
         torch.manual_seed(draw_seed("noise", task.seed, step))
         terms = task.objective(batch)
         task.optimizer.zero_grad()
         task.fabric.backward(terms["loss"])
         task.optimizer.step()
-        means.add(terms)
-        num_images += len(batch.images)
-        progress.step(epoch + 1, len(batch.images), means.read)
-    return means.read(), num_images
+        state.means.add(terms)
+        state.step += 1
+        state.images_seen += len(batch.images)
+        progress.step(state.epoch + 1, len(batch.images), read)
+        state.train_secs += time.perf_counter() - started
+        keep()
+        started = time.perf_counter()
+    means = read()  # waits for the device
+    state.train_secs += time.perf_counter() - started
+    return means
 
 
 def set_learning_rate(task: Task, step: int, steps: int) -> None:
@@ -126,37 +175,25 @@ def set_learning_rate(task: Task, step: int, steps: int) -> None:
         group["lr"] = group["initial_lr"] * factor
 
 
-class RunningMeans:
-    """Means of named terms over an epoch; they stay on the device until they are read."""
-
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
-        self.totals: dict[str, Tensor] = {}
-        self.count = 0
-
-    def add(self, terms: dict[str, Tensor]) -> None:
-        for name, term in terms.items():
-            self.totals[name] = self.totals.get(name, 0.0) + term.detach()
-        self.count += 1
-
-    def read(self) -> dict[str, float]:
-        means = {name: (total / self.count).item() for name, total in self.totals.items()}
-        if not math.isfinite(means["loss"]):
-            raise DivergenceError(f"the loss is {means['loss']}", self.epoch)
-        return means
-
-
-def epoch_metrics(task: Task) -> dict:
+def epoch_metrics(task: Task, keep: Callable[[], None] = keep_nothing) -> dict:
     """What the curves show of the evaluated images; it never chooses anything."""
-    predictions = evaluate(task.network, task.dataset.evaluated)
+    predictions = evaluate(task.network, task.dataset.evaluated, keep=keep)
     heads = all_heads(predictions, task.objective.loss.token_weights)
     fused = heads.pop("fused")
     return {**fused, **heads, "split": task.dataset.split}
 
 
 @torch.no_grad()
-def evaluate(student: nn.Module, images: Images, teacher: nn.Module | None = None) -> Predictions:
-    """Log-probabilities of all images, and the teacher's classes if there is one."""
+def evaluate(
+    student: nn.Module,
+    images: Images,
+    teacher: nn.Module | None = None,
+    keep: Callable[[], None] = keep_nothing,
+) -> Predictions:
+    """Log-probabilities of all images, and the teacher's classes if there is one.
+
+    keep: called after each batch, as `fit` does.
+    """
     was_training = student.training
     student.eval()
     cls, dist, taught = [], [], []
@@ -166,6 +203,7 @@ def evaluate(student: nn.Module, images: Images, teacher: nn.Module | None = Non
         dist.append(output.dist.float().log_softmax(-1).cpu())
         if teacher is not None:
             taught.append(teacher(batch.pixels).argmax(-1).cpu())
+        keep()
     student.train(was_training)
     return Predictions(
         cls=torch.cat(cls),

@@ -1,4 +1,6 @@
-"""What can go wrong on the user's side."""
+"""What can go wrong on the user's side, and how it is put."""
+
+import errno
 
 
 class ConfigError(ValueError):
@@ -12,6 +14,17 @@ class CellError(RuntimeError):
 def first_line(error: Exception) -> str:
     """What an exception of a library says, as far as it fits into a message of ours."""
     return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def is_full(error: OSError) -> bool:
+    """Whether there was no room on the disk."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def reason(error: OSError) -> str:
+    """What the system said of a file."""
+    said = error.strerror or first_line(error)
+    return f"{error.filename}: {said}" if error.filename else said
 
 
 def one_line(text: str) -> str:

@@ -1,8 +1,13 @@
 """Devices, precisions, and what the hardware is good at."""
 
 import ctypes
+import gc
 import logging
+import os
 import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,9 +15,12 @@ from lightning_fabric import Fabric
 
 from titn.errors import ConfigError
 from titn.fits import check_device_name
+from titn.progress import say
 
 # Otherwise it repeats at every start what the configuration says.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+
+NOT_DETERMINISTIC = " does not have a deterministic implementation"
 
 # The dtype to which autocast would convert the weights of a layer that multiplies matrices.
 WEIGHT_DTYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16}
@@ -67,6 +75,52 @@ def fabric(device: torch.device, precision: str) -> Fabric:
     devices: Any = [device.index or 0] if device.type == "cuda" else 1
     kind: Any = precision
     return Fabric(accelerator=device.type, devices=devices, precision=kind)
+
+
+@contextmanager
+def deterministic(on: bool) -> Iterator[None]:
+    """Kernels that give the same bits every time; an operation that has none is named.
+
+    On a CPU all that titn uses do anyway. On a GPU they are slower, and an operation of which
+    PyTorch has no such kernel runs with the one that there is.
+    """
+    if on:
+        # Read by cuBLAS when it is first used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(on, warn_only=True)
+    with warnings.catch_warnings():
+        if on:
+            warnings.showwarning = _naming(warnings.showwarning)
+        yield
+    torch.use_deterministic_algorithms(False)
+
+
+def _naming(show: Callable[..., None]) -> Callable[..., None]:
+    """An operation of which PyTorch warns that it is not deterministic, in a line of ours."""
+
+    def named(message: Warning | str, *rest: Any, **keywords: Any) -> None:
+        operation, found, _ = str(message).partition(
+            " does not have a deterministic implementation"
+        )
+        if found:
+            say(f"not deterministic here, so a resumed run may end otherwise: {operation}")
+        else:
+            show(message, *rest, **keywords)
+
+    return named
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device, or the machine itself, had no memory left for what was asked."""
+    known = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, known) or "can't allocate memory" in str(error)
+
+
+def release_memory() -> None:
+    """What a run that is over has left on a GPU, for the next one."""
+    if torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 def keep_freed_memory() -> None:

@@ -31,8 +31,9 @@ class KeptLabels:
 
     place: the directory of all kept labels. key: everything that decides the labels, fit for JSON.
     steps: of an epoch. Labels are only used while the teacher confirms them: it is asked itself for
-    the first batch of every epoch, and if more than a hundredth differs nothing kept is used any
-    more in this run. What cannot be written is done without.
+    the first batch of every epoch, and of what is left of one after an interruption; if more than a
+    hundredth differs nothing kept is used any more in this run. What cannot be written is done
+    without.
     """
 
     def __init__(self, place: Path, key: dict, steps: int, most_bytes: int = MOST_BYTES):
@@ -43,13 +44,15 @@ class KeptLabels:
         self.most_bytes = most_bytes
         self.trusted = True
         self.counts = [0, 0]  # of batches: whose labels were kept, whose were asked for
+        self._epoch: int | None = None
         self._found: Tensor | None = None
         self._heard: list[Tensor] = []
 
     def of(self, batch: Batch, ask: Callable[[], Tensor]) -> Tensor:
         """The (b,) classes for a batch, kept or from `ask`."""
         epoch, step = batch.at
-        if step == 0:
+        if epoch != self._epoch or step == 0:
+            self._epoch = epoch
             self._begin(batch, ask)
         if self._found is not None:
             self.counts[0] += 1
@@ -61,11 +64,12 @@ class KeptLabels:
 
     def _begin(self, batch: Batch, ask: Callable[[], Tensor]) -> None:
         self._heard, self._found = [], None
-        found = self._read(batch.at[0], len(batch.images)) if self.trusted else None
+        epoch, step = batch.at
+        found = self._read(epoch, len(batch.images)) if self.trusted else None
         if found is None:
             return
         found = found.to(batch.images.device)
-        different = (found[0] != ask()).float().mean().item()
+        different = (found[step] != ask()).float().mean().item()
         if different > MOST_DIFFERENT:
             self.trusted = False
             say(
@@ -129,8 +133,14 @@ def make_room(place: Path, most_bytes: int, spare: Path) -> None:
 
 
 def _size(directory: Path) -> int:
-    return sum(file.stat().st_size for file in directory.iterdir())
+    size = 0
+    with suppress(OSError):  # another process may be making room too
+        size = sum(file.stat().st_size for file in directory.iterdir())
+    return size
 
 
 def _last_used(directory: Path) -> float:
-    return directory.stat().st_mtime
+    try:
+        return directory.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -80,7 +80,8 @@ class Progress:
 
 def say(text: str) -> None:
     """A line for the user, where the bar is, and for the log; standard output is for results."""
-    print(text, file=sys.stderr, flush=True)
+    with suppress(OSError):  # a terminal that is gone, a log on a full disk: the work goes on
+        print(text, file=sys.stderr, flush=True)
     LOG.info(text)
 
 
@@ -89,10 +90,17 @@ def note(text: str) -> None:
     LOG.info(text)
 
 
+class Log(logging.FileHandler):
+    """A line that cannot be written, on a full disk, is left out."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+
 @contextmanager
 def logged(path: Path) -> Iterator[None]:
     """What is said in the meantime is kept in a file as well, with the time of each line."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = Log(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     LOG.addHandler(handler)
     try:

@@ -20,7 +20,7 @@ from titn import build, hardware
 from titn.assembly import Assembled, assemble
 from titn.data.batches import training_batches
 from titn.data.images import Dataset, Images
-from titn.engine import EVALUATION_BATCH, evaluate, train_epoch
+from titn.engine import EVALUATION_BATCH, State, evaluate, train_epoch
 from titn.kept_labels import KeptLabels
 from titn.metrics import macs
 from titn.outputs import Batch, ImageSpec
@@ -198,7 +198,7 @@ def _whole(made: Assembled, steps: int) -> Stage:
     silent: Any = _Silent()
     num_images = steps * task.batch_size
     flops = num_images * (_train_flops(made) + _teacher_flops(made))
-    return Stage("end to end", num_images, flops, lambda: train_epoch(task, 0, silent))
+    return Stage("end to end", num_images, flops, lambda: train_epoch(task, State(), silent))
 
 
 def _stages(made: Assembled, steps: int) -> list[Stage]:

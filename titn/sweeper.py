@@ -22,6 +22,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
+from titn import signals
 from titn.asking import QUESTIONS, Asking, Wanted, askings, key_of
 from titn.config import SWITCHES, resolve
 from titn.console import complain
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 # Of a sweep's command line, what is said to the sweep and not to its cells.
 OWN_KEYS = ("rows", "dry_run", "busy")
 
+# So often in a row, launches that end with the death of a worker may bring no record.
+MOST_IN_VAIN = 3
+
 HELD_OUT = "dataset.split=validation"
 
 # A question about latency: one image, and as many as keep the hardware busy.
@@ -48,10 +52,14 @@ BATCHES, ROUNDS, ROUND_SECS = (1, 128), 11, 0.1
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job returns to its sweep; reason: why there is no record, if there is none."""
+    """What a job returns to its sweep; reason: why there is no record, if there is none.
+
+    busy: another process is making the cell. left: this one was asked to leave.
+    """
 
     reason: str | None = None
     busy: bool = False
+    left: bool = False
     bad_input: bool = False
 
 
@@ -97,6 +105,7 @@ class Sweep(Sweeper):
         self.plans = Plans()
         self.past = Past(Path(self.config.runs_dir))
         self.outcomes: dict[str, Outcome] = {}
+        self.rounds = 0
         self.directory = SweepDir(Path(self.config.hydra.sweep.dir))
         tried = [(one, self._candidates(one)) for one in asked]
         without = self._ask(tried)
@@ -222,21 +231,39 @@ class Sweep(Sweeper):
         )
 
     def _launch(self, todo: list[Planned], busy: str) -> list[Planned]:
-        """Make cells; returns those that other processes are making."""
-        if not todo:
-            return []
-        batch = [
-            [*one.wanted.arguments(), f"busy={busy}", f"+cell={quoted(one.label)}"] for one in todo
-        ]
+        """Make cells; returns those that other processes are making.
+
+        What a worker had that died, or that was told to leave, is given to others, as long as
+        that gets anywhere. Raises Leave if it was this process that was told.
+        """
+        at_others: list[Planned] = []
+        in_vain = 0
+        while todo:
+            self.rounds += 1
+            outcomes = self._round(todo, busy)
+            signals.check()
+            self.outcomes |= outcomes
+            at_others += [one for one in todo if outcomes[one.config_hash].busy]
+            left = [one for one in todo if outcomes[one.config_hash].left and one.is_open]
+            in_vain = in_vain + 1 if len(left) == len(todo) else 0
+            if in_vain == MOST_IN_VAIN or (left and left[0].cell.run["force"]):
+                raise CellError(
+                    f"workers died {in_vain or 1} times; the same command goes on from here"
+                )
+            todo = left
+        return at_others
+
+    def _round(self, todo: list[Planned], busy: str) -> dict[str, Outcome]:
+        """What became of each cell; left, if a worker's death has taken the others with it."""
+        said = (f"busy={busy}", f"+round={self.rounds}")
+        batch = [[*one.wanted.arguments(), *said, f"+cell={quoted(one.label)}"] for one in todo]
         try:
-            jobs = self.launcher.launch(batch, initial_job_idx=0)
+            with signals.passed_on():
+                jobs = self.launcher.launch(batch, initial_job_idx=0)
         except (RuntimeError, OSError) as error:
-            raise CellError(
-                f"the launcher stopped: {first_line(error)}; the same command goes on from here"
-            ) from error
-        outcomes = {one.config_hash: outcome_of(job) for one, job in zip(todo, jobs, strict=True)}
-        self.outcomes |= outcomes
-        return [one for one in todo if outcomes[one.config_hash].busy]
+            say(f"{self.name}: the launcher stopped ({first_line(error)}), and is started again")
+            return {one.config_hash: Outcome(left=True) for one in todo}
+        return {one.config_hash: outcome_of(job) for one, job in zip(todo, jobs, strict=True)}
 
     def _time(self, asking: Asking, planned: list[Planned]) -> None:
         """The latency of the rows' networks, if the question asks for it and it is not recorded."""

@@ -16,9 +16,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from titn import config
+from titn import config, signals
 from titn.asking import QUESTIONS
-from titn.console import BAD_INPUT, FAILED, INTERRUPTED, complain
+from titn.console import BAD_INPUT, FAILED, complain
 from titn.errors import CellError, ConfigError, one_line
 from titn.explain import explain
 from titn.progress import duration, say
@@ -29,7 +29,7 @@ from titn.values import Busy
 
 
 def main() -> None:
-    """Console entry: exit code 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    """Console entry: exit code 0 done, 1 failed, 2 bad input, 130 or 143 interrupted."""
     sys.exit(run())
 
 
@@ -38,6 +38,7 @@ def run() -> int:
     # Hydra's own handler would print a traceback and exit with 1; so exceptions come through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     config.register_sweeps()
+    signals.install()
     composed = False
     failure: ConfigError | CellError | None = None
 
@@ -53,7 +54,9 @@ def run() -> int:
             return None
 
     try:
-        hydra.main(version_base="1.3", config_path=config.conf_dir(), config_name="config")(job)()
+        with signals.interruptible():
+            entry = hydra.main(config.conf_dir(), "config", version_base="1.3")
+            entry(job)()
         if failure is not None:
             raise failure
     except HydraException as error:
@@ -62,9 +65,9 @@ def run() -> int:
         return complain(one_line(str(error)), BAD_INPUT)
     except CellError as error:
         return complain(str(error), FAILED)
-    except KeyboardInterrupt:
+    except signals.Leave as leave:
         return complain(
-            "interrupted; the same command goes on from the last checkpoint", INTERRUPTED
+            f"interrupted by {leave}; the same command goes on from here", leave.exit_code
         )
     except ValueError as error:
         if composed:
@@ -94,9 +97,14 @@ def of_sweep(composed: DictConfig) -> Outcome:
     """One cell of a sweep. It raises nothing: a launcher would stop its siblings."""
     from titn import cells
 
-    label = composed.get("cell")
+    label, wait = composed.get("cell"), composed.busy == "wait"
+    signals.install(worker=True)
+    signals.begin_round(composed.get("round"))
     try:
-        directory, result = cells.ensure(checked(composed), composed.busy == "wait", checked=True)
+        with signals.interruptible():
+            directory, result = cells.ensure(checked(composed), wait, checked=True)
+    except signals.Leave:
+        return Outcome(left=True)
     except cells.BusyError:
         say(f"{label}: another process is making it")
         return Outcome(busy=True)

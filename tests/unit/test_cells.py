@@ -27,10 +27,10 @@ def killed_after_first_epoch(monkeypatch):
     """Kills a run at the start of its second epoch; `.undo()` ends that."""
     train_epoch = engine.train_epoch
 
-    def dying(task, epoch, progress):
-        if epoch == 1:
+    def dying(task, state, *others):
+        if state.epoch == 1:
             raise Killed
-        return train_epoch(task, epoch, progress)
+        return train_epoch(task, state, *others)
 
     monkeypatch.setattr(engine, "train_epoch", dying)
     return monkeypatch
@@ -63,7 +63,7 @@ def test_a_record_says_what_the_contracts_ask(tiny):
     assert result["teacher"] is None
     assert directory.path.name == result["config_hash"]
     assert len(result["config_hash"]) == 64
-    assert read_json(directory.path / "result.json") == result
+    assert directory.result() == result
 
 
 def test_a_recorded_cell_is_not_run_again(tiny, monkeypatch):
@@ -106,7 +106,7 @@ def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not_killed(
     assert result["top1"] == expected["top1"]
     rows = [json.loads(line) for line in (resumed.path / "epochs.jsonl").open()]
     assert [row["epoch"] for row in rows] == [1, 2]
-    assert not resumed.checkpoint.exists()
+    assert not resumed.checkpoints()
 
 
 def test_a_resumed_run_does_not_repeat_what_was_saved(tiny, killed_after_first_epoch):
@@ -116,24 +116,65 @@ def test_a_resumed_run_does_not_repeat_what_was_saved(tiny, killed_after_first_e
     killed_after_first_epoch.undo()
     train_epoch, epochs = engine.train_epoch, []
 
-    def counting(task, epoch, progress):
-        epochs.append(epoch)
-        return train_epoch(task, epoch, progress)
+    def counting(task, state, *others):
+        epochs.append(state.epoch)
+        return train_epoch(task, state, *others)
 
     killed_after_first_epoch.setattr(engine, "train_epoch", counting)
     cells.ensure(run)
     assert epochs == [1]
 
 
-def test_a_broken_checkpoint_means_beginning_anew(tiny, killed_after_first_epoch, capsys):
+@pytest.fixture
+def half_done(tiny, killed_after_first_epoch) -> tuple[dict, RunDir]:
+    """A run that was killed after its first epoch of five steps, saved after each; its place."""
     run = tiny("checkpoint_secs=0")
     with pytest.raises(Killed):
         cells.ensure(run)
     killed_after_first_epoch.undo()
     (directory,) = Path(run["runs_dir"]).iterdir()
-    RunDir(directory).checkpoint.write_bytes(b"broken")
+    return run, RunDir(directory)
+
+
+def test_the_last_two_checkpoints_are_kept(half_done):
+    names = [path.name for path in half_done[1].checkpoints()]
+    assert names == ["checkpoint-000000005.safetensors", "checkpoint-000000004.safetensors"]
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(half_done, capsys):
+    run, directory = half_done
+    directory.checkpoints()[0].write_bytes(b"broken")
     assert cells.ensure(run)[1]["epochs"] == 2
-    assert "begins anew" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "checkpoint-000000005.safetensors is not a safetensors file" in said
+    assert "resumes after step 4 of epoch 1" in said
+
+
+def test_without_a_checkpoint_that_is_whole_a_run_says_that_it_begins_anew(half_done, capsys):
+    run, directory = half_done
+    for path in directory.checkpoints():
+        path.write_bytes(b"broken")
+    assert cells.ensure(run)[1]["epochs"] == 2
+    assert "no checkpoint is whole, so this run begins anew" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_another_run_is_not_used(half_done, tiny, capsys):
+    run, directory = half_done
+    other = RunDir(directory.path.with_name("other"))
+    shutil.copytree(directory.path, other.path)
+    found = read_json(other.path / "environment.json")
+    config_hash = cells.Plans().plan(tiny("seed=1")).identity["config_hash"]
+    write_json(other.path / "environment.json", found | {"config_hash": config_hash})
+    cells.ensure(tiny("seed=1", f"run_dir={other.path}"))
+    assert "is of another run" in capsys.readouterr().err
+
+
+def test_a_resumed_run_ends_as_recorded_by_what_is_in_the_checkpoint(half_done):
+    run, directory = half_done
+    (directory.path / "epochs.jsonl").write_text('{"epoch": 1, "cut off')
+    cells.ensure(run)
+    rows = [json.loads(line) for line in (directory.path / "epochs.jsonl").open()]
+    assert [row["epoch"] for row in rows] == [1, 2]
 
 
 def test_no_epochs_evaluate_and_record_the_untrained_model(tiny):
@@ -146,7 +187,7 @@ def test_no_epochs_evaluate_and_record_the_untrained_model(tiny):
 def test_best_top1_is_the_maximum_over_epochs_and_its_first_epoch(tiny, monkeypatch):
     rows = iter([0.5, 0.7, 0.7])
     monkeypatch.setattr(
-        engine, "epoch_metrics", lambda _: {"top1": next(rows), "nll": 1, "split": "test"}
+        engine, "epoch_metrics", lambda *_: {"top1": next(rows), "nll": 1, "split": "test"}
     )
     result = cells.ensure(tiny("epochs=3"))[1]
     assert (result["best_top1"], result["best_epoch"]) == (0.7, 2)
@@ -217,8 +258,8 @@ def test_a_run_that_diverged_is_not_tried_again_unasked(tiny, monkeypatch):
 def test_predictions_that_are_not_numbers_are_a_divergence(tiny, monkeypatch):
     evaluate = engine.evaluate
 
-    def broken(student, *rest):
-        predictions = evaluate(student, *rest)
+    def broken(*arguments, **keywords):
+        predictions = evaluate(*arguments, **keywords)
         return dataclasses.replace(predictions, cls=predictions.cls * float("nan"))
 
     monkeypatch.setattr(engine, "evaluate", broken)
@@ -275,7 +316,7 @@ def test_a_mistake_in_the_student_costs_no_teacher(tiny, monkeypatch):
 def test_a_place_that_cannot_be_had_costs_no_teacher(tiny, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setattr(cell, "fit", lambda *_: pytest.fail("trained"))
-    with pytest.raises(ConfigError, match=r"^run_dir=.*cannot be made"):
+    with pytest.raises(ConfigError, match=r"^run_dir=.*cannot be written"):
         cells.ensure(tiny(*TEACHER, f"run_dir={tmp_path / 'file' / 'run'}"))
 
 

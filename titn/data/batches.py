@@ -26,11 +26,12 @@ def steps_per_epoch(num_images: int, batch_size: int) -> int:
 
 
 def training_batches(
-    images: Images, view: View, mix: Mix, *, batch_size: int, seed: int, epoch: int
+    images: Images, view: View, mix: Mix, *, batch_size: int, seed: int, epoch: int, first: int = 0
 ) -> Iterator[Batch]:
     """The batches of an epoch, in an order, with views and with mixes that (seed, epoch) decide.
 
-    Order, views and mixes come from streams of their own: changing one leaves the others.
+    Order, views and mixes come from streams of their own: changing one leaves the others. first:
+    how many batches to leave out, which had been seen before an interruption.
     """
     order = torch.from_numpy(stream("order", seed, epoch).permutation(len(images)))
     device = images.pixels.device
@@ -38,13 +39,18 @@ def training_batches(
     at_once = VIEWS_AT_ONCE.get(device.type, VIEWS_AT_ONCE_ELSEWHERE)
     steps = range(steps_per_epoch(len(images), batch_size))
     num_batches = max(at_once // batch_size, 1)
-    for first in steps[::num_batches]:
-        together = steps[first : first + num_batches]
+    for start in steps[::num_batches]:
+        together = steps[start : start + num_batches]
+        if together[-1] < first:
+            continue
+        # All of them, even if some have been seen: what is made together rounds together.
         samples = order[together[0] * batch_size : (together[-1] + 1) * batch_size]
         rows = {name: column[samples] for name, column in table.items()}
         chosen = images.take(samples.to(device))
         views = Images(view.apply(chosen.pixels, rows), chosen.labels)
         for step, part in zip(together, in_order(views, batch_size), strict=True):
+            if step < first:
+                continue
             batch = mix.mix(part.pixels, part.labels, stream("mix", seed, epoch, step))
             yield batch._replace(at=(epoch, step))
 

@@ -6,16 +6,16 @@ from titn.records.records import RunDir
 
 
 class Curves:
-    """Appends each epoch's row; `done` epochs of an earlier part of the run are kept."""
+    """Appends each epoch's row to `done`, those of an earlier part of the run."""
 
-    def __init__(self, directory: RunDir, done: int, tensorboard: bool):
+    def __init__(self, directory: RunDir, done: list[dict], tensorboard: bool):
         self.directory = directory
-        self.rows = directory.keep_epochs(done)
+        directory.write_epochs(done)
         self.writer: Any = None
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.writer = SummaryWriter(str(directory.tensorboard), purge_step=done + 1)
+            self.writer = SummaryWriter(str(directory.tensorboard), purge_step=len(done) + 1)
 
     def add(self, row: dict) -> None:
         self.directory.add_epoch(row)

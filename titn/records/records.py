@@ -3,7 +3,7 @@
 config.yaml          the resolved configuration
 environment.json     identity, versions, hardware, git commit, command
 epochs.jsonl         one line of metrics for each epoch
-checkpoint.safetensors   only while the run is half done
+checkpoint-*.safetensors   of the last two states, only while the run is half done
 log.txt              what was said while it was made, with times
 failure.json         only if the run failed or diverged: the reason and where
 weights.safetensors  the weights after the last epoch
@@ -13,6 +13,7 @@ result.json          written last: the only sign that the cell is done
 
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from titn.durable import replacing, write_text
+from titn.durable import remove_leftovers, replacing, write_text
+from titn.errors import first_line
 
 # A run's directory holds the first of these from before its first step, the other if it failed.
 MARKS = ("environment.json", "failure.json")
+
+# A record's key by which one that was edited is known; older records do not have it.
+CHECKSUM = "crc32"
 
 # libyaml where it is: a thousand configurations take a second instead of ten.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -41,9 +46,13 @@ class RunDir:
     def lock(self) -> Path:
         return self.path / ".lock"
 
-    @property
-    def checkpoint(self) -> Path:
-        return self.path / "checkpoint.safetensors"
+    def checkpoint(self, position: int) -> Path:
+        """Of the state after so many steps."""
+        return self.path / f"checkpoint-{position:09}.safetensors"
+
+    def checkpoints(self) -> list[Path]:
+        """Those that are there, the newest first."""
+        return sorted(self.path.glob("checkpoint-*.safetensors"), reverse=True)
 
     @property
     def weights(self) -> Path:
@@ -59,8 +68,11 @@ class RunDir:
         return self.path / "tensorboard"
 
     def result(self) -> dict | None:
-        """The record, or None while there is none."""
-        return read_json(self.path / "result.json")
+        """The record, or None while there is none; ValueError if it is not as it was written."""
+        result = read_json(self.path / "result.json")
+        if result is not None and result.pop(CHECKSUM, None) not in (None, checksum(result)):
+            raise ValueError("result.json: has changed since it was written")
+        return result
 
     def failure(self) -> dict | None:
         return read_json(self.path / "failure.json")
@@ -70,7 +82,11 @@ class RunDir:
 
     def config(self) -> dict:
         """The resolved configuration."""
-        return yaml.load((self.path / "config.yaml").read_text(encoding="utf-8"), LOADER)
+        return yaml.load(read_text(self.path / "config.yaml"), LOADER)
+
+    def is_run(self) -> bool:
+        """Whether a run has been here, be what it left readable or not."""
+        return any((self.path / mark).exists() for mark in MARKS)
 
     def others(self) -> list[str]:
         """Names of what lies here besides what a run leaves that ended before it began."""
@@ -88,14 +104,9 @@ class RunDir:
     def clear(self) -> None:
         """Remove what a run has left here, the record first; files of others stay."""
         names = ["result.json", "failure.json", "environment.json", "config.yaml", "epochs.jsonl"]
-        for name in [
-            *names,
-            self.log.name,
-            self.checkpoint.name,
-            self.weights.name,
-            "samples.parquet",
-        ]:
+        for name in [*names, self.log.name, self.weights.name, "samples.parquet"]:
             (self.path / name).unlink(missing_ok=True)
+        self.tidy()
 
     def num_epochs(self) -> int:
         """How many epochs have a row, whether or not their weights were saved."""
@@ -103,13 +114,9 @@ class RunDir:
         # A line that a kill cut short has no end.
         return path.read_text().count("\n") if path.exists() else 0
 
-    def keep_epochs(self, num_epochs: int) -> list[dict]:
-        """Rows of the first `num_epochs` epochs; later lines, if any, are cut from the file."""
-        path = self.path / "epochs.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        rows = [json.loads(line) for line in lines[:num_epochs]]
-        write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
-        return rows
+    def write_epochs(self, rows: list[dict]) -> None:
+        """The rows of the epochs that are done, in place of what the file has."""
+        write_text(self.path / "epochs.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
     def add_epoch(self, row: dict) -> None:
         with open(self.path / "epochs.jsonl", "a") as file:
@@ -125,8 +132,14 @@ class RunDir:
 
     def finish(self, result: dict) -> None:
         """Write the record, then drop what only a half-done run needs."""
-        write_json(self.path / "result.json", result)
-        self.checkpoint.unlink(missing_ok=True)
+        write_json(self.path / "result.json", result | {CHECKSUM: checksum(result)})
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what only a half-done run needs, and what a killed one was writing."""
+        for path in self.path.glob("checkpoint-*"):
+            path.unlink(missing_ok=True)
+        remove_leftovers(self.path)
 
 
 def run_paths(directory: Path) -> Iterator[Path]:
@@ -139,10 +152,29 @@ def run_paths(directory: Path) -> Iterator[Path]:
 
 
 def read_json(path: Path) -> dict | None:
+    """An object, None if there is no file; ValueError that names the file if it holds none."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except FileNotFoundError:
         return None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path.name}: {first_line(error)}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name}: is not what titn writes")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """A file's UTF-8; ValueError for what is no file: a pipe would be waited for."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path.name}: is not a file")
+    return path.read_text(encoding="utf-8")
+
+
+def checksum(content: dict) -> str:
+    """Of a record, whatever the order and the layout of its text."""
+    text = json.dumps(content, sort_keys=True)
+    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def write_json(path: Path, content: dict) -> None:

@@ -1,6 +1,7 @@
 """Run directories and where records come from."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -28,10 +29,48 @@ def test_there_is_no_result_before_the_end(directory):
 
 
 def test_a_finished_run_has_its_result_and_no_checkpoint(directory):
-    directory.checkpoint.write_text("half done")
+    directory.checkpoint(3).write_text("half done")
     directory.finish({"top1": 0.5})
     assert directory.result() == {"top1": 0.5}
-    assert not directory.checkpoint.exists()
+    assert not directory.checkpoints()
+
+
+def test_a_record_that_was_edited_is_known_for_it(directory):
+    directory.finish({"top1": 0.5})
+    path = directory.path / "result.json"
+    path.write_text(path.read_text().replace("0.5", "0.9"))
+    with pytest.raises(ValueError, match=r"^result\.json: has changed since it was written"):
+        directory.result()
+
+
+def test_an_older_record_has_no_checksum_and_is_read(directory):
+    write_json(directory.path / "result.json", {"top1": 0.5})
+    assert directory.result() == {"top1": 0.5}
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"top1": ', "null", "[" * 100_000])
+def test_what_is_no_record_is_named(directory, text):
+    (directory.path / "result.json").write_text(text)
+    with pytest.raises(ValueError, match=r"^result\.json: "):
+        directory.result()
+
+
+def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(directory):
+    os.mkfifo(directory.path / "result.json")
+    with pytest.raises(ValueError, match="is not a file"):
+        directory.result()
+
+
+def test_checkpoints_are_listed_from_the_newest(directory):
+    for position in (9, 100, 20):
+        directory.checkpoint(position).touch()
+    assert directory.checkpoints() == [directory.checkpoint(n) for n in (100, 20, 9)]
+
+
+def test_what_a_killed_process_was_writing_goes_when_the_run_is_recorded(directory):
+    (directory.path / "result.json.123.tmp").write_text("half of it")
+    directory.finish({})
+    assert sorted(item.name for item in directory.path.iterdir()) == ["result.json"]
 
 
 def test_a_text_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -44,10 +83,10 @@ def test_a_text_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_epochs_after_a_checkpoint_are_cut(directory):
-    curves = Curves(directory, 0, tensorboard=False)
+    curves = Curves(directory, [], tensorboard=False)
     for epoch in (1, 2, 3):
         curves.add({"epoch": epoch})
-    resumed = Curves(directory, 2, tensorboard=False)
+    resumed = Curves(directory, [{"epoch": 1}, {"epoch": 2}], tensorboard=False)
     resumed.add({"epoch": 3, "again": True})
     rows = [json.loads(line) for line in (directory.path / "epochs.jsonl").open()]
     assert rows == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3, "again": True}]
@@ -116,7 +155,7 @@ def test_samples_come_back_with_their_nulls(directory):
 def test_tensorboard_gets_the_numbers_of_a_row(directory):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    curves = Curves(directory, 0, tensorboard=True)
+    curves = Curves(directory, [], tensorboard=True)
     curves.add({"epoch": 1, "train": {"loss": 0.5}, "dist": None})
     curves.close()
     events = EventAccumulator(str(directory.tensorboard)).Reload()

@@ -1,0 +1,149 @@
+"""SIGINT, SIGTERM and SIGHUP: a run saves and leaves, a second signal leaves at once.
+
+Where stopping would tear something apart the process holds: the signal is remembered, and `check`
+raises at the next point where everything is whole. A sweep's controller passes a signal on to the
+processes that make its cells, and each of those also leaves when its controller is gone.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+import psutil
+
+NUMBERS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+# A terminal, or a scheduler, may tell controller and workers at once; what a worker hears again
+# within so many seconds is the same signal.
+SAME_SECS = 1.0
+
+
+class Leave(KeyboardInterrupt):
+    """The process was asked to leave."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.number = number
+
+    @property
+    def exit_code(self) -> int:
+        """As shells and schedulers know it: 130 after SIGINT, 143 after SIGTERM."""
+        return 128 + self.number
+
+    def __str__(self) -> str:
+        return signal.Signals(self.number).name
+
+
+class _Process:
+    """What this process was told, and how it takes it. There is one: signals are a process's."""
+
+    installed_by: int | None = None  # the process that installed the handlers
+    controller: int | None = None  # a worker's; None in a process that was started by a user
+    round = 0  # of the controller's launches
+    asked: int | None = None
+    asked_at = 0.0
+    raises = False
+    passes_on = False
+
+
+_own = _Process()
+
+
+def install(worker: bool = False) -> None:
+    """Take the signals that would end this process; one that it was told to ignore stays ignored.
+
+    worker: a process that makes cells for the sweep of its parent. Only a main thread can; in
+    another one signals do what they did.
+    """
+    if (
+        _own.installed_by == os.getpid()
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        return
+    _own.installed_by, _own.controller = os.getpid(), os.getppid() if worker else None
+    _own.asked, _own.raises, _own.passes_on = None, False, False
+    for number in NUMBERS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _heard)
+
+
+def _heard(number: int, _: FrameType | None) -> None:
+    now = time.monotonic()
+    if _own.asked is not None:
+        if _own.controller is None or now - _own.asked_at > SAME_SECS:
+            _leave_at_once(number)
+        return
+    _own.asked, _own.asked_at = number, now
+    if _own.passes_on:
+        for child in psutil.Process().children():
+            _send(child, signal.SIGTERM)
+    if _own.raises:
+        raise Leave(number)
+
+
+def _leave_at_once(number: int) -> None:
+    if _own.passes_on:
+        for child in psutil.Process().children(recursive=True):
+            _send(child, signal.SIGKILL)
+    os._exit(128 + number)
+
+
+def _send(process: psutil.Process, number: int) -> None:
+    with suppress(psutil.Error):  # it has ended meanwhile
+        process.send_signal(number)
+
+
+def asked() -> int | None:
+    """The signal by which this process was asked to leave, if it was."""
+    is_orphan = _own.controller is not None and os.getppid() != _own.controller
+    return signal.SIGTERM if is_orphan else _own.asked
+
+
+def check() -> None:
+    """Raise Leave if this process was asked to."""
+    if (number := asked()) is not None:
+        raise Leave(number)
+
+
+def begin_round(number: int) -> None:
+    """A worker that was told to leave, and whose controller goes on, takes cells again."""
+    if _own.controller is not None and number != _own.round:
+        _own.round, _own.asked = number, None
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Here nothing can be torn apart: a signal raises Leave at once."""
+    check()
+    before, _own.raises = _own.raises, True
+    try:
+        yield
+    finally:
+        _own.raises = before
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Here a signal is only remembered, for `check`."""
+    check()
+    before, _own.raises = _own.raises, False
+    try:
+        yield
+    finally:
+        _own.raises = before
+
+
+@contextmanager
+def passed_on() -> Iterator[None]:
+    """Held, and what is heard is said to the processes that this one has started."""
+    with held():
+        _own.passes_on = True
+        try:
+            yield
+        finally:
+            _own.passes_on = False
