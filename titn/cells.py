@@ -7,7 +7,7 @@ import errno
 import json
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -117,6 +117,7 @@ def make(cell: Cell, wait: bool = True) -> dict:
     if not run["force"] and (result := _recorded(cell)) is not None:
         if not cell.prefix:
             say(f"{cell.name} is recorded already in {directory.path}")
+        _tidy(cell)
         return result
     teacher = _make_teacher(cell, wait)
     with _locked(cell, wait):
@@ -125,12 +126,19 @@ def make(cell: Cell, wait: bool = True) -> dict:
         if run["force"]:
             directory.clear()
         if (result := _recorded(cell)) is not None:
-            directory.tidy()
             return result
         _check_failure(cell)
         with _naming_file(cell), logged(directory.log), _recording_failure(cell):
             say(f"{cell.name} {describe(cell)}, in {directory.path}")
             return cell.make(teacher)
+
+
+def _tidy(cell: Cell) -> None:
+    """Remove what a process that was killed between record and tidying has left of gigabytes."""
+    if cell.directory.checkpoints():
+        with suppress(BusyError, OSError), _locked(cell, wait=False):
+            if _recorded(cell) is not None:
+                cell.directory.tidy()
 
 
 def _make_teacher(cell: Cell, wait: bool) -> dict | None:

@@ -117,9 +117,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release_memory() -> None:
-    """What a run that is over has left on a GPU, for the next one."""
+    """What a run that is over, or failed, still holds, for the next one."""
+    gc.collect()
     if torch.cuda.is_initialized():
-        gc.collect()
         torch.cuda.empty_cache()
 
 

@@ -21,6 +21,8 @@ NUMBERS = tuple(
 # A terminal, or a scheduler, may tell controller and workers at once; what a worker hears again
 # within so many seconds is the same signal.
 SAME_SECS = 1.0
+# So often a worker looks whether its controller is still there.
+LOOK_SECS = 1.0
 
 
 class Leave(KeyboardInterrupt):
@@ -48,6 +50,7 @@ class _Process:
     asked: int | None = None
     asked_at = 0.0
     raises = False
+    at_work = False
     passes_on = False
 
 
@@ -70,6 +73,8 @@ def install(worker: bool = False) -> None:
     for number in NUMBERS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _heard)
+    if worker:
+        threading.Thread(target=_end_as_orphan, daemon=True).start()
 
 
 def _heard(number: int, _: FrameType | None) -> None:
@@ -91,6 +96,13 @@ def _leave_at_once(number: int) -> None:
         for child in psutil.Process().children(recursive=True):
             _send(child, signal.SIGKILL)
     os._exit(128 + number)
+
+
+def _end_as_orphan() -> None:
+    """A worker whose controller was killed would wait for minutes, with all its memory."""
+    while os.getppid() == _own.controller or _own.at_work:
+        time.sleep(LOOK_SECS)
+    os._exit(128 + signal.SIGTERM)
 
 
 def _send(process: psutil.Process, number: int) -> None:
@@ -120,11 +132,12 @@ def begin_round(number: int) -> None:
 def interruptible() -> Iterator[None]:
     """Here nothing can be torn apart: a signal raises Leave at once."""
     check()
-    before, _own.raises = _own.raises, True
+    before = _own.raises, _own.at_work
+    _own.raises = _own.at_work = True
     try:
         yield
     finally:
-        _own.raises = before
+        _own.raises, _own.at_work = before
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """A cell is made once, survives a kill, and refuses what is not its own."""
 
 import dataclasses
+import errno
 import json
 import multiprocessing
+import os
 import shutil
 from pathlib import Path
 
@@ -159,7 +161,7 @@ def test_without_a_checkpoint_that_is_whole_a_run_says_that_it_begins_anew(half_
 
 
 def test_a_checkpoint_of_another_run_is_not_used(half_done, tiny, capsys):
-    run, directory = half_done
+    _, directory = half_done
     other = RunDir(directory.path.with_name("other"))
     shutil.copytree(directory.path, other.path)
     found = read_json(other.path / "environment.json")
@@ -475,3 +477,68 @@ def test_a_cell_that_failed_before_it_began_can_be_tried_again(tiny, monkeypatch
         with pytest.raises(CellError, match="ZeroDivisionError"):
             cells.ensure(tiny())
     assert cells.ensure(tiny("retry=failed"))[1]["epochs"] == 2
+
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "weights.safetensors")
+
+
+def raising(error: Exception):
+    def broken(*_, **__):
+        raise error
+
+    return broken
+
+
+def test_a_full_disk_fails_a_run_and_not_its_cell(tiny, monkeypatch):
+    monkeypatch.setattr(cell.Cell, "_write_files", raising(FULL))
+    with pytest.raises(CellError, match=r"weights\.safetensors: No space left.*make room, and the"):
+        cells.ensure(tiny())
+    monkeypatch.undo()
+    assert cells.ensure(tiny())[1]["epochs"] == 2
+
+
+def test_training_goes_on_when_a_checkpoint_does_not_fit(tiny, monkeypatch, capsys):
+    monkeypatch.setattr(cell.Checkpoints, "save", raising(FULL))
+    assert cells.ensure(tiny("checkpoint_secs=0"))[1]["epochs"] == 2
+    said = [line for line in capsys.readouterr().err.splitlines() if "not saved" in line]
+    assert said == ["not saved, and the run goes on: weights.safetensors: No space left on device"]
+
+
+def test_memory_that_is_out_marks_the_cell_and_says_what_to_lower(tiny, monkeypatch):
+    monkeypatch.setattr(cell, "fit", raising(torch.OutOfMemoryError("CUDA out of memory.")))
+    with pytest.raises(CellError, match=r"^out of memory on cpu; lower batch_size \(it is 256\)"):
+        cells.ensure(tiny())
+    (directory,) = Path(tiny()["runs_dir"]).iterdir()
+    assert RunDir(directory).failure()["kind"] == "memory"
+
+
+@pytest.mark.parametrize("name", ["result.json", "environment.json"])
+def test_what_cannot_be_believed_is_refused_with_the_remedy(tiny, name):
+    directory, _ = cells.ensure(tiny())
+    path = directory.path / name
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(ConfigError, match=rf"^run_dir=.*{name}: .*put back a copy, or force=true"):
+        cells.ensure(tiny())
+
+
+@pytest.mark.parametrize("name", ["result.json", "environment.json"])
+def test_what_cannot_be_believed_is_made_again_by_force(tiny, name):
+    directory, first = cells.ensure(tiny())
+    (directory.path / name).write_text("{")
+    assert cells.ensure(tiny("force=true"))[1]["top1"] == first["top1"]
+
+
+def test_a_record_with_a_checkpoint_beside_it_is_tidied(tiny):
+    directory, _ = cells.ensure(tiny())
+    directory.checkpoint(3).write_text("left by a kill just before it was removed")
+    cells.ensure(tiny())
+    assert directory.checkpoints() == []
+
+
+@pytest.mark.parametrize("secs", [0.0, 60.0])
+def test_an_interval_of_nothing_saves_after_every_step(tiny, monkeypatch, secs):
+    saved = []
+    monkeypatch.setattr(cell.Checkpoints, "save", lambda _, position, *__: saved.append(position))
+    cells.ensure(tiny(f"checkpoint_secs={secs}"))
+    # Two epochs of five steps, and each epoch's end once more, when it has been evaluated.
+    assert saved == ([1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 10] if not secs else [])

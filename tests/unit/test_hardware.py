@@ -1,5 +1,7 @@
 """Devices and precisions that are there, and those that are not."""
 
+import warnings
+
 import pytest
 import torch
 
@@ -32,6 +34,32 @@ def test_bf16_on_a_gpu_without_it_is_refused(monkeypatch):
     monkeypatch.setattr(hardware, "_good_at_bf16", lambda device: False)
     with pytest.raises(ConfigError, match=r"^precision=bf16-mixed: "):
         hardware.precision("bf16-mixed", torch.device("cuda"))
+
+
+def test_an_operation_that_is_not_deterministic_is_named(capsys):
+    with hardware.deterministic(True):
+        warnings.warn(  # in PyTorch's words
+            "scatter_cuda_ does not have a deterministic implementation, but you set "
+            "'torch.use_deterministic_algorithms(True, warn_only=True)'.",
+            stacklevel=1,
+        )
+    assert capsys.readouterr().err.splitlines() == [
+        "not deterministic here, so a resumed run may end otherwise: scatter_cuda_"
+    ]
+
+
+def test_determinism_is_asked_for_as_long_as_it_is_needed():
+    with hardware.deterministic(True):
+        assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_memory_that_is_out_is_told_from_other_errors():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**52)
+    assert hardware.is_out_of_memory(caught.value)
+    assert hardware.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+    assert not hardware.is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
 def test_what_is_asked_for_is_taken_as_it_is():

@@ -91,6 +91,18 @@ def test_a_part_of_an_epoch_is_not_kept(kept, tmp_path):
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
+def test_the_rest_of_an_epoch_uses_what_was_kept_and_confirms_its_first_batch(kept):
+    Teacher().teach(kept())
+    resumed = Teacher()
+    assert resumed.teach(kept(), steps=(1, 2)) == [1, 2]
+    assert resumed.asked == 1
+
+
+def test_the_rest_of_an_epoch_is_not_kept_as_the_whole(kept, tmp_path):
+    Teacher().teach(kept(), steps=(1, 2))
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
 def test_more_than_256_classes_are_kept_whole(kept):
     Teacher(offset=0).teach(kept())
     first = kept("many")

@@ -1,7 +1,9 @@
 """Order, views and mixes as functions of (seed, epoch, step)."""
 
+import pytest
 import torch
 
+from titn.data import batches
 from titn.data.batches import in_order, steps_per_epoch, training_batches
 from titn.data.images import Images
 from titn.data.mixing import CutMix, Unmixed
@@ -87,3 +89,16 @@ def test_a_batch_larger_than_the_data_is_all_of_it():
 def test_an_evaluation_sees_every_image_once_in_order():
     seen = torch.cat([batch.labels for batch in in_order(IMAGES, 6)])
     assert torch.equal(seen, IMAGES.labels)
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])
+@pytest.mark.parametrize("at_once", [6, 12, 1024])
+def test_the_rest_of_an_epoch_is_what_it_would_have_been(monkeypatch, first, at_once):
+    monkeypatch.setitem(batches.VIEWS_AT_ONCE, "cpu", at_once)
+    settings = {"batch_size": 6, "seed": 0, "epoch": 0}
+    whole = list(training_batches(IMAGES, AffineJitter(), CutMix(), **settings))
+    rest = list(training_batches(IMAGES, AffineJitter(), CutMix(), **settings, first=first))
+    assert len(rest) == len(whole) - first
+    for expected, found in zip(whole[first:], rest, strict=True):
+        assert torch.equal(expected.images, found.images)
+        assert expected.at == found.at

@@ -70,10 +70,10 @@ class Observed:
         setattr(owner, name, marked)
 
 
-def contents(runs: Path) -> dict:
+def contents(runs: Path, pattern: str = "*") -> dict:
     """All that is recorded of the cells of a directory, without the times."""
     found = {}
-    for path in sorted(runs.glob("*/result.json")):
+    for path in sorted(runs.glob(f"{pattern}/result.json")):
         result = {key: value for key, value in record(path).items() if key not in TIMES}
         result.pop(titn.records.records.CHECKSUM)
         rows = [json.loads(line) for line in (path.parent / "epochs.jsonl").open()]
@@ -172,15 +172,16 @@ def _kill(cwd: Path, command: tuple[str, ...], secs: float, rng: random.Random) 
     aim = rng.choice(PHASES[1:]) if rng.random() < 0.5 else None
     end = time.monotonic() + rng.uniform(0, secs)
     if aim:
-        _wait_for(process, lambda: observed.phase() == aim)
+        wait_for(process, lambda: observed.phase() == aim)
         time.sleep(rng.uniform(0, 0.02))
     else:
-        _wait_for(process, lambda: time.monotonic() > end)
+        wait_for(process, lambda: time.monotonic() > end)
     killed = process.kill().code == 137
     return observed.phase() if killed else None
 
 
-def _wait_for(process: Process, condition: Callable[[], bool]) -> None:
+def wait_for(process: Process, condition: Callable[[], bool]) -> None:
+    """Return as soon as the condition holds, or the process has ended."""
     while process.poll() is None and not condition():
         time.sleep(0.0005)
 
