@@ -5,16 +5,20 @@ A question's rows, or without one the combinations of what was swept; times the 
 
 import fnmatch
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hydra.core.override_parser.types import Override
 
-from titn.errors import ConfigError
+from titn.errors import ConfigError, first_line
 from titn.questions import Question
 
 # Groups of questions: +ablation=NAME, +paper=NAME.
 QUESTIONS = ("ablation", "paper")
+
+# Planning a cell takes a tenth of a second: more than this is a slip of the keyboard.
+MOST_CELLS = 10_000
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,14 @@ def _concerns(override: str, row: tuple[str, ...]) -> bool:
     return not (of_teacher and "teacher=none" in row)
 
 
+def said_to_cells(overrides: Sequence[Override], own_keys: Sequence[str]) -> list[Override]:
+    """Those of a sweep's overrides that are not `own_keys`, which have one value for all cells."""
+    for one in overrides:
+        if one.get_key_element() in own_keys and one.is_sweep_override():
+            raise ConfigError(f"{one.input_line}: is said to the sweep as a whole; give one value")
+    return [one for one in overrides if one.get_key_element() not in own_keys]
+
+
 def askings(
     overrides: Sequence[Override], question: Question | None, chosen: Sequence[str] | None
 ) -> list[Asking]:
@@ -85,15 +97,18 @@ def askings(
             named = ",".join(one.partition("=")[2] for one in by_key[group])
             raise ConfigError(f"+{group}={named}: one question at a time")
     seeds = _seeds(by_key.pop("seed", None))
+    _check_number(by_key, seeds, len(question.rows) if question else 1)
     fixed = tuple(values[0] for values in by_key.values() if len(values) == 1)
     swept = [values for values in by_key.values() if len(values) > 1]
     if question is None:
         if chosen is not None:
             raise ConfigError(f"rows=[{','.join(chosen)}]: a question has rows; none is asked")
         rows = {", ".join(row) or "one row": row for row in map(_heard, itertools.product(*swept))}
+        _check_places(by_key, len(rows) * len(seeds))
         return [Asking(fixed, rows, seeds)]
     _check_keys(by_key, question)
     rows = _selected(question, chosen)
+    _check_places(by_key, len(rows) * len(seeds))
     return [
         Asking((*fixed, *combination), rows, seeds) for combination in itertools.product(*swept)
     ]
@@ -106,13 +121,43 @@ def _spelled(override: Override) -> list[str]:
     if not override.is_discrete_sweep():
         raise ConfigError(f"{override.input_line}: list the values, as key=1,2,3")
     key = override.get_key_element()
-    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    try:
+        values = list(itertools.islice(override.sweep_string_iterator(), MOST_CELLS + 1))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{override.input_line}: {first_line(error)}; list the values, as key=1,2,3"
+        ) from None
+    if not values:
+        raise ConfigError(f"{override.input_line}: has no values; list them, as key=1,2,3")
+    return [f"{key}={value}" for value in values]
 
 
 def _seeds(spelled: list[str] | None) -> tuple[str | None, ...]:
     if spelled is None:
         return (None,)
+    if spelled[0][:1] == "~":
+        raise ConfigError(f"{spelled[0]}: a run has a seed; leave this out, or give seed=NUMBER")
     return tuple(dict.fromkeys(text.partition("=")[2] for text in spelled))
+
+
+def _check_number(by_key: dict[str, list[str]], seeds: Sequence, num_rows: int) -> None:
+    """ConfigError if nobody could wait for so many cells to be planned."""
+    counts = {key: len(values) for key, values in by_key.items()} | {"seed": len(seeds)}
+    if num_rows * math.prod(counts.values()) > MOST_CELLS:
+        most = max(counts, key=counts.__getitem__)
+        raise ConfigError(
+            f"{most}: has {counts[most]} values or more, and the sweep more than {MOST_CELLS} "
+            "cells; list fewer"
+        )
+
+
+def _check_places(by_key: dict[str, list[str]], num_cells: int) -> None:
+    """ConfigError if several cells would be in one directory."""
+    places = by_key.get("run_dir", [])
+    if num_cells > 1 and len(places) == 1:
+        raise ConfigError(
+            f"{places[0]}: is one directory, and these are {num_cells} cells; give runs_dir=DIR"
+        )
 
 
 def _check_keys(by_key: dict[str, list[str]], question: Question) -> None:

@@ -15,7 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from titn.console import answered, show, whole
+from titn.console import Arguments, answered, show, whole
+from titn.durable import write_text
+from titn.errors import ConfigError
 
 if TYPE_CHECKING:
     from titn.stages import Measured, Stage
@@ -30,7 +32,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         "titn.bench", description="Images a second of training, end to end and by stage; medians."
     )
     parser.add_argument(
@@ -41,9 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--steps", type=whole(1), default=10, help="of a round (default 10)")
     parser.add_argument("--rounds", type=whole(1), default=5, help="default 5")
-    parser.add_argument("--classes", type=whole(2), default=100, help="default 100")
+    parser.add_argument("--classes", type=whole(2, 2**15), default=100, help="default 100")
     parser.add_argument(
-        "--cells", type=whole(1), default=1, help="also N runs at once, a process for each"
+        "--cells", type=whole(1, 1000), default=1, help="also N runs at once, a process for each"
     )
     parser.add_argument(
         "--only-whole", action="store_true", help="whole steps only, not stage by stage"
@@ -61,9 +63,16 @@ def bench(arguments: argparse.Namespace) -> int:
     """Measure, print, write."""
     from titn import stages
     from titn.explain import composed
+    from titn.fits import check_memory
     from titn.progress import say
 
     run = composed(arguments.overrides)
+    batch, size = run["batch_size"], run["dataset"]["image_size"]
+    # All images of a round as bytes, and those of a batch in floating point.
+    needed = (arguments.steps + 4) * 3 * batch * size**2
+    check_memory(needed, f"batch_size={batch}", "the images take", "it, or --steps")
+    if arguments.json:
+        _check_writable(arguments.json)
     settings = {
         "steps": arguments.steps,
         "rounds": arguments.rounds,
@@ -90,8 +99,19 @@ def bench(arguments: argparse.Namespace) -> int:
             f"{total / alone:.2f} times one alone"
         )
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+        write_text(arguments.json, json.dumps(found, indent=1) + "\n")
     return 0
+
+
+def _check_writable(path: Path) -> None:
+    """ConfigError if what is measured could not be written in the end."""
+    try:
+        with open(path, "a"):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"--json {path}: cannot be written ({error.strerror}); choose another"
+        ) from None
 
 
 def _whole_steps(run: dict, settings: dict, kept_labels: bool) -> list[float]:

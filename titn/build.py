@@ -25,6 +25,17 @@ from titn.losses.terms import Loss
 from titn.optim.schedules import Schedule
 from titn.outputs import ImageSpec
 
+# What those who use the parts of a run ask of them.
+ASKED = {
+    "model": ("has_distillation_token", "parameters"),
+    "dataset": ("train", "evaluated", "spec", "digest"),
+    "augment": ("draw", "apply"),
+    "mix": ("mix",),
+    "loss": ("needs_teacher", "hard_labels", "token_weights", "__call__"),
+    "optimizer": ("param_groups", "step"),
+    "schedule": ("factor",),
+}
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -85,8 +96,15 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
 
 def make(run: dict, group: str, **supplied: Any) -> Any:
     """The object that a group's node describes; `supplied` is what only the build has."""
+    target = run[group]["_target_"]
     keywords = {key: value for key, value in run[group].items() if key != "_target_"}
     try:
-        return get_object(run[group]["_target_"])(**keywords, **supplied)
+        made = get_object(target)(**keywords, **supplied)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{group}.{error}") from error
+    if missing := [name for name in ASKED[group] if not hasattr(made, name)]:
+        raise ConfigError(
+            f"{group}._target_={target}: makes no {group}: a {type(made).__name__} has no "
+            f"{missing[0]}; name what makes one"
+        )
+    return made

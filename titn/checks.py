@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from titn import fits
-from titn.errors import ConfigError
+from titn.errors import ConfigError, first_line
 from titn.schema import built_class, keywords_of, may_have, said_of
 from titn.values import CheckedBy, Needs, Shares, Tiles
 
@@ -30,6 +30,12 @@ def check_fits(run: dict, prefix: str) -> None:
         for key, word in _words(path, node):
             with _named(f"{path}."):
                 _check_word(word, key, known)
+    model, augment = _numbers(run["model"]), _numbers(run["augment"])
+    with _named(f"{prefix}model."):
+        fits.check_blocks(model.get("depth", 1), model.get("inner_depth", 1))
+    if size is not None and "padding" in augment:
+        with _named(f"{prefix}augment."):
+            fits.check_padding(augment["padding"], size)
     with _named(prefix):
         fits.check_device_name(run["device"])
         needs_teacher = bool(said_of(run["loss"]["_target_"], "needs_teacher"))
@@ -53,16 +59,50 @@ def _check_word(word: object, key: str, known: dict[str, Any]) -> None:
 
 
 def check_places(run: dict, prefix: str = "") -> None:
-    """ConfigError if files that a run or its teacher reads are not on this machine."""
+    """ConfigError if this machine has not what a run or its teacher needs: files, and memory."""
     for path, node in _nodes(run, prefix):
-        for _, word in _words(path, node):
+        for key, word in _words(path, node):
             if isinstance(word, CheckedBy):
-                with _named(f"{path}."):
+                with _named(f"{path}."), _readable(f"{path}.{key}", node[key]):
                     _ask(word, node)
     with _named(prefix):
-        _check_weights(run)
+        _check_weights(run, prefix)
+    for key in ("run_dir", "runs_dir"):
+        with _readable(f"{prefix}{key}", run[key]):
+            Path(run[key] or ".").exists()
+    check_memory(run, prefix)
     if run["teacher"] is not None:
         check_places(run["teacher"], f"{prefix}teacher.")
+
+
+def check_memory(run: dict, prefix: str = "") -> None:
+    """ConfigError if not even one image, or the weights of a transformer, would fit into it.
+
+    A lower bound, of float32: what else a run takes is found out by whoever builds it.
+    """
+    size, model = _numbers(run["dataset"]).get("image_size", 1), _numbers(run["model"])
+    image = f"{prefix}dataset.image_size"
+    fits.check_memory(4 * 3 * size**2, f"{image}={size}", "an image takes", image)
+    if "depth" not in model or "patch_dim" not in model:
+        return
+    sizes = ("depth", "patch_dim", "pixel_dim", "mlp_ratio", "patch_size")
+    named = ", ".join(f"{prefix}model.{key}={model[key]}" for key in sizes if key in model)
+    needed = 4 * _num_weights(model, size)
+    fits.check_memory(needed, f"{prefix}model", "its weights take", f"{named} or {image}={size}")
+
+
+def _num_weights(model: dict[str, Any], size: int) -> float:
+    """The most of what a transformer learns: matrices of its blocks, positions, patch residuals."""
+    depth, width, inner = model["depth"], model["patch_dim"], model.get("pixel_dim", 0)
+    patch, pixel = model.get("patch_size", size), model.get("pixel_size", 0)
+    # Of each block: q, k and v, their projection, and the two layers of the MLP.
+    of_a_block = (4 + 2 * model.get("mlp_ratio", 0)) * (width**2 + inner**2)
+    residual = (patch // pixel) ** 2 * inner * width if pixel else 0
+    return depth * (of_a_block + residual) + (size // patch) ** 2 * width
+
+
+def _numbers(node: dict) -> dict[str, Any]:
+    return {key: value for key, value in node.items() if isinstance(value, int | float)}
 
 
 def _ask(word: CheckedBy, node: dict) -> None:
@@ -71,10 +111,11 @@ def _ask(word: CheckedBy, node: dict) -> None:
     getattr(import_module(module), function)(**keywords)
 
 
-def _check_weights(run: dict) -> None:
+def _check_weights(run: dict, prefix: str) -> None:
     for key in ("checkpoint", "weights"):
         if run[key] and (key, run[key]) != ("weights", fits.IMAGENET):
-            fits.weights_file(Path(run[key]).expanduser(), key)
+            with _readable(f"{prefix}{key}", run[key]):
+                fits.weights_file(Path(run[key]).expanduser(), key)
     network = built_class(run["model"]["_target_"])
     if run["weights"] == fits.IMAGENET and network is not None:
         fits.check_imagenet(network.name, may_have(network, "imagenet"))
@@ -93,6 +134,19 @@ def _words(path: str, node: dict) -> Iterator[tuple[str, object]]:
         if key in node:
             for word in getattr(annotation, "__metadata__", ()):
                 yield key, word
+
+
+@contextmanager
+def _readable(key: str, value: str) -> Iterator[None]:
+    """What the system says of a path that a user names: too long, no permission, no such user."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{key}={value}: cannot be read ({error.strerror}); give another path"
+        ) from None
+    except RuntimeError as error:  # of "~name"
+        raise ConfigError(f"{key}={value}: {first_line(error)}; give another path") from None
 
 
 @contextmanager

@@ -14,12 +14,19 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from titn import values
 from titn.checks import check_fits, check_places
-from titn.errors import ConfigError, one_line
-from titn.schema import checked_value, keywords_of, required_of, unknown_key
+from titn.errors import ConfigError, first_line
+from titn.schema import (
+    checked_value,
+    keywords_of,
+    makes_nothing,
+    required_of,
+    shown,
+    unknown_key,
+)
 
 GROUPS = ("model", "dataset", "augment", "mix", "loss", "optimizer", "schedule")
 
@@ -29,16 +36,16 @@ SCALARS: dict[str, Any] = {
     "epochs": values.Whole,
     "batch_size": values.Count,
     "precision": values.Precision,
-    "checkpoint": str | None,
-    "weights": str | None,
+    "checkpoint": values.Text | None,
+    "weights": values.Text | None,
 }
 
 # Where, how often, how fast, and what to do about what is already there: no part of a run's
 # identity.
 SWITCHES: dict[str, Any] = {
-    "device": str,
-    "run_dir": str | None,
-    "runs_dir": str,
+    "device": values.Text,
+    "run_dir": values.Text | None,
+    "runs_dir": values.Text,
     "eval_every": values.Count,
     "checkpoint_secs": values.NonNegative,
     "tensorboard": bool,
@@ -52,6 +59,9 @@ SWITCHES: dict[str, Any] = {
 
 # What is said to the command, not to a run: see titn.train and titn.sweeper.
 ASIDE = ("recipe", "question", "rows", "dry_run", "cell", "round", "busy")
+
+# What a file says of its choice to others, and not to the choice's constructor.
+NOTES = ("_recipe_", "_lr_")
 
 # Nodes of a teacher that are another node's: what to set in their place.
 FOLLOWED = {"teacher.dataset": "dataset", "teacher.augment": "recipe.augment"}
@@ -107,16 +117,42 @@ def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict
     A job is going to read its files; a configuration without choices is only looked at.
     """
     try:
+        _check_recipes(composed)
         content = OmegaConf.to_container(composed, resolve=True)
     except OmegaConfBaseException as error:
-        raise ConfigError(one_line(str(error))) from None
+        raise ConfigError(unresolved(error)) from None
     assert isinstance(content, dict)
+    if content.get("rows") is not None:
+        rows = shown(content["rows"])
+        raise ConfigError(f"rows={rows}: a question has rows; ask one, as --multirun +ablation=mix")
     for key in ASIDE:
         content.pop(key, None)
     run = _checked_run(content, choices or {}, prefix="")
     if choices is not None:
         check_places(run)
     return run
+
+
+def _check_recipes(composed: DictConfig) -> None:
+    """ConfigError if a network asks for a recipe that the data set has not: its name is a value
+    from which other values follow, and it is they that would lead nowhere."""
+    recipes = OmegaConf.select(composed, "recipe")
+    for path in ("model", "teacher.model"):
+        node = OmegaConf.select(composed, path)
+        name = node.get(NOTES[0], "transformer") if isinstance(node, DictConfig) else "transformer"
+        if isinstance(recipes, DictConfig) and (not isinstance(name, str) or name not in recipes):
+            known = ", ".join(key for key in map(str, recipes) if key != "augment")
+            raise ConfigError(
+                f"{path}.{NOTES[0]}={shown(name)}: there is no such recipe; choose one of {known}"
+            )
+
+
+def unresolved(error: OmegaConfBaseException) -> str:
+    """What OmegaConf says of a value that it does not take, with its key in front."""
+    said, key = first_line(error), error.full_key
+    leads_nowhere = isinstance(error, InterpolationResolutionError)
+    remedy = "give a value, or the name of a key as ${KEY}" if leads_nowhere else "give another"
+    return f"{key}: {said}; {remedy}" if key else said
 
 
 def of_record(content: dict) -> dict:
@@ -138,9 +174,12 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     known = [*GROUPS, *scalars, "teacher", *(["stem"] if prefix else [])]
     for key in content:
         if key not in known:
-            raise ConfigError(unknown_key(prefix + key, content[key], [prefix + k for k in known]))
+            raise ConfigError(
+                unknown_key(f"{prefix}{key}", content[key], [prefix + k for k in known])
+            )
     if prefix and "model" not in content:
-        raise ConfigError(f"{prefix}{next(iter(content))}: no teacher is chosen; add teacher=NAME")
+        key = next(iter(content), "model")
+        raise ConfigError(f"{prefix}{key}: no teacher is chosen; add teacher=NAME")
     if content.get("stem") is not None and isinstance(content["model"], dict):
         _move_stem(content, prefix)
     run: dict[str, Any] = {"choices": _named(content, choices, prefix)}
@@ -158,7 +197,7 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
         run["epochs"] = 0  # the teacher is what the checkpoint holds
     teacher = content.get("teacher")
     if teacher is not None and not isinstance(teacher, dict):
-        raise ConfigError(f"{prefix}teacher={teacher}: choose a file of conf/teacher")
+        raise ConfigError(f"{prefix}teacher={shown(teacher)}: choose a file of conf/teacher")
     nested = f"{prefix}teacher."
     run["teacher"] = None if teacher is None else _checked_run(teacher, choices, nested)
     check_fits(run, prefix)
@@ -192,17 +231,24 @@ def _checked_node(node: Any, path: str) -> dict:
     if not isinstance(node, dict):
         group, source = path.rsplit(".", 1)[-1], FOLLOWED.get(path, path)
         choice = source if group == source else f"{group}@{source}"
-        raise ConfigError(f"{path}={node}: choose a file of conf/{group} with {choice}=NAME")
-    # What a file says to others about its choice (_recipe_, _lr_) is not for its constructor.
-    node = {key: value for key, value in node.items() if key == "_target_" or key[0] != "_"}
+        raise ConfigError(f"{path}={shown(node)}: choose a file of conf/{group} with {choice}=NAME")
+    node = {key: value for key, value in node.items() if key not in NOTES}
     target = node.get("_target_")
     if not isinstance(target, str):
-        raise ConfigError(f"{path}._target_={target}: name a class or function, as package.name")
+        raise ConfigError(
+            f"{path}._target_={shown(target)}: name a class or function, as package.module.name"
+        )
     keywords = keywords_of(target, path)
+    if makes_nothing(target):
+        raise ConfigError(f"{path}._target_={target}: makes nothing; name what makes one")
     checked = {"_target_": target}
     for key, value in node.items():
         if key == "_target_":
             continue
+        if not keywords:
+            raise ConfigError(
+                f"{path}.{key}={shown(value)}: {target} takes no keys; name another {path}._target_"
+            )
         if key not in keywords:
             known = [f"{path}.{name}" for name in keywords]
             raise ConfigError(unknown_key(f"{path}.{key}", value, known))

@@ -1,24 +1,43 @@
 """What the commands have in common on a terminal."""
 
 import csv
+import errno
+import io
 import os
 import sys
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
+from math import nan
+from typing import NoReturn
 
 from titn.errors import CellError, ConfigError
+from titn.fits import check_device_name
+from titn.printable import printable
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
+# A complaint that is longer is cut in the middle: it begins with the key, and ends with the remedy.
+LONGEST_LINE = 2000
+
 
 def complain(line: str, code: int) -> int:
-    """Say it on standard error; returns the exit code."""
-    print(f"titn: {line}", file=sys.stderr)
+    """Say it on standard error, in one line whatever is in it; returns the exit code."""
+    print(f"titn: {_cut(printable(line))}", file=sys.stderr)
     return code
+
+
+def _cut(line: str) -> str:
+    if len(line) <= LONGEST_LINE:
+        return line
+    half = LONGEST_LINE // 2
+    return f"{line[:half]} ... {line[-half:]}"
 
 
 def answered(job: Callable[[], int]) -> int:
     """The exit code of a command; what it raises for the user to read becomes one line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name of a file that is no text in this encoding is printed all the same.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = job()
         sys.stdout.flush()
@@ -31,19 +50,71 @@ def answered(job: Callable[[], int]) -> int:
         return complain("interrupted", INTERRUPTED)
     except BrokenPipeError:
         # Whoever read has seen enough, as `head` does; nobody is left to tell at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _discard_output()
+        return complain("standard output: there is no room left on the disk; make some", FAILED)
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """A type for argparse: a whole number, `least` or more."""
+def _discard_output() -> None:
+    """What is still to be written to standard output goes nowhere, instead of failing at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Arguments(ArgumentParser):
+    """An argument parser that says in one line what is wrong, as everything else does."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.exit(complain(option_error(message), BAD_INPUT))
+
+
+def option_error(message: str) -> str:
+    """What argparse says of bad arguments, with the option in front and the remedy at the end."""
+    unknown = message.removeprefix("unrecognized arguments: ")
+    if unknown != message:
+        return f"{unknown}: there is no such option; --help lists them"
+    said = message
+    if message.startswith("argument "):
+        option, _, reason = message.removeprefix("argument ").partition(": ")
+        said = f"{option} {reason}"
+    return f"{said}; --help says more"
+
+
+def whole(least: int, most: int = 10**9) -> Callable[[str], int]:
+    """A type for argparse: a whole number from `least` to `most`."""
 
     def number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise ArgumentTypeError(f"{text}: should be a whole number, {least} or more")
+        # Of thousands of digits Python makes no number.
+        large = text.isdecimal() and (len(text) > len(str(most)) or int(text) > most)
+        if large or not text.isdecimal() or int(text) < least:
+            bound = f"{most} or less" if large else f"{least} or more"
+            raise ArgumentTypeError(f"{text}: should be a whole number, {bound}")
         return int(text)
 
     return number
+
+
+def not_negative(text: str) -> float:
+    """A type for argparse: a number from 0 to a million."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = nan
+    if not 0 <= number <= 1e6:
+        raise ArgumentTypeError(f"{text}: should be a number from 0 to 1000000")
+    return number
+
+
+def device_name(text: str) -> str:
+    """A type for argparse: the name of a device that some machine may have."""
+    try:
+        check_device_name(text)
+    except ConfigError as error:
+        raise ArgumentTypeError(str(error).removeprefix("device=")) from None
+    return text
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -52,7 +123,7 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerows([columns, *rows])
         return
-    cells = [columns, *rows]
+    cells = [columns, *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     for row in cells:
         # Text to the left, numbers to the right.

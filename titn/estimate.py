@@ -9,18 +9,14 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from titn.records.records import RunDir, run_paths
+from titn.records.believable import check_agree, config_of, said_of
+from titn.records.records import run_paths
 
 # The parts of a configuration that decide what an image costs, from most to least alike.
 ALIKE = (
     ("device", "model", "teacher.model", "dataset.image_size", "mix._target_", "precision"),
     ("device", "model._target_", "teacher.model._target_", "dataset.image_size"),
 )
-
-# What reading and counting a damaged record may raise.
-DAMAGE = (OSError, ValueError, TypeError, LookupError, yaml.YAMLError)
 
 
 class Past:
@@ -30,19 +26,22 @@ class Past:
         self.rates: dict[Any, list[float]] = defaultdict(list)
         for path in run_paths(runs_dir) if runs_dir.is_dir() else ():
             try:
-                self._add(RunDir(path))
-            except DAMAGE:
+                self._add(path)
+            except ValueError:
                 continue  # a damaged record tells nothing; the report names it
 
-    def _add(self, directory: RunDir) -> None:
-        result = directory.result()
-        if not result or not result["epochs"]:
+    def _add(self, path: Path) -> None:
+        said = said_of(path)
+        if not said.result or not said.result["epochs"]:
             return
-        machine = directory.environment() or {}
-        run = directory.config() | {"device": _kind(machine["device"])}
-        secs = result.get("wall_secs") or result["train_secs"]
-        rate = secs / (result["epochs"] * result["num_train"])
-        for key in _keys(run):
+        config = config_of(path)
+        check_agree(said.result, config)
+        secs = said.result.get("wall_secs") or said.result.get("train_secs")
+        num_train, device = said.result.get("num_train"), (said.environment or {}).get("device")
+        if not (secs and num_train and device):
+            return
+        rate = secs / (said.result["epochs"] * num_train)
+        for key in _keys(config | {"device": _kind(device)}):
             self.rates[key].append(rate)
 
     def seconds(self, run: dict, device: str, precision: str, num_train: int) -> float | None:

@@ -8,10 +8,14 @@ The images are those that the run was evaluated on. Exit code 1 if a number diff
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from titn.console import FAILED, answered, complain, show
+from titn.console import FAILED, Arguments, answered, complain, device_name, not_negative, show
 from titn.errors import ConfigError
+from titn.printable import printable
+
+if TYPE_CHECKING:
+    from titn.finished import Finished
 
 METRICS = ("top1", "top5", "nll", "precision", "recall", "f1", "ece")
 HEADS = ("cls", "dist", "fused")
@@ -24,15 +28,17 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         "titn.evaluate", description="Recompute a record from its weights, and compare."
     )
     parser.add_argument("run", type=Path, help="directory of a finished run")
     parser.add_argument("--root", help="where its data set lies, if not where it lay")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument(
+        "--device", type=device_name, default="auto", help="auto, cpu, cuda, cuda:1, mps"
+    )
     parser.add_argument(
         "--tolerance",
-        type=float,
+        type=not_negative,
         default=1e-6,
         help="how far a number may lie from the recorded one (default 1e-6); another device, "
         "number of threads or version rounds otherwise",
@@ -45,39 +51,68 @@ def _parser() -> argparse.ArgumentParser:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Print recorded and recomputed numbers; FAILED if they differ."""
-    from titn import build, engine
+    from titn import engine
     from titn.finished import open_run
     from titn.metrics import summarise
 
     finished = open_run(arguments.run, arguments.trust)
     run, recorded = finished.run, finished.result
+    then = metrics(finished)
     if arguments.root:
         if "root" not in run["dataset"]:
-            raise ConfigError(f"--root={arguments.root}: this data set needs none; leave it out")
+            raise ConfigError(
+                f"--root={printable(arguments.root)}: this data set needs none; leave it out"
+            )
         run["dataset"]["root"] = arguments.root
     student, device = finished.network_on(arguments.device)
-    dataset = build.dataset(run)
-    if dataset.digest != recorded.get("data_digest", dataset.digest):
+    dataset = finished.dataset()
+    theirs = len(finished.class_names), recorded.get("data_digest", dataset.digest)
+    if (len(dataset.class_names), dataset.digest) != theirs:
+        root = printable(run["dataset"].get("root"))
         raise ConfigError(
-            f"dataset.root={run['dataset'].get('root')}: these are not the images of the record; "
-            "give theirs with --root"
+            f"dataset.root={root}: these are not the images of the record; give theirs with --root"
         )
     predictions = engine.evaluate(student, dataset.evaluated.to(device))
-    computed = summarise(predictions, build.make(run, "loss").token_weights)
+    now = flat(summarise(predictions, finished.token_weights()))
 
-    then, now = flat(recorded), flat(computed)
-    rows = [(name, _number(then[name]), _number(now[name])) for name in then]
+    rows = [(name, _number(then[name]), _number(now.get(name))) for name in then]
     show(("metric", "recorded", "recomputed"), rows)
-    differing = [name for name in then if not _near(then[name], now[name], arguments.tolerance)]
+    differing = [name for name in then if not _near(then[name], now.get(name), arguments.tolerance)]
     if differing:
-        machine = finished.directory.environment() or {}
         return complain(
-            f"{arguments.run}: {', '.join(differing)} differ from the record, which was made on "
-            f"{machine.get('device')} with {machine.get('threads')} threads and torch "
-            f"{machine.get('versions', {}).get('torch')}; --tolerance allows for rounding",
+            printable(
+                f"{arguments.run}: {', '.join(differing)} differ from the record, which was made "
+                f"on {_machine(finished)}; --tolerance allows for rounding"
+            ),
             FAILED,
         )
     return 0
+
+
+def metrics(finished: "Finished") -> dict[str, float | None]:
+    """The recorded numbers by path; ConfigError if they are none."""
+    place = f"{finished.directory.path}/result.json"
+    try:
+        found = flat(finished.result)
+    except (KeyError, AttributeError):
+        raise ConfigError(
+            printable(f"{place}: has not the numbers of a record; put back a copy")
+        ) from None
+    for name, value in found.items():
+        if not isinstance(value, int | float | None):
+            raise ConfigError(printable(f"{place}: {name} is not a number; put back a copy"))
+    return found
+
+
+def _machine(finished: "Finished") -> str:
+    """What a record was made on, as far as it says."""
+    try:
+        machine = finished.directory.environment() or {}
+    except (OSError, ValueError):
+        return "a machine that it does not name"
+    versions = machine.get("versions")
+    version = versions.get("torch") if isinstance(versions, dict) else None
+    return f"{machine.get('device')} with {machine.get('threads')} threads and torch {version}"
 
 
 def flat(record: dict) -> dict[str, float | None]:

@@ -6,9 +6,14 @@ with the remedy.
 """
 
 import re
+from math import isqrt
 from pathlib import Path
 
+import psutil
+
 from titn.errors import ConfigError
+from titn.printable import printable
+from titn.values import MOST_BLOCKS
 
 IMAGENET = "imagenet"
 
@@ -30,7 +35,8 @@ def check_heads(width: int, num_heads: int, width_name: str, heads_name: str) ->
 
 def _check_divides(whole: int, part: int, whole_name: str, part_name: str, most: int) -> None:
     if whole % part:
-        fits = [size for size in range(1, min(whole, most) + 1) if whole % size == 0]
+        small = [size for size in range(1, isqrt(whole) + 1) if whole % size == 0]
+        fits = sorted(size for size in {*small, *(whole // size for size in small)} if size <= most)
         raise ValueError(
             f"{part_name}={part}: does not divide {whole_name} {whole}; choose one of {fits}"
         )
@@ -49,6 +55,41 @@ def check_image_size(size: int, smallest: int, network: str) -> None:
             f"_target_={network}: needs images of {smallest}x{smallest} or more, these are "
             f"{size}x{size}; set dataset.image_size={smallest}"
         )
+
+
+def check_blocks(depth: int, inner_depth: int) -> None:
+    """ValueError for a network of more blocks than anyone has trained."""
+    if depth * inner_depth > MOST_BLOCKS:
+        key = "depth" if depth >= inner_depth else "inner_depth"
+        raise ValueError(
+            f"{key}={max(depth, inner_depth)}: makes {depth * inner_depth} blocks; "
+            f"{MOST_BLOCKS} are the most"
+        )
+
+
+def check_padding(padding: int, size: int) -> None:
+    """ValueError if crops of a padded image could miss it."""
+    if padding > size:
+        raise ValueError(
+            f"padding={padding}: is more than the image's size {size}; choose no more than that"
+        )
+
+
+def check_memory(needed: float, key: str, of: str, lower: str) -> None:
+    """ConfigError if something takes more memory than this machine has, before it is killed for it.
+
+    needed: bytes, the least that it takes. of: what takes it. lower: the keys that make it smaller.
+    """
+    there = psutil.virtual_memory().total + psutil.swap_memory().total
+    if needed > there:
+        raise ConfigError(
+            f"{key}: {of} {_gibibytes(needed)} GiB, and this machine has {_gibibytes(there)}; "
+            f"lower {lower}"
+        )
+
+
+def _gibibytes(num_bytes: float) -> str:
+    return f"{num_bytes / 2**30:.3g}"
 
 
 def check_num_classes(num_classes: int | None, there: int, dataset: str) -> None:
@@ -83,9 +124,20 @@ def check_imagenet(network: str, known: bool) -> None:
 def weights_file(path: Path, key: str = "checkpoint") -> Path:
     """The file that holds the weights: a run directory's, or `path`; ConfigError without one.
 
-    key: what the user calls the path.
+    key: what the user calls the path. What is no file, as a pipe, is never opened.
     """
-    file = path / "weights.safetensors" if path.is_dir() else path
-    if not file.is_file():
-        raise ConfigError(f"{key}={path}: there is no such file; give a run directory or file")
-    return file
+    remedy = "give a run directory or file"
+    try:
+        in_run = path.is_dir()
+        file = path / "weights.safetensors" if in_run else path
+        if file.is_file():
+            return file
+        there = file.exists()
+    except OSError as error:
+        raise ConfigError(
+            printable(f"{key}={path}: cannot be read ({error.strerror}); give another path")
+        ) from None
+    if there:
+        raise ConfigError(printable(f"{key}={file}: is not a file; {remedy}"))
+    missing = f"there is no such file as {file.name} in it" if in_run else "there is no such file"
+    raise ConfigError(printable(f"{key}={path}: {missing}; {remedy}"))

@@ -11,7 +11,7 @@ import statistics
 import sys
 from typing import TYPE_CHECKING
 
-from titn.console import answered, show, whole
+from titn.console import Arguments, answered, not_negative, show, whole
 
 if TYPE_CHECKING:
     from titn.timing import Contestant
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         "titn.latency", description="Latency and throughput of inference, medians, warm."
     )
     parser.add_argument(
@@ -40,10 +40,13 @@ def _parser() -> argparse.ArgumentParser:
         "say how",
     )
     parser.add_argument("--batch", type=_batches, default=[1, 128], help="default 1,128")
-    parser.add_argument("--classes", type=whole(2), default=100, help="default 100")
+    parser.add_argument("--classes", type=whole(2, 2**15), default=100, help="default 100")
     parser.add_argument("--rounds", type=whole(1), default=11, help="default 11")
     parser.add_argument(
-        "--secs", type=float, default=0.1, help="the least time of a round's part (default 0.1)"
+        "--secs",
+        type=not_negative,
+        default=0.1,
+        help="the least time of a round's part (default 0.1)",
     )
     return parser
 
@@ -56,11 +59,17 @@ def latency(arguments: argparse.Namespace) -> int:
     """Build, warm up, take turns, print."""
     from titn import timing
     from titn.explain import composed
+    from titn.fits import check_memory
     from titn.outputs import ImageSpec
     from titn.progress import say
 
     names, overrides = _models(arguments.overrides)
     runs = {name: composed([f"model={name}", *overrides]) for name in names}
+    for run in runs.values():
+        batch, size = max(arguments.batch), run["dataset"]["image_size"]
+        # As bytes, and as the floating point that a network makes of them.
+        needed = (1 + 4) * 3 * batch * size**2
+        check_memory(needed, f"--batch {batch}", "the images of a batch take", "it")
     timed = []
     for name, run in runs.items():
         spec = ImageSpec(num_classes=arguments.classes, size=run["dataset"]["image_size"])

@@ -7,10 +7,11 @@ not an image is refused by name; the others are answered all the same, and the e
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from titn.console import BAD_INPUT, answered, complain, show, whole
+from titn.console import BAD_INPUT, Arguments, answered, complain, device_name, show, whole
 
 COLUMNS = ("image", "rank", "class", "probability")
 
@@ -22,13 +23,15 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("titn.predict", description="Class probabilities of images.")
+    parser = Arguments("titn.predict", description="Class probabilities of images.")
     parser.add_argument("run", type=Path, help="directory of a finished run")
     parser.add_argument("images", type=Path, nargs="+", help="files of any format, size and mode")
     parser.add_argument(
         "--top", type=whole(1), default=5, help="classes for each image (default 5)"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument(
+        "--device", type=device_name, default="auto", help="auto, cpu, cuda, cuda:1, mps"
+    )
     parser.add_argument(
         "--trust", action="store_true", help="run code other than titn's that the record names"
     )
@@ -39,7 +42,6 @@ def predict(arguments: argparse.Namespace) -> int:
     """Read what can be read, print what the network makes of it, complain of the rest."""
     import torch
 
-    from titn import build
     from titn.data.images import Images
     from titn.data.pictures import PictureError, picture
     from titn.engine import evaluate
@@ -47,7 +49,7 @@ def predict(arguments: argparse.Namespace) -> int:
 
     finished = open_run(arguments.run, arguments.trust)
     network, device = finished.network_on(arguments.device)
-    token_weights = build.make(finished.run, "loss").token_weights
+    token_weights = finished.token_weights()
 
     size = finished.run["dataset"]["image_size"]
     read: list[tuple[Path, torch.Tensor]] = []
@@ -63,15 +65,20 @@ def predict(arguments: argparse.Namespace) -> int:
     unlabelled = Images(pixels, torch.zeros(len(read), dtype=torch.int64))
     log_probs = evaluate(network, unlabelled.to(device)).fused(token_weights)
 
-    names = finished.result["class_names"]
+    names = finished.class_names
     top = log_probs.exp().topk(min(arguments.top, len(names)))
     rows = [
-        (str(path), str(rank), names[label], f"{probability:.4f}")
+        (_written(path), str(rank), names[label], f"{probability:.4f}")
         for (path, _), values, labels in zip(read, *map(torch.Tensor.tolist, top), strict=True)
         for rank, (probability, label) in enumerate(zip(values, labels, strict=True), start=1)
     ]
     show(COLUMNS, rows)
     return code
+
+
+def _written(path: Path) -> str:
+    """A name on the disk as text: bytes of it that are not UTF-8 as \\xe9."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,19 @@ records give the same bytes.
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from titn.console import answered, complain
-from titn.errors import ConfigError
+from titn.console import Arguments, answered, complain
+from titn.errors import ConfigError, first_line
+from titn.printable import printable
 
 DEFAULT_RUNS, DEFAULT_OUT = Path("runs"), Path("reports")
+
+# Of what cannot be read, and of what cannot be written.
+REMEDY = "put back a copy, or remove it"
+ROOM = "choose another directory, or make room"
 
 
 def main() -> None:
@@ -23,7 +30,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         "titn.report", description="Write reports from the records of runs and sweeps."
     )
     parser.add_argument(
@@ -49,37 +56,53 @@ def _parser() -> argparse.ArgumentParser:
 def report(arguments: argparse.Namespace) -> int:
     """Load, compare, write; what could not be read is named, and the rest goes on."""
     from titn.records.collation import load
-    from titn.records.keeping import keep
+    from titn.records.keeping import Kept, keep
     from titn.records.sweeps import DAMAGED
     from titn.reporting.writing import cells_elsewhere, write
 
-    runs = load(*arguments.runs, *cells_elsewhere(arguments.runs))
+    elsewhere, strangers = cells_elsewhere(arguments.runs)
+    runs = load(*arguments.runs, *elsewhere)
     if runs.empty:
         named = " ".join(map(str, arguments.runs))
-        raise ConfigError(f"{named}: holds no run; titn.train makes one")
-    _check(arguments.out, "--out")
+        raise ConfigError(f"{printable(named)}: holds no run; titn.train makes one")
+    kept = Kept()
     if arguments.keep:
-        _check(arguments.keep, "--keep")
-        keep(arguments.runs, arguments.keep)
-    try:
-        written = write(runs, arguments.runs, arguments.out)
-    except OSError as error:
-        raise ConfigError(f"--out {arguments.out}: cannot be written ({error.strerror})") from None
+        with _writing("--keep", arguments.keep):
+            kept = keep(arguments.runs, arguments.keep)
+    with _writing("--out", arguments.out):
+        written = write(runs, arguments.runs, arguments.out, strangers)
     damaged = runs[runs["status"] == DAMAGED]
     unread = list(zip(damaged["path"], damaged["reason"], strict=True))
     unread += [(fault.path, fault.reason) for fault in written.faults]
-    for path, reason in unread:
-        complain(f"{path}: cannot be read: {reason}", 0)
+    _complain(unread, kept.faults)
     asked = sum(bool(page.found) for page in written.pages)
-    print(f"{len(runs)} runs, {asked} questions: {arguments.out / 'README.md'}")
+    print(printable(f"{len(runs)} runs, {asked} questions: {arguments.out / 'README.md'}"))
     return 0
 
 
-def _check(directory: Path, option: str) -> None:
+def _complain(unread: Sequence[tuple[str, str]], unkept: Sequence[tuple[str, str]]) -> None:
+    """A line for each file that could not be used."""
+    for path, reason in dict.fromkeys(unread):
+        complain(printable(f"{path}: cannot be read: {reason}; {REMEDY}"), 0)
+    if unkept:
+        places = dict.fromkeys(path for path, _ in unkept)
+        complain(printable(f"--keep: not copied, for what was said: {', '.join(places)}"), 0)
+
+
+@contextmanager
+def _writing(option: str, directory: Path) -> Iterator[None]:
+    """ConfigError if a directory cannot be made or written; its files are the old ones or new."""
+    begun = False
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        begun = True
+        yield
     except OSError as error:
-        raise ConfigError(f"{option} {directory}: cannot be made ({error.strerror})") from None
+        failed = "written" if begun else "made"
+        said = error.strerror or first_line(error)
+        raise ConfigError(
+            printable(f"{option} {directory}: cannot be {failed} ({said}); {ROOM}")
+        ) from None
 
 
 if __name__ == "__main__":

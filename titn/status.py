@@ -4,15 +4,19 @@ python -m titn.status [RUNS...]
 """
 
 import argparse
+import os
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from titn.console import answered, show
+from titn.console import Arguments, answered, complain, show
 from titn.errors import ConfigError
+from titn.printable import printable
 from titn.progress import say
+from titn.records.believable import config_of, said_of
+from titn.records.opened import opened
 from titn.records.records import RunDir
 from titn.records.sweeps import (
     DAMAGED,
@@ -24,6 +28,7 @@ from titn.records.sweeps import (
     WAITING,
     PlannedCell,
     SweepDir,
+    damage_of,
     state_of,
     sweep_dirs,
 )
@@ -40,9 +45,7 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "titn.status", description="What has become of the cells of sweeps."
-    )
+    parser = Arguments("titn.status", description="What has become of the cells of sweeps.")
     parser.add_argument(
         "runs",
         nargs="*",
@@ -58,30 +61,58 @@ def _parser() -> argparse.ArgumentParser:
 def status(arguments: argparse.Namespace) -> int:
     """Print a table: a line for each row of each sweep, or for each cell."""
     found = (sweep for directory in arguments.runs for sweep in _found(directory))
-    sweeps = {sweep.path.resolve(): sweep for sweep in found}.values()
-    cells = [(sweep, cell) for sweep in sweeps for cell in _cells(sweep)]
-    states = {_place(sweep, cell): state_of(sweep.run_dir(cell)) for sweep, cell in cells}
+    sweeps = {os.path.realpath(sweep.path): sweep for sweep in found}.values()
+    cells = _cells_of(list(sweeps))
+    states = {_place(one): state_of(one.run) for one in cells}
     if arguments.cells:
         columns: tuple[str, ...] = ("sweep", "row", "seed", "state", "epochs", "directory")
-        rows = [_line(sweep, cell, states[_place(sweep, cell)]) for sweep, cell in cells]
+        rows = [_line(one, states[_place(one)]) for one in cells]
     else:
         columns = ("sweep", "row", *STATES)
         rows = _counted(cells, states)
-    show(columns, rows)
-    if not arguments.cells:
-        for sweep, cell in cells:
-            if (state := states[_place(sweep, cell)]) in LISTED:
-                say(_told(sweep, cell, state))
+    show(columns, [tuple(map(printable, row)) for row in rows])
+    for one in cells:
+        state = states[_place(one)]
+        if state == DAMAGED or (state in LISTED and not arguments.cells):
+            say(printable(_told(one, state)))
     return 0
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A cell of a sweep. sweep: its name."""
+
+    sweep: str
+    cell: PlannedCell
+    run: RunDir
+
+
+def _cells_of(sweeps: Sequence[SweepDir]) -> list[Listed]:
+    """The cells of all sweeps; a plan that is damaged is named, and ConfigError if all are."""
+    cells: list[Listed] = []
+    damaged = []
+    for sweep in sweeps:
+        try:
+            name = sweep.name()
+            cells += [Listed(name, cell, sweep.run_dir(cell)) for cell in _cells(sweep)]
+        except ConfigError as error:
+            damaged.append(error)
+    if len(damaged) == len(sweeps):
+        raise damaged[0]
+    for damage in damaged:
+        complain(str(damage), 0)
+    return cells
 
 
 def _found(directory: Path) -> list[SweepDir]:
     if not directory.is_dir():
-        raise ConfigError(f"{directory}: there is no such directory; name one that holds sweeps")
+        raise ConfigError(
+            f"{printable(directory)}: there is no such directory; name one that holds sweeps"
+        )
     found = sweep_dirs(directory)
     if not found:
         raise ConfigError(
-            f"{directory}: holds no sweep; titn.train --multirun makes one, "
+            f"{printable(directory)}: holds no sweep; titn.train --multirun makes one, "
             "and hydra.sweep.dir= says where"
         )
     return found
@@ -93,43 +124,42 @@ def _cells(sweep: SweepDir) -> list[PlannedCell]:
     return list({(cell.row, cell.config_hash): cell for cell in cells}.values())
 
 
-def _place(sweep: SweepDir, cell: PlannedCell) -> Path:
-    return sweep.run_dir(cell).path
+def _place(one: Listed) -> Path:
+    return one.run.path
 
 
-def _counted(
-    cells: list[tuple[SweepDir, PlannedCell]], states: dict[Path, str]
-) -> list[tuple[str, ...]]:
+def _counted(cells: Sequence[Listed], states: dict[Path, str]) -> list[tuple[str, ...]]:
     counts: dict[tuple[str, str], Counter[str]] = {}
-    for sweep, cell in cells:
-        counter = counts.setdefault((sweep.name(), cell.name), Counter())
-        counter[states[_place(sweep, cell)]] += 1
+    for one in cells:
+        counter = counts.setdefault((one.sweep, one.cell.name), Counter())
+        counter[states[_place(one)]] += 1
     return [(*row, *(str(counter[state]) for state in STATES)) for row, counter in counts.items()]
 
 
-def _line(sweep: SweepDir, cell: PlannedCell, state: str) -> tuple[str, ...]:
-    directory = sweep.run_dir(cell)
-    epochs = _epochs(directory)
-    return (sweep.name(), cell.name, str(cell.seed), state, epochs, str(directory.path))
+def _line(one: Listed, state: str) -> tuple[str, ...]:
+    epochs = _epochs(one.run)
+    return (one.sweep, one.cell.name, str(one.cell.seed), state, epochs, str(one.run.path))
 
 
-def _epochs(directory: RunDir) -> str:
+def _epochs(run: RunDir) -> str:
     """How many epochs are done, of how many; empty before the first step."""
     try:
-        return f"{directory.num_epochs()}/{directory.config()['epochs']}"
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        wanted = config_of(run.path)["epochs"]
+        opened(run.path, "epochs.jsonl")
+        return f"{run.num_epochs()}/{wanted}"
+    except (OSError, ValueError):
         return ""
 
 
-def _told(sweep: SweepDir, cell: PlannedCell, state: str) -> str:
-    directory = sweep.run_dir(cell)
+def _told(one: Listed, state: str) -> str:
     if state == DAMAGED:
-        about = "what is written of it cannot be read"
-    elif state in (DIVERGED, FAILED) and (failure := directory.failure()):
+        about = f"{damage_of(one.run)}; put back a copy, or remove it"
+    elif state in (DIVERGED, FAILED) and (failure := said_of(one.run.path).failure):
         about = failure["reason"]
     else:
-        about = f"{_epochs(directory) or 'no'} epochs"
-    return f"{sweep.name()}, {cell.name}, seed {cell.seed}: {state}, {about}; {directory.log}"
+        about = f"{_epochs(one.run) or 'no'} epochs"
+    where = one.run.path if state == DAMAGED else one.run.log
+    return f"{one.sweep}, {one.cell.name}, seed {one.cell.seed}: {state}, {about}; {where}"
 
 
 if __name__ == "__main__":

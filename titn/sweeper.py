@@ -23,17 +23,18 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from titn import signals
-from titn.asking import QUESTIONS, Asking, Wanted, askings, key_of
+from titn.asking import QUESTIONS, Asking, Wanted, askings, key_of, said_to_cells
 from titn.config import SWITCHES, resolve
 from titn.console import complain
-from titn.errors import CellError, ConfigError, first_line
+from titn.errors import CellError, ConfigError, first_line, is_full, one_line
 from titn.estimate import Past
 from titn.explain import explain
 from titn.planned import Planned, plan_lines
 from titn.progress import duration, say
 from titn.questions import Question, question_of
 from titn.records.sweeps import DIVERGED, RECORDED, Setting, SweepDir
-from titn.schema import checked_value
+from titn.schema import checked_value, shown
+from titn.values import Busy
 
 if TYPE_CHECKING:
     from titn.cell import Cell
@@ -81,9 +82,14 @@ class Sweep(Sweeper):
     ) -> None:
         self.hydra_context = hydra_context
         self.config = config
-        self.launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
+        try:
+            self.launcher = Plugins.instance().instantiate_launcher(
+                hydra_context=hydra_context, task_function=task_function, config=config
+            )
+        except (RuntimeError, ImportError, TypeError) as error:
+            raise ConfigError(
+                f"hydra.launcher: {one_line(str(error))}; choose hydra/launcher=basic or joblib"
+            ) from None
 
     def sweep(self, arguments: list[str]) -> None:
         """Plan, say so, make what is open, and list every cell that has no record.
@@ -96,6 +102,9 @@ class Sweep(Sweeper):
             chosen = OmegaConf.to_container(chosen)
         checked_value(chosen, list[str] | None, "rows")
         checked_value(self.config.dry_run, bool, "dry_run")
+        checked_value(self.config.busy, Busy, "busy")
+        for key in ("runs_dir", "force"):
+            checked_value(self.config.get(key), SWITCHES[key], key)
         self.name = self._name()
         self.question = self._question()
         asked = askings(self._overrides(arguments), self.question, chosen)
@@ -126,13 +135,20 @@ class Sweep(Sweeper):
 
     def _question(self) -> Question | None:
         node = OmegaConf.select(self.config, "question")
-        return None if node is None else question_of(OmegaConf.to_container(node, resolve=True))
+        if OmegaConf.is_config(node):
+            node = OmegaConf.to_container(node, resolve=True)
+        return None if node is None else question_of(node)
 
     def _overrides(self, arguments: list[str]) -> list[Override]:
+        if not isinstance(self.params, DictConfig):
+            raise ConfigError(
+                f"hydra.sweeper.params={shown(self.params)}: should be keys and values, "
+                "as {seed: 0}"
+            )
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         params = [f"{key!s}={value}" for key, value in self.params.items()]
         parsed = parser.parse_overrides([*params, *arguments])
-        return [one for one in parsed if one.get_key_element() not in OWN_KEYS]
+        return said_to_cells(parsed, OWN_KEYS)
 
     # What the cells are
 
@@ -200,12 +216,22 @@ class Sweep(Sweeper):
         planned = [one for _, cells in asked for one in cells]
         refuse_other_source(planned)
         for asking, cells in asked:
-            self.directory.add(self.name, self._setting(asking, cells))
+            self._add(asking, cells)
         started = time.monotonic()
         left = self._launch([one for one in planned if one.is_open], "leave")
         # What another process was making then is recorded by now, or has been left by it.
         self._launch(left, "wait")
         return self._report(planned, time.monotonic() - started)
+
+    def _add(self, asking: Asking, planned: list[Planned]) -> None:
+        setting = self._setting(asking, planned)
+        try:
+            self.directory.add(self.name, setting)
+        except OSError as error:
+            place = f"hydra.sweep.dir={self.directory.path}: cannot be written ({error.strerror})"
+            if is_full(error):
+                raise CellError(f"{place}; make room, and the same command goes on") from None
+            raise ConfigError(f"{place}; choose another") from None
 
     def _announce(self, planned: list[Planned]) -> None:
         run = planned[0].cell.run

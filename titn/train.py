@@ -11,7 +11,6 @@ import sys
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
@@ -19,8 +18,8 @@ from omegaconf.errors import OmegaConfBaseException
 from titn import config, signals
 from titn.asking import QUESTIONS
 from titn.console import BAD_INPUT, FAILED, complain
-from titn.errors import CellError, ConfigError, one_line
-from titn.explain import explain
+from titn.errors import CellError, ConfigError
+from titn.explain import explained
 from titn.progress import duration, say
 from titn.records.sweeps import state_of
 from titn.schema import checked_value
@@ -39,40 +38,36 @@ def run() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     config.register_sweeps()
     signals.install()
-    composed = False
     failure: ConfigError | CellError | None = None
 
     def job(configuration: DictConfig) -> dict | Outcome | None:
-        nonlocal composed, failure
-        composed = True
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            return of_sweep(configuration)
+        nonlocal failure
+        # Raised in here, Hydra would print a line of its own.
         try:
+            # titn's sweeper says itself what it would do; another one leaves that to its jobs.
+            if HydraConfig.get().mode == RunMode.MULTIRUN and not configuration.dry_run:
+                return of_sweep(configuration)
             return train(configuration)
         except (ConfigError, CellError) as error:
-            failure = error  # raised in here, Hydra would print a line of its own
-            return None
+            failure = error
+        except OmegaConfBaseException as error:
+            failure = ConfigError(config.unresolved(error))
+        return None
 
     try:
-        with signals.interruptible():
+        with signals.interruptible(), explained(sys.argv[1:]):
             entry = hydra.main(config.conf_dir(), "config", version_base="1.3")
             entry(job)()
         if failure is not None:
             raise failure
-    except HydraException as error:
-        return complain(explain(error, sys.argv[1:]), BAD_INPUT)
-    except (ConfigError, OmegaConfBaseException) as error:
-        return complain(one_line(str(error)), BAD_INPUT)
+    except ConfigError as error:
+        return complain(str(error), BAD_INPUT)
     except CellError as error:
         return complain(str(error), FAILED)
     except signals.Leave as leave:
         return complain(
             f"interrupted by {leave}; the same command goes on from here", leave.exit_code
         )
-    except ValueError as error:
-        if composed:
-            raise
-        return complain(one_line(str(error)), BAD_INPUT)
     return 0
 
 

@@ -15,10 +15,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-Count = Annotated[int, Field(ge=1)]
-Whole = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# Of nothing here has a machine more: a billion epochs of a millisecond are eleven days, a billion
+# images of one byte a gigabyte. It leaves room for "all of them", and fits wherever integers go.
+MOST = 10**9
+# Beyond any rate, weight or time, and before float32 ends, at 3e38: a hundred times as much is
+# still a number.
+LARGEST = 1e36
+# Deeper than any network that has been trained; ten thousand blocks take a minute to be made.
+MOST_BLOCKS = 10_000
+# As long as a path may be.
+LONGEST_TEXT = 4096
+
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Whole = Annotated[int, Field(ge=0, le=MOST)]
+Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 # Of something of which a part has to be left.
 Portion = Annotated[float, Field(gt=0, le=1)]
@@ -28,6 +39,9 @@ Slope = Annotated[float, Field(ge=0, lt=90)]
 # Rates for which 1 would leave nothing: dropout, drop path, momentum, a held-out part.
 ProperFraction = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+# A path, or the name of something. An empty one is a variable of the shell that is not set.
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 
 Stem = Literal["imagenet", "cifar"]
 MobileNetSize = Literal["large", "small"]

@@ -5,6 +5,9 @@ it, for fine-tuning.
 """
 
 import hashlib
+import pickle
+import warnings
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,16 +18,22 @@ from torchvision.models import get_model_weights
 from titn import tensor_files
 from titn.errors import ConfigError, first_line
 from titn.fits import IMAGENET, check_imagenet, weights_file
+from titn.printable import printable
 from titn.progress import say
+from titn.tensor_files import DamageError
 
 # Names of the buffers with the mean and deviation of the data set.
 NORMALISATION = "normalise."
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of the file that `load` reads."""
-    with open(weights_file(path), "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def digest(path: Path, key: str = "checkpoint") -> str:
+    """SHA-256 of the file that `load` reads; ConfigError if it cannot be read."""
+    place = weights_file(path, key)
+    try:
+        with open(place, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(place, key, error.strerror or first_line(error)) from None
 
 
 def load(model: nn.Module, path: Path, key: str = "checkpoint") -> None:
@@ -37,8 +46,8 @@ def load(model: nn.Module, path: Path, key: str = "checkpoint") -> None:
     wanted = model.state_dict()
     # Weights from elsewhere bring no normalisation; the model keeps that of its data set.
     state = {n: value for n, value in wanted.items() if n.startswith(NORMALISATION)} | state
-    if misfit := _misfit(state, wanted, _own_layers(model)):
-        raise ConfigError(f"{key}={path}: does not fit the model: {misfit}")
+    if misfit := _misfit(state, wanted, _own_layers(model)) or _unusable(state, wanted):
+        raise ConfigError(printable(f"{key}={path}: does not fit the model: {misfit}"))
     model.load_state_dict(state)
 
 
@@ -60,16 +69,24 @@ def start_from(model: nn.Module, weights: str) -> Start:
     Raises ConfigError if there are none, they cannot be fetched, or another network's.
     """
     path = _imagenet_file(model) if weights == IMAGENET else Path(weights).expanduser()
+    origin = digest(path, "weights")
+    if weights == IMAGENET and not origin.startswith(_published_digest(path)):
+        raise ConfigError(
+            f"weights=imagenet: {path} is not what torchvision publishes (its SHA-256 differs); "
+            "remove it, and it is fetched anew"
+        )
     state = _own_names(_read(path, "weights"), model)
     wanted = model.state_dict()
     own = (*_own_layers(model), NORMALISATION)
     kept = {name: value for name, value in wanted.items() if name.startswith(own)}
     state = {name: value for name, value in state.items() if not name.startswith(own)} | kept
     if misfit := _misfit(state, wanted):
-        raise ConfigError(f"weights={weights}: are of another network: {misfit}")
+        raise ConfigError(printable(f"weights={weights}: are of another network: {misfit}"))
+    if misfit := _unusable(state, wanted):
+        raise ConfigError(printable(f"weights={weights}: do not fit the model: {misfit}"))
     model.load_state_dict(state)
     new = sorted({name.rpartition(".")[0] for name in kept} - {NORMALISATION[:-1]})
-    return Start(digest(path), tuple(new))
+    return Start(origin, tuple(new))
 
 
 def _imagenet_file(model: nn.Module) -> Path:
@@ -80,12 +97,10 @@ def _imagenet_file(model: nn.Module) -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / file_name
     if path.exists():
         return path
-    # The name carries the first eight digits of the file's SHA-256.
-    hash_prefix = file_name.rpartition("-")[2].partition(".")[0]
     say(f"fetching {url}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), hash_prefix)
+        torch.hub.download_url_to_file(url, str(path), _published_digest(path))
     except Exception as error:
         raise ConfigError(
             f"weights=imagenet: {url} could not be fetched ({first_line(error)}); "
@@ -94,19 +109,88 @@ def _imagenet_file(model: nn.Module) -> Path:
     return path
 
 
+def _published_digest(path: Path) -> str:
+    """The first eight digits of the SHA-256 of a file of torchvision's, which its name carries."""
+    return path.stem.rpartition("-")[2]
+
+
 def _read(path: Path, key: str) -> dict[str, Tensor]:
+    """The tensors of a file by name, on the CPU."""
     file = weights_file(path, key)
     try:
         if file.suffix == ".safetensors":
-            return tensor_files.load(file, own=path.is_dir())[0]
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ConfigError(
-            f"{key}={file}: cannot be read as weights ({first_line(error)[:120]}); "
+            content = tensor_files.load(file, own=path.is_dir())[0]
+        else:
+            content = _load_state_dict(file)
+    except OSError as error:
+        raise _unreadable(file, key, error.strerror or first_line(error)) from None
+    except DamageError as error:
+        raise _unreadable(file, key, first_line(error)) from None
+    for name, value in content.items():
+        if not _is_plain(value):
+            raise _unreadable(file, key, f"{name} is not a dense tensor on the CPU")
+    return content
+
+
+def _unreadable(file: Path, key: str, reason: str) -> ConfigError:
+    return ConfigError(
+        printable(
+            f"{key}={file}: cannot be read as weights ({reason}); "
             "give a .safetensors file or a state dict saved by torch.save"
-        ) from None
+        )
+    )
+
+
+def _load_state_dict(file: Path) -> dict[str, Tensor]:
+    """What `torch.save` has written; DamageError, with the reason, if it has not or it has changed.
+
+    Only tensors and plain containers are unpickled: whatever else a file wants is refused.
+    """
+    _check_archive(file)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice for those who call it
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except pickle.UnpicklingError:
+        raise DamageError("it holds, or is, more than tensors") from None
+    except Exception as error:
+        # In a damaged file the unpickler stumbles over anything; what torch says is worth saying.
+        own = isinstance(error, RuntimeError)
+        reason = first_line(error).partition(". ")[0][:120] if own else "it is none of torch.save's"
+        raise DamageError(reason) from None
     content = content.get("state_dict", content) if isinstance(content, dict) else {}
-    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    named = content.items() if isinstance(content, dict) else ()
+    return {name: v for name, v in named if isinstance(name, str) and isinstance(v, Tensor)}
+
+
+def _check_archive(file: Path) -> None:
+    """DamageError if the parts of a file do not have their checksums, which torch does not compare.
+
+    Files of before torch 1.6 are no archives and have none.
+    """
+    packed, changed = False, None
+    try:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                packed = any(part.compress_type for part in archive.infolist())
+                changed = None if packed else archive.testzip()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError):
+        raise DamageError("its archive is damaged") from None
+    if packed:
+        raise DamageError("it is compressed, as torch.save writes none")
+    if changed:
+        raise DamageError(f"{changed} in it has changed since it was written")
+
+
+def _is_plain(value: Tensor) -> bool:
+    return (
+        not value.is_nested
+        and value.layout == torch.strided
+        and not value.is_quantized
+        and value.device.type == "cpu"
+    )
 
 
 def _own_names(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
@@ -139,3 +223,19 @@ def _misfit(
     if all(name.startswith(heads) for name in differing) and theirs[1:] == ours[1:]:
         return f"it knows {theirs[0]} classes, the data set has {ours[0]}"
     return f"{differing[0]} is {tuple(theirs)}, the model's {tuple(ours)}"
+
+
+def _unusable(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> str | None:
+    """What is wrong with values whose names and shapes fit, in words; None if nothing is."""
+    for name, ours in wanted.items():
+        theirs = state[name]
+        if theirs.is_complex() or theirs.is_floating_point() != ours.is_floating_point():
+            return f"{name} is {theirs.dtype}, the model's {ours.dtype}"
+        try:
+            # As the model is going to have it: what float64 has may be too large.
+            values = theirs.to(ours.dtype)
+        except RuntimeError:
+            return f"{name} is {theirs.dtype}, which is not to be made {ours.dtype}"
+        if not values.isfinite().all():
+            return f"{name} has values that are not finite"
+    return None

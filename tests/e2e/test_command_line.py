@@ -58,28 +58,28 @@ def test_a_finished_run_prints_its_record_again(tmp_path):
 
 
 def test_a_killed_run_resumes(tmp_path):
-    """SIGKILL between two epochs, then the same command."""
-    arguments = [*TINY, "epochs=30", "batch_size=64", "checkpoint_secs=0", "run_dir=run"]
+    """SIGKILL as soon as something is saved, then the same command."""
+    arguments = [*TINY, "epochs=30", "batch_size=64", "checkpoint_secs=0.1", "run_dir=run"]
     process = subprocess.Popen(
         [sys.executable, "-m", "titn.train", *arguments],
         cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    wait_for(tmp_path / "run" / "checkpoint.safetensors", process)
+    wait_for(tmp_path / "run", "checkpoint-*.safetensors", process)
     process.kill()
     process.wait()
     assert not (tmp_path / "run" / "result.json").exists()
     done = titn(*arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "resumes after epoch" in done.stderr
+    assert "resumes after " in done.stderr
     rows = (tmp_path / "run" / "epochs.jsonl").read_text().splitlines()
     assert [json.loads(row)["epoch"] for row in rows] == list(range(1, 31))
 
 
-def wait_for(path: Path, process: subprocess.Popen, secs: float = 60) -> None:
+def wait_for(directory: Path, name: str, process: subprocess.Popen, secs: float = 60) -> None:
     until = time.monotonic() + secs
-    while not path.exists():
+    while not list(directory.glob(name)):
         assert process.poll() is None, "the run ended before it was killed"
-        assert time.monotonic() < until, f"{path} did not appear"
+        assert time.monotonic() < until, f"{name} did not appear"
         time.sleep(0.01)
 
 
@@ -160,6 +160,30 @@ def test_a_terminal_shows_a_bar_with_terms_rate_and_time_left(tmp_path):
             ["--multirun", "optimizer.lr=interval(0,1)"],
             "titn: optimizer.lr=interval(0,1): list the values, as key=1,2,3",
         ),
+        (
+            ["--multirun", "dry_run=true,false"],
+            "titn: dry_run=true,false: is said to the sweep as a whole; give one value",
+        ),
+        (["--nothing"], "titn: --nothing: there is no such option; --help lists them"),
+        (
+            ["epochs=1", "--multirun", "seed=0,1"],
+            "titn: seed=0,1: stands after an option; give --multirun and its like before all",
+        ),
+        (["--experimental-rerun=x"], "titn: --experimental-rerun=x: unpickles a file, which can"),
+        (["--config-dir=nothing"], "titn: --config-dir=nothing: there is no such directory"),
+        (["model=vit,titn"], "titn: model=vit,titn: several values are a sweep; add --multirun"),
+        (["model=null"], "titn: model=null: is a group; choose one of its files, as GROUP=NAME"),
+        (["model=../titn"], "titn: model=../titn: there is no such choice"),
+        (["hydra.run.dir=/proc/no/x"], "titn: hydra.run.dir=/proc/no/x: No such file or directory"),
+        (["hydra.mode=x"], "titn: hydra.mode: Invalid value 'x', expected one of [RUN, MULTIRUN]"),
+        (
+            ["hydra.searchpath=[file:///no]"],
+            "titn: hydra.searchpath=/no: there is no such directory; name one",
+        ),
+        (["run_dir=" + 2000 * "["], "titn: run_dir=[[["),
+        (["dry_run=${nothing}"], "titn: dry_run: Interpolation key 'nothing' not found; give a"),
+        ([b"run_dir=\xff"], "titn: run_dir=\\udcff: is not UTF-8; name it otherwise\n"),
+        (["epochs=\x1b[31m\n"], "titn: epochs=\\x1b[31m\\n: cannot be read; write KEY=VALUE"),
     ],
 )
 def test_bad_input_is_one_line_exit_code_2_and_quick(tmp_path, arguments, line):
@@ -172,6 +196,34 @@ def test_bad_input_is_one_line_exit_code_2_and_quick(tmp_path, arguments, line):
     assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
     assert secs < 3  # alone on a machine a fraction of a second; this one may be busy
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "line"),
+    [
+        ("bench", ["--steps", "0"], "--steps 0: should be a whole number, 1 or more"),
+        ("bench", ["--cells", "100000"], "--cells 100000: should be a whole number, 1000 or less"),
+        ("bench", ["model=no"], "model=no: there is no such choice; choose one of deit, "),
+        ("bench", ["--json", "."], "--json .: cannot be written (Is a directory); choose another"),
+        ("bench", ["batch_size=1000000000"], "batch_size=1000000000: the images take 4.01e+04 GiB"),
+        ("latency", ["--batch", "1,,2"], "--batch : should be a whole number, 1 or more"),
+        ("latency", ["--secs", "nan"], "--secs nan: should be a number from 0 to 1000000"),
+        ("latency", ["model=vit", "epochs=x"], "epochs=x: should be an integer"),
+        (
+            "latency",
+            ["model=vit", "--batch", "1000000000"],
+            "--batch 1000000000: the images of a batch take 1.43e+04 GiB, and this machine has ",
+        ),
+        ("latency", ["model=vit", "model.mlp_ratio=1e20"], "model: its weights take "),
+        ("latency", [b"\xff"], "\\udcff: is not UTF-8; name it otherwise"),
+    ],
+)
+def test_bad_input_of_other_commands_is_one_line_too(tmp_path, command, arguments, line):
+    done = titn(*arguments, cwd=tmp_path, command=command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"titn: {line}")
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 # A command line -> the line that answers it.

@@ -6,7 +6,7 @@ import sys
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from titn.asking import Wanted, askings
+from titn.asking import Wanted, askings, said_to_cells
 from titn.errors import ConfigError
 from titn.questions import question_of
 
@@ -217,3 +217,56 @@ def test_what_a_row_has_chosen_comes_after_its_overrides():
 def test_a_command_line_is_understood_without_torch():
     code = "import sys, titn.asking; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# What no sweep can be
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed=range(3,0)", "seed=range(3,0): has no values; list them"),
+        ("seed=range(0,3,0)", "seed=range(0,3,0): range() arg 3 must not be zero; list the values"),
+        (
+            "seed=range(0,1000000000)",
+            "seed: has 10001 values or more, and the sweep more than 10000",
+        ),
+        ("~seed", "~seed: a run has a seed; leave this out"),
+    ],
+)
+def test_values_that_are_none_or_endless_are_named(asked, override, message):
+    with pytest.raises(ConfigError) as raised:
+        asked(override)
+    assert str(raised.value).startswith(message)
+
+
+def test_so_many_cells_that_nobody_could_wait_for_their_plan_are_refused(asked):
+    with pytest.raises(ConfigError, match=r"^epochs: has 200 values or more, and the sweep more "):
+        asked("seed=range(0,100)", "epochs=range(0,200)")
+
+
+@pytest.mark.parametrize("arguments", [("seed=0,1", "run_dir=a"), ("model=vit,titn", "run_dir=a")])
+def test_several_cells_cannot_be_in_one_directory(asked, arguments):
+    with pytest.raises(ConfigError, match=r"^run_dir=a: is one directory, and these are 2 cells"):
+        asked(*arguments)
+
+
+def test_a_question_of_several_rows_cannot_be_in_one_directory(asked):
+    with pytest.raises(ConfigError, match=r"^run_dir=a: is one directory, and these are 3 cells"):
+        asked("run_dir=a", question=question())
+
+
+def test_a_row_may_say_where_it_lives(asked):
+    (asking,) = asked("run_dir=a", question=question(), rows=["CutMix"])
+    assert asking.fixed == ("run_dir=a",)
+
+
+def test_what_is_said_to_the_sweep_is_not_swept():
+    parsed = OverridesParser.create().parse_overrides(["dry_run=true,false", "epochs=3"])
+    with pytest.raises(ConfigError, match=r"^dry_run=true,false: is said to the sweep as a whole"):
+        said_to_cells(parsed, ["dry_run"])
+
+
+def test_what_is_said_to_the_sweep_is_not_said_to_its_cells():
+    parsed = OverridesParser.create().parse_overrides(["dry_run=true", "epochs=3"])
+    assert [one.input_line for one in said_to_cells(parsed, ["dry_run"])] == ["epochs=3"]

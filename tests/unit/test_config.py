@@ -74,7 +74,7 @@ def test_a_teacher_from_a_checkpoint_is_not_trained(composed):
     [
         ("epochs=-1", "epochs=-1: should be greater than or equal to 0"),
         ("seed=1.5", "seed=1.5: should be an integer"),
-        ("seed=true", "seed=True: should be an integer"),
+        ("seed=true", "seed=true: should be an integer"),
         ("batch_size=0", "batch_size=0: should be greater than or equal to 1"),
         ("precision=fp8", "precision=fp8: should be 'auto', '32-true' or 'bf16-mixed'"),
         ("optimizer.lr=0", "optimizer.lr=0: should be greater than 0"),
@@ -87,6 +87,37 @@ def test_a_teacher_from_a_checkpoint_is_not_trained(composed):
         ("model._target_=titn.models.vit.Vit", "titn.models.vit defines no Vit"),
         ("optimizer.lr=nan", "optimizer.lr=nan: should be a finite number"),
         ("schedule.warmup_epochs=-1", "schedule.warmup_epochs=-1: should be greater than or equal"),
+        (
+            "epochs=1" + 30 * "0",
+            "epochs=1" + 30 * "0" + ": should be less than or equal to 1000000000",
+        ),
+        ("optimizer.lr=1e40", "optimizer.lr=1e+40: should be less than or equal to 1e+36"),
+        ("checkpoint=", "checkpoint=: should be a text of at least 1 character"),
+        ("runs_dir=null", "runs_dir=null: should be a string"),
+        ("epochs={a:[1,true,null]}", "epochs={a:[1,true,null]}: should be an integer"),
+        ("+model._lr=1", "model._lr=1: there is no such key"),
+        ("+model._args_=[1]", "model._args_=[1]: there is no such key"),
+        ("+modle.depth=3", "modle.depth=3: there is no such key; did you mean model?"),
+        ("epochs=${nothing}", "epochs: Interpolation key 'nothing' not found; give a value, or"),
+        ("epochs=${epochs}", "epochs: Recursive interpolation detected; give a value, or"),
+        ("model._recipe_=no", "model._recipe_=no: there is no such recipe; choose one of trans"),
+        ("teacher={}", "teacher.model: no teacher is chosen; add teacher=NAME"),
+        ("rows=[a]", "rows=[a]: a question has rows; ask one"),
+        ("model.depth=10001", "model.depth=10001: makes 10001 blocks; 10000 are the most"),
+        (
+            "model.inner_depth=1000",
+            "model.inner_depth=1000: makes 12000 blocks; 10000 are the most",
+        ),
+        (
+            "augment.padding=33",
+            "augment.padding=33: is more than the image's size 32; choose no more",
+        ),
+        (
+            "model._target_=os.system",
+            "model._target_=os.system: there is no module 'os' with Python",
+        ),
+        ("model._target_=..x", "model._target_=..x: there is no module '.' with Python"),
+        ("model._target_=json.dumps", "json.dumps takes no keys; name another model._target_"),
     ],
 )
 def test_a_bad_value_names_key_value_and_remedy(composed, override, message):
@@ -94,6 +125,12 @@ def test_a_bad_value_names_key_value_and_remedy(composed, override, message):
         composed(override)
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_what_is_large_and_can_be_is_accepted(composed):
+    """A batch of all images, a network that nobody has tried, a checkpoint as good as never."""
+    run = composed("batch_size=1000000000", "model.depth=9999", "checkpoint_secs=1e12")
+    assert (run["batch_size"], run["model"]["depth"]) == (10**9, 9999)
 
 
 def test_a_teachers_key_is_named_in_full(composed):

@@ -9,13 +9,23 @@ from titn.records.records import write_json
 # What decides the cost of an image.
 TITN = {
     "model": {"_target_": "titn.models.titn.TITN", "depth": 12},
-    "teacher": {"model": {"_target_": "titn.models.cnn.vgg16_bn"}},
+    "teacher": {
+        "choices": {"model": "vgg16_bn"},
+        "model": {"_target_": "titn.models.cnn.vgg16_bn"},
+        "seed": 0,
+        "epochs": 1,
+    },
     "dataset": {"image_size": 32},
     "mix": {"_target_": "titn.data.mixing.CutMix"},
     "precision": "32-true",
+    "seed": 0,
     "epochs": 2,
     "device": "auto",
 }
+IDENTITY = {"config_hash": "h", "source_digest": "d"}
+RESULT = IDENTITY | {
+    "top1": 0.5, "nll": 1.0, "seed": 0, "epochs": 2, "num_train": 100, "train_secs": 1,
+}  # fmt: skip
 SHALLOW = TITN | {"model": TITN["model"] | {"depth": 1}}
 OTHER = TITN | {"model": {"_target_": "titn.models.vit.ViT"}}
 
@@ -28,8 +38,8 @@ def record(tmp_path):
         path = tmp_path / "runs" / name
         path.mkdir(parents=True)
         (path / "config.yaml").write_text(yaml.safe_dump(run))
-        write_json(path / "environment.json", {"device": device})
-        write_json(path / "result.json", {"epochs": 2, "num_train": 100, "train_secs": 1} | result)
+        write_json(path / "environment.json", IDENTITY | {"device": device})
+        write_json(path / "result.json", RESULT | result)
         return path
 
     return write

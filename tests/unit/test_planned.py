@@ -27,7 +27,7 @@ def planned(tmp_path):
             run={"seed": seed, "epochs": 2, "force": False, "retry": None,
                  "choices": {"model": "titn"}, "model": {"_target_": "TITN"}} | switches,
             directory=place,
-            identity={"config_hash": f"{row} {seed}", "source_digest": "now"},
+            identity={"config_hash": f"{row}-{seed}".replace(" ", "-"), "source_digest": "now"},
             device="cpu",
             precision="32-true",
             dataset=SimpleNamespace(train=range(100)),
@@ -40,13 +40,19 @@ def planned(tmp_path):
 
 def begin(cell, source_digest: str = "now") -> None:
     run = cell.run | {"precision": cell.precision}
-    cell.directory.begin(run, {"source_digest": source_digest, "device": str(cell.device)})
+    made = {"source_digest": source_digest, "device": str(cell.device)}
+    cell.directory.begin(run, cell.identity | made)
 
 
 def finish(cell, wall_secs: float = 1.0) -> None:
     """A record of 2 epochs of 100 images; 20 seconds are 0.1 an image."""
-    begin(cell)
-    cell.directory.finish({"epochs": 2, "num_train": 100, "wall_secs": wall_secs})
+    begin(cell, cell.identity["source_digest"])
+    scores = {"top1": 0.5, "nll": 1.0, "seed": cell.run["seed"], "num_train": 100}
+    cell.directory.finish(cell.identity | scores | {"epochs": 2, "wall_secs": wall_secs})
+
+
+def fail(cell, failure: dict) -> None:
+    cell.directory.fail(cell.identity | failure)
 
 
 def lines(*planned, runs=Path("none")) -> list[str]:
@@ -77,7 +83,7 @@ def test_a_record_is_closed(planned, retry):
 @pytest.mark.parametrize(("retry", "is_open"), [(None, False), ("failed", True)])
 def test_what_failed_is_closed_unless_it_is_tried_again(planned, failure, retry, is_open):
     one = planned(retry=retry)
-    one.cell.directory.fail(failure)
+    fail(one.cell, failure)
     assert one.is_open == is_open
 
 
@@ -91,7 +97,7 @@ def test_a_damaged_record_is_closed(planned, retry):
 def test_everything_is_open_to_force(planned):
     recorded, failed, damaged = (planned(seed=seed, force=True) for seed in range(3))
     finish(recorded.cell)
-    failed.cell.directory.fail(FAILED)
+    fail(failed.cell, FAILED)
     (damaged.cell.directory.path / "result.json").write_text("{")
     assert [one.is_open for one in (recorded, failed, damaged)] == [True, True, True]
 
@@ -132,9 +138,9 @@ def test_an_entry_says_where_the_cell_is_from_the_sweep(planned, tmp_path):
     one = planned("SGD", 3, teacher=teacher, tuned={"optimizer.lr": 0.1}, role="candidate")
     entry = one.entry(tmp_path / "runs" / "sweeps" / "optimizer")
     assert entry.directory == "../../SGD 3"
-    assert (entry.row, entry.seed, entry.config_hash) == ("SGD", 3, "SGD 3")
+    assert (entry.row, entry.seed, entry.config_hash) == ("SGD", 3, "SGD-3")
     assert (entry.teacher, entry.role, entry.tuned) == (
-        "teacher 0", "candidate", {"optimizer.lr": 0.1},
+        "teacher-0", "candidate", {"optimizer.lr": 0.1},
     )  # fmt: skip
 
 
@@ -150,7 +156,7 @@ def test_a_plan_is_a_table_of_rows_and_seeds(planned):
     cells = [planned(row, seed) for seed in (0, 1) for row in ("short", "long name")]
     finish(cells[0].cell)
     begin(cells[1].cell)
-    cells[3].cell.directory.fail(DIVERGED)
+    fail(cells[3].cell, DIVERGED)
     assert [line.rstrip() for line in lines(*cells)[:-1]] == [
         "             seed 0     seed 1",
         "  short      recorded   waiting",

@@ -9,8 +9,10 @@ from titn import build, config
 from titn.checks import check_places
 from titn.data import layouts, torchvision_layout
 from titn.errors import ConfigError
+from titn.fits import grid_side
 from titn.outputs import ImageSpec
-from titn.schema import built_class, may_have, said_of
+from titn.schema import built_class, keywords_of, may_have, said_of
+from titn.values import Count
 
 IMAGES = {size: ImageSpec(num_classes=10, size=size) for size in (16, 32)}
 
@@ -150,15 +152,103 @@ def test_a_download_is_not_looked_for(composed):
     check_places(composed("dataset=mnist", "dataset.download=true"))
 
 
+# --- what no machine has --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ("dataset.image_size=1000000", "model.patch_size=1000"),
+            "dataset.image_size=1000000: an image takes 1.12e+04 GiB, and this machine has ",
+        ),
+        # By hand: 12 blocks of (4 + 2 * 4) * 1e12 weights of 4 bytes are 5.36e5 GiB.
+        (
+            ("model=vit", "model.patch_dim=1000000", "model.heads=1"),
+            "model: its weights take 5.36e+05 GiB, and this machine has ",
+        ),
+        (("model.mlp_ratio=1e20",), "model: its weights take "),
+        (
+            ("teacher=resnet18", "model@teacher.model=vit", "teacher.model.mlp_ratio=1e20"),
+            "teacher.model: its weights take ",
+        ),
+    ],
+)
+def test_what_would_not_fit_into_any_memory_is_not_begun(overrides, message):
+    with pytest.raises(ConfigError) as raised:
+        job(*overrides)
+    assert str(raised.value).startswith(message)
+
+
+def test_the_remedy_names_what_makes_a_network_large():
+    with pytest.raises(
+        ConfigError, match=r"lower model\.depth=12, model\.patch_dim=1000000, model\.m"
+    ):
+        job("model=vit", "model.patch_dim=1000000", "model.heads=1")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("run_dir=" + 300 * "x", "cannot be read (File name too long); give "),
+        ("checkpoint=" + 300 * "x", "cannot be read (File name too long); give "),
+    ],
+)
+def test_a_path_that_cannot_be_is_named(override, message):
+    with pytest.raises(ConfigError) as raised:
+        job(override)
+    assert str(raised.value).startswith(override)
+    assert message in str(raised.value)
+
+
+def test_divisors_of_a_large_length_are_found_at_once():
+    """By hand: 10^9 is 2^9 5^9, so 3 does not divide it and 100 numbers do."""
+    with pytest.raises(ValueError, match="does not divide the whole 1000000000") as raised:
+        grid_side(10**9, 3, "the whole", "part")
+    assert str(raised.value).count(",") == 99
+
+
+def test_a_home_of_nobody_is_named():
+    with pytest.raises(ConfigError, match=r"^checkpoint=~no_user/x: Could not determine home"):
+        job("checkpoint='~no_user/x'")
+
+
 # --- what is read from the source -----------------------------------------------------------------
+
+
+def test_looking_for_a_class_runs_no_code(tmp_path, monkeypatch):
+    package = tmp_path / "strangers"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('imported')")
+    (package / "nets.py").write_text(
+        "raise SystemExit('imported')\n"
+        "def net(*, depth: Count, width: __import__('os').abort(), name: 'Count'): ..."
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert keywords_of("strangers.nets.net", "model") == {"depth": Count}
+
+
+@pytest.mark.parametrize("source", [b"def net(:", b"\xff\xfe", b"\0"])
+def test_source_that_is_not_python_is_named(tmp_path, monkeypatch, source):
+    name = f"broken{len(source)}{source[0]}"
+    (tmp_path / f"{name}.py").write_bytes(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        ConfigError, match=rf"^model\._target_={name}\.net: the source of {name} can"
+    ):
+        keywords_of(f"{name}.net", "model")
 
 
 def test_a_function_builds_the_class_that_it_says_to_return():
     assert built_class("titn.models.wide_resnet.wide_resnet28_10").name == "CNN"
 
 
+def test_a_function_that_says_it_makes_nothing_is_no_part_of_a_run(composed):
+    with pytest.raises(ConfigError, match=r"^mix\._target_=titn\.train\.main: makes nothing; name"):
+        composed("mix._target_=titn.train.main")
+
+
 def test_a_class_of_another_package_is_not_followed(tmp_path, monkeypatch):
-    """To find its module would import what is around it: torch, for one of torch's."""
     monkeypatch.syspath_prepend(tmp_path)
     source = "from titn.models.cnn import CNN\ndef network() -> CNN: ..."
     (tmp_path / "anyones.py").write_text(source)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -41,8 +42,11 @@ def plan(path, cells: list[PlannedCell], key: str = "k", name: str = "ablation/m
     return SweepDir(path)
 
 
+IDENTITY = {"config_hash": "h", "source_digest": "d"}
+
+
 def begin(directory: RunDir) -> None:
-    directory.begin({"epochs": 15}, {})
+    directory.begin({"seed": 0, "epochs": 15}, IDENTITY)
     for epoch in (1, 2):
         directory.add_epoch({"epoch": epoch})
 
@@ -54,7 +58,7 @@ def diverge(directory: RunDir) -> None:
 
 def finish(directory: RunDir) -> None:
     begin(directory)
-    directory.finish({"top1": 0.5})
+    directory.finish(IDENTITY | {"top1": 0.5, "nll": 1.0, "seed": 0, "epochs": 15})
 
 
 @pytest.fixture
@@ -138,7 +142,7 @@ def test_a_sweep_that_is_named_twice_is_counted_once(told, runs, sweep):
 
 def test_a_failure_is_told_with_its_reason(told, runs, sweep):
     RunDir(runs / "B1").path.mkdir()
-    RunDir(runs / "B1").fail({"kind": "error", "reason": "out of memory"})
+    RunDir(runs / "B1").fail(IDENTITY | {"kind": "error", "reason": "out of memory"})
     _, table, lines = told(runs)
     assert table[2][2:8] == ["0", "0", "0", "1", "1", "1"]
     assert "ablation/mix, B, seed 1: failed, out of memory; " in "\n".join(lines)
@@ -149,9 +153,7 @@ def test_a_damaged_cell_is_told_and_the_others_are_counted(told, runs, sweep, fi
     (runs / "A1" / file).write_text('{"top1": 0.')
     _, table, lines = told(runs)
     assert table[1][2:] == ["1", "0", "0", "1", "0", "0", "1"]
-    assert any(
-        line.startswith("ablation/mix, A, seed 1: damaged, what is written") for line in lines
-    )
+    assert any(line.startswith(f"ablation/mix, A, seed 1: damaged, {file}: ") for line in lines)
 
 
 @pytest.mark.parametrize("text", [None, "model: {", "hello"])
@@ -196,6 +198,47 @@ def test_a_plan_that_cannot_be_read_is_one_line(told, runs, sweep):
     code, table, lines = told(runs)
     assert (code, table, len(lines)) == (2, [], 1)
     assert lines[0].startswith(f"titn: {sweep.path / 'sweep.json'}: is damaged")
+
+
+def test_a_damaged_plan_is_named_and_the_others_go_on(told, runs, sweep):
+    plan(runs / "sweeps" / "own", [cell("A", 7)], name="own")
+    (sweep.path / "sweep.json").write_text("{")
+    code, table, lines = told(runs)
+    assert (code, [row[:2] for row in table[1:]]) == (0, [["own", "A"]])
+    assert len(lines) == 1
+    assert lines[0].startswith(f"titn: {sweep.path / 'sweep.json'}: is damaged (")
+
+
+def test_a_damaged_cell_is_told_with_what_is_wrong(told, runs, sweep):
+    finished = RunDir(runs / "A0")
+    finished.finish(finished.result() | {"top1": "high"})
+    line = told(runs)[2][0]
+    said = "result.json: top1='high': should be a valid number; put back a copy, or remove it"
+    assert line == f"ablation/mix, A, seed 0: damaged, {said}; {runs / 'A0'}"
+
+
+def test_what_others_wrote_cannot_move_a_cursor(told, runs):
+    name = "\x1b[31mred\u202e"
+    one = PlannedCell(name, 0, "c0", "../../c0")
+    diverge(plan(runs / "sweeps" / "mix", [one], name=name).run_dir(one))
+    _, table, lines = told(runs, "--cells")
+    shown = r"\x1b[31mred\u202e"
+    assert table[1][:2] == [shown, shown]
+    assert all(line.isprintable() for line in (*lines, *told(runs)[2]))
+
+
+def test_the_lock_of_a_cell_is_not_followed(told, runs, sweep, tmp_path):
+    (tmp_path / "private").write_text("secret")
+    (runs / "A1" / ".lock").symlink_to(tmp_path / "private")
+    assert told(runs)[1][1][2:6] == ["1", "0", "1", "1"]
+    assert (tmp_path / "private").read_text() == "secret"
+
+
+@pytest.mark.parametrize("file", ["result.json", "environment.json", "failure.json", "config.yaml"])
+def test_a_pipe_is_not_waited_for(told, runs, sweep, file):
+    (runs / "A1" / file).unlink(missing_ok=True)
+    os.mkfifo(runs / "A1" / file)
+    assert told(runs, "--cells")[0] == 0
 
 
 def test_the_command_pipes_csv_and_needs_no_torch(runs, sweep):

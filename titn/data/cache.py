@@ -2,15 +2,23 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-Arrays = tuple[dict[str, Tensor], dict[str, str]]
+from titn import tensor_files
+from titn.data.places import is_file
+from titn.durable import remove_leftovers
+from titn.errors import first_line
+from titn.printable import printable
+
+Arrays = tuple[dict[str, Tensor], dict]
+
+# What a killed process was writing; by then nobody still is.
+LEFTOVER_SECS = 86_400.0
 
 
 def cache_dir() -> Path:
@@ -19,29 +27,47 @@ def cache_dir() -> Path:
 
 
 def cached_arrays(stamp: str, make: Callable[[], Arrays]) -> Arrays:
-    """The arrays and facts that `make` returns, from the cache if they were made before.
+    """The arrays and the JSON facts that `make` returns, from the cache if they are there.
 
-    stamp: what the arrays were made from (names, sizes and times of files). A cache that cannot
-    be read is made anew; one that cannot be written is done without.
+    stamp: what the arrays were made from (names, sizes and times of files). A cache that is not
+    what was written is made anew; one that cannot be written is done without.
     """
     name = hashlib.sha256(stamp.encode()).hexdigest()[:32]
-    path = cache_dir() / f"{name}.safetensors"
-    if path.exists():
-        try:
-            return _read(path)
-        except (SafetensorError, OSError):
-            path.unlink(missing_ok=True)
+    # A directory of its own: nobody else's files are ever removed.
+    path = cache_dir() / "decoded" / f"{name}.safetensors"
+    if (found := _read(path, name)) is not None:
+        return found
     tensors, facts = make()
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, temporary, facts)
-        os.replace(temporary, path)
+        remove_leftovers(path.parent, LEFTOVER_SECS)
+        tensor_files.save(path, tensors, facts | {"name": name})
     except OSError as error:
-        print(f"titn: not cached in {path.parent} ({error.strerror}); TITN_CACHE=DIR moves it")
+        _say(f"not cached in {path.parent} ({_reason(error)}); TITN_CACHE=DIR moves it")
     return tensors, facts
 
 
-def _read(path: Path) -> Arrays:
-    with safe_open(path, framework="pt") as file:
-        return {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
+def _read(path: Path, name: str) -> Arrays | None:
+    """What was written under this name; None if it is not there, or no longer that."""
+    try:
+        if not is_file(path):
+            return None
+        tensors, facts = tensor_files.load(path)
+    except tensor_files.DamageError as error:
+        _say(f"{first_line(error)}; the images are decoded anew")
+        return None
+    except OSError as error:
+        _say(f"{path} cannot be read ({_reason(error)}); the images are decoded anew")
+        return None
+    if facts.pop("name", None) != name:
+        _say(f"{path} has the images of others; these are decoded anew")
+        return None
+    return tensors, facts
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or first_line(error)
+
+
+def _say(line: str) -> None:
+    print(f"titn: {printable(line)}", file=sys.stderr, flush=True)

@@ -1,4 +1,8 @@
-"""Anyone's images: a directory train/ and a directory test/, in each a directory for each class."""
+"""Anyone's images: a directory train/ and a directory test/, in each a directory for each class.
+
+Links are followed, of directories and of files: data sets are often made of them. Nothing of a file
+is kept or passed on but its decoded pixels, and what cannot be decoded is named.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -10,7 +14,8 @@ from tqdm import tqdm
 
 from titn.data.images import Images
 from titn.data.layouts import ClassFolders
-from titn.data.pictures import PictureError, picture
+from titn.data.pictures import PictureError, fitting, picture
+from titn.data.places import told
 
 # So many files that cannot be read are named; of the rest there is the number.
 NAMED_FILES = 5
@@ -28,14 +33,15 @@ class Folder:
 
     def stamp(self, size: int) -> str:
         """Changes whenever a file is added, taken away or replaced."""
-        files = [(*self._place(f), f.stat().st_size, f.stat().st_mtime_ns) for f in self._files()]
-        return repr(("folder", 1, str(self.found.root.resolve()), size, files))
+        files = [(*self._place(file), *(_facts(file) or ())) for file in self._files()]
+        with told(self.found.root):
+            return repr(("folder", 2, str(self.found.root.resolve()), size, files))
 
     def digest(self) -> str:
         """SHA-256 over the names and contents of the files."""
         sha = hashlib.sha256()
         for file in self._files():
-            with open(file, "rb") as content:
+            with told(self.found.root), open(file, "rb") as content:
                 inner = hashlib.file_digest(content, "sha256").hexdigest()
             sha.update(repr((*self._place(file), inner)).encode())
         return sha.hexdigest()
@@ -43,11 +49,13 @@ class Folder:
     def decode(self, size: int) -> tuple[Images, Images]:
         """All images, (n, 3, size, size); ValueError names the files that are not images."""
         train, test = self.found.train, self.found.test
-        return self._images("train", train, size), self._images("test", test, size)
+        with told(self.found.root):
+            return self._images("train", train, size), self._images("test", test, size)
 
     def _images(self, split: str, classes: dict[str, tuple[Path, ...]], size: int) -> Images:
         files = [(f, label) for label, name in enumerate(classes) for f in classes[name]]
-        pixels = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
+        with fitting(size):
+            pixels = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
         bad: list[str] = []
         for row, (file, _) in enumerate(
             tqdm(files, desc=f"decoding {split}", unit="img", disable=None, leave=False)
@@ -73,3 +81,12 @@ class Folder:
     def _place(self, file: Path) -> tuple[str, ...]:
         """Split, class and name: where a file lies under the root, whatever the root is called."""
         return file.relative_to(self.found.root).parts
+
+
+def _facts(file: Path) -> tuple[int, int] | None:
+    """Size and time; None of what `decode` is going to name, a link that leads nowhere or so."""
+    try:
+        facts = file.stat()
+    except OSError:
+        return None
+    return facts.st_size, facts.st_mtime_ns

@@ -5,17 +5,12 @@ its annotations: so a mistyped directory is answered before torch is loaded. The
 of the constructor and raise a ValueError that begins with one of them.
 """
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from titn.data.places import check_class_names, is_file, place_of, told, why_no_file
+from titn.data.shards import Shards, shards
 from titn.fits import check_num_classes
-
-IMAGE_COLUMNS = ("img", "image")
-LABEL_COLUMNS = ("fine_label", "label")
 
 
 class Kind(NamedTuple):
@@ -56,24 +51,6 @@ class ClassFolders(NamedTuple):
     test: dict[str, tuple[Path, ...]]
 
 
-class Shards(NamedTuple):
-    """The parquet files of both splits, and the columns that matter."""
-
-    train: tuple[Path, ...]
-    test: tuple[Path, ...]
-    image_column: str
-    label_column: str
-
-    def class_names(self) -> tuple[str, ...] | None:
-        """In the order of the labels; None if the schema's metadata does not say."""
-        metadata = pq.read_schema(self.train[0]).metadata or {}
-        features = (
-            json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-        )
-        names = features.get(self.label_column, {}).get("names")
-        return tuple(names) if names else None
-
-
 # --- by the keywords of the sources -----------------------------------------------------------
 
 
@@ -99,10 +76,11 @@ def published(
             f"root=null: {name} has to be on this machine already; give its directory as "
             "dataset.root=DIR, or dataset.download=true to have it fetched"
         )
-    place = Path(root).expanduser()
-    if all(file.is_file() for file in torchvision_files(name, place)):
-        return None
-    return shards(place, or_else=TORCHVISION[name][0])
+    with told(root):
+        place = place_of(root)
+        if all(is_file(file) for file in torchvision_files(name, place)):
+            return None
+        return shards(place, or_else=TORCHVISION[name][0])
 
 
 def parquet(*, root: str | None = None, num_classes: int | None = None, **_: Any) -> Shards:
@@ -112,9 +90,10 @@ def parquet(*, root: str | None = None, num_classes: int | None = None, **_: Any
             "root=null: give the directory with train-*.parquet and test-*.parquet as "
             "dataset.root=DIR"
         )
-    found = shards(Path(root).expanduser())
-    if names := found.class_names():
-        check_num_classes(num_classes, len(names), "parquet")
+    with told(root):
+        found = shards(place_of(root))
+    if found.class_names:
+        check_num_classes(num_classes, len(found.class_names), "parquet")
     return found
 
 
@@ -124,10 +103,11 @@ def folder(*, root: str | None = None, num_classes: int | None = None, **_: Any)
         raise ValueError(
             "root=null: give the directory with train/CLASS/* and test/CLASS/* as dataset.root=DIR"
         )
-    place = Path(root).expanduser()
-    if not place.is_dir():
-        raise ValueError(f"root={root}: no such directory; give the one with train/ and test/")
-    found = class_folders(place)
+    with told(root):
+        place = place_of(root)
+        if not place.is_dir():
+            raise ValueError(f"root={root}: no such directory; give the one with train/ and test/")
+        found = class_folders(place)
     check_num_classes(num_classes, len(found.train), "folder")
     return found
 
@@ -139,46 +119,6 @@ def torchvision_files(name: str, root: Path) -> list[Path]:
     """Where torchvision keeps a published set."""
     directory, names = TORCHVISION[name]
     return [root / directory / file for file in names]
-
-
-def shards(root: Path, or_else: str | None = None) -> Shards:
-    """The parquet files under `root`; ValueError if they or their columns are not there.
-
-    or_else: another layout's directory that would have done as well.
-    """
-    if not root.is_dir():
-        raise ValueError(f"root={root}: no such directory; give the one with the data set")
-    # As a repository of the hub has them: beside each other, or in one directory further down.
-    files = {
-        split: tuple(sorted([*root.glob(f"{split}-*.parquet"), *root.glob(f"*/{split}-*.parquet")]))
-        for split in ("train", "test")
-    }
-    for split, found in files.items():
-        if not found:
-            nor = f", nor torchvision's {or_else}/" if or_else else ""
-            raise ValueError(
-                f"root={root}: holds no {split}-*.parquet{nor}; give the data set's own"
-            )
-    columns = {_columns(shard) for found in files.values() for shard in found}
-    if len(columns) > 1:
-        raise ValueError(f"root={root}: its files differ in their columns: {sorted(columns)}")
-    return Shards(files["train"], files["test"], *columns.pop())
-
-
-def _columns(shard: Path) -> tuple[str, str]:
-    """The names of the image and the label column of a file."""
-    try:
-        names = pq.read_schema(shard).names
-    except pa.ArrowInvalid:
-        raise ValueError(f"root={shard.parent}: {shard.name} is not parquet") from None
-    image = next((name for name in IMAGE_COLUMNS if name in names), None)
-    label = next((name for name in LABEL_COLUMNS if name in names), None)
-    if image is None or label is None:
-        raise ValueError(
-            f"root={shard.parent}: {shard.name} has columns {names}; it needs one of "
-            f"{list(IMAGE_COLUMNS)} and one of {list(LABEL_COLUMNS)}"
-        )
-    return image, label
 
 
 def class_folders(root: Path) -> ClassFolders:
@@ -193,6 +133,10 @@ def class_folders(root: Path) -> ClassFolders:
         raise ValueError(f"root={root}: classes differ: {where}; give both the same")
     if len(train) < 2:
         raise ValueError(f"root={root}: has one class, {next(iter(train))}; two are the least")
+    try:
+        check_class_names(tuple(train))
+    except ValueError as error:
+        raise ValueError(f"root={root}: {error}") from None
     return ClassFolders(root, train, test)
 
 
@@ -203,10 +147,8 @@ def _classes(root: Path, split: str) -> dict[str, tuple[Path, ...]]:
             f"root={root}: has no directory {split}/; it needs train/CLASS/* and test/CLASS/*"
         )
     visible = [item for item in sorted((root / split).iterdir()) if item.name[0] != "."]
-    if loose := [item.name for item in visible if not item.is_dir()]:
-        raise ValueError(
-            f"root={root}: {split}/{loose[0]} is in no class; put it in {split}/CLASS/"
-        )
+    if loose := [item for item in visible if not item.is_dir()]:
+        raise ValueError(f"root={root}: {split}/{loose[0].name} {_no_class(loose[0], split)}")
     if not visible:
         raise ValueError(f"root={root}: {split}/ has no classes; it needs {split}/CLASS/*")
     classes = {
@@ -218,3 +160,10 @@ def _classes(root: Path, split: str) -> dict[str, tuple[Path, ...]]:
             f"root={root}: {split}/{empty[0]}/ is empty; a class needs an image in train/ and test/"
         )
     return classes
+
+
+def _no_class(item: Path, split: str) -> str:
+    reason = why_no_file(item)
+    if item.is_symlink() and reason:
+        return f"is no directory but {reason}; mend it or take it away"
+    return f"is in no class; put it in {split}/CLASS/"

@@ -1,7 +1,11 @@
 """One image file or cell, of any format, size and mode, as an array."""
 
 import io
+import os
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +13,16 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
+
+from titn.data.places import why_no_file
+from titn.errors import ConfigError, first_line
+from titn.printable import printable
+
+# To read these, Pillow has another program run what is in them.
+PROGRAMS = ("EPS",)
+
+# Of a side; from here on a number of pixels is more than torch can count.
+MOST_SIZE = 2**31
 
 
 class PictureError(ValueError):
@@ -19,20 +33,45 @@ def read_picture(source: Path | bytes) -> Image.Image:
     """The image as a person sees it, in mode L or RGB.
 
     Turned as its EXIF says; transparency on white; 16 bits and floating point brought to 8; of
-    an animation the first frame. Raises PictureError, with the reason.
+    an animation the first frame. Raises PictureError, with the reason in one line.
     """
+    if isinstance(source, Path) and (reason := why_no_file(source)):
+        raise PictureError(reason)
     try:
         with warnings.catch_warnings():
-            # Pillow only warns of images that are too large to be believed, up to a point.
+            # What Pillow has to say of a file that it reads all the same is nothing for a terminal.
+            warnings.simplefilter("ignore")
+            # But it also only warns of images that are too large to be believed, up to a point.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-                image.load()
+                if image.format in PROGRAMS:
+                    raise PictureError(f"{image.format} is a program, not an image")
+                with _silenced(image.format == "TIFF"):
+                    image.load()
                 return _as_seen(ImageOps.exif_transpose(image))
     except UnidentifiedImageError:
         raise PictureError("of no known image format") from None
     except Exception as error:
         # Whatever a format's reader stumbles over, in whatever way: the file is what is wrong.
-        raise PictureError(getattr(error, "strerror", None) or str(error) or repr(error)) from None
+        said = getattr(error, "strerror", None) or first_line(error)
+        raise PictureError(printable(said)) from None
+
+
+@contextmanager
+def _silenced(libtiff: bool) -> Iterator[None]:
+    """libtiff complains on the terminal itself, past Python, of what is an error here anyway."""
+    if not libtiff:
+        yield
+        return
+    sys.stderr.flush()
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(nowhere)
 
 
 def _as_seen(image: Image.Image) -> Image.Image:
@@ -62,10 +101,24 @@ def picture(source: Path | bytes, size: int) -> Tensor:
 def resized(pixels: Tensor, size: int) -> Tensor:
     """(..., h, w) to (..., size, size): the whole image, bilinear, antialiased.
 
-    Proportions are not kept, so that nothing is cut off.
+    Proportions are not kept, so that nothing is cut off. ConfigError if there is not the memory.
     """
     if tuple(pixels.shape[-2:]) == (size, size):
         return pixels
     # In parts: the resampling works in floating point, four bytes for every one.
     parts = pixels.split(8192)
-    return torch.cat([transforms.resize(part, [size, size], antialias=True) for part in parts])
+    with fitting(size):
+        return torch.cat([transforms.resize(part, [size, size], antialias=True) for part in parts])
+
+
+@contextmanager
+def fitting(size: int) -> Iterator[None]:
+    """ConfigError if images of this size do not fit into the memory."""
+    try:
+        if size >= MOST_SIZE:
+            raise MemoryError
+        yield
+    except (RuntimeError, MemoryError):  # the first is what torch raises
+        raise ConfigError(
+            f"image_size={size}: the images do not fit into the memory; choose a smaller one"
+        ) from None

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from titn.data.cache import cached_arrays
 from titn.data.images import Dataset, Images, digest_of, hold_out, share_of
-from titn.data.pictures import resized
+from titn.data.pictures import fitting, resized
 from titn.fits import check_num_classes
 from titn.values import Split
 
@@ -36,13 +36,13 @@ class Part(NamedTuple):
 def decoded(stamp: str, decode: Callable[[], tuple[Images, Images, tuple[str, ...]]]) -> Decoded:
     """Decode, or take the arrays that an earlier decoding of the same files left in the cache."""
 
-    def arrays() -> tuple[dict[str, Tensor], dict[str, str]]:
+    def arrays() -> tuple[dict[str, Tensor], dict]:
         train, test, class_names = decode()
-        facts = {"digest": digest_of(train, test, class_names), "names": "\n".join(class_names)}
+        facts = {"digest": digest_of(train, test, class_names), "names": class_names}
         return arrays_of(train, test), facts
 
     tensors, facts = cached_arrays(stamp, arrays)
-    return Decoded(*images_of(tensors), tuple(facts["names"].split("\n")), facts["digest"])
+    return Decoded(*images_of(tensors), tuple(facts["names"]), facts["digest"])
 
 
 def arrays_of(train: Images, test: Images) -> dict[str, Tensor]:
@@ -77,6 +77,12 @@ def prepare(name: str, whole: Decoded, part: Part) -> Dataset:
             images.take((images.labels < part.num_classes).nonzero().flatten())
             for images in (train, evaluated)
         )
+        for split, images in (("train", train), ("test", evaluated)):
+            if not len(images):
+                raise ValueError(
+                    f"num_classes={part.num_classes}: {split} of {name} has no images of the first "
+                    f"{part.num_classes} classes; choose more"
+                )
     if part.split == "validation":
         kept, held = hold_out(train.labels, part.validation_fraction)
         if not len(held) or not len(kept):
@@ -101,5 +107,6 @@ def _fit(images: Images, size: int) -> Images:
     """Bilinear, antialiased, to size x size; grey images become three equal channels."""
     pixels = resized(images.pixels, size)
     if pixels.shape[1] == 1:
-        pixels = pixels.expand(-1, 3, -1, -1).contiguous()
+        with fitting(size):
+            pixels = pixels.expand(-1, 3, -1, -1).contiguous()
     return Images(pixels, images.labels)

@@ -6,7 +6,6 @@ the same images for every seed. split "validation" evaluates on `validation_frac
 held out, instead of on test.
 """
 
-from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -16,8 +15,10 @@ from titn.data.cache import cache_dir, cached_arrays
 from titn.data.folder import Folder
 from titn.data.images import Dataset, Images, digest_of
 from titn.data.parquet import Parquet
+from titn.data.places import place_of
 from titn.data.prepare import Decoded, Part, arrays_of, decoded, images_of, prepare
 from titn.data.torchvision_layout import TorchvisionLayout
+from titn.printable import printable
 from titn.values import CheckedBy, Classes, Count, Portion, ProperFraction, Published, Split
 
 
@@ -72,7 +73,7 @@ def published(
     """
     part = Part(image_size, num_classes, fraction, split, validation_fraction)
     shards = layouts.published(name=name, root=root, download=download, num_classes=num_classes)
-    place = Path(root).expanduser() if root else cache_dir() / "downloads"
+    place = place_of(root) if root else cache_dir() / "downloads"
     if shards is None:
         layout = TorchvisionLayout(name, place)
         if not layout.is_there():
@@ -84,7 +85,7 @@ def published(
     found = layouts.Kind(len(whole.class_names), *whole.train.pixels.shape[1:3])
     if found != kind:
         raise ValueError(
-            f"root={place}: is not {name}, which has {kind}; this has {found}; "
+            f"root={printable(place)}: is not {name}, which has {kind}; this has {found}; "
             "for any other set choose dataset=parquet"
         )
     return prepare(name, whole, part)
@@ -124,7 +125,7 @@ def folder(
 
     Each is shrunk or enlarged as a whole to `image_size` x `image_size`, its proportions not kept,
     when it is decoded; the arrays are kept in a cache. Files whose name begins with a dot are left
-    out.
+    out; links are followed.
 
     Raises ValueError that names what is not an image, not in a class, empty, or in one split only.
     """

@@ -17,7 +17,9 @@ from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from titn.data.images import Images
 from titn.data.layouts import MNIST_FILES, TORCHVISION, torchvision_files
+from titn.data.places import is_file, told
 from titn.errors import first_line
+from titn.printable import printable
 
 PUBLISHED: dict[str, Any] = {
     "mnist": datasets.MNIST,
@@ -34,7 +36,8 @@ class TorchvisionLayout:
     root: Path
 
     def is_there(self) -> bool:
-        return all(file.is_file() for file in self._files())
+        with told(self.root):
+            return all(is_file(file) for file in self._files())
 
     def download(self) -> None:
         """Fetch and unpack into the root, checksums verified; ValueError if that cannot be."""
@@ -42,19 +45,27 @@ class TorchvisionLayout:
             for train in (True, False):
                 PUBLISHED[self.name](str(self.root), train=train, download=True)
         except Exception as error:
-            place = self.root / TORCHVISION[self.name][0]
+            place, reason = self.root / TORCHVISION[self.name][0], first_line(error)
             raise ValueError(
-                f"download=true: {self.name} could not be fetched ({first_line(error)}); give the "
-                f"files that torchvision would keep in {place} yourself"
+                printable(
+                    f"download=true: {self.name} could not be fetched ({reason}); give the files "
+                    f"that torchvision would keep in {place} yourself"
+                )
             ) from None
 
     def stamp(self) -> str:
         """Changes whenever a file is replaced."""
-        files = [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in self._files()]
-        return repr(("torchvision", 1, self.name, files))
+        with told(self.root):
+            facts = [(file.resolve(), file.stat()) for file in self._files()]
+        files = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in facts]
+        return repr(("torchvision", 2, self.name, files))
 
     def decode(self) -> tuple[Images, Images, tuple[str, ...]]:
         """All images of train and test, and the class names in the order of the labels."""
+        with told(self.root):
+            return self._decode()
+
+    def _decode(self) -> tuple[Images, Images, tuple[str, ...]]:
         if self.name == "mnist":
             names = tuple(str(digit) for digit in range(10))
             train, test = (self._digits(split) for split in ("train", "test"))
@@ -72,14 +83,19 @@ class TorchvisionLayout:
         try:
             pixels, labels = read_image_file(str(files[0])), read_label_file(str(files[1]))
         except Exception as error:
-            reason = str(error) or "it is not as long as it says"
+            reason = first_line(error) if str(error) else "it is not as long as it says"
             raise ValueError(
                 f"root={self.root}: MNIST/raw/{split} cannot be read ({reason}); fetch it anew"
             ) from None
         if len(pixels) != len(labels) or not len(labels) or int(labels.max()) > 9:
             raise ValueError(
                 f"root={self.root}: MNIST/raw has {len(pixels)} images and {len(labels)} labels of "
-                f"{split}, which have to be as many and from 0 to 9"
+                f"{split}, which have to be as many and from 0 to 9; fetch them anew"
+            )
+        if pixels.shape[1:] != (28, 28):
+            raise ValueError(
+                f"root={self.root}: MNIST/raw has images of {split} of {tuple(pixels.shape[1:])} "
+                "pixels, which have to be of (28, 28); fetch them anew"
             )
         return Images(pixels.unsqueeze(1), labels)
 

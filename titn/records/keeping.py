@@ -2,37 +2,105 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from titn.durable import replacing
+from titn.errors import ConfigError
+from titn.records.beside import read_epochs, read_samples
+from titn.records.opened import opened
 from titn.records.records import run_paths
-from titn.records.sweeps import LATENCY, PLAN, sweep_dirs
+from titn.records.rows import read_run
+from titn.records.sweeps import LATENCY, PLAN, SweepDir, sweep_dirs
 
-# Without weights, checkpoints and logs: some ten kilobytes a run.
+# Without weights, checkpoints and logs: some ten kilobytes a run. The record last, as in a run.
 OF_RUN = (
-    "config.yaml", "environment.json", "epochs.jsonl", "failure.json", "result.json",
-    "samples.parquet",
+    "config.yaml", "environment.json", "epochs.jsonl", "failure.json", "samples.parquet",
+    "result.json",
 )  # fmt: skip
 OF_SWEEP = (PLAN, LATENCY)
 
 
-def keep(directories: Sequence[Path], destination: Path) -> int:
-    """Copy what reports are made from, in the same arrangement; returns how many runs.
+@dataclass
+class Kept:
+    """runs: how many were copied. faults: (path, reason) of what was not, for it cannot be read."""
 
-    Files of an earlier copy are replaced; nothing is removed.
+    runs: int = 0
+    faults: list[tuple[str, str]] = field(default_factory=list)
+
+
+def keep(directories: Sequence[Path], destination: Path) -> Kept:
+    """Copy what reports are made from, in the same arrangement.
+
+    Files of an earlier copy are replaced; nothing is removed. What is damaged is left where it is:
+    the earlier copy may be the one to put back. ConfigError if `destination` lies in a directory.
     """
-    count = 0
+    kept = Kept()
     for directory in directories:
+        if os.path.realpath(directory) == os.path.realpath(destination):
+            continue  # what is there is kept already
+        if _is_below(destination, directory):
+            raise ConfigError(f"--keep {destination}: lies in {directory}; choose a place outside")
         for path in run_paths(directory):
-            _copy(path, destination / os.path.relpath(path, directory), OF_RUN)
-            count += 1
+            if _copied(path, destination / os.path.relpath(path, directory), OF_RUN, kept, _run):
+                kept.runs += 1
         for sweep in sweep_dirs(directory):
-            _copy(sweep.path, destination / os.path.relpath(sweep.path, directory), OF_SWEEP)
-    return count
+            there = destination / os.path.relpath(sweep.path, directory)
+            _copied(sweep.path, there, OF_SWEEP, kept, _sweep)
+    return kept
 
 
-def _copy(source: Path, destination: Path, names: Sequence[str]) -> None:
+def _is_below(path: Path, directory: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory))
+
+
+def _copied(
+    source: Path,
+    destination: Path,
+    names: Sequence[str],
+    kept: Kept,
+    faults: Callable[[Path], Iterator[str]],
+) -> bool:
+    """Whether a directory was copied; its faults are added to `kept` if not."""
+    found = list(faults(source))
+    if found:
+        kept.faults += [(str(source), fault) for fault in found]
+        return False
     destination.mkdir(parents=True, exist_ok=True)
     for name in names:
-        if (source / name).exists():
-            shutil.copyfile(source / name, destination / name)
+        if (file := opened(source, name)) is not None:
+            with replacing(destination / name) as temporary:
+                shutil.copyfile(file, temporary)
+    return True
+
+
+def _run(path: Path) -> Iterator[str]:
+    """What of a run cannot be believed."""
+    row = read_run(path)
+    if row["status"] == "damaged":
+        yield row["reason"]
+    elif row["status"] == "recorded":
+        for read in (read_epochs, read_samples):
+            try:
+                read(row)
+            except ValueError as error:
+                yield str(error)
+    else:
+        # Not read, but not to be followed out of the run either.
+        for name in OF_RUN:
+            try:
+                opened(path, name)
+            except ValueError as error:
+                yield str(error)
+
+
+def _sweep(path: Path) -> Iterator[str]:
+    """What of a sweep cannot be believed."""
+    sweep = SweepDir(path)
+    try:
+        for setting in sweep.settings():
+            sweep.latency(setting)
+        opened(path, LATENCY)
+    except ValueError as error:
+        yield str(error)

@@ -25,15 +25,13 @@ import yaml
 
 from titn.durable import remove_leftovers, replacing, write_text
 from titn.errors import first_line
+from titn.records.opened import read_yaml
 
 # A run's directory holds the first of these from before its first step, the other if it failed.
 MARKS = ("environment.json", "failure.json")
 
 # A record's key by which one that was edited is known; older records do not have it.
 CHECKSUM = "crc32"
-
-# libyaml where it is: a thousand configurations take a second instead of ten.
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,9 @@ class RunDir:
         return read_json(self.path / "environment.json")
 
     def config(self) -> dict:
-        """The resolved configuration."""
-        return yaml.load(read_text(self.path / "config.yaml"), LOADER)
+        """The resolved configuration; ValueError or yaml.YAMLError for what no run writes."""
+        _check_file(self.path / "config.yaml")
+        return read_yaml(self.path / "config.yaml")
 
     def is_run(self) -> bool:
         """Whether a run has been here, be what it left readable or not."""
@@ -153,8 +152,9 @@ def run_paths(directory: Path) -> Iterator[Path]:
 
 def read_json(path: Path) -> dict | None:
     """An object, None if there is no file; ValueError that names the file if it holds none."""
+    _check_file(path)
     try:
-        content = json.loads(read_text(path))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:
@@ -164,11 +164,10 @@ def read_json(path: Path) -> dict | None:
     return content
 
 
-def read_text(path: Path) -> str:
-    """A file's UTF-8; ValueError for what is no file: a pipe would be waited for."""
+def _check_file(path: Path) -> None:
+    """ValueError for what is no file: a pipe would be waited for."""
     if path.exists() and not path.is_file():
         raise ValueError(f"{path.name}: is not a file")
-    return path.read_text(encoding="utf-8")
 
 
 def checksum(content: dict) -> str:

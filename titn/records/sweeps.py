@@ -6,6 +6,8 @@ as a setting of its own.
 """
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from titn.errors import ConfigError, first_line
+from titn.printable import printable
+from titn.records.believable import Plan, Timing, believed, said_of
+from titn.records.opened import check_plain, directories, opened
 from titn.records.records import RunDir, read_json, write_json
 
 PLAN, LATENCY = "sweep.json", "latency.json"
@@ -23,6 +28,15 @@ RECORDED, RUNNING, DIVERGED, FAILED, HALF_DONE, WAITING, DAMAGED = (
 
 # Of a plan that cannot be read.
 REMEDY = "put back a copy, or remove it and ask again"
+RETIMED = "put back a copy, or remove it, and the networks are timed again"
+
+
+class DamageError(ConfigError):
+    """A file of a sweep is not what titn wrote; `reason` says in what."""
+
+    def __init__(self, path: Path, reason: str, remedy: str):
+        super().__init__(printable(f"{path}: is damaged ({reason}); {remedy}"))
+        self.reason = printable(reason)
 
 
 @dataclass(frozen=True)
@@ -100,25 +114,34 @@ class SweepDir:
 
     def settings(self) -> list[Setting]:
         """What was asked, in the order of the first askings; ConfigError if the plan is damaged."""
-        try:
-            return [_setting(node) for node in self._plan().get("settings", ())]
-        except (TypeError, KeyError, AttributeError):
-            raise ConfigError(f"{self.path / PLAN}: is not what a sweep writes; {REMEDY}") from None
+        return [_setting(node) for node in self._plan().get("settings", ())]
 
     def name(self) -> str:
         return self._plan().get("sweep", self.path.name)
 
     def _plan(self) -> dict:
+        return self._read(PLAN, lambda plan: believed(PLAN, Plan, plan), REMEDY)
+
+    def _read(self, file: str, check: Callable[[dict], Any], remedy: str) -> dict:
+        """A file's content, empty without it; ConfigError with the remedy if it is damaged."""
         try:
-            return read_json(self.path / PLAN) or {}
-        except ValueError as error:
-            said = first_line(error)
-            raise ConfigError(f"{self.path / PLAN}: is damaged ({said}); {REMEDY}") from None
+            if opened(self.path, file) is None:
+                return {}
+            content = read_json(self.path / file) or {}
+            check(content)
+        except OSError as error:
+            raise DamageError(self.path / file, error.strerror or "", remedy) from None
+        except (ValueError, RecursionError) as error:
+            said = first_line(error).removeprefix(f"{file}: ")
+            raise DamageError(self.path / file, said, remedy) from None
+        return content
 
     def add(self, name: str, setting: Setting) -> None:
-        """Write a setting into the plan, joined with what it has of it; one process at a time."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.path / ".lock"):
+        """Write a setting into the plan, joined with what it has of it; one process at a time.
+
+        ConfigError, and nothing is written, if the plan is damaged.
+        """
+        with self._writing():
             known = {(s.key, s.source_digest): s for s in self.settings()}
             key = (setting.key, setting.source_digest)
             known[key] = known[key].joined(setting) if key in known else setting
@@ -128,13 +151,37 @@ class SweepDir:
             )
 
     def latency(self, setting: Setting) -> dict | None:
-        """What `add_latency` was given for a setting: how it was timed, and seconds by row."""
-        return (read_json(self.path / LATENCY) or {}).get(_latency_key(setting))
+        """What `add_latency` was given for a setting: how it was timed, and seconds by row.
+
+        ConfigError if that is damaged.
+        """
+        key = _latency_key(setting)
+
+        def check(content: dict) -> None:
+            check_plain(content)
+            if key in content:
+                believed(LATENCY, Timing, content[key])
+
+        return self._read(LATENCY, check, RETIMED).get(key)
 
     def add_latency(self, setting: Setting, timed: dict) -> None:
-        with FileLock(self.path / ".lock"):
-            known = read_json(self.path / LATENCY) or {}
+        """ConfigError, and nothing is written, if the file is damaged."""
+        with self._writing():
+            known = self._read(LATENCY, check_plain, RETIMED)
             write_json(self.path / LATENCY, known | {_latency_key(setting): timed})
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The directory, for one process at a time; ConfigError where it cannot be written."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path / ".lock"):
+                yield
+        except OSError as error:
+            raise ConfigError(
+                f"hydra.sweep.dir={printable(self.path)}: cannot be written ({error.strerror}); "
+                "make room, or choose another"
+            ) from None
 
     def run_dir(self, cell: PlannedCell) -> RunDir:
         return RunDir(Path(os.path.normpath(self.path / cell.directory)))
@@ -151,12 +198,7 @@ def _latency_key(setting: Setting) -> str:
 
 def sweep_dirs(directory: Path) -> list[SweepDir]:
     """Sweeps at any depth below a directory, itself included, in a fixed order."""
-    found = []
-    for root, folders, files in os.walk(directory):
-        folders.sort()
-        if PLAN in files:
-            found.append(SweepDir(Path(root)))
-    return found
+    return [SweepDir(place) for place, names in directories(directory) if PLAN in names]
 
 
 def _setting(node: dict) -> Setting:
@@ -166,7 +208,7 @@ def _setting(node: dict) -> Setting:
 def state_of(directory: RunDir) -> str:
     """What has become of a cell: recorded, running, diverged, failed, half done or waiting.
 
-    Damaged if a file that would say so cannot be read.
+    Damaged if a file that would say so cannot be believed.
     """
     try:
         return _state_of(directory)
@@ -174,19 +216,32 @@ def state_of(directory: RunDir) -> str:
         return DAMAGED
 
 
+def damage_of(directory: RunDir) -> str:
+    """Why a cell is damaged: the file and what is wrong with it. Empty if it is not."""
+    try:
+        said_of(directory.path)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def _state_of(directory: RunDir) -> str:
     # The lock first: a cell that is finished while this looks is recorded, not half done.
-    is_held = directory.lock.exists() and _is_held(directory.lock)
-    if directory.result() is not None:
+    is_held = _is_held(directory.lock)
+    said = said_of(directory.path)
+    if said.result is not None:
         return RECORDED
     if is_held:
         return RUNNING
-    if (failure := directory.failure()) is not None:
-        return DIVERGED if failure.get("kind") == "diverged" else FAILED
-    return HALF_DONE if directory.environment() is not None else WAITING
+    if said.failure is not None:
+        return DIVERGED if said.failure["kind"] == "diverged" else FAILED
+    return WAITING if said.environment is None else HALF_DONE
 
 
 def _is_held(lock: Path) -> bool:
+    # Only a file: to try a lock is to open it, and a link may lead to anyone's file.
+    if not lock.is_file() or lock.is_symlink():
+        return False
     probe = FileLock(lock)
     try:
         probe.acquire(timeout=0)

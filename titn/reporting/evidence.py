@@ -12,13 +12,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from titn.config import ADDED_LATER, GROUPS
-from titn.errors import first_line
 from titn.questions import Question, question_of
-from titn.records.collation import Records, read_epochs, read_samples
+from titn.records.beside import CLASSES, read_epochs, read_samples
+from titn.records.collation import Records, is_there
 from titn.records.sweeps import DAMAGED, DIVERGED, FAILED, RECORDED, PlannedCell, Setting
 from titn.reporting.statistics import epochs_to_reach
 
@@ -32,9 +31,6 @@ STATES = (RECORDED, DIVERGED, FAILED, UNFINISHED, DAMAGED, MISSING)
 # What the seeds of a row share besides the nodes of its configuration.
 SHARED = ("epochs", "batch_size", "environment.precision")
 PLACES = ("dataset.root", "dataset.download")
-
-# The classes that a samples.parquet has of each image.
-CLASSES = ("label", "cls", "dist", "fused", "teacher")
 
 # What is computed from a record's numbers; the first two as the paper prints them.
 DERIVED: dict[str, Callable[[dict[str, Any]], float | None]] = {
@@ -96,7 +92,8 @@ class Row:
         else:
             derive = DERIVED.get(metric, lambda run: run.get(metric))
             numbers = [derive(run) for run in self.runs.values()]
-        return np.array([np.nan if n is None else n for n in numbers], dtype=float)
+        # A claim may name what is no number, such as a split.
+        return np.array([n if isinstance(n, int | float) else np.nan for n in numbers], dtype=float)
 
     def _epochs_to_reach(self, seed: int) -> int | None:
         if seed not in self.curves or self.reach is None:
@@ -227,37 +224,32 @@ def _is_untrained(run: dict[str, Any]) -> bool:
 
 
 def _samples_of(run: dict[str, Any]) -> dict[str, NDArray[Any]] | Fault | None:
-    file = f"{run['path']}/samples.parquet"
     try:
-        columns = read_samples(run["path"])
-        if columns is None:
-            return None
-        # A column is null, and so of objects, where there is no such token or teacher.
-        kept = {
-            name: columns[name]
-            for name in CLASSES
-            if name in columns and columns[name].dtype != object
-        }
-        top1 = float((kept["fused"] == kept["label"]).mean())
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        return _fault(run, file, first_line(error))
-    if abs(top1 - run["top1"]) > 1e-6:
-        return _fault(run, file, f"has a top-1 of {top1:.6g}, the record {run['top1']:.6g}")
-    return kept
+        columns = read_samples(run)
+    except ValueError as error:
+        return _fault(run, error)
+    if columns is None:
+        return None
+    # A column is null, and so of objects, where there is no such token or teacher.
+    return {
+        name: columns[name] for name in CLASSES if name in columns and columns[name].dtype != object
+    }
 
 
 def _curve_of(run: dict[str, Any]) -> tuple[Floats, Floats] | Fault | None:
     try:
-        rows = read_epochs(run["path"])
-        points = {row["epoch"]: row["top1"] for row in rows if row.get("top1") is not None}
-        epochs, top1 = (np.array(list(part), float) for part in (points, points.values()))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        return _fault(run, f"{run['path']}/epochs.jsonl", first_line(error))
+        rows = read_epochs(run)
+    except ValueError as error:
+        return _fault(run, error)
+    points = {row["epoch"]: row["top1"] for row in rows if row.get("top1") is not None}
+    epochs, top1 = (np.array(list(part), float) for part in (points, points.values()))
     return (epochs, top1) if points else None
 
 
-def _fault(run: dict[str, Any], path: str, reason: str) -> Fault:
-    return Fault(f"{run['config_hash'][:12]}/{path.rpartition('/')[2]}", path, reason)
+def _fault(run: dict[str, Any], error: ValueError) -> Fault:
+    """error: it begins with the file."""
+    file, _, reason = str(error).partition(": ")
+    return Fault(f"{run['config_hash'][:12]}/{file}", f"{run['path']}/{file}", reason)
 
 
 def index_of(runs: Records) -> Index:
@@ -268,17 +260,11 @@ def index_of(runs: Records) -> Index:
     """
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for run in runs.to_dict("records"):
-        known = {str(name): value for name, value in run.items() if _is_there(value)}
-        if known["status"] == RECORDED and "top1" not in known:
-            known["status"] = DAMAGED
+        known = {str(name): value for name, value in run.items() if is_there(value)}
         if "config_hash" in known and "source_digest" in known:
             key = (str(known["config_hash"]), str(known["source_digest"]))
             found.setdefault(key, []).append(known)
     return {key: same[0] if len(same) == 1 else _first(same) for key, same in found.items()}
-
-
-def _is_there(value: Any) -> bool:
-    return isinstance(value, list | dict) or not pd.isna(value)
 
 
 def _first(same: list[dict[str, Any]]) -> dict[str, Any]:

@@ -7,24 +7,36 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from titn.records.records import write_text
+from titn.durable import write_text
+from titn.printable import printable
 
 # What would end a table's cell, or begin markup, in text that others wrote.
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#&$])")
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#&$@])")
+# What a code host makes a link of, without any markup.
+ADDRESS = re.compile(r"(?i)(:)(?=//)|(?<=\bwww)(\.)")
 # What would begin a list at the beginning of a line.
 BULLET = re.compile(r"^(\d*)([-+.)])(?=\s)")
 
+# With which a spreadsheet takes a cell for a formula, which may fetch and send.
+FORMULA = ("=", "+", "-", "@")
+
 
 def escape(text: object) -> str:
-    """Text of others, such as class names, as it stands: no markup, no HTML, one line."""
-    return BULLET.sub(r"\1\\\2", SPECIAL.sub(r"\\\1", " ".join(str(text).split())))
+    """Text of others, such as class names, as it stands: no markup, no HTML, no links, one line."""
+    line = SPECIAL.sub(r"\\\1", _one_line(text))
+    return BULLET.sub(r"\1\\\2", ADDRESS.sub(r"\\\g<0>", line))
 
 
 def code(text: object) -> str:
     """Text of others as code, whatever backticks it has."""
-    line = " ".join(str(text).split())
+    line = _one_line(text)
     ticks = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     return f"{ticks} {line} {ticks}" if "`" in line else f"{ticks}{line}{ticks}"
+
+
+def _one_line(text: object) -> str:
+    """Without what would move, hide or turn round the letters beside it."""
+    return printable(" ".join(str(text).split()))
 
 
 def link(text: str, target: str) -> str:
@@ -55,6 +67,15 @@ def points(difference: float | None, digits: int = 2) -> str:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """The numbers of a table as they were computed, ten digits: fractions, not percent."""
+    """The numbers of a table as they were computed, ten digits: fractions, not percent.
+
+    A text that a spreadsheet would compute, as "=1+1", has an apostrophe before it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    frame = frame.map(lambda value: _inert(value) if isinstance(value, str) else value)
     write_text(path, frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+
+
+def _inert(text: str) -> str:
+    line = printable(text)
+    return f"'{line}" if line.lstrip().startswith(FORMULA) else line

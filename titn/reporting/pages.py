@@ -24,6 +24,9 @@ from titn.reporting.sections.trace import cells, tuning
 
 # What a file's name should not have, of a dataset's name.
 UNFIT = re.compile(r"[^\w.-]+")
+LONGEST = 60  # of a dataset's name in that of a file
+# A sweep's name that a shell takes as it stands.
+PLAIN = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def page(
     if question:
         parts += [escape(question.asks), f"**The paper.** {escape(question.paper)}"]
         group, _, choice = name.partition("/")
-        if choice:
+        if choice and PLAIN.fullmatch(name):
             parts.append(f"```sh\npython -m titn.train --multirun +{group}={choice}\n```")
     # Of a setting of which nothing has begun there is nothing to say but that it was asked for.
     begun = [one for one in evidences if one.is_begun]
@@ -104,7 +107,9 @@ def _setting(
     """A setting's part of the page. It is judged by its own question, as it was when asked."""
     question, reference = evidence.question, evidence.reference
     dataset = named(reference, "dataset") if reference else "unknown"
-    stem = f"{Path(evidence.name).name}/{UNFIT.sub('-', dataset)}-{evidence.setting.key[:8]}"
+    stem = (
+        f"{Path(evidence.name).name}/{UNFIT.sub('-', dataset)[:LONGEST]}-{evidence.setting.key[:8]}"
+    )
     if ambiguous:
         stem += f"-{evidence.setting.source_digest[:8]}"
     place = Place((out / evidence.name).parent, stem)

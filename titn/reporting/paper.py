@@ -305,7 +305,7 @@ def _plain(value: Any) -> str:
     if isinstance(value, str):
         last = _last(value) or value
         return NAMES.get(last, last)
-    return f"{value:g}"
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _last(target: Any) -> str | None:

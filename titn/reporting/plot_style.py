@@ -15,10 +15,10 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, MaxNLocator
 from matplotlib.transforms import Bbox
 
-from titn.records.records import write_text
+from titn.durable import write_text
 
 WIDTH = 7.5  # inches: what a code host's page shows without shrinking the letters
-LONGEST_LABEL = 28
+LONGEST_LABEL, LONGEST_TITLE = 28, 300
 
 # Okabe and Ito's colours without the yellow, which is not seen on white.
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
@@ -65,11 +65,11 @@ def drawing(path: Path, height: float, title: str = "") -> Iterator[tuple[Figure
         matplotlib.rcParams.update(STYLE)
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         if title:
-            figure.suptitle(textwrap.fill(title, 75), x=0.01, ha="left")
+            figure.suptitle(textwrap.fill(plain(title, LONGEST_TITLE), 75), x=0.01, ha="left")
         axes = figure.add_subplot()
         yield figure, axes
-        axes.set_xlabel(textwrap.fill(axes.get_xlabel(), 55))
-        axes.set_ylabel(textwrap.fill(axes.get_ylabel(), 40))
+        axes.set_xlabel(textwrap.fill(plain(axes.get_xlabel(), LONGEST_TITLE), 55))
+        axes.set_ylabel(textwrap.fill(plain(axes.get_ylabel(), LONGEST_TITLE), 40))
         svg = io.StringIO()
         # Not `savefig`, which draws everything twice.
         FigureCanvasSVG(figure).print_svg(svg, metadata=NO_METADATA)

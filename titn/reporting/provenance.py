@@ -104,7 +104,7 @@ def _duration(runs: list[dict[str, Any]]) -> str:
 
 def _commits(runs: list[dict[str, Any]]) -> str:
     commits = {run.get("git_commit") for run in runs}
-    named = sorted(f"`{one[:12]}`" for one in commits if one)
+    named = sorted(code(one[:12]) for one in commits if one)
     text = f"commit{'s' if len(named) > 1 else ''} {', '.join(named)}" if named else "no commit"
     if any(run.get("environment.git_dirty") is True for run in runs):
         text += " (with uncommitted changes)"

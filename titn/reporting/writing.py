@@ -1,20 +1,32 @@
 """Writes all pages of a report."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
 from titn.config import config_root
+from titn.durable import write_text
 from titn.errors import ConfigError, first_line
+from titn.printable import printable
 from titn.questions import Question, question_of
+from titn.records.believable import said_of
 from titn.records.collation import Records
-from titn.records.records import MARKS, write_text
-from titn.records.sweeps import LATENCY, PLAN, Setting, SweepDir, sweep_dirs
+from titn.records.records import RunDir
+from titn.records.sweeps import (
+    LATENCY,
+    PLAN,
+    DamageError,
+    PlannedCell,
+    Setting,
+    SweepDir,
+    sweep_dirs,
+)
 from titn.reporting import audit
 from titn.reporting import comparisons as co
 from titn.reporting.contents import claims_frame, contents, runs_frame, runs_page
@@ -22,13 +34,12 @@ from titn.reporting.evidence import Evidence, Fault, evidence_of, index_of
 from titn.reporting.formats import pathless
 from titn.reporting.markdown import write_csv
 from titn.reporting.pages import Page, page
+from titn.reporting.paper import printed
 
-SETTINGS = TypeAdapter(list[Setting])
-# What reading a plan raises that a hand or a full disk has spoilt.
-UNUSABLE = (OSError, ValueError, TypeError, KeyError, AttributeError)
-
-# What the report's own pages are called.
+# What the report's own pages are called, and how its files end.
 TAKEN = ("README", "audit", "claims", "runs")
+ENDS = (".md", ".csv", ".svg")
+LONGEST = 100  # of a part of a sweep's name, which is a file's
 
 
 @dataclass(frozen=True)
@@ -48,10 +59,16 @@ class Written:
     faults: list[Fault]
 
 
-def write(runs: Records, directories: Sequence[Path], out: Path) -> Written:
-    """Pages, tables and figures into `out`; files of an earlier report are replaced."""
+def write(
+    runs: Records, directories: Sequence[Path], out: Path, strangers: Sequence[Fault] = ()
+) -> Written:
+    """Pages, tables and figures into `out`; files of an earlier report are replaced.
+
+    strangers: the faults of `cells_elsewhere`, which pages name too.
+    """
     index = index_of(runs)
     asked, faults = read_plans(directories)
+    faults += strangers
     evidence: dict[str, list[Evidence]] = {}
     for one in asked:
         found = evidence_of(one.name, one.setting, index, one.timing)
@@ -83,10 +100,8 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[Asked], list[Fault]]:
     for sweep in _sweeps(directories):
         try:
             plans.append(_plan(sweep))
-        except UNUSABLE as error:
-            # A damaged plan's own message begins with its path, which is not for the page.
-            said = first_line(error).removeprefix(f"{sweep.path / PLAN}: ")
-            faults.append(_fault(sweep, PLAN, said))
+        except ValueError as error:
+            faults.append(_fault(sweep, PLAN, error))
     plans.sort(key=lambda plan: (plan[0], json.dumps([asdict(one) for one in plan[1]])))
     joined: dict[tuple[str, str, str], Asked] = {}
     for name, settings, sweep in plans:
@@ -100,60 +115,92 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[Asked], list[Fault]]:
     return list(joined.values()), list(dict.fromkeys(faults))
 
 
-def cells_elsewhere(directories: Sequence[Path]) -> list[Path]:
-    """The runs that sweeps in these directories planned, and that lie outside of all of them."""
-    roots = [directory.resolve() for directory in directories]
-    found = []
+def cells_elsewhere(directories: Sequence[Path]) -> tuple[list[Path], list[Fault]]:
+    """The runs that sweeps in these directories planned, and that lie outside of all of them.
+
+    Only if it is the planned cell that lies there: a plan, which may be anyone's, does not open
+    other runs of its reader's. What is not it, or cannot be read, is a fault of the plan.
+    """
+    roots = [os.path.realpath(directory) for directory in directories]
+    found, faults = [], []
     for sweep in _sweeps(directories):
         try:
             cells = [cell for setting in _plan(sweep)[1] for cell in setting.cells]
-        except UNUSABLE:
+        except ValueError:
             continue  # `read_plans` says so
-        for path in (sweep.run_dir(cell).path for cell in cells):
-            is_within = any(path.resolve().is_relative_to(root) for root in roots)
-            if not is_within and any((path / mark).exists() for mark in MARKS):
-                found.append(path)
-    return found
+        for cell in cells:
+            run = sweep.run_dir(cell)
+            place = Path(os.path.realpath(run.path))
+            if any(place.is_relative_to(root) for root in roots) or not run.is_run():
+                continue
+            if _is(cell, run):
+                found.append(run.path)
+            else:
+                said = f"directory={cell.directory}: leads elsewhere, to what is not that cell"
+                faults.append(_fault(sweep, PLAN, ValueError(said)))
+    return found, faults
+
+
+def _is(cell: PlannedCell, run: RunDir) -> bool:
+    try:
+        return said_of(run.path).identity["config_hash"] == cell.config_hash
+    except ValueError:
+        return False
 
 
 def _sweeps(directories: Sequence[Path]) -> list[SweepDir]:
-    found = {one.path.resolve(): one for place in directories for one in sweep_dirs(place)}
+    found = {os.path.realpath(one.path): one for place in directories for one in sweep_dirs(place)}
     return list(found.values())
 
 
 def _plan(sweep: SweepDir) -> tuple[str, list[Setting], SweepDir]:
-    """Name and settings, with every value of its type; ValueError if one is not."""
-    name = sweep.name()
-    if not isinstance(name, str) or name in TAKEN or {"", ".", ".."} & set(name.split("/")):
-        raise ValueError(f"sweep={name}: is not the name of a sweep")
-    try:
-        settings = SETTINGS.validate_python([asdict(one) for one in sweep.settings()])
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ValueError(f"settings.{key}: {first['msg']}") from None
+    """Name and settings; ValueError if the plan is damaged or no page can be made of it."""
+    settings, name = sweep.settings(), sweep.name()
+    _check_name(name)
     for setting in settings:
         if not setting.rows:
             raise ValueError("settings.rows: there is none")
         if setting.question:
+            question = question_of(setting.question)
+            _check_printed(question)
             # The table that it names may not be one.
-            co.claims_of(question_of(setting.question))
+            co.claims_of(question)
     return name, settings, sweep
+
+
+def _check_name(name: str) -> None:
+    """ValueError if no file should be called so, or if the report calls another so."""
+    parts = name.split("/")
+    is_path = {"", ".", ".."} & set(parts) or "\\" in name or printable(name) != name
+    is_long = any(len(part.encode()) > LONGEST for part in parts) or len(parts) > 4
+    if is_path or is_long or name in TAKEN or any(part.endswith(ENDS) for part in parts):
+        raise ValueError(f"sweep={printable(name):.200}: is not the name of a sweep")
+
+
+def _check_printed(question: Question) -> None:
+    """ValueError for a table of the paper that has not one number for each of its rows."""
+    if question.printed is None:
+        return
+    table = printed(question.printed)
+    shown = [metric for metric in question.margins if metric in table]
+    if table["row"].duplicated().any() or not all(
+        pd.api.types.is_numeric_dtype(table[metric]) for metric in shown
+    ):
+        raise ValueError(f"question.printed={question.printed}: is no table of these metrics")
 
 
 def _timing(sweep: SweepDir, setting: Setting) -> tuple[dict[str, Any] | None, list[Fault]]:
     try:
-        timing = sweep.latency(setting)
-    except (ValueError, AttributeError) as error:
-        return None, [_fault(sweep, LATENCY, first_line(error))]
-    if timing is None or {"how", "rows"} <= set(timing):
-        return timing, []
-    return None, [_fault(sweep, LATENCY, "is not what a sweep writes")]
+        return sweep.latency(setting), []
+    except ValueError as error:
+        return None, [_fault(sweep, LATENCY, error)]
 
 
-def _fault(sweep: SweepDir, file: str, reason: str) -> Fault:
-    place = f"{sweep.path.resolve().name}/{file}"
-    return Fault(place, str(sweep.path / file), pathless(reason))
+def _fault(sweep: SweepDir, file: str, error: ValueError) -> Fault:
+    """Without the directory that it lies in, which is not for the page."""
+    reason = error.reason if isinstance(error, DamageError) else first_line(error)
+    place = f"{os.path.basename(os.path.realpath(sweep.path))}/{file}"
+    return Fault(place, printable(sweep.path / file), pathless(reason))
 
 
 def _made(path: Path) -> Path:

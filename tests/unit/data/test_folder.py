@@ -1,8 +1,11 @@
 """Anyone's class folders."""
 
+import os
 import shutil
+import unicodedata
 
 import pytest
+import torch
 from PIL import Image
 
 from titn.data import folder as folder_layout
@@ -123,3 +126,118 @@ def test_one_class_is_not_enough(root):
 def test_a_root_that_is_not_there_is_named(place):
     with pytest.raises(ValueError, match=r"^root="):
         folder(root=place)
+
+
+# --- odd names ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["two words", "--ants", "Käfer 甲虫", "a\nb", "\x1b[31mred", "a=b,c"]
+)
+def test_any_name_that_can_be_written_is_a_class(root, name):
+    for split in ("train", "test"):
+        (root / split / "bees").rename(root / split / name)
+    for _ in ("decoded", "cached"):
+        assert set(folder(root=str(root)).class_names) == {"ants", name}
+
+
+def test_names_that_only_look_alike_are_two_classes(root):
+    names = [unicodedata.normalize(form, "é") for form in ("NFC", "NFD")]
+    for split in ("train", "test"):
+        for old, new in zip(("ants", "bees"), names, strict=True):
+            (root / split / old).rename(root / split / new)
+    assert folder(root=str(root)).class_names == tuple(sorted(names))
+
+
+def test_a_class_that_no_record_could_name_is_refused(root):
+    for split in ("train", "test"):
+        (root / split / "bees").rename(root / split / os.fsdecode(b"caf\xe9"))
+    with pytest.raises(ValueError, match=r"^root=.*has a class caf\\udce9, which is not UTF-8"):
+        folder(root=str(root))
+
+
+def test_a_files_name_may_be_anything(root):
+    image = root / "train" / "ants" / "0.png"
+    image.rename(image.with_name(os.fsdecode(b"-\xff \n.png")))
+    assert len(folder(root=str(root)).train) == 4
+
+
+def test_no_name_reaches_the_terminal_as_it_is(root):
+    (root / "train" / "ants" / "\x1b]0;x\x07\n").write_text("hello")
+    with pytest.raises(ValueError, match=r"train/ants/\\x1b\]0;x\\x07\\n \(of no known") as raised:
+        folder(root=str(root))
+    assert str(raised.value).isprintable()
+
+
+# --- what is no file, and what cannot be read -----------------------------------------------------
+
+
+def test_links_are_followed(root, tmp_path):
+    plain = folder(root=str(root))
+    files = tmp_path / "files"
+    (root / "train").rename(files)
+    (root / "train").mkdir()
+    (root / "train" / "ants").symlink_to(files / "ants")
+    (root / "train" / "bees").mkdir()
+    for file in (files / "bees").iterdir():
+        (root / "train" / "bees" / file.name).symlink_to(file)
+    linked = folder(root=str(root))
+    assert torch.equal(linked.train.pixels, plain.train.pixels)
+    assert linked.digest == plain.digest
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [("nowhere", "a link that leads nowhere"), ("link", "a link that leads in circles")],
+)
+def test_a_link_to_no_image_is_named(root, target, reason):
+    (root / "train" / "ants" / "link").symlink_to(target)
+    with pytest.raises(ValueError, match=rf"train/ants/link \({reason}\)"):
+        folder(root=str(root))
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [("nowhere", "a link that leads nowhere"), ("wasps", "a link that leads in circles")],
+)
+def test_a_link_to_no_class_is_named(root, target, reason):
+    (root / "train" / "wasps").symlink_to(target)
+    with pytest.raises(ValueError, match=rf"train/wasps is no directory but {reason}; mend it"):
+        folder(root=str(root))
+
+
+def test_a_pipe_is_not_waited_for(root):
+    os.mkfifo(root / "train" / "ants" / "pipe")
+    with pytest.raises(ValueError, match=r"train/ants/pipe \(not a file\)"):
+        folder(root=str(root))
+
+
+def test_a_directory_among_the_images_is_named(root):
+    (root / "train" / "ants" / "more").mkdir()
+    with pytest.raises(ValueError, match=r"train/ants/more \(Is a directory\)"):
+        folder(root=str(root))
+
+
+def test_a_directory_that_cannot_be_listed_is_named(root, monkeypatch):
+    def denied(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.iterdir", denied)
+    with pytest.raises(ValueError, match=r"^root=\S+: \S+train cannot be read \(Permission denied"):
+        folder(root=str(root))
+
+
+def test_a_file_that_goes_while_it_is_read_is_named(root, monkeypatch):
+    def go(file, size):
+        file.unlink()
+        return real(file, size)
+
+    real = folder_layout.picture
+    monkeypatch.setattr(folder_layout, "picture", go)
+    with pytest.raises(ValueError, match=r"train/ants/0\.png \(No such file or directory\)"):
+        folder(root=str(root))
+
+
+def test_an_image_size_that_no_memory_can_hold_is_refused(root):
+    with pytest.raises(ValueError, match=r"^image_size=10000000: .* choose a smaller one"):
+        folder(root=str(root), image_size=10**7)

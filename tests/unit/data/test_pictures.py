@@ -1,10 +1,14 @@
 """Image files of every format, size and mode, and files that are none."""
 
 import io
+import os
+import resource
+import struct
+import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from titn.data.pictures import PictureError, picture, read_picture
 
@@ -66,7 +70,7 @@ def test_a_file_that_is_no_image_says_so(tmp_path):
         read_picture(tmp_path / "note.png")
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
 def test_a_truncated_file_is_refused(kind):
     noise = np.random.default_rng(0).integers(256, size=(40, 40, 3), dtype=np.uint8)
     data = encoded(Image.fromarray(noise), kind)
@@ -83,6 +87,135 @@ def test_an_image_that_claims_to_be_enormous_is_refused(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with pytest.raises(PictureError, match="exceeds limit"):
         read_picture(encoded(Image.new("L", (4, 4))))
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A PNG's."""
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )
+
+
+def png_header(width: int, height: int) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + chunk(
+        b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    )
+
+
+SIDE = 16_000
+
+
+def claiming(kind: str) -> bytes:
+    """A small file whose header says that it has 16,000 by 16,000 pixels, which is a gigabyte."""
+    if kind == "PNG":
+        pixels = chunk(b"IDAT", zlib.compress(bytes(100)))
+        return png_header(SIDE, SIDE) + pixels + chunk(b"IEND", b"")
+    content = encoded(Image.new("RGB", (258, 259)), kind, lossless=True)
+    sizes = {
+        "JPEG": [(">HH", (259, 258), (SIDE, SIDE))],
+        "GIF": [("<HH", (258, 259), (SIDE, SIDE))],
+        "BMP": [("<II", (258, 259), (SIDE, SIDE))],
+        # Of each entry: tag, type, count, value.
+        "TIFF": [
+            ("<HHII", (tag, 4, 1, n), (tag, 4, 1, SIDE)) for tag, n in ((256, 258), (257, 259))
+        ],
+        # 14 bits each, one less.
+        "WEBP": [("<I", (257 | 258 << 14,), (SIDE - 1 | (SIDE - 1) << 14,))],
+    }
+    for form, small, large in sizes[kind]:
+        assert struct.pack(form, *small) in content
+        content = content.replace(struct.pack(form, *small), struct.pack(form, *large))
+    return content
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_an_image_that_says_it_is_enormous_is_refused_before_there_is_memory_for_it(kind):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(PictureError, match=r"256000000 pixels\) exceeds limit"):
+        read_picture(claiming(kind))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # of 1024 bytes
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iCCP"])
+def test_a_text_that_swells_is_refused(kind):
+    swollen = zlib.compress(bytes(20_000_000))
+    image = (
+        png_header(2, 2)
+        + chunk(kind, b"name\0\0" + swollen)
+        + chunk(b"IDAT", zlib.compress(bytes(14)))
+        + chunk(b"IEND", b"")
+    )
+    with pytest.raises(PictureError, match=r"[Dd]ecompressed data too large|too large"):
+        read_picture(image)
+
+
+def test_texts_that_swell_together_are_refused():
+    swollen = zlib.compress(bytes(1_000_000))
+    texts = b"".join(chunk(b"zTXt", b"name%d\0\0" % number + swollen) for number in range(100))
+    image = (
+        png_header(2, 2) + texts + chunk(b"IDAT", zlib.compress(bytes(14))) + chunk(b"IEND", b"")
+    )
+    with pytest.raises(PictureError, match="Too much memory used in text chunks"):
+        read_picture(image)
+
+
+def test_of_many_frames_one_is_decoded(monkeypatch):
+    frames = [Image.new("L", (9, 9), shade % 256) for shade in range(300)]
+    data = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:])
+    decoded = []
+    real = PngImagePlugin.PngImageFile.load_prepare
+    monkeypatch.setattr(
+        PngImagePlugin.PngImageFile, "load_prepare", lambda self: (decoded.append(1), real(self))[1]
+    )
+    assert read_picture(data).getpixel((0, 0)) == 0
+    assert len(decoded) == 1
+
+
+def test_a_program_is_not_run():
+    with pytest.raises(PictureError, match="EPS is a program, not an image"):
+        read_picture(encoded(Image.new("L", (4, 4)), "EPS"))
+
+
+def test_an_empty_file_is_no_image(tmp_path):
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(PictureError, match="of no known image format"):
+        read_picture(tmp_path / "empty.png")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(PictureError, match=r"^not a file$"):
+        read_picture(tmp_path / "pipe.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("gone.png", "No such file or directory"), ("x" * 300, "File name too long")],
+)
+def test_what_the_system_says_is_passed_on(tmp_path, name, reason):
+    with pytest.raises(PictureError, match=rf"^{reason}$"):
+        read_picture(tmp_path / name)
+
+
+def test_a_disk_that_fails_is_named(tmp_path, monkeypatch):
+    def fails(*_):
+        raise OSError(5, "Input/output error")
+
+    (tmp_path / "a.png").touch()
+    monkeypatch.setattr(Image, "open", fails)
+    with pytest.raises(PictureError, match=r"^Input/output error$"):
+        read_picture(tmp_path / "a.png")
+
+
+def test_libtiff_does_not_write_past_us_to_the_terminal(capfd):
+    noise = np.random.default_rng(0).integers(256, size=(40, 40, 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(noise), "TIFF", compression="tiff_lzw")
+    with pytest.raises(PictureError):
+        read_picture(data[:8] + bytes(200) + data[208:])
+    assert capfd.readouterr().err == ""
 
 
 def test_resizing_keeps_the_whole_image_and_its_colour():

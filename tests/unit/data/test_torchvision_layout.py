@@ -80,6 +80,34 @@ def test_images_and_labels_have_to_be_as_many(mnist):
         published(name="mnist", root=str(root))
 
 
+def test_images_of_another_size_are_refused(mnist):
+    root, _ = mnist
+    write_idx(
+        root / "MNIST" / "raw" / "train-images-idx3-ubyte", np.zeros((20, 14, 56), dtype=np.uint8)
+    )
+    with pytest.raises(ValueError, match=r"of \(14, 56\) pixels, which have to be of \(28, 28\)"):
+        published(name="mnist", root=str(root))
+
+
+@pytest.mark.parametrize(
+    "sizes", [(2**31, 28, 28), (0, 28, 28), (19, 28, 28), (2**31, 2**31, 2**2)]
+)
+def test_sizes_that_are_not_those_of_the_file_are_refused(mnist, sizes):
+    root, _ = mnist
+    path = root / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    path.write_bytes(struct.pack(">HBB3I", 0, 8, 3, *sizes) + path.read_bytes()[16:])
+    with pytest.raises(ValueError, match=r"^root=.*MNIST/raw/train cannot be read \([^\n]*$"):
+        published(name="mnist", root=str(root))
+
+
+@pytest.mark.parametrize("start", [b"", b"\x80\x04", b"\x00\x00\x08\x04" + bytes(16)])
+def test_a_file_that_begins_otherwise_is_refused(mnist, start):
+    root, _ = mnist
+    (root / "MNIST" / "raw" / "t10k-labels-idx1-ubyte").write_bytes(start)
+    with pytest.raises(ValueError, match=r"^root=.*MNIST/raw/test cannot be read"):
+        published(name="mnist", root=str(root))
+
+
 def batch(count: int, key: str) -> dict:
     rows = RNG.integers(256, size=(count, 3072), dtype=np.uint8)
     return {"data": rows, key: [i % 2 for i in range(count)]}
@@ -147,6 +175,29 @@ def test_a_file_without_the_published_checksum_is_not_unpickled(cifar, tmp_path,
     with pytest.raises(ValueError, match=rf"^root=.*{file} is not the published file"):
         published(name=name, root=str(root))
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_directory_that_cannot_be_looked_into_is_named(mnist, monkeypatch):
+    root, _ = mnist
+
+    def denied(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("titn.data.places.os.stat", denied)
+    with pytest.raises(ValueError, match=r"^root=\S+: \S+ubyte cannot be read \(Permission denied"):
+        published(name="mnist", root=str(root))
+
+
+@BOTH
+def test_a_batch_that_the_disk_does_not_give_back_is_named(cifar, monkeypatch):
+    name, root, _, _ = cifar
+
+    def fails(path):
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", fails)
+    with pytest.raises(ValueError, match=r"^root=\S+: \S+ cannot be read \(Input/output error\)"):
+        published(name=name, root=str(root))
 
 
 def test_a_download_that_cannot_be_says_why(tmp_path, monkeypatch):

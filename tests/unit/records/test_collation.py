@@ -2,6 +2,7 @@
 
 import json
 import math
+import operator
 import shutil
 import subprocess
 import sys
@@ -47,10 +48,10 @@ def made(tmp_path_factory) -> Path:
         make(runs / "diverged", "optimizer=sgd", "optimizer.lr=1e30")
     train_epoch = engine.train_epoch
 
-    def dying(task, epoch, progress):
-        if epoch == 1:
+    def dying(task, state, *others):
+        if state.epoch == 1:
             raise Killed
-        return train_epoch(task, epoch, progress)
+        return train_epoch(task, state, *others)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(engine, "train_epoch", dying)
@@ -109,9 +110,9 @@ def test_each_run_is_a_row_with_what_became_of_it(runs):
         ("result.json", lambda text: text[: len(text) // 2], "result.json: "),
         ("config.yaml", lambda _: "model: {depth: [", "config.yaml: "),
         ("config.yaml", lambda _: "", "config.yaml: is empty"),
-        ("config.yaml", lambda _: "hello", "config.yaml: is not what a run writes"),
-        ("environment.json", lambda _: "[]", "environment.json: is not what a run writes"),
-        ("environment.json", lambda _: "{}", "there is no 'config_hash'"),
+        ("config.yaml", lambda _: "hello", "config.yaml: is not what titn writes"),
+        ("environment.json", lambda _: "[]", "environment.json: is not what titn writes"),
+        ("environment.json", lambda _: "{}", "environment.json: config_hash: is missing"),
     ],
 )
 def test_what_cannot_be_read_is_a_row_that_says_why(runs, record, file, spoil, reason):
@@ -331,11 +332,18 @@ def test_a_class_that_was_never_answered_has_no_precision(record):
     assert precision == pytest.approx([0.5, math.nan, 0.5], nan_ok=True)
 
 
-def write_samples(record: RunDir, **columns: list[int]) -> None:
-    """Answers of our own to a question with three classes."""
-    record.write_samples(columns)
-    result = record.result() | {"class_names": ["zero", "one", "two"]}
-    write_json(record.path / "result.json", result)
+def write_samples(record: RunDir, label: list[int], fused: list[int]) -> None:
+    """Answers of our own to a question with three classes, and a record that has their scores."""
+    record.write_samples({"label": label, "fused": fused})
+    names = ["zero", "one", "two"]
+    top1 = sum(map(operator.eq, label, fused)) / len(label)
+    averaged = {"labels": [0, 1, 2], "average": "macro", "zero_division": 0}
+    scores = {
+        "precision": precision_score(label, fused, **averaged),
+        "recall": recall_score(label, fused, **averaged),
+    }
+    own = {"top1": top1, "top5": None, "fused": None, "class_names": names}
+    record.finish(record.result() | scores | own | {"num_evaluated": len(label)})
 
 
 # What it costs

@@ -1,23 +1,30 @@
 """Records that are kept for a report."""
 
-from titn.records.keeping import keep
+import errno
+
+import pytest
+
+from titn.errors import ConfigError
+from titn.records.keeping import Kept, keep
 from titn.records.records import RunDir, write_json
 
 
 def made(root, name: str) -> RunDir:
     directory = RunDir(root / name)
-    directory.begin({"epochs": 1}, {"config_hash": name, "source_digest": "0"})
+    identity = {"config_hash": name, "source_digest": "0"}
+    directory.begin({"seed": 0, "epochs": 1}, identity)
     directory.weights.write_bytes(b"much")
     directory.log.write_text("said")
-    write_json(directory.path / "result.json", {"top1": 0.5})
+    directory.finish(identity | {"top1": 0.5, "nll": 1.0, "seed": 0, "epochs": 1})
     return directory
 
 
 def test_weights_and_logs_are_left_behind_and_the_arrangement_is_kept(tmp_path):
     made(tmp_path / "runs", "a")
-    (tmp_path / "runs" / "sweeps" / "mix").mkdir(parents=True)
-    write_json(tmp_path / "runs" / "sweeps" / "mix" / "sweep.json", {"settings": []})
-    assert keep([tmp_path / "runs"], tmp_path / "kept") == 1
+    sweep = tmp_path / "runs" / "sweeps" / "mix"
+    sweep.mkdir(parents=True)
+    write_json(sweep / "sweep.json", {"sweep": "mix", "settings": []})
+    assert keep([tmp_path / "runs"], tmp_path / "kept") == Kept(1)
     files = {str(f.relative_to(tmp_path / "kept")) for f in (tmp_path / "kept").rglob("*.*")}
     assert files == {
         "a/config.yaml", "a/environment.json", "a/result.json", "sweeps/mix/sweep.json",
@@ -27,6 +34,72 @@ def test_weights_and_logs_are_left_behind_and_the_arrangement_is_kept(tmp_path):
 def test_a_later_copy_replaces_the_files_of_an_earlier_one(tmp_path):
     run = made(tmp_path / "runs", "a")
     keep([tmp_path / "runs"], tmp_path / "kept")
-    write_json(run.path / "result.json", {"top1": 0.6})
+    later = run.result() | {"top1": 0.6}
+    run.finish(later)
     keep([tmp_path / "runs"], tmp_path / "kept")
-    assert RunDir(tmp_path / "kept" / "a").result() == {"top1": 0.6}
+    assert RunDir(tmp_path / "kept" / "a").result() == later
+
+
+def test_a_good_copy_is_not_replaced_by_a_damaged_file(tmp_path):
+    run = made(tmp_path / "runs", "a")
+    keep([tmp_path / "runs"], tmp_path / "kept")
+    before = (tmp_path / "kept" / "a" / "result.json").read_bytes()
+    (run.path / "result.json").write_text('{"top1": 0.')
+    kept = keep([tmp_path / "runs"], tmp_path / "kept")
+    assert (kept.runs, [place for place, _ in kept.faults]) == (0, [str(run.path)])
+    assert (tmp_path / "kept" / "a" / "result.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("file", ["result.json", "samples.parquet", "epochs.jsonl", "config.yaml"])
+def test_a_link_out_of_a_run_is_not_copied(tmp_path, file):
+    run = made(tmp_path / "runs", "a")
+    (tmp_path / "private").write_text("secret")
+    (run.path / file).unlink(missing_ok=True)
+    (run.path / file).symlink_to(tmp_path / "private")
+    kept = keep([tmp_path / "runs"], tmp_path / "kept")
+    assert [reason.partition(": ")[2] for _, reason in kept.faults] == [
+        "is a link that leads out of its directory"
+    ]
+    assert not list((tmp_path / "kept").rglob(file))
+
+
+def test_a_link_beside_an_unfinished_run_is_not_copied_either(tmp_path):
+    run = made(tmp_path / "runs", "a")
+    (run.path / "result.json").unlink()
+    (tmp_path / "private").write_text("secret")
+    (run.path / "samples.parquet").symlink_to(tmp_path / "private")
+    assert keep([tmp_path / "runs"], tmp_path / "kept").runs == 0
+
+
+def test_what_is_kept_already_is_left(tmp_path):
+    made(tmp_path / "kept", "a")
+    made(tmp_path / "runs", "b")
+    assert keep([tmp_path / "kept", tmp_path / "runs"], tmp_path / "kept") == Kept(1)
+
+
+def test_records_are_not_kept_among_themselves(tmp_path):
+    made(tmp_path / "runs", "a")
+    with pytest.raises(ConfigError, match=r"--keep .*: lies in .*; choose a place outside"):
+        keep([tmp_path / "runs"], tmp_path / "runs" / "kept")
+
+
+def test_a_copy_that_is_cut_short_has_no_record(tmp_path, monkeypatch):
+    """The record is copied last: without it the rest is an unfinished run."""
+    made(tmp_path / "runs", "a")
+    monkeypatch.setattr("titn.records.keeping.shutil.copyfile", _full_after(2))
+    with pytest.raises(OSError, match="No space"):
+        keep([tmp_path / "runs"], tmp_path / "kept")
+    assert sorted(path.name for path in (tmp_path / "kept" / "a").iterdir()) == [
+        "config.yaml", "environment.json",
+    ]  # fmt: skip
+
+
+def _full_after(count: int):
+    def copy(source, destination):
+        nonlocal count
+        if count == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        count -= 1
+        destination.write_bytes(source.read_bytes())
+
+    return copy

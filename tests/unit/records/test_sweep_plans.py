@@ -1,5 +1,6 @@
 """A sweep's plan: what is asked again is joined, and what has become of a cell is seen from it."""
 
+import errno
 import multiprocessing
 import shutil
 from dataclasses import replace
@@ -9,9 +10,12 @@ from filelock import FileLock
 
 from titn.errors import ConfigError
 from titn.records.records import RunDir, read_json
-from titn.records.sweeps import PLAN, PlannedCell, Setting, SweepDir, state_of, sweep_dirs
+from titn.records.sweeps import LATENCY, PLAN, PlannedCell, Setting, SweepDir, state_of, sweep_dirs
 
 CLAIM = {"says": "B is above A", "between": [0, None]}
+IDENTITY = {"config_hash": "h", "source_digest": "d"}
+FAILURE = IDENTITY | {"reason": "it failed"}
+RECORD = IDENTITY | {"top1": 0.5, "nll": 1.0, "seed": 0, "epochs": 1}
 QUESTION = {"rows": {"A": [], "B": [], "C": []}, "claims": [CLAIM], "margins": {"top1": 0.01}}
 
 
@@ -67,7 +71,7 @@ def test_a_cell_with_other_chosen_values_is_another(sweep):
     assert [found.config_hash for found in one.cells] == ["A0", "other"]
 
 
-@pytest.mark.parametrize("difference", [{"key": "other data set"}, {"source_digest": "other code"}])
+@pytest.mark.parametrize("difference", [{"key": "other-data"}, {"source_digest": "other-code"}])
 def test_another_setting_stands_by_itself(sweep, difference):
     first, second = setting(cell(seed=0)), setting(cell(seed=1), **difference)
     assert asked(sweep, first, second) == [first, second]
@@ -148,6 +152,53 @@ def test_a_plan_that_cannot_be_read_is_named_with_a_remedy(sweep, text):
         sweep.settings()
 
 
+def test_a_damaged_plan_is_not_written_over(sweep):
+    asked(sweep, setting(cell()))
+    (sweep.path / PLAN).write_text('{"sweep": "mix", "settings": [')
+    with pytest.raises(ConfigError, match=r"sweep\.json: is damaged \(.*; put back a copy, or rem"):
+        sweep.add("mix", setting(cell(seed=1)))
+    assert (sweep.path / PLAN).read_text() == '{"sweep": "mix", "settings": ['
+
+
+TIMED = {"how": "on cpu", "rows": {"A": {"1": [0.1, 0.2]}}}
+
+
+def test_times_are_read_as_they_were_written(sweep):
+    sweep.add("mix", setting(cell()))
+    sweep.add_latency(setting(cell()), TIMED)
+    assert sweep.latency(setting(cell())) == TIMED
+    assert sweep.latency(setting(cell(), key="other")) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"k-d": 1}', '{"k-d": {"how": "x", "rows": {"A": 1}}}']
+)
+def test_damaged_times_are_named_with_a_remedy(sweep, text):
+    sweep.path.mkdir(parents=True)
+    (sweep.path / LATENCY).write_text(text)
+    with pytest.raises(ConfigError, match=r"latency\.json: is damaged \(.*; put back a copy, or"):
+        sweep.latency(setting(cell()))
+
+
+def test_damaged_times_are_not_written_over(sweep):
+    sweep.path.mkdir(parents=True)
+    (sweep.path / LATENCY).write_text("{")
+    with pytest.raises(ConfigError, match=r"latency\.json: is damaged"):
+        sweep.add_latency(setting(cell()), TIMED)
+    assert (sweep.path / LATENCY).read_text() == "{"
+
+
+def test_a_plan_that_cannot_be_written_is_bad_input(sweep, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("titn.durable.os.replace", full)
+    with pytest.raises(
+        ConfigError, match=r"^hydra\.sweep\.dir=.*mix: cannot be written \(No space"
+    ):
+        sweep.add("mix", setting(cell()))
+
+
 # Places
 
 
@@ -157,12 +208,12 @@ def test_a_cells_place_is_relative_to_the_sweep(sweep, tmp_path):
 
 def test_a_tree_that_was_moved_has_its_cells(sweep, tmp_path):
     place = sweep.run_dir(cell())
-    place.begin({}, {})
+    place.begin({}, IDENTITY)
     asked(sweep, setting(cell()))
     shutil.move(tmp_path / "runs", tmp_path / "elsewhere" / "old")
     (moved,) = sweep_dirs(tmp_path / "elsewhere")
     (one,) = moved.settings()[0].cells
-    assert moved.run_dir(one).environment() == {}
+    assert moved.run_dir(one).environment() == IDENTITY
 
 
 def test_a_cell_that_lies_elsewhere_has_its_whole_path(sweep, tmp_path):
@@ -214,12 +265,12 @@ def test_a_directory_that_is_not_there_waits(directory):
 
 
 def test_what_has_begun_and_not_ended_is_half_done(directory):
-    directory.begin({}, {})
+    directory.begin({}, IDENTITY)
     assert state_of(directory) == "half done"
 
 
 def test_a_lock_that_nobody_holds_says_nothing(directory):
-    directory.begin({}, {})
+    directory.begin({}, IDENTITY)
     with FileLock(directory.lock):
         pass
     directory.lock.touch()
@@ -231,7 +282,7 @@ def test_a_lock_that_another_process_holds_says_that_it_is_running(directory, he
 
 
 def test_a_failure_that_is_tried_again_is_running(directory, held):
-    directory.fail({"kind": "error"})
+    directory.fail(FAILURE | {"kind": "error"})
     assert state_of(directory) == "running"
 
 
@@ -253,29 +304,29 @@ def test_a_lock_that_cannot_be_opened_says_nothing(directory, monkeypatch):
 
 @pytest.mark.parametrize(
     ("failure", "state"),
-    [({"kind": "diverged"}, "diverged"), ({"kind": "error"}, "failed"), ({}, "failed")],
+    [({"kind": "diverged"}, "diverged"), ({"kind": "error"}, "failed"), ({"kind": ""}, "failed")],
 )
 def test_a_failure_is_one_or_a_divergence(directory, failure, state):
-    directory.begin({}, {})
-    directory.fail(failure)
+    directory.begin({}, IDENTITY)
+    directory.fail(FAILURE | failure)
     assert state_of(directory) == state
 
 
 def test_a_result_is_a_record_whatever_else_lies_there(directory):
-    directory.begin({}, {})
-    directory.fail({"kind": "error"})
-    directory.finish({"top1": 0.5})
+    directory.begin({}, IDENTITY)
+    directory.fail(FAILURE | {"kind": "error"})
+    directory.finish(RECORD)
     assert state_of(directory) == "recorded"
 
 
 def test_a_cell_that_is_finished_while_its_lock_is_tried_is_recorded(directory, monkeypatch):
     """The lock is tried first, so that no cell is seen without lock and without record."""
-    directory.begin({}, {})
+    directory.begin({}, IDENTITY)
     directory.lock.touch()
     acquire = FileLock.acquire
 
     def late(lock, *arguments, **named):
-        directory.finish({"top1": 0.5})
+        directory.finish(RECORD)
         return acquire(lock, *arguments, **named)
 
     monkeypatch.setattr(FileLock, "acquire", late)

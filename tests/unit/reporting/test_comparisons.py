@@ -58,7 +58,7 @@ def test_a_metric_that_is_not_kept_by_image_has_an_interval_over_seeds(runs):
 
 
 def test_a_metric_that_one_seed_lacks_has_no_interval(runs):
-    cells = [runs.cell("a", 0), runs.cell("a", 1), runs.cell("a", 2, record={"f1": None})]
+    cells = [runs.cell("a", 0), runs.cell("a", 1), runs.cell("a", 2, record={"f1": "drop"})]
     assert co.interval_of(runs.one(*cells).row("a"), "f1") is None
 
 

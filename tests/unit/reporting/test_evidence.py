@@ -123,10 +123,17 @@ def test_a_record_that_was_made_again_with_the_same_numbers_is_no_other(runs):
     assert runs.one(runs.cell("a", 0)).row("a").runs[0]["num_others"] == 0
 
 
-def test_a_damaged_run_is_in_no_index(runs):
-    runs.cell("a", 0)
+def test_a_damaged_run_has_a_state_and_no_number(runs):
+    cell = runs.cell("a", 0)
+    (runs.written[cell.config_hash] / "result.json").write_text("{")
+    row = runs.one(cell).row("a")
+    assert (row.states, row.runs) == ({0: "damaged"}, {})
+
+
+def test_a_damaged_run_that_says_no_identity_is_in_no_index(runs):
+    runs.cell("a", 0, state="unfinished")
     (path,) = runs.written.values()
-    (path / "result.json").write_text("{")
+    (path / "environment.json").write_text("{")
     assert index_of(load(runs.root)) == {}
 
 
@@ -172,12 +179,13 @@ def test_a_row_without_a_curve_has_reached_nothing_known(runs):
     assert np.isnan(row.values("epochs_to_reach")).all()
 
 
-def test_of_an_epoch_that_was_written_twice_the_later_counts(runs):
+def test_epochs_of_which_one_was_written_twice_are_no_curve(runs):
     cell = runs.cell("a", 0, curve=(0.3,))
     with open(runs.written[cell.config_hash] / "epochs.jsonl", "a") as file:
         file.write(json.dumps({"epoch": 1, "top1": 0.4}) + "\n")
-    epochs, top1 = runs.one(cell).row("a").curves[0]
-    assert (list(epochs), list(top1)) == ([1], [0.4])
+    row = runs.one(cell).row("a")
+    assert row.curves == {}
+    assert [one.reason for one in row.faults] == ["line 2: is of epoch 1"]
 
 
 # Files beside a record
@@ -216,7 +224,7 @@ def test_predictions_that_are_not_the_records_are_not_used(runs):
     (a, b) = (runs.written[one.config_hash] / "samples.parquet" for one in (cell, other))
     a.write_bytes(b.read_bytes())
     row = runs.one(cell).row("a")
-    assert [one.reason for one in row.faults] == ["has a top-1 of 1, the record 0.5"]
+    assert [one.reason for one in row.faults] == ["has a top1 of 1, the record 0.5"]
     assert row.samples == {}
 
 

@@ -164,6 +164,19 @@ def test_a_long_label_loses_its_middle(label, shown):
     assert plot_style.plain(label) == shown
 
 
+HOSTILE = "--><script>\x1b\x00\ud800\ufffe\u202e & ]]>"
+
+
+def test_a_figure_is_xml_whatever_its_texts_are(tmp_path):
+    figures.intervals(tmp_path / "a.svg", [Row(HOSTILE, 0.5)], xlabel=HOSTILE, title=HOSTILE)
+    assert ET.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
+
+
+def test_a_title_without_end_is_cut(tmp_path):
+    figures.intervals(tmp_path / "a.svg", ROWS, xlabel="x" * 100_000, title="y " * 100_000)
+    assert (tmp_path / "a.svg").stat().st_size < 200_000
+
+
 def test_rows_differ_without_colour():
     # Twelve rows in grey: dashes and marker are left.
     styles = [plot_style.row_style(index) for index in range(12)]

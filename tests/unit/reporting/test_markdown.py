@@ -21,6 +21,12 @@ from titn.reporting.markdown import code, escape, link, percent, points, table, 
         ("12) no list", r"12\) no list"),
         ("-0.5", "-0.5"),
         ("1.5 points", "1.5 points"),
+        ("http://a.example/b", r"http\://a.example/b"),
+        ("www.a.example", r"www\.a.example"),
+        ("a@b.example", r"a\@b.example"),
+        ("a: b", "a: b"),
+        ("\x1b[31m\u202e\x00", r"\\x1b\[31m\\u202e\\x00"),
+        ("\ud800", r"\\ud800"),
     ],
 )
 def test_a_text_is_no_markup(text, escaped):
@@ -28,7 +34,13 @@ def test_a_text_is_no_markup(text, escaped):
 
 
 @pytest.mark.parametrize(
-    ("text", "fenced"), [("a b", "`a b`"), ("a ` b", "`` a ` b ``"), ("a `` b", "``` a `` b ```")]
+    ("text", "fenced"),
+    [
+        ("a b", "`a b`"),
+        ("a ` b", "`` a ` b ``"),
+        ("a `` b", "``` a `` b ```"),
+        ("\x1b\u202e", r"`\x1b\u202e`"),
+    ],
 )
 def test_backticks_do_not_end_code(text, fenced):
     assert code(text) == fenced
@@ -64,6 +76,18 @@ def test_points_have_a_sign(difference, shown):
 def test_csv_has_ten_digits(tmp_path):
     write_csv(pd.DataFrame({"a": [1 / 3], "b": ["x, y"]}), tmp_path / "new" / "x.csv")
     assert (tmp_path / "new" / "x.csv").read_bytes() == b'a,b\n0.3333333333,"x, y"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"), ("+1", "'+1"), ("-x", "'-x"), ("@sum", "'@sum"), (" =1", "' =1"),
+        ("a=1", "a=1"), ("–", "–"), ("\x1b", r"\x1b"), ("a\nb", r"a\nb"),
+    ],
+)  # fmt: skip
+def test_a_text_in_csv_is_no_formula(tmp_path, text, cell):
+    write_csv(pd.DataFrame({"a": [text, None], "b": [-1, 2]}), tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").read_text() == f"a,b\n{cell},-1\n,2\n"
 
 
 @pytest.mark.parametrize(

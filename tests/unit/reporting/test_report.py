@@ -1,12 +1,17 @@
 """The command: run directories -> reports/."""
 
+import errno
 import json
+import os
+import re
 import shutil
 import time
+from xml.etree import ElementTree
 
 import pytest
 
-from titn.report import main
+from titn.records.records import RunDir
+from titn.report import ROOM, main
 
 A, B, C = [30, 32, 31], [14, 17, 16], [7, 30, 20]
 
@@ -98,8 +103,8 @@ def test_two_directories_may_be_named_in_either_order(sweeps, runs, report, tmp_
     # The copy was asked for more, and has another record of a cell.
     runs.ask(*runs.row("d", C), name="multirun", key="cd" * 32)
     path = next(second.glob("*/result.json"))
-    content = json.loads(path.read_text())
-    path.write_text(json.dumps(content | {"nll": 0.75}))
+    content = RunDir(path.parent).result()
+    RunDir(path.parent).finish(content | {"nll": 0.75})
     report(runs.root, second, "--out", tmp_path / "one")
     report(second, runs.root, "--out", tmp_path / "other")
     assert files(tmp_path / "one") == files(tmp_path / "other")
@@ -162,6 +167,16 @@ SPOILT = {
     "a name elsewhere": lambda content: json.dumps(content | {"sweep": "../../x"}),
     "a name of the root": lambda content: json.dumps(content | {"sweep": "/x"}),
     "a name that is taken": lambda content: json.dumps(content | {"sweep": "README"}),
+    "a name of a file's": lambda content: json.dumps(content | {"sweep": "audit.md/x"}),
+    "a name of two lines": lambda content: json.dumps(content | {"sweep": "a\n# b"}),
+    "a name that is too long": lambda content: json.dumps(content | {"sweep": "x" * 300}),
+    "a name of half a character": lambda content: json.dumps(content | {"sweep": "\ud800"}),
+    "a table without rows of its own": lambda content: _with(
+        content, question=content["settings"][0]["question"] | {"printed": "prose"}
+    ),
+    "a hash of markup": lambda content: _with(content, cells=[_cell(config_hash="`<b>`")]),
+    "more rows than a table has": lambda content: _with(content, rows=["x"] * 2000),
+    "a list in a list in a list": lambda _: '{"settings": ' + "[" * 100_000,
 }
 
 
@@ -224,7 +239,7 @@ def test_a_report_cannot_be_written_into_a_file(sweeps, report, tmp_path):
     (tmp_path / "out").write_text("mine")
     code, _, complaints = report(sweeps.root, "--out", tmp_path / "out")
     assert code == 2
-    assert complaints == f"titn: --out {tmp_path / 'out'}: cannot be made (File exists)\n"
+    assert complaints == f"titn: --out {tmp_path / 'out'}: cannot be made (File exists); {ROOM}\n"
 
 
 def test_a_file_in_the_way_of_a_page_is_one_line(sweeps, report, tmp_path):
@@ -232,6 +247,150 @@ def test_a_file_in_the_way_of_a_page_is_one_line(sweeps, report, tmp_path):
     code, _, complaints = report(sweeps.root, "--out", tmp_path)
     assert code == 2
     assert len(complaints.splitlines()) == 1
+
+
+HOSTILE = "<script>alert(1)</script> | `x` ![y](http://z) \x1b[31m\u202e\x00 =1+1"
+
+
+def test_text_of_others_is_text_on_every_page(runs, report, tmp_path):
+    """Names of classes and rows, commands, hardware: no HTML, no links, nothing that moves."""
+    names = [f"{HOSTILE} {number}" for number in range(10)]
+    more = {"record": {"class_names": names}, "changes": {"choices": {"dataset": HOSTILE}},
+            "cpu": HOSTILE, "git_commit": HOSTILE}  # fmt: skip
+    cells = [*runs.row(HOSTILE, A, **more), *runs.row(f"={HOSTILE}", B, **more)]
+    runs.ask(*cells, runs.cell("c", 0, state="failed"), commands=(HOSTILE,))
+    code, _, complaints = report(runs.root, "--out", tmp_path / "out")
+    assert (code, complaints) == (0, "")
+    for name, content in files(tmp_path / "out").items():
+        text = content.decode()
+        assert not set(text) & {"\x1b", "\u202e", "\x00"}, name
+        if name.endswith(".svg"):
+            ElementTree.fromstring(text)
+        if name.endswith(".md"):
+            assert not re.search(r"(?<![\\`])<script|(?<!\\)\]\(http", _without_code(text)), name
+        if name.endswith(".csv"):
+            assert not re.search(r'(?m)(^|,)"?=', text), name
+
+
+def _without_code(text):
+    return re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", text.replace("\\`", ""))
+
+
+def test_what_is_complained_of_cannot_move_a_cursor(sweeps, report, tmp_path):
+    path = next(sweeps.root.glob("*/result.json")).parent
+    moved = path.with_name("\x1b[31m\nred")
+    path.rename(moved)
+    (moved / "result.json").write_text("{")
+    code, _, complaints = report(sweeps.root, "--out", tmp_path / "out")
+    assert (code, len(complaints.splitlines())) == (0, 1)
+    assert complaints.strip().isprintable()
+
+
+def test_a_directory_whose_name_is_not_utf8_is_named(sweeps, report, tmp_path):
+    path = next(sweeps.root.glob("*/result.json")).parent
+    path.rename(path.with_name(os.fsdecode(b"caf\xe9")))
+    code, said, complaints = report(sweeps.root, "--out", tmp_path / "out")
+    assert (code, said.partition(":")[0]) == (0, "12 runs, 2 questions")
+    assert r"caf\udce9: cannot be read: the name of the directory is not UTF-8" in complaints
+
+
+@pytest.mark.parametrize("name", ["a b", "-dash", "new\nline", "\N{FIRE}", "=1"])
+def test_a_run_may_be_called_anything_else(sweeps, report, tmp_path, name):
+    path = next(sweeps.root.glob("*/result.json")).parent
+    path.rename(path.with_name(name))
+    code, _, complaints = report(sweeps.root, "--out", tmp_path / "out", "--keep", tmp_path / "k")
+    assert (code, complaints) == (0, "")
+
+
+# Places
+
+
+@pytest.mark.parametrize("file", ["result.json", "samples.parquet"])
+def test_a_link_out_of_a_run_is_not_followed(sweeps, report, tmp_path, file):
+    path = next(sweeps.root.glob(f"*/{file}"))
+    shutil.move(path, tmp_path / "private")
+    path.symlink_to(tmp_path / "private")
+    code, _, complaints = report(sweeps.root, "--out", tmp_path / "out", "--keep", tmp_path / "k")
+    assert code == 0
+    assert "is a link that leads out of its directory" in complaints
+    assert not (tmp_path / "k" / path.parent.name).exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+@pytest.mark.parametrize("file", ["result.json", "config.yaml", "samples.parquet", "epochs.jsonl"])
+def test_what_is_no_file_is_named(sweeps, report, tmp_path, file, make):
+    path = next(sweeps.root.glob("*/samples.parquet")).with_name(file)
+    path.unlink()
+    make(path)
+    code, _, complaints = report(sweeps.root, "--out", tmp_path)
+    assert code == 0
+    assert f"{file}: is not a file" in complaints.replace(": cannot be read", "")
+
+
+def test_a_plan_opens_no_run_of_others(sweeps, runs, report, tmp_path):
+    private = type(runs)(tmp_path / "private")
+    cell = private.cell("mine", 0)
+    path = sweeps.root / "sweeps" / "multirun" / "sweep.json"
+    content = json.loads(path.read_text())
+    content["settings"][0]["cells"][0]["directory"] = str(private.written[cell.config_hash])
+    path.write_text(json.dumps(content))
+    code, said, complaints = report(sweeps.root, "--out", tmp_path / "out")
+    assert (code, said.partition(":")[0]) == (0, "12 runs, 2 questions")
+    assert complaints.startswith(f"titn: {path}: cannot be read: directory=")
+    assert "leads elsewhere, to what is not that cell" in complaints
+    assert f"| `{cell.config_hash[:12]}` |" not in (tmp_path / "out" / "runs.md").read_text()
+
+
+def test_links_in_circles_are_no_runs(sweeps, report, tmp_path):
+    (sweeps.root / "up").symlink_to(sweeps.root)
+    (sweeps.root / "x").symlink_to("y")
+    (sweeps.root / "y").symlink_to("x")
+    code, said, complaints = report(sweeps.root, "--out", tmp_path)
+    assert (code, said.partition(":")[0], complaints) == (0, "12 runs, 2 questions", "")
+
+
+def test_the_directory_of_all_may_be_a_link(sweeps, report, tmp_path):
+    (tmp_path / "linked").symlink_to(sweeps.root)
+    code, said, complaints = report(tmp_path / "linked", "--out", tmp_path / "out")
+    assert (code, said.partition(":")[0], complaints) == (0, "12 runs, 2 questions", "")
+
+
+# Where nothing can be written
+
+
+@pytest.mark.parametrize("option", ["--out", "--keep"])
+@pytest.mark.parametrize("failure", [errno.ENOSPC, errno.EROFS])
+def test_what_cannot_be_written_is_one_line_and_the_old_files_stay(
+    sweeps, report, tmp_path, monkeypatch, option, failure
+):
+    place = tmp_path / "place"
+    arguments = [sweeps.root, "--out", tmp_path / "out", option, place]
+    report(*arguments)
+    before = files(place)
+
+    def full(*_):
+        raise OSError(failure, os.strerror(failure))
+
+    monkeypatch.setattr("titn.durable.os.replace", full)
+    code, said, complaints = report(*arguments)
+    assert (code, said) == (2, "")
+    reason = os.strerror(failure)
+    assert complaints == f"titn: {option} {place}: cannot be written ({reason}); {ROOM}\n"
+    assert files(place) == before
+
+
+def test_records_cannot_be_kept_in_a_file(sweeps, report, tmp_path):
+    (tmp_path / "k").write_text("mine")
+    code, _, complaints = report(sweeps.root, "--out", tmp_path / "out", "--keep", tmp_path / "k")
+    assert code == 2
+    assert complaints == f"titn: --keep {tmp_path / 'k'}: cannot be made (File exists); {ROOM}\n"
+
+
+def test_records_cannot_be_kept_among_themselves(sweeps, report, tmp_path):
+    place = sweeps.root / "kept"
+    code, _, complaints = report(sweeps.root, "--out", tmp_path / "out", "--keep", place)
+    assert code == 2
+    assert complaints.startswith(f"titn: --keep {place}: lies in {sweeps.root}; ")
 
 
 # Speed

@@ -1,0 +1,21 @@
+"""Names as a terminal may have them."""
+
+import pytest
+
+from titn.printable import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ants and bees", "ants and bees"),
+        ("Käfer 甲虫", "Käfer 甲虫"),
+        ("two\nlines", "two\\nlines"),
+        ("\x1b[31m", "\\x1b[31m"),
+        ("caf\udce9", "caf\\udce9"),
+        ("\u202egnp", "\\u202egnp"),
+        (7, "7"),
+    ],
+)
+def test_what_is_no_character_is_escaped(text, shown):
+    assert printable(text) == shown

@@ -1,0 +1,11 @@
+"""Text of files and file names, made fit for a line on a terminal."""
+
+
+def printable(text: object) -> str:
+    """What is no printable character is written as Python writes it: \\n, \\x1b, \\udce9.
+
+    So a name cannot begin a line of its own, move a cursor or fail to be printed.
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)
+    )
