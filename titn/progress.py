@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from titn.printable import printable
+
 # Only to the files of `logged`: what is on the terminal is printed there, beside the bar.
 LOG = logging.getLogger("titn")
 LOG.setLevel(logging.INFO)
@@ -81,7 +83,7 @@ class Progress:
 def say(text: str) -> None:
     """A line for the user, where the bar is, and for the log; standard output is for results."""
     with suppress(OSError):  # a terminal that is gone, a log on a full disk: the work goes on
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
     LOG.info(text)
 
 

@@ -105,7 +105,7 @@ def _cells_of(sweeps: Sequence[SweepDir]) -> list[Listed]:
 
 
 def _found(directory: Path) -> list[SweepDir]:
-    if not directory.is_dir():
+    if not os.path.isdir(directory):  # Path.is_dir raises for a name that is too long
         raise ConfigError(
             f"{printable(directory)}: there is no such directory; name one that holds sweeps"
         )

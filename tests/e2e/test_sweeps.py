@@ -129,7 +129,7 @@ def test_a_sweep_that_is_killed_goes_on_from_there(place):
     assert "half done" in titn(place, *ASK, *longer, "dry_run=true").stderr
     done = titn(place, *ASK, *longer)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("resumes after epoch") == 1
+    assert done.stderr.count(" resumes after ") == 1
     assert len(records(place)) == 4
 
 

@@ -39,9 +39,10 @@ def main() -> int:
     tallies: list[Tally] = []
     with tempfile.TemporaryDirectory() as directory:
         for part in parts(arguments, Path(directory).resolve(), rng):
-            tallies += part()
-            for tally in tallies[-1:]:
-                print(f"{tally.fault}: done after {time.monotonic() - started:.0f} s", flush=True)
+            found = part()
+            tallies += found
+            print(f"after {time.monotonic() - started:.0f} s")
+            print(table(found), flush=True)
     text = table(tallies)
     print(text)
     lost = [f"{tally.fault}: {what}" for tally in tallies for what in tally.lost]

@@ -140,38 +140,19 @@ class Failure(Model):
 
 
 class Node(Model):
-    """What a configuration makes, by name."""
+    """What a configuration makes, by name; with what arguments is a matter of what is named."""
 
     target: str = Field(default="", alias="_target_")
 
 
-class Network(Node):
-    """The sizes that are compared with the paper's."""
-
-    patch_size: float | None = None
-    pixel_size: float | None = None
-    patch_dim: float | None = None
-    pixel_dim: float | None = None
-    depth: float | None = None
-    inner_depth: float | None = None
-    drop_path: float | None = None
-    distillation_token: bool | None = None
-
-
 class Data(Node):
-    """A data set's node."""
+    """A data set's node: what its pages compute with."""
 
     name: str | None = None
     image_size: Count | None = None
     num_classes: Count | None = None
     fraction: Annotated[float, Field(gt=0, le=1)] | None = None
     split: str | None = None
-
-
-class Optimizer(Node):
-    """An optimizer's node."""
-
-    lr: float | None = None
 
 
 class Choices(Model):
@@ -190,12 +171,12 @@ class Choices(Model):
 class Training(Model):
     """What a run and its teacher have in common."""
 
-    model: Network = Network()
+    model: Node = Node()
     dataset: Data = Data()
     augment: Node = Node()
     mix: Node = Node()
     loss: Node = Node()
-    optimizer: Optimizer = Optimizer()
+    optimizer: Node = Node()
     schedule: Node = Node()
     seed: Whole
     epochs: Whole
@@ -282,7 +263,7 @@ class Timing(Model):
 
 
 # Their keys become dotted ones of one row: one with a dot could be another's.
-BECOME_ROWS = (Result, Environment, Config, Epoch)
+BECOME_ROWS = (Result, Config, Epoch)
 
 
 def believed(file: str, kind: type[Model], content: Any) -> Any:

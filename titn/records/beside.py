@@ -26,6 +26,9 @@ EPOCHS, SAMPLES = "epochs.jsonl", "samples.parquet"
 CLASSES = ("label", "cls", "dist", "fused", "teacher")
 LOG_PROBS = ("log_prob_cls", "log_prob_dist", "log_prob_fused")
 
+# Of a record that does not say how many it was evaluated on: ten times ImageNet's.
+MOST_IMAGES = 10_000_000
+
 # The widest type of a column, as it may be in a file that is not compressed.
 BYTES_OF_A_VALUE = 16
 
@@ -88,8 +91,10 @@ def _columns(file: Path, num_images: float | None) -> dict[str, NDArray[Any]]:
     # Not read_table, which looks for a whole data set first.
     with pq.ParquetFile(file, page_checksum_verification=True, **limits) as parquet:
         rows = parquet.metadata.num_rows
-        if rows < 1 or (num_images is not None and rows != num_images):
-            raise ValueError(f"has {rows} images, the record {num_images or 0:.0f}")
+        if num_images is not None and rows != num_images:
+            raise ValueError(f"has {rows} images, the record {num_images:.0f}")
+        if not 0 < rows <= MOST_IMAGES:
+            raise ValueError(f"has {rows} images")
         kinds = {field.name: field.type for field in parquet.schema_arrow}
         wanted = [column for column in kinds if column in (*CLASSES, *LOG_PROBS)]
         if not {"label", "fused"} <= set(wanted):

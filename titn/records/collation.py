@@ -81,7 +81,7 @@ def load(*directories: str | Path) -> Records:
     """
     found: dict[str, Path] = {}
     for directory in directories:
-        if not Path(directory).is_dir():
+        if not os.path.isdir(directory):  # Path.is_dir raises for a name that is too long
             raise ConfigError(
                 f"{printable(directory)}: there is no such directory; name one that holds runs"
             )

@@ -237,7 +237,7 @@ def _printed_sizes(run: Mapping[str, Any]) -> dict[str, Any]:
         return size
     label = STUDENTS[target][bool(run.get("model.distillation_token"))]
     large_patch = table.loc["TITN (large patch)"]
-    if label == "TITN" and run.get("model.patch_size") == large_patch["patch_size"]:
+    if label == "TITN" and _equal(run.get("model.patch_size"), large_patch["patch_size"]):
         label = "TITN (large patch)"
     return size | {f"model.{key}": value for key, value in table.loc[label].items()}
 
@@ -295,10 +295,15 @@ def _different(
 ) -> Iterator[str]:
     """What is said of each key whose value is known on both sides and not the same."""
     for key, sentence in words.items():
-        if key not in run or not _is_given(paper.get(key)) or run[key] == paper[key]:
+        if key not in run or not _is_given(paper.get(key)) or _equal(run[key], paper[key]):
             continue
         said = sentence.format(_plain(run[key]), _plain(paper[key]))
         yield "warm-up of 1 epoch" if said == "warm-up of 1 epochs" else said
+
+
+def _equal(ours: Any, theirs: Any) -> bool:
+    """A list is no number of the paper's, and numpy would compare each of its members."""
+    return pd.api.types.is_scalar(ours) and bool(ours == theirs)
 
 
 def _plain(value: Any) -> str:

@@ -89,6 +89,10 @@ def test_a_record_with_such_a_value_is_not(key, value, said):
     assert str(raised.value).isprintable()
 
 
+def test_arguments_of_ones_own_network_may_be_anything():
+    assert believed("config.yaml", Config, CONFIG | {"model": {"depth": [2, 2, 6], "heads": "8"}})
+
+
 def test_keys_that_came_later_are_no_damage():
     assert believed("result.json", Result, RESULT | {"new": {"deep": [1, None]}})
 
@@ -101,7 +105,7 @@ def test_keys_that_came_later_are_no_damage():
         (Failure, IDENTITY | {"kind": "error"}, "reason: is missing"),
         (Config, CONFIG | {"model": 3}, "model=3: should be a valid dictionary"),
         (Config, CONFIG | {"teacher": {"seed": 0, "epochs": 1}}, "teacher.choices: is missing"),
-        (Config, CONFIG | {"optimizer": {"lr": "1e-3"}}, "optimizer.lr='1e-3': should be"),
+        (Config, CONFIG | {"dataset": {"fraction": "1e-3"}}, "dataset.fraction='1e-3': should be"),
         (Plan, {"sweep": "s"}, "settings: is missing"),
         (Plan, {"sweep": "s", "settings": [SETTING | {"more": 1}]}, "settings.0.more=1: Extra"),
         (Plan, {"sweep": "s", "settings": [SETTING | {"cells": [CELL | {"role": "king"}]}]},

@@ -87,6 +87,15 @@ def test_another_number_of_images_is_named(run, tmp_path, rows):
         read_samples(run)
 
 
+def test_more_images_than_any_data_set_has_are_not_read(run, tmp_path):
+    """A file of some kilobytes may hold them."""
+    many = pa.array(np.zeros(10_000_001, np.int8))
+    pq.write_table(pa.table({"label": many, "fused": many}), tmp_path / "samples.parquet")
+    del run["num_evaluated"]
+    with pytest.raises(ValueError, match=r"samples.parquet: has 10000001 images$"):
+        read_samples(run)
+
+
 @pytest.mark.parametrize("keep", [0, 4, 100, -1])
 def test_a_file_that_is_cut_is_named(samples, run, tmp_path, keep):
     samples()

@@ -180,6 +180,12 @@ ODD = {
     "no class names": {"record": {"class_names": "drop"}},
     "no number of images": {"record": {"num_train": "drop", "num_evaluated": "drop"}},
     "no learning rate": {"changes": {"optimizer": {"_target_": "x"}}},
+    "a network with arguments of its own": {
+        "changes": {
+            "model": {"_target_": "titn.models.titn.TITN", "patch_size": [2, 4], "depth": "x"},
+            "optimizer": {"_target_": "x", "lr": [0.1], "momentum": {"a": 1}},
+        }
+    },
     "weights that were given": {"changes": {"epochs": 0, "checkpoint": "x.pt"}},
     "no choices": {"changes": {"choices": None}},
     "no training": {"changes": {"epochs": 0}},
