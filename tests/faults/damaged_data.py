@@ -19,15 +19,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import harness
-import hypothesis
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sklearn.datasets
 import sklearn.model_selection  # noqa: F401
 import torch
+from drawn import for_each
 from harness import TINY, Done, Tally
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -269,15 +268,6 @@ def _tally(fault: str, targets: list[Target], place: Place, examples: int, seed:
     tally = Tally(fault)
     contents = [target.path.read_bytes() for target in targets]
 
-    @hypothesis.seed(seed)
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.data())
     def attempt(data: st.DataObject) -> None:
         which = data.draw(st.integers(0, len(targets) - 1))
         target, good = targets[which], contents[which]
@@ -293,7 +283,7 @@ def _tally(fault: str, targets: list[Target], place: Place, examples: int, seed:
             lost = "a pickle was run"
         tally.count(lost and f"{target.path.name}: {lost}; the file was {_shown(bad)}")
 
-    attempt()
+    for_each(st.data(), examples, seed, attempt)
     return tally
 
 

@@ -21,14 +21,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import harness
-import hypothesis
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from damaged_data import damaged
+from drawn import for_each
 from harness import Done, Tally
-from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import titn.reporting.figures as figures
@@ -627,15 +626,6 @@ def _tally(tree: Tree, path: Path, good: Good, examples: int, seed: int) -> Tall
     tally, before = Tally(path.name), path.read_bytes()
     sprung = tree.root / "sprung"
 
-    @hypothesis.seed(seed)
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(damages(path.name, before, sprung))
     def attempt(damage: Damage) -> None:
         path.write_bytes(damage.content)
         try:
@@ -647,7 +637,7 @@ def _tally(tree: Tree, path: Path, good: Good, examples: int, seed: int) -> Tall
             lost = "code of the file was run"
         tally.count(f"{lost}; the file was {_shown(damage.content)}" if lost else None)
 
-    attempt()
+    for_each(damages(path.name, before, sprung), examples, seed, attempt)
     return tally
 
 

@@ -15,9 +15,8 @@ from typing import Any
 
 import harness
 import psutil
+from drawn import for_each
 from hydra import compose, initialize_config_dir
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
@@ -183,23 +182,7 @@ def tried(
 ) -> harness.Tally:
     """A kind's line of the table."""
     tally = harness.Tally(f"command line: {name}")
-    if not examples:
-        return tally
-
-    @seeded(seed)
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        # What is lost is counted, and nothing is raised: there is nothing to shrink.
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(lines)
-    def attempt(line: Line) -> None:
-        tally.count(lost(line))
-
-    attempt()
+    for_each(lines, examples, seed, lambda line: tally.count(lost(line)))
     return tally
 
 
