@@ -32,7 +32,7 @@ from titn.explain import explain
 from titn.planned import Planned, plan_lines
 from titn.progress import duration, say
 from titn.questions import Question, question_of
-from titn.records.sweeps import DIVERGED, RECORDED, Setting, SweepDir
+from titn.records.sweeps import DIVERGED, FAILED, RECORDED, Setting, SweepDir
 from titn.schema import checked_value, shown
 from titn.values import Busy
 
@@ -326,12 +326,13 @@ class Sweep(Sweeper):
             raise kind(f"{self.name}: {' and '.join(filter(None, troubles))}")
 
     def _reason(self, one: Planned) -> str:
-        outcome, failure = self.outcomes.get(one.config_hash), one.cell.directory.failure()
+        outcome = self.outcomes.get(one.config_hash)
         if outcome is not None and outcome.reason:
             return outcome.reason
-        if failure is None:
+        if one.state not in (DIVERGED, FAILED):
             return f"{one.state} in {one.cell.directory.path}"
-        return f"{failure['reason']} (log: {one.cell.directory.log}; retry=failed tries again)"
+        failure = one.cell.directory.failure() or {}
+        return f"{failure.get('reason')} (log: {one.cell.directory.log}; retry=failed tries again)"
 
 
 def _counted(things: list, name: str, lack: str) -> str:

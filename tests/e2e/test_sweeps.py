@@ -133,6 +133,17 @@ def test_a_sweep_that_is_killed_goes_on_from_there(place):
     assert len(records(place)) == 4
 
 
+def test_a_damaged_cell_is_named_and_the_others_are_made(place):
+    assert titn(place, *ASK, *TINY, *SOUND, "seed=0").returncode == 0
+    damaged = records(place)[0]
+    damaged.write_text("{")
+    (damaged.parent / "failure.json").write_text("{")
+    done = titn(place, *ASK, *TINY, *SOUND, "seed=0,1")
+    assert done.returncode == 1
+    assert any(f"damaged in runs/{damaged.parent.name}" in line for line in complaints(done))
+    assert len(records(place)) == 4
+
+
 def test_two_sweeps_at_once_share_the_work(place):
     longer = [*TINY, *SOUND, "epochs=10", "seed=0,1,2"]
     both = [begin(place, *ASK, *longer) for _ in range(2)]

@@ -12,7 +12,6 @@ result.json          written last: the only sign that the cell is done
 """
 
 import json
-import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,10 +24,11 @@ import yaml
 
 from titn.durable import remove_leftovers, replacing, write_text
 from titn.errors import first_line
-from titn.records.opened import read_yaml
+from titn.records.opened import directories, read_yaml
 
-# A run's directory holds the first of these from before its first step, the other if it failed.
-MARKS = ("environment.json", "failure.json")
+# A run's directory holds the first of these from before its first step, the second if it failed,
+# the third when it is done.
+MARKS = ("environment.json", "failure.json", "result.json")
 
 # A record's key by which one that was edited is known; older records do not have it.
 CHECKSUM = "crc32"
@@ -124,7 +124,9 @@ class RunDir:
     def write_samples(self, columns: dict[str, Any]) -> None:
         """Columns of equal length, one row per evaluated image."""
         with replacing(self.path / "samples.parquet") as temporary:
-            pq.write_table(pa.table(columns), temporary, compression="zstd")
+            pq.write_table(
+                pa.table(columns), temporary, compression="zstd", write_page_checksum=True
+            )
 
     def fail(self, failure: dict) -> None:
         write_json(self.path / "failure.json", failure)
@@ -143,11 +145,13 @@ class RunDir:
 
 def run_paths(directory: Path) -> Iterator[Path]:
     """Directories of runs below `directory`, itself included, in a fixed order."""
-    for root, folders, files in os.walk(directory):
-        folders.sort()
-        if any(mark in files for mark in MARKS):
-            folders.clear()
-            yield Path(root)
+    found: Path | None = None
+    for path, names in directories(directory):
+        if found is not None and path.is_relative_to(found):
+            continue
+        if any(mark in names for mark in MARKS):
+            found = path
+            yield path
 
 
 def read_json(path: Path) -> dict | None:

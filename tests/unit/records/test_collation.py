@@ -146,6 +146,12 @@ def test_a_failure_before_the_first_step_is_a_row_too(tmp_path):
     assert (row["config_hash"], row["source_digest"]) == ("h", "d")
 
 
+def test_a_record_without_its_environment_is_damaged_and_not_overlooked(tmp_path):
+    write_json(tmp_path / "result.json", {"top1": 0.5})
+    (row,) = load(tmp_path).to_dict("records")
+    assert row["status"] == "damaged"
+
+
 def test_only_records_have_numbers(runs):
     records = load(runs)
     assert set(records[records.top1.notna()].status) == {"recorded"}

@@ -76,7 +76,7 @@ def test_what_a_killed_process_was_writing_goes_when_the_run_is_recorded(directo
 def test_a_text_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "x.json"
     write_json(path, {"old": 1})
-    monkeypatch.setattr("titn.records.records.os.fsync", full_disk)
+    monkeypatch.setattr("titn.durable.os.fsync", full_disk)
     with pytest.raises(OSError, match="disk full"):
         write_text(path, "half of it")
     assert json.loads(path.read_text()) == {"old": 1}
