@@ -214,5 +214,5 @@ class Runs:
 @pytest.fixture
 def runs(tmp_path, monkeypatch) -> Runs:
     # A power cut in a test loses nothing.
-    monkeypatch.setattr("titn.records.records.os.fsync", lambda _: None)
+    monkeypatch.setattr("titn.durable.os.fsync", lambda _: None)
     return Runs(tmp_path / "runs")
