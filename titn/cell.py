@@ -16,7 +16,7 @@ from titn.config import config_root
 from titn.data.batches import steps_per_epoch
 from titn.data.images import Dataset, Images
 from titn.engine import RunningMeans, State, evaluate, fit
-from titn.errors import reason
+from titn.errors import ConfigError, reason
 from titn.kept_labels import KeptLabels
 from titn.losses.terms import Loss
 from titn.metrics import Predictions, macs, num_parameters, summarise, train_metrics
@@ -113,7 +113,10 @@ class Cell:
         if self.teacher is None:
             return None
         network = build.make(self.teacher.run, "model", images=self.teacher.dataset.spec)
-        weights.load(network, self.teacher.directory.path)
+        try:
+            weights.load(network, self.teacher.directory.path, key="teacher.run_dir")
+        except ConfigError as error:
+            raise ConfigError(f"{error}, or teacher.force=true to make it again") from None
         return network
 
     def _kept(self, loss: Loss) -> KeptLabels | None:

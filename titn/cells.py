@@ -280,8 +280,8 @@ def _recording_failure(cell: Cell) -> Iterator[None]:
     """
     try:
         yield
-    except OSError:
-        raise
+    except (OSError, ConfigError):
+        raise  # of the disk, or of what lies on it: nothing of this is the cell's
     except Exception as error:
         diverged = error if isinstance(error, DivergenceError) else None
         kind, said, remedy = "error", first_line(error), ""

@@ -281,13 +281,15 @@ class Sweep(Sweeper):
 
     def _round(self, todo: list[Planned], busy: str) -> dict[str, Outcome]:
         """What became of each cell; left, if a worker's death has taken the others with it."""
-        said = (f"busy={busy}", f"+round={self.rounds}")
-        batch = [[*one.wanted.arguments(), *said, f"+cell={quoted(one.label)}"] for one in todo]
+        own = (f"busy={busy}", f"+round={self.rounds}")
+        batch = [[*one.wanted.arguments(), *own, f"+cell={quoted(one.label)}"] for one in todo]
         try:
             with signals.passed_on():
                 jobs = self.launcher.launch(batch, initial_job_idx=0)
         except (RuntimeError, OSError) as error:
-            say(f"{self.name}: the launcher stopped ({first_line(error)}), and is started again")
+            if signals.asked() is None:
+                said = first_line(error)
+                say(f"{self.name}: the launcher stopped ({said}), and is started again")
             return {one.config_hash: Outcome(left=True) for one in todo}
         return {one.config_hash: outcome_of(job) for one, job in zip(todo, jobs, strict=True)}
 

@@ -528,6 +528,16 @@ def test_what_cannot_be_believed_is_made_again_by_force(tiny, name):
     assert cells.ensure(tiny("force=true"))[1]["top1"] == first["top1"]
 
 
+def test_damaged_weights_of_a_teacher_are_not_the_failure_of_its_student(tiny):
+    _, first = cells.ensure(tiny(*TEACHER))
+    place = Path(tiny()["runs_dir"])
+    teacher = RunDir(place / first["teacher"]["config_hash"])
+    teacher.weights.write_bytes(teacher.weights.read_bytes()[:-1])
+    with pytest.raises(ConfigError, match=r"^teacher\.run_dir=.*or teacher\.force=true to make it"):
+        cells.ensure(tiny(*TEACHER, "seed=1"))
+    assert not list(place.glob("*/failure.json"))
+
+
 def test_a_record_with_a_checkpoint_beside_it_is_tidied(tiny):
     directory, _ = cells.ensure(tiny())
     directory.checkpoint(3).write_text("left by a kill just before it was removed")
