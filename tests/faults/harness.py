@@ -3,6 +3,7 @@
 What a command prints goes to files, so that whoever kills it can still read it.
 """
 
+import atexit
 import gc
 import json
 import os
@@ -36,6 +37,7 @@ TINY = (
 # A forked process that looks for garbage would copy all that it inherits: half of its time.
 gc.collect()
 gc.freeze()
+atexit.register(gc.unfreeze)
 
 
 @dataclass(frozen=True)
