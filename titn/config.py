@@ -195,6 +195,8 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
         )
     if run["checkpoint"] and prefix:
         run["epochs"] = 0  # the teacher is what the checkpoint holds
+    if not prefix and "teacher" not in content:
+        raise ConfigError("teacher=[]: choose a file of conf/teacher, or teacher=none")
     teacher = content.get("teacher")
     if teacher is not None and not isinstance(teacher, dict):
         raise ConfigError(f"{prefix}teacher={shown(teacher)}: choose a file of conf/teacher")
@@ -210,7 +212,7 @@ def _move_stem(content: dict, prefix: str) -> None:
         raise ConfigError(
             f"{prefix}stem={content['stem']}: this network has one stem; leave it out"
         )
-    content["model"]["stem"] = content["stem"]
+    content["model"]["stem"] = checked_value(content["stem"], values.Stem, f"{prefix}stem")
 
 
 def _named(content: dict, choices: dict[str, str], prefix: str) -> dict[str, str | None]:

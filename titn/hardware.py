@@ -110,6 +110,13 @@ def _naming(show: Callable[..., None]) -> Callable[..., None]:
     return named
 
 
+def _of_libc(name: str) -> Any:
+    """A function of glibc; None elsewhere, musl included."""
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None), name, None)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether a device, or the machine itself, had no memory left for what was asked."""
     known = (MemoryError, torch.OutOfMemoryError)
@@ -119,6 +126,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 def release_memory() -> None:
     """What a run that is over, or failed, still holds, for the next one."""
     gc.collect()
+    if trim := _of_libc("malloc_trim"):
+        trim(0)  # what `keep_freed_memory` kept
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
 
@@ -130,10 +139,7 @@ def keep_freed_memory() -> None:
     VGG-16 trains twice as fast with this (benchmarks/cpu_choices.py). Elsewhere it does
     nothing.
     """
-    if not sys.platform.startswith("linux"):
-        return
     trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:  # musl has none
+    if mallopt := _of_libc("mallopt"):
         mallopt(mmap_max, 0)
         mallopt(trim_threshold, -1)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 OWN_KEYS = ("rows", "dry_run", "busy")
 
 # So often in a row, launches that end with the death of a worker may bring no record.
-MOST_IN_VAIN = 3
+MOST_IN_VAIN = 5
 
 HELD_OUT = "dataset.split=validation"
 

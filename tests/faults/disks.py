@@ -122,7 +122,7 @@ def cache(tries: int, place: Path, rng: random.Random) -> Tally:
         os.environ["TITN_CACHE"] = str(small.place)
         command = ("dataset=folder", f"dataset.root={images}", f"runs_dir=runs-{number}")
         done = run("train", *TINY, *command, cwd=place)
-        said = "not cached" in done.err or any(small.place.glob("*.safetensors"))
+        said = "not cached" in done.err or any(small.place.rglob("*.safetensors"))
         tally.count(None if done.code == 0 and said else done.err[-300:])
         small.remove()
     return tally

@@ -123,8 +123,9 @@ def _run(command: str, arguments: tuple[str, ...], cwd: Path, output: Path, befo
     # The parent's may be a test's own.
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)  # whoever started the tests may ignore them
     os.setpgid(0, 0)
     os.chdir(cwd)
     sys.argv = [f"titn.{command}", *arguments]

@@ -287,3 +287,13 @@ def test_the_identity_is_the_hash_of_the_sorted_json_without_switches_and_places
     )
     expected = hashlib.sha256(text.encode()).hexdigest()
     assert identity(run, origin="c", teacher="t") == expected
+
+
+def test_no_teacher_is_said_and_not_left_out(composed):
+    with pytest.raises(ConfigError, match=r"^teacher=\[\]: choose a file of conf/teacher, or"):
+        composed("teacher=[]")
+
+
+def test_a_teachers_stem_is_named_as_it_was_typed(composed):
+    with pytest.raises(ConfigError, match=r"^teacher\.stem=tall: "):
+        composed("teacher=resnet18", "teacher.stem=tall")
