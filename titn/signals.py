@@ -5,6 +5,7 @@ raises at the next point where everything is whole. A sweep's controller passes 
 processes that make its cells, and each of those also leaves when its controller is gone.
 """
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -68,13 +69,19 @@ def install(worker: bool = False) -> None:
         or threading.current_thread() is not threading.main_thread()
     ):
         return
-    _own.installed_by, _own.controller = os.getpid(), os.getppid() if worker else None
+    _own.installed_by, _own.controller = os.getpid(), _parent() if worker else None
     _own.asked, _own.raises, _own.passes_on = None, False, False
     for number in NUMBERS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _heard)
     if worker:
         threading.Thread(target=_end_as_orphan, daemon=True).start()
+
+
+def _parent() -> int:
+    """The process that started this one, even if it has been killed since."""
+    started_by = multiprocessing.parent_process()
+    return os.getppid() if started_by is None else started_by.pid or os.getppid()
 
 
 def _heard(number: int, _: FrameType | None) -> None:
