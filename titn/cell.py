@@ -1,10 +1,9 @@
 """The making of one cell: begin or resume, fit, record."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +15,8 @@ from titn.config import config_root
 from titn.data.batches import steps_per_epoch
 from titn.data.images import Dataset, Images
 from titn.engine import RunningMeans, State, evaluate, fit
-from titn.errors import ConfigError, reason
+from titn.errors import ConfigError
+from titn.keeper import Keeper, whereabouts
 from titn.kept_labels import KeptLabels
 from titn.losses.terms import Loss
 from titn.metrics import Predictions, macs, num_parameters, summarise, train_metrics
@@ -152,7 +152,7 @@ class Cell:
     def _checkpoints(self) -> Checkpoints:
         return Checkpoints(self.directory, self.identity)
 
-    def _fit(self, made: Assembled, state: State, keeper: "Keeper") -> None:
+    def _fit(self, made: Assembled, state: State, keeper: Keeper) -> None:
         task = made.task
         steps = steps_per_epoch(len(task.dataset.train), task.batch_size)
         per_epoch = steps * min(task.batch_size, len(task.dataset.train))
@@ -205,7 +205,7 @@ class Cell:
         clock.before = facts["wall_secs"]
         whole = ("epoch", "step", "train_secs", "images_seen", "rows")
         state = State(**{key: facts[key] for key in whole}, means=means)
-        say(f"{self.name} resumes {_whereabouts(state)}")
+        say(f"{self.name} resumes {whereabouts(state)}")
         return state
 
     def _write_files(self, parts: build.Parts, predictions: Predictions) -> None:
@@ -213,64 +213,6 @@ class Cell:
         facts = {"config_hash": self.identity["config_hash"]}
         tensor_files.save(self.directory.weights, parts.model.state_dict(), facts)
         self.directory.write_samples(samples(predictions, parts.loss.token_weights))
-
-
-class Keeper:
-    """Called where a run's state is whole: saves it from time to time, and before leaving.
-
-    secs: between two savings, but never so few that more than a twentieth of the time goes into
-    them: with its optimizer VGG-16 is 1.6 GB on the disk. 0: after every step.
-    """
-
-    def __init__(self, state: State, secs: float, save: Callable[[], None]):
-        self.state = state
-        self.secs = secs
-        self.save = save
-        self.saved = (state.epoch, state.step)
-        self.due = time.monotonic() + secs
-        self.is_failing = False
-
-    def __call__(self) -> None:
-        if (number := signals.asked()) is not None:
-            self._save_and_leave(number)
-        if time.monotonic() >= self.due:
-            self._save()
-
-    def _save(self) -> None:
-        started = time.monotonic()
-        try:
-            self._save_once()
-            self.is_failing = False
-        except OSError as error:
-            if not self.is_failing:
-                say(f"not saved, and the run goes on: {reason(error)}")
-            self.is_failing = True
-        now = time.monotonic()
-        self.due = now + (max(self.secs, 19 * (now - started)) if self.secs else 0)
-
-    def _save_once(self) -> None:
-        """An evaluation of many batches changes nothing between them."""
-        where = (self.state.epoch, self.state.step)
-        if where != self.saved:
-            self.save()
-            self.saved = where
-
-    def _save_and_leave(self, number: int) -> NoReturn:
-        leave = signals.Leave(number)
-        started = time.monotonic()
-        try:
-            self._save_once()
-            secs = time.monotonic() - started
-            say(f"{leave}: saved {_whereabouts(self.state)}, in {secs:.1f} s")
-        except OSError as error:
-            say(f"{leave}: not saved: {reason(error)}")
-        raise leave
-
-
-def _whereabouts(state: State) -> str:
-    if not state.step:
-        return f"after epoch {state.epoch}"
-    return f"after step {state.step} of epoch {state.epoch + 1}"
 
 
 class Clock:

@@ -16,15 +16,19 @@ def first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
+def said(error: Exception) -> str:
+    """What the system says of a file, without its number and the name; else the first line."""
+    return getattr(error, "strerror", None) or first_line(error)
+
+
 def is_full(error: OSError) -> bool:
     """Whether there was no room on the disk."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def reason(error: OSError) -> str:
-    """What the system said of a file."""
-    said = error.strerror or first_line(error)
-    return f"{error.filename}: {said}" if error.filename else said
+    """What the system said, behind the name of the file."""
+    return f"{error.filename}: {said(error)}" if error.filename else said(error)
 
 
 def one_line(text: str) -> str:

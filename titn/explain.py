@@ -23,6 +23,7 @@ from titn.checks import check_memory
 from titn.config import FOLLOWED, GROUPS, conf_dir, config_root, resolve, unresolved
 from titn.console import option_error
 from titn.errors import CellError, ConfigError, one_line
+from titn.printable import is_utf8
 from titn.schema import LONGEST_KEY
 
 # What is longer takes Hydra seconds to read, and means nothing that a file could not say better.
@@ -119,10 +120,8 @@ def _is_of(package: str, module: str) -> bool:
 def _check_arguments(arguments: Sequence[str]) -> None:
     """ConfigError for what Hydra's parser of options would exit with, or not be safe with."""
     for argument in arguments:
-        try:
-            argument.encode()
-        except UnicodeEncodeError:
-            raise ConfigError(f"{argument}: is not UTF-8; name it otherwise") from None
+        if not is_utf8(argument):
+            raise ConfigError(f"{argument}: is not UTF-8; name it otherwise")
         if len(argument) > LONGEST_ARGUMENT:
             raise ConfigError(
                 f"{argument}: has more than {LONGEST_ARGUMENT} characters; shorten it"

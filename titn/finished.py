@@ -17,11 +17,10 @@ from torch import nn
 
 from titn import build, config, hardware, weights
 from titn.data.images import Dataset
-from titn.data.places import is_utf8
-from titn.errors import ConfigError, first_line
+from titn.errors import ConfigError, first_line, said
 from titn.losses.terms import TokenWeights
 from titn.outputs import ImageSpec
-from titn.printable import printable
+from titn.printable import is_utf8, printable
 from titn.records.opened import check_plain, opened, read_yaml
 from titn.records.records import RunDir
 
@@ -138,9 +137,8 @@ def _told(place: object) -> Iterator[None]:
     except ConfigError as error:
         raise ConfigError(printable(f"{place}: {error}")) from None
     except (OSError, ValueError, ImportError, RecursionError, yaml.YAMLError) as error:
-        reason = getattr(error, "strerror", None) or first_line(error)
         raise ConfigError(
-            printable(f"{place}: cannot be believed ({reason}); put back a copy")
+            printable(f"{place}: cannot be believed ({said(error)}); put back a copy")
         ) from None
 
 

@@ -9,3 +9,12 @@ def printable(text: object) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)
     )
+
+
+def is_utf8(text: str) -> bool:
+    """Whether it can be written: what is not UTF-8 on the disk has surrogates in Python."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

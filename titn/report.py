@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from titn.console import Arguments, answered, complain
-from titn.errors import ConfigError, first_line
+from titn.errors import ConfigError, said
 from titn.printable import printable
 
 DEFAULT_RUNS, DEFAULT_OUT = Path("runs"), Path("reports")
@@ -99,9 +99,8 @@ def _writing(option: str, directory: Path) -> Iterator[None]:
         yield
     except OSError as error:
         failed = "written" if begun else "made"
-        said = error.strerror or first_line(error)
         raise ConfigError(
-            printable(f"{option} {directory}: cannot be {failed} ({said}); {ROOM}")
+            printable(f"{option} {directory}: cannot be {failed} ({said(error)}); {ROOM}")
         ) from None
 
 

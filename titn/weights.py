@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model_weights
 
 from titn import tensor_files
-from titn.errors import ConfigError, first_line
+from titn.errors import ConfigError, first_line, said
 from titn.fits import IMAGENET, check_imagenet, weights_file
 from titn.printable import printable
 from titn.progress import say
@@ -33,7 +33,7 @@ def digest(path: Path, key: str = "checkpoint") -> str:
         with open(place, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise _unreadable(place, key, error.strerror or first_line(error)) from None
+        raise _unreadable(place, key, said(error)) from None
 
 
 def load(model: nn.Module, path: Path, key: str = "checkpoint") -> None:
@@ -122,10 +122,8 @@ def _read(path: Path, key: str) -> dict[str, Tensor]:
             content = tensor_files.load(file, own=path.is_dir())[0]
         else:
             content = _load_state_dict(file)
-    except OSError as error:
-        raise _unreadable(file, key, error.strerror or first_line(error)) from None
-    except DamageError as error:
-        raise _unreadable(file, key, first_line(error)) from None
+    except (OSError, DamageError) as error:
+        raise _unreadable(file, key, said(error)) from None
     for name, value in content.items():
         if not _is_plain(value):
             raise _unreadable(file, key, f"{name} is not a dense tensor on the CPU")

@@ -12,7 +12,7 @@ from torch import Tensor
 from titn import tensor_files
 from titn.data.places import is_file
 from titn.durable import remove_leftovers
-from titn.errors import first_line
+from titn.errors import first_line, said
 from titn.printable import printable
 
 Arrays = tuple[dict[str, Tensor], dict]
@@ -43,7 +43,7 @@ def cached_arrays(stamp: str, make: Callable[[], Arrays]) -> Arrays:
         remove_leftovers(path.parent, LEFTOVER_SECS)
         tensor_files.save(path, tensors, facts | {"name": name})
     except OSError as error:
-        _say(f"not cached in {path.parent} ({_reason(error)}); TITN_CACHE=DIR moves it")
+        _say(f"not cached in {path.parent} ({said(error)}); TITN_CACHE=DIR moves it")
     return tensors, facts
 
 
@@ -57,16 +57,12 @@ def _read(path: Path, name: str) -> Arrays | None:
         _say(f"{first_line(error)}; the images are decoded anew")
         return None
     except OSError as error:
-        _say(f"{path} cannot be read ({_reason(error)}); the images are decoded anew")
+        _say(f"{path} cannot be read ({said(error)}); the images are decoded anew")
         return None
     if facts.pop("name", None) != name:
         _say(f"{path} has the images of others; these are decoded anew")
         return None
     return tensors, facts
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or first_line(error)
 
 
 def _say(line: str) -> None:

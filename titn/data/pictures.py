@@ -15,7 +15,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from titn.data.places import why_no_file
-from titn.errors import ConfigError, first_line
+from titn.errors import ConfigError, said
 from titn.printable import printable
 
 # To read these, Pillow has another program run what is in them.
@@ -53,8 +53,7 @@ def read_picture(source: Path | bytes) -> Image.Image:
         raise PictureError("of no known image format") from None
     except Exception as error:
         # Whatever a format's reader stumbles over, in whatever way: the file is what is wrong.
-        said = getattr(error, "strerror", None) or first_line(error)
-        raise PictureError(printable(said)) from None
+        raise PictureError(printable(said(error))) from None
 
 
 @contextmanager

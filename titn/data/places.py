@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from titn.errors import first_line
-from titn.printable import printable
+from titn.errors import said
+from titn.printable import is_utf8, printable
 
 # A record has 16 bits for a class.
 MOST_CLASSES = 2**15
@@ -25,9 +25,10 @@ def told(root: str | Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         place = "" if error.filename is None else f"{os.fsdecode(error.filename)} "
-        said = error.strerror or first_line(error)
         raise ValueError(
-            printable(f"root={root}: {place}cannot be read ({said}); mend it or give another")
+            printable(
+                f"root={root}: {place}cannot be read ({said(error)}); mend it or give another"
+            )
         ) from None
     except ValueError as error:
         raise ValueError(printable(error)) from None
@@ -72,15 +73,6 @@ def why_no_file(path: Path) -> str | None:
     if stat.S_ISDIR(mode):
         return os.strerror(errno.EISDIR)
     return None if stat.S_ISREG(mode) else "not a file"
-
-
-def is_utf8(name: str) -> bool:
-    """Whether a name can be written: what is not UTF-8 on the disk has surrogates in Python."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def check_class_names(names: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from titn.data.places import check_class_names, why_no_file
-from titn.errors import first_line
+from titn.errors import said
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("fine_label", "label")
@@ -132,9 +132,8 @@ def opened(root: Path, shard: Path) -> Iterator[pq.ParquetFile]:
         ):
             yield file
     except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or first_line(error)
         raise ValueError(
-            f"root={root}: {shard.relative_to(root)} cannot be read as parquet ({reason}); "
+            f"root={root}: {shard.relative_to(root)} cannot be read as parquet ({said(error)}); "
             "fetch it anew"
         ) from None
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from titn.printable import is_utf8
+
 # libyaml where it is: a thousand configurations take a second instead of ten.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -124,8 +126,5 @@ def check_plain(content: Any, dots: bool = True) -> None:
 def _check_text(text: object, key: str) -> None:
     if not isinstance(text, str):
         raise ValueError(f"{text!r:.40}: is a key, and not text")
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise ValueError(f"{key}: has half a character") from None
+    if not is_utf8(text):
+        raise ValueError(f"{key}: has half a character")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from titn.errors import first_line
-from titn.printable import printable
+from titn.printable import is_utf8, printable
 from titn.records import believable
 
 # Dotted keys with their values.
@@ -16,7 +16,7 @@ SAID_TWICE = ("seed", "epochs", "config_hash", "source_digest")
 
 def read_run(path: Path) -> Row:
     """A run directory as one flat row; `status` and `reason` say what there is of it."""
-    if not _is_text(str(path)):
+    if not is_utf8(str(path)):
         reason = "the name of the directory is not UTF-8; give it another"
         return {"path": printable(path), "status": "damaged", "reason": reason}
     row: Row = {"path": str(path), "status": "unfinished", "reason": None}
@@ -35,14 +35,6 @@ def read_run(path: Path) -> Row:
     except ValueError as error:
         known = {"path": str(path)} | believable.identity_of(path)
         return known | {"status": "damaged", "reason": first_line(error)}
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _joined(row: Row, file: str, more: Row) -> Row:
