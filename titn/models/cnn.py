@@ -12,7 +12,12 @@ from torch.fx.experimental.optimization import fuse
 from torchvision import models as torchvision_models
 
 from titn.fits import check_image_size
-from titn.models.folding import pool_before_relu, sum_repeated_pixel, unpad_small_maps
+from titn.models.folding import (
+    pool_before_relu,
+    sum_repeated_pixel,
+    unpad_small_maps,
+    unrepeated,
+)
 from titn.models.layers import Normalise
 from titn.outputs import ImageSpec, Output
 from titn.values import MobileNetSize, ProperFraction, SqueezeNetVersion, Stem
@@ -42,16 +47,21 @@ class CNN(nn.Module):
         self.size = images.size
         self.normalise = Normalise(images)
         self.net = net
+        is_vgg = isinstance(net, torchvision_models.VGG)
+        # Its last map is a single pixel, which `avgpool` then repeats.
+        self.repeats_pixel = is_vgg and images.size < 2 * self.smallest_image
 
     def forward(self, images: Tensor) -> Output:
-        logits = self.net(self.normalise(images))
+        normalised = self.normalise(images)
+        is_quicker = self.training and self.repeats_pixel
+        logits = unrepeated(self.net, normalised) if is_quicker else self.net(normalised)
         return Output(logits, logits)
 
     def folded(self) -> "CNN":
         """Itself in the form for inference, to be trained no more; logits are equal to rounding."""
         if isinstance(self.net, torchvision_models.VGG):
             pool_before_relu(self.net.features)
-            if self.size < 2 * self.smallest_image:
+            if self.repeats_pixel:
                 sum_repeated_pixel(self.net)
         # Batch normalisation is multiplied into the convolution before it.
         self.net = fuse(self.net.eval(), inplace=True)
