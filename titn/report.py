@@ -1,6 +1,6 @@
 """All answers: run directories -> reports/.
 
-    python -m titn.report [RUNS...] [--out DIR]
+    python -m titn.report [RUNS...] [--out DIR] [--readme FILE]
 
 Reads the plans of sweeps and the records of their cells, writes markdown, CSV and SVG. The same
 records give the same bytes.
@@ -50,6 +50,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="also copy the records, without weights, to DIR: what --out is made from",
     )
+    parser.add_argument(
+        "--readme",
+        type=Path,
+        metavar="FILE",
+        help="also write a question's main table into FILE, between "
+        "<!-- titn.report: GROUP/NAME --> and <!-- titn.report: end -->",
+    )
     return parser
 
 
@@ -58,6 +65,7 @@ def report(arguments: argparse.Namespace) -> int:
     from titn.records.collation import load
     from titn.records.keeping import Kept, keep
     from titn.records.sweeps import DAMAGED
+    from titn.reporting.front import fill
     from titn.reporting.writing import cells_elsewhere, write
 
     elsewhere, strangers = cells_elsewhere(arguments.runs)
@@ -71,6 +79,9 @@ def report(arguments: argparse.Namespace) -> int:
             kept = keep(arguments.runs, arguments.keep)
     with _writing("--out", arguments.out):
         written = write(runs, arguments.runs, arguments.out, strangers)
+    if arguments.readme:
+        with _reading(arguments.readme):
+            fill(arguments.readme, written.pages, arguments.out)
     damaged = runs[runs["status"] == DAMAGED]
     unread = list(zip(damaged["path"], damaged["reason"], strict=True))
     unread += [(fault.path, fault.reason) for fault in written.faults]
@@ -87,6 +98,17 @@ def _complain(unread: Sequence[tuple[str, str]], unkept: Sequence[tuple[str, str
     if unkept:
         places = dict.fromkeys(path for path, _ in unkept)
         complain(printable(f"--keep: not copied, for what was said: {', '.join(places)}"), 0)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """ConfigError if a file that is to be filled cannot be read or written."""
+    try:
+        yield
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            printable(f"--readme {file}: cannot be filled ({said(error)}); give another")
+        ) from None
 
 
 @contextmanager

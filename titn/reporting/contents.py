@@ -45,6 +45,9 @@ def contents(pages: Sequence[Page], audit: str) -> str:
         else "None.",
         "## The paper, recomputed",
         f"[The audit](audit.md): {audit}",
+        "## The method, beyond the paper",
+        "[Which token predicts better, how far a student becomes like its teacher, what training "
+        "does to it](method.md): from the records of all questions.",
         "## Claims",
         "Protocol and finding are independent: a claim may agree under a reduced protocol, which "
         "says nothing yet of the paper's. [claims.csv](claims.csv)",

@@ -20,7 +20,7 @@ from titn.reporting.sections.classes import classes
 from titn.reporting.sections.differences import against_baseline
 from titn.reporting.sections.learning import learning
 from titn.reporting.sections.sizes import sizes
-from titn.reporting.sections.trace import cells, tuning
+from titn.reporting.sections.trace import cells, protocols, tuning
 
 # What a file's name should not have, of a dataset's name.
 UNFIT = re.compile(r"[^\w.-]+")
@@ -31,13 +31,17 @@ PLAIN = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
 
 @dataclass(frozen=True)
 class Found:
-    """A setting as the index has it. teachers: their records, as flat dicts."""
+    """A setting as the index has it.
+
+    teachers: their records, as flat dicts. place: where its tables and figures are.
+    """
 
     heading: str
     evidence: Evidence
     answer: str
     judged: list[co.Judged]
     teachers: list[dict[str, Any]]
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -123,11 +127,12 @@ def _setting(
         f"**Answer.** {said}",
         *([_list(notes)] if notes and not evidence.is_untrained else []),
         *_body(evidence, question, differences, judged, place),
+        *protocols(evidence, place),
         "### Where this comes from",
         _list(origin(evidence, teachers)),
         *cells(evidence, place),
     ]
-    return parts, Found(heading, evidence, said, judged, teachers)
+    return parts, Found(heading, evidence, said, judged, teachers, place)
 
 
 def _body(

@@ -33,7 +33,7 @@ def recipe(evidence: Evidence) -> str:
     """Sizes and settings that a reader wants beside the numbers."""
     row = evidence.reference
     assert row is not None
-    parts = [*_work(row), _optimizer(row), str(row.one("environment.precision") or "")]
+    parts = [*_work(row), optimizer(row), str(row.one("environment.precision") or "")]
     if row.one("teacher") not in (None, "none"):
         epochs = row.one("teacher.epochs")
         known = "" if epochs is None else f" ({number(epochs)} epochs)"
@@ -43,20 +43,30 @@ def recipe(evidence: Evidence) -> str:
 
 def _work(row: Row) -> list[str]:
     """Images and steps; nothing of a row without a record, which has counted neither."""
-    num_train, batch_size = row.one("num_train"), row.one("batch_size")
-    if num_train is None or batch_size is None:
+    found = steps(row)
+    if found is None:
         return []
-    size = min(batch_size, num_train)
-    # Full batches only: titn.data.batches.
-    steps = int(num_train // size) * int(row.one("epochs") or 0)
+    num_steps, size = found
+    num_train = row.one("num_train")
     evaluated = f"{number(row.one('num_evaluated'))} {row.one('split')} images"
     return [
         f"{number(num_train)} training and {evaluated}",
-        f"{steps} steps of {number(size)} images",
+        f"{num_steps} steps of {number(size)} images",
     ]
 
 
-def _optimizer(row: Row) -> str:
+def steps(row: Row) -> tuple[int, float] | None:
+    """Steps of a row's cells and images of a step; None without a record."""
+    num_train, batch_size = row.one("num_train"), row.one("batch_size")
+    if num_train is None or batch_size is None:
+        return None
+    size = min(batch_size, num_train)
+    # Full batches only: titn.data.batches.
+    return int(num_train // size) * int(row.one("epochs") or 0), size
+
+
+def optimizer(row: Row) -> str:
+    """Its name and rate."""
     lr = row.one("optimizer.lr")
     return f"{named(row, 'optimizer')}{'' if lr is None else f' at {number(lr)}'}"
 
@@ -90,8 +100,8 @@ def sources(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str]:
         text += f"; teachers, shared with other questions: {_duration(teachers)}"
     return [
         f"Source digest `{evidence.setting.source_digest[:12]}`, {_commits(known)}",
-        f"Versions: {_one_or_many(_versions(run) for run in known)}",
-        f"Hardware: {_one_or_many(_hardware(run) for run in known)}",
+        f"Versions: {one_or_many(_versions(run) for run in known)}",
+        f"Hardware: {one_or_many(hardware(run) for run in known)}",
         text,
     ]
 
@@ -116,7 +126,8 @@ def _versions(run: dict[str, Any]) -> str:
     return ", ".join([f"Python {run.get('environment.python', '?')}", *named])
 
 
-def _hardware(run: dict[str, Any]) -> str:
+def hardware(run: dict[str, Any]) -> str:
+    """The GPU, or the CPU and its threads."""
     gpu = run.get("environment.gpu")
     if gpu:
         return str(gpu)
@@ -125,5 +136,6 @@ def _hardware(run: dict[str, Any]) -> str:
     return f"{run.get('environment.cpu', '?')}{said}"
 
 
-def _one_or_many(texts: Iterable[str]) -> str:
+def one_or_many(texts: Iterable[str]) -> str:
+    """Each different text once, fit for a table."""
     return "; ".join(escape(text) for text in dict.fromkeys(texts)) or "–"

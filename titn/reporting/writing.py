@@ -33,11 +33,12 @@ from titn.reporting.contents import claims_frame, contents, runs_frame, runs_pag
 from titn.reporting.evidence import Evidence, Fault, evidence_of, index_of
 from titn.reporting.formats import pathless
 from titn.reporting.markdown import write_csv
+from titn.reporting.method import NAME, method
 from titn.reporting.pages import Page, page
 from titn.reporting.paper import printed
 
 # What the report's own pages are called, and how its files end.
-TAKEN = ("README", "audit", "claims", "runs")
+TAKEN = ("README", "audit", "claims", NAME, "runs")
 ENDS = (".md", ".csv", ".svg")
 LONGEST = 100  # of a part of a sweep's name, which is a file's
 
@@ -83,6 +84,7 @@ def write(
     audited = audit.audit()
     write_text(out / "audit.md", audit.page(audited))
     write_csv(audit.frame(audited), out / "audit.csv")
+    write_text(out / f"{NAME}.md", method(pages, out))
     write_csv(claims_frame(pages), out / "claims.csv")
     write_csv(runs_frame(runs), out / "runs.csv")
     write_text(out / "runs.md", runs_page(runs, faults))

@@ -403,3 +403,18 @@ def test_a_dataset_of_any_name_has_its_files(runs, text, tmp_path):
 def test_a_plan_is_read_as_it_was_written(runs):
     sweep = runs.ask(*runs.row("a", A))
     assert json.loads((sweep.path / "sweep.json").read_text())["sweep"] == "ablation/own"
+
+
+# How rows were trained
+
+
+def test_each_row_says_its_epochs_steps_seeds_hours_and_hardware(runs, text, tmp_path):
+    cells = [*runs.row("a", A, taught=runs.teacher()), runs.cell("b", 0, 14)]
+    said = text(*cells, runs.cell("b", 1, state="missing"))
+    after = said.partition("### How each row was trained")[2]
+    # 80 images in batches of 8, twice; 140 seconds a cell.
+    assert line(after, "a")[1:] == [
+        r"vgg16\_bn", "adamw at 0.001", "2", "20", "8", "0, 1, 2", "0.12", "A CPU, 1 thread", "",
+    ]  # fmt: skip
+    assert line(after, "b")[6:] == ["0", "0.04", "A CPU, 1 thread", "1 of 2 missing"]
+    assert csv(tmp_path, "protocols")["steps"].tolist() == [20, 20]

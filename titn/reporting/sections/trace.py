@@ -1,12 +1,15 @@
 """Where numbers come from: the cells, and how values were chosen."""
 
+from typing import Any
+
 import pandas as pd
 
 from titn.records.sweeps import RECORDED
-from titn.reporting.evidence import MISSING, Evidence
-from titn.reporting.formats import number
+from titn.reporting.evidence import MISSING, Evidence, Row
+from titn.reporting.formats import number, plain
 from titn.reporting.markdown import escape, percent, table
 from titn.reporting.place import Place
+from titn.reporting.provenance import hardware, hours, one_or_many, optimizer, steps
 
 
 def tuning(evidence: Evidence, place: Place) -> list[str]:
@@ -32,6 +35,47 @@ def tuning(evidence: Evidence, place: Place) -> list[str]:
         f"several, no estimate of how good it is. {link}"
     )
     return ["### How each row chose its values", table(columns, lines), text]
+
+
+def protocols(evidence: Evidence, place: Place) -> list[str]:
+    """How each row was trained, on what, and for how long; untrained rows have nothing to tell."""
+    if evidence.is_untrained or not evidence.recorded:
+        return []
+    lines, records = [], []
+    for row in evidence.rows:
+        line, record = _protocol(row)
+        lines.append(line)
+        records.append(record)
+    link = place.written("protocols", pd.DataFrame(records))
+    columns = ["row", "teacher", "optimizer", "epochs", "steps", "batch", "seeds", "hours",
+               "on", ""]  # fmt: skip
+    text = (
+        "Hours are of all seeds together, evaluation included and a teacher's own training not, on "
+        f"a machine that may have had other cells to make at the same time. {link}"
+    )
+    return ["### How each row was trained", table(columns, lines, 3), text]
+
+
+def _protocol(row: Row) -> tuple[list[str], dict[str, Any]]:
+    num_steps, size = steps(row) or (None, None)
+    runs = list(row.runs.values())
+    spent = hours(runs) if runs else None
+    record = {
+        "row": row.label,
+        "teacher": row.one("teacher") or "none",
+        "optimizer": optimizer(row) if runs else None,
+        "epochs": row.one("epochs"),
+        "steps": num_steps,
+        "batch_size": size,
+        "seeds": " ".join(map(str, row.runs)),
+        "hours": spent,
+        "hardware": one_or_many(hardware(run) for run in runs),
+        "remarks": "; ".join(row.remarks()),
+    }
+    shown = ("–" if value is None else value for value in record.values())
+    texts = [plain(value) if isinstance(value, float) else str(value) for value in shown]
+    texts[6] = texts[6].replace(" ", ", ") or "–"
+    return [*(escape(text) for text in texts[:8]), *texts[8:]], record
 
 
 def cells(evidence: Evidence, place: Place) -> list[str]:
