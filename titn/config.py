@@ -58,7 +58,7 @@ SWITCHES: dict[str, Any] = {
 }
 
 # What is said to the command, not to a run: see titn.train and titn.sweeper.
-ASIDE = ("recipe", "question", "rows", "dry_run", "cell", "round", "busy")
+ASIDE = ("recipe", "question", "rows", "dry_run", "postpone", "cell", "round", "busy")
 
 # What a file says of its choice to others, and not to the choice's constructor.
 NOTES = ("_recipe_", "_lr_")

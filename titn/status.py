@@ -75,7 +75,18 @@ def status(arguments: argparse.Namespace) -> int:
         state = states[_place(one)]
         if state == DAMAGED or (state in LISTED and not arguments.cells):
             say(printable(_told(one, state)))
+    for sweep in sweeps:
+        for line in _put_off(sweep):
+            say(printable(line))
     return 0
+
+
+def _put_off(sweep: SweepDir) -> list[str]:
+    try:
+        name = sweep.name()
+        return [f"{name} is put off: {one.reason}; {one.needs}" for one in sweep.postponed()]
+    except ConfigError as error:
+        return [str(error)]
 
 
 @dataclass(frozen=True)

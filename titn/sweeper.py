@@ -32,15 +32,15 @@ from titn.explain import explain
 from titn.planned import Planned, plan_lines
 from titn.progress import duration, say
 from titn.questions import Question, question_of
-from titn.records.sweeps import DIVERGED, FAILED, RECORDED, Setting, SweepDir
+from titn.records.sweeps import DIVERGED, FAILED, RECORDED, Postponed, Setting, SweepDir
 from titn.schema import checked_value, shown
-from titn.values import Busy
+from titn.values import Busy, Text
 
 if TYPE_CHECKING:
     from titn.cell import Cell
 
 # Of a sweep's command line, what is said to the sweep and not to its cells.
-OWN_KEYS = ("rows", "dry_run", "busy")
+OWN_KEYS = ("rows", "dry_run", "postpone", "busy")
 
 # So often in a row, launches that end with the death of a worker may bring no record.
 MOST_IN_VAIN = 5
@@ -102,20 +102,24 @@ class Sweep(Sweeper):
             chosen = OmegaConf.to_container(chosen)
         checked_value(chosen, list[str] | None, "rows")
         checked_value(self.config.dry_run, bool, "dry_run")
+        checked_value(self.config.postpone, Text | None, "postpone")
         checked_value(self.config.busy, Busy, "busy")
         for key in ("runs_dir", "force"):
             checked_value(self.config.get(key), SWITCHES[key], key)
         self.name = self._name()
         self.question = self._question()
         asked = askings(self._overrides(arguments), self.question, chosen)
+        self.past = Past(Path(self.config.runs_dir))
+        self.directory = SweepDir(Path(self.config.hydra.sweep.dir))
+        if self.config.postpone is not None:
+            self._postpone(asked)
+            return
 
         from titn.cells import Plans
 
         self.plans = Plans()
-        self.past = Past(Path(self.config.runs_dir))
         self.outcomes: dict[str, Outcome] = {}
         self.rounds = 0
-        self.directory = SweepDir(Path(self.config.hydra.sweep.dir))
         tried = [(one, self._candidates(one)) for one in asked]
         without = self._ask(tried)
         stuck = [row for one, own in tried for row in one.rows if not can_choose(own, row)]
@@ -159,6 +163,13 @@ class Sweep(Sweeper):
         """
         return [
             self._planned(Wanted(row, "0", (*overrides, HELD_OUT), tried), "candidate")
+            for row, overrides, tried in self._tried(asking)
+        ]
+
+    def _tried(self, asking: Asking) -> list[tuple[str, tuple[str, ...], dict[str, float]]]:
+        """The rows that choose, with their overrides and each of the values that they try."""
+        return [
+            (row, overrides, tried)
             for row, overrides in asking.of_rows()
             for tried in self._tries(row)
             if len(self._tries(row)) > 1
@@ -204,6 +215,23 @@ class Sweep(Sweeper):
             del composed["hydra"]
         return resolve(composed, choices)
 
+    def _postpone(self, asked: list[Asking]) -> None:
+        """Write down that these cells are not made now, and how long they would take."""
+        from titn.putting_off import put_off
+
+        if self.question is None:
+            raise ConfigError("postpone: is for a question, whose page says it; none is asked")
+        for asking in asked:
+            candidates = [
+                Wanted(row, "0", (*overrides, HELD_OUT), tried)
+                for row, overrides, tried in self._tried(asking)
+            ]
+            runs = [self._run(one.arguments()) for one in (*candidates, *asking.cells())]
+            command, said = self._command(), _said_of(asking)
+            note = put_off(self.config.postpone, command, said, list(asking.rows), runs, self.past)
+            self.directory.postpone(self.name, note)
+            say(f"{self.name} is put off: {note.reason}; {note.needs}")
+
     # What is done about them
 
     def _ask(self, asked: list[tuple[Asking, list[Planned]]]) -> list[Planned]:
@@ -225,8 +253,11 @@ class Sweep(Sweeper):
 
     def _add(self, asking: Asking, planned: list[Planned]) -> None:
         setting = self._setting(asking, planned)
+        seeds = sorted({one.cell.run["seed"] for one in planned})
+        asked = Postponed("", "", setting.overrides, setting.rows, seeds)
         try:
             self.directory.add(self.name, setting)
+            self.directory.take_up(self.name, asked)
         except OSError as error:
             place = f"hydra.sweep.dir={self.directory.path}: cannot be written ({error.strerror})"
             if is_full(error):
@@ -248,13 +279,17 @@ class Sweep(Sweeper):
         return Setting(
             key=common.identity["config_hash"],
             source_digest=common.identity["source_digest"],
-            overrides=[one for one in asking.fixed if key_of(one) not in SWITCHES],
-            commands=[shlex.join(["python", "-m", "titn.train", *sys.argv[1:]])],
+            overrides=_said_of(asking),
+            commands=[self._command()],
             question=self.question.model_dump(mode="json") if self.question else None,
             revised=False,
             rows=list(asking.rows),
             cells=[one.entry(self.directory.path) for one in planned],
         )
+
+    def _command(self) -> str:
+        said = [one for one in sys.argv[1:] if key_of(one) != "postpone"]
+        return shlex.join(["python", "-m", "titn.train", *said])
 
     def _launch(self, todo: list[Planned], busy: str) -> list[Planned]:
         """Make cells; returns those that other processes are making.
@@ -335,6 +370,11 @@ class Sweep(Sweeper):
             return f"{one.state} in {one.cell.directory.path}"
         failure = one.cell.directory.failure() or {}
         return f"{failure.get('reason')} (log: {one.cell.directory.log}; retry=failed tries again)"
+
+
+def _said_of(asking: Asking) -> list[str]:
+    """What was said to all cells of an asking, without what changes no number."""
+    return [one for one in asking.fixed if key_of(one) not in SWITCHES]
 
 
 def _counted(things: list, name: str, lack: str) -> str:

@@ -116,6 +116,29 @@ def test_more_seeds_run_only_what_is_new_and_estimate_it(place):
     assert len(setting["commands"]) == 2
 
 
+def test_a_question_that_is_put_off_says_how_long_it_would_take(place):
+    assert titn(place, *ASK, *TINY, *SOUND, "seed=0").returncode == 0
+    later = [*ASK, *TINY, *SOUND, "seed=1,2", "epochs=2000"]
+    done = titn(place, *later, "postpone=the weekend")
+    assert done.returncode == 0
+    assert "ablation/rate is put off: the weekend; 4 cells: " in done.stderr
+    assert len(records(place)) == 2
+    notes = place / "runs" / "sweeps" / "rate" / "postponed.json"
+    (note,) = json.loads(notes.read_text())["notes"]
+    assert note["command"] == " ".join(["python -m titn.train", *ASK, *TINY, "'rows=[slow,quick]'",
+                                        "seed=1,2", "epochs=2000"])  # fmt: skip
+    # A thousand times the epochs and twice the cells of two seconds or so.
+    assert note["secs"] > 200
+    titn(place, "runs", command="report")
+    assert "Put off:" in (place / "reports" / "ablation" / "rate.md").read_text()
+
+
+def test_a_sweep_without_a_question_cannot_be_put_off(place):
+    done = titn(place, "--multirun", "seed=0,1", *TINY, "postpone=no")
+    assert done.returncode == 2
+    assert "titn: postpone: is for a question, whose page says it; none is asked" in done.stderr
+
+
 def test_a_sweep_that_is_killed_goes_on_from_there(place):
     longer = [*TINY, *SOUND, "epochs=40", "batch_size=64", "checkpoint_secs=0"]
     process = begin(place, *ASK, *longer)

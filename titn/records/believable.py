@@ -248,6 +248,29 @@ class Plan(Model):
     settings: list[Setting]
 
 
+class Note(Model):
+    """A note of postponed.json: titn.records.sweeps.Postponed."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=1000)]
+    command: str
+    overrides: list[str]
+    rows: Annotated[list[str], Field(max_length=1000)]
+    seeds: Annotated[list[Whole], Field(max_length=100_000)]
+    num_cells: Whole = 0
+    num_teachers: Whole = 0
+    secs: Amount | None = None
+    unknown: list[str] = []
+    hardware: str = ""
+    model_config = ConfigDict(extra="forbid")
+
+
+class Notes(Model):
+    """postponed.json."""
+
+    sweep: str
+    notes: list[Note]
+
+
 class Timing(Model):
     """A setting of latency.json: seconds a batch, label -> batch size -> a number a round."""
 

@@ -12,14 +12,14 @@ from titn.records.beside import read_epochs, read_samples
 from titn.records.opened import opened
 from titn.records.records import run_paths
 from titn.records.rows import read_run
-from titn.records.sweeps import LATENCY, PLAN, SweepDir, sweep_dirs
+from titn.records.sweeps import LATENCY, PLAN, POSTPONED, SweepDir, sweep_dirs
 
 # Without weights, checkpoints and logs: some ten kilobytes a run. The record last, as in a run.
 OF_RUN = (
     "config.yaml", "environment.json", "epochs.jsonl", "failure.json", "samples.parquet",
     "result.json",
 )  # fmt: skip
-OF_SWEEP = (PLAN, LATENCY)
+OF_SWEEP = (PLAN, LATENCY, POSTPONED)
 
 
 @dataclass
@@ -102,5 +102,6 @@ def _sweep(path: Path) -> Iterator[str]:
         for setting in sweep.settings():
             sweep.latency(setting)
         opened(path, LATENCY)
+        sweep.postponed()
     except ValueError as error:
         yield str(error)

@@ -24,6 +24,7 @@ MOST_MEGABYTES = {
     "samples.parquet": 1024,
     "sweep.json": 64,
     "latency.json": 64,
+    "postponed.json": 4,
 }
 DEEPEST = 30
 MOST_VALUES = 1_000_000

@@ -16,11 +16,11 @@ from filelock import FileLock, Timeout
 
 from titn.errors import ConfigError, first_line
 from titn.printable import printable
-from titn.records.believable import Plan, Timing, believed, said_of
+from titn.records.believable import Notes, Plan, Timing, believed, said_of
 from titn.records.opened import check_plain, directories, opened
 from titn.records.records import RunDir, read_json, write_json
 
-PLAN, LATENCY = "sweep.json", "latency.json"
+PLAN, LATENCY, POSTPONED = "sweep.json", "latency.json", "postponed.json"
 
 RECORDED, RUNNING, DIVERGED, FAILED, HALF_DONE, WAITING, DAMAGED = (
     "recorded", "running", "diverged", "failed", "half done", "waiting", "damaged"
@@ -107,6 +107,50 @@ def _in_order(before: list[str], now: list[str], question: dict | None) -> list[
 
 
 @dataclass(frozen=True)
+class Postponed:
+    """An asking that was put off: why, and what it would take.
+
+    command: what asks for it. secs: of all cells and teachers one after another, by past cells;
+    None if none tells anything. unknown: networks of which none does, left out of `secs`.
+    hardware: on which the past cells ran.
+    """
+
+    reason: str
+    command: str
+    overrides: list[str]
+    rows: list[str]
+    seeds: list[int]
+    num_cells: int = 0
+    num_teachers: int = 0
+    secs: float | None = None
+    unknown: list[str] = field(default_factory=list)
+    hardware: str = ""
+
+    @property
+    def needs(self) -> str:
+        """What it would take, in words."""
+        text = _number(self.num_cells, "cell")
+        if self.num_teachers:
+            text += f" and {_number(self.num_teachers, 'teacher')}"
+        if self.secs is not None:
+            hours = self.secs / 3600
+            least = "more than " if self.unknown else ""
+            spent = f"{hours:.0f} hours" if hours >= 10 else f"{hours:.1f} hours"
+            text += f": {least}{spent} needed on {self.hardware}, by the time that past cells took"
+        if self.unknown:
+            text += f"; no past cell tells how long {', '.join(self.unknown)} takes"
+        return text
+
+    def is_of(self, asked: "Postponed") -> bool:
+        """Whether all that this puts off is asked for by the other."""
+        return (
+            self.overrides == asked.overrides
+            and set(self.rows) <= set(asked.rows)
+            and set(self.seeds) <= set(asked.seeds)
+        )
+
+
+@dataclass(frozen=True)
 class SweepDir:
     """The directory of a sweep; name: group and choice, as ablation/patch_size."""
 
@@ -117,7 +161,8 @@ class SweepDir:
         return [_setting(node) for node in self._plan().get("settings", ())]
 
     def name(self) -> str:
-        return self._plan().get("sweep", self.path.name)
+        """Group and choice, as ablation/patch_size; ConfigError if what says it is damaged."""
+        return self._plan().get("sweep") or self._notes().get("sweep", self.path.name)
 
     def _plan(self) -> dict:
         return self._read(PLAN, lambda plan: believed(PLAN, Plan, plan), REMEDY)
@@ -183,8 +228,38 @@ class SweepDir:
                 "make room, or choose another"
             ) from None
 
+    def postponed(self) -> list["Postponed"]:
+        """What was put off, in that order; ConfigError if the file is damaged."""
+        return [Postponed(**node) for node in self._notes().get("notes", ())]
+
+    def postpone(self, name: str, note: "Postponed") -> None:
+        """Write a note, in place of one of the same asking.
+
+        ConfigError, and nothing is written, if the file is damaged.
+        """
+        with self._writing():
+            others = [one for one in self.postponed() if not one.is_of(note)]
+            self._write_notes(name, [*others, note])
+
+    def take_up(self, name: str, asked: "Postponed") -> None:
+        """Remove the notes of what is asked for now."""
+        if not self.postponed():
+            return
+        with self._writing():
+            self._write_notes(name, [one for one in self.postponed() if not one.is_of(asked)])
+
+    def _notes(self) -> dict:
+        return self._read(POSTPONED, lambda notes: believed(POSTPONED, Notes, notes), REMEDY)
+
+    def _write_notes(self, name: str, notes: list["Postponed"]) -> None:
+        write_json(self.path / POSTPONED, {"sweep": name, "notes": [asdict(one) for one in notes]})
+
     def run_dir(self, cell: PlannedCell) -> RunDir:
         return RunDir(Path(os.path.normpath(self.path / cell.directory)))
+
+
+def _number(count: int, name: str) -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"
 
 
 def name_of(row: str, tuned: dict[str, Any]) -> str:
@@ -198,7 +273,11 @@ def _latency_key(setting: Setting) -> str:
 
 def sweep_dirs(directory: Path) -> list[SweepDir]:
     """Sweeps at any depth below a directory, itself included, in a fixed order."""
-    return [SweepDir(place) for place, names in directories(directory) if PLAN in names]
+    return [
+        SweepDir(place)
+        for place, names in directories(directory)
+        if PLAN in names or POSTPONED in names
+    ]
 
 
 def _setting(node: dict) -> Setting:

@@ -57,7 +57,7 @@ def contents(pages: Sequence[Page], audit: str) -> str:
             left=6,
         ),
         "## Questions that were not asked yet",
-        "\n".join(f"- {_link(page)}" for page in not_run) or "None.",
+        "\n".join(f"- {_link(page)}{_why_not(page)}" for page in not_run) or "None.",
         "## Where the pages come from",
         *[_origin(page) for page in run],
         "[All runs](runs.md), also those that no sweep asked for.",
@@ -67,6 +67,12 @@ def contents(pages: Sequence[Page], audit: str) -> str:
 
 def _link(page: Page) -> str:
     return link(escape(page.title), page.path)
+
+
+def _why_not(page: Page) -> str:
+    """Why a question was put off, and how long it would take."""
+    told = [f"{escape(one.reason)}; {escape(one.needs)}" for one in page.notes]
+    return f": {' / '.join(told)}" if told else ""
 
 
 def _answers(page: Page) -> list[list[str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from titn.questions import Question
+from titn.records.sweeps import Postponed
 from titn.reporting import comparisons as co
 from titn.reporting.answers import answer, cautions
 from titn.reporting.evidence import Evidence, Index
@@ -52,6 +53,7 @@ class Page:
     question: Question | None
     text: str
     found: list[Found]
+    notes: Sequence[Postponed] = ()
 
     @property
     def title(self) -> str:
@@ -63,9 +65,14 @@ class Page:
 
 
 def page(
-    name: str, question: Question | None, evidences: Sequence[Evidence], index: Index, out: Path
+    name: str,
+    question: Question | None,
+    evidences: Sequence[Evidence],
+    index: Index,
+    out: Path,
+    notes: Sequence[Postponed] = (),
 ) -> Page:
-    """Write the files of a question's page, and return the page."""
+    """Write the files of a question's page, and return the page. notes: what was put off of it."""
     parts = [f"# {escape(question.title if question else 'Sweeps without a question')}"]
     if question:
         parts += [escape(question.asks), f"**The paper.** {escape(question.paper)}"]
@@ -77,6 +84,9 @@ def page(
     waiting = [one for one in evidences if not one.is_begun]
     if not begun:
         parts.append("**Not run.** There is no record of any of its cells.")
+    if notes:
+        parts += ["Put off:", _list([_put_off(one, question) for one in notes])]
+    if not begun:
         parts += _claims_not_run(question)
     if waiting:
         commands = (command for one in waiting for command in one.setting.commands)
@@ -86,7 +96,13 @@ def page(
         text, one = _setting(evidence, heading, index, out, _is_ambiguous(begun))
         parts += text
         found.append(one)
-    return Page(name, question, "\n\n".join(parts) + "\n", found)
+    return Page(name, question, "\n\n".join(parts) + "\n", found, notes)
+
+
+def _put_off(note: Postponed, question: Question | None) -> str:
+    is_whole = question is not None and list(question.rows) == note.rows
+    rows = "" if is_whole else f"{escape('; '.join(note.rows))}: "
+    return f"{rows}{escape(note.reason)}; {escape(note.needs)}. {code(note.command)}"
 
 
 def _is_ambiguous(evidences: Sequence[Evidence]) -> bool:

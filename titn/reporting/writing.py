@@ -21,8 +21,10 @@ from titn.records.records import RunDir
 from titn.records.sweeps import (
     LATENCY,
     PLAN,
+    POSTPONED,
     DamageError,
     PlannedCell,
+    Postponed,
     Setting,
     SweepDir,
     sweep_dirs,
@@ -75,10 +77,13 @@ def write(
         found = evidence_of(one.name, one.setting, index, one.timing)
         evidence.setdefault(one.name, []).append(found)
     known = known_questions()
+    notes, damage = read_notes(directories)
+    faults += damage
     pages = []
-    for name in sorted({*known, *evidence}):
-        found_of = evidence.get(name, [])
-        pages.append(page(name, _question(found_of, known.get(name)), found_of, index, out))
+    for name in sorted({*known, *evidence, *notes}):
+        found_of, put_off = evidence.get(name, []), notes.get(name, [])
+        question = _question(found_of, known.get(name))
+        pages.append(page(name, question, found_of, index, out, put_off))
         write_text(_made(out / pages[-1].path), pages[-1].text)
         faults += [fault for one in found_of for row in one.rows for fault in row.faults]
     audited = audit.audit()
@@ -115,6 +120,24 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[Asked], list[Fault]]:
                 setting, timing = before.setting.joined(setting), before.timing or timing
             joined[key] = Asked(name, setting, timing)
     return list(joined.values()), list(dict.fromkeys(faults))
+
+
+def read_notes(
+    directories: Sequence[Path],
+) -> tuple[dict[str, list[Postponed]], list[Fault]]:
+    """What was put off, by the sweep's name, and the files that cannot be used."""
+    found: dict[str, dict[str, Postponed]] = {}
+    faults = []
+    for sweep in _sweeps(directories):
+        try:
+            name, notes = sweep.name(), sweep.postponed()
+            _check_name(name)
+        except ValueError as error:
+            faults.append(_fault(sweep, POSTPONED, error))
+            continue
+        for note in notes:
+            found.setdefault(name, {})[json.dumps(asdict(note), sort_keys=True)] = note
+    return {name: [notes[key] for key in sorted(notes)] for name, notes in found.items()}, faults
 
 
 def cells_elsewhere(directories: Sequence[Path]) -> tuple[list[Path], list[Fault]]:

@@ -10,7 +10,16 @@ from filelock import FileLock
 
 from titn.errors import ConfigError
 from titn.records.records import RunDir, read_json
-from titn.records.sweeps import LATENCY, PLAN, PlannedCell, Setting, SweepDir, state_of, sweep_dirs
+from titn.records.sweeps import (
+    LATENCY,
+    PLAN,
+    PlannedCell,
+    Postponed,
+    Setting,
+    SweepDir,
+    state_of,
+    sweep_dirs,
+)
 
 CLAIM = {"says": "B is above A", "between": [0, None]}
 IDENTITY = {"config_hash": "h", "source_digest": "d"}
@@ -197,6 +206,77 @@ def test_a_plan_that_cannot_be_written_is_bad_input(sweep, monkeypatch):
         ConfigError, match=r"^hydra\.sweep\.dir=.*mix: cannot be written \(No space"
     ):
         sweep.add("mix", setting(cell()))
+
+
+# What is put off
+
+
+def note(reason="no time", **more):
+    said = {"command": "titn-train", "overrides": ["epochs=3"], "rows": ["a"], "seeds": [0, 1]}
+    return Postponed(reason, **(said | more))
+
+
+def test_a_note_is_read_as_it_was_written(sweep):
+    written = note(num_cells=2, num_teachers=1, secs=7200.0, unknown=["vit"], hardware="A CPU")
+    sweep.postpone("ablation/mix", written)
+    assert sweep.postponed() == [written]
+    assert sweep.name() == "ablation/mix"
+    assert sweep_dirs(sweep.path) == [sweep]
+
+
+def test_putting_the_same_off_again_replaces_the_note(sweep):
+    sweep.postpone("mix", note())
+    sweep.postpone("mix", note("no disk"))
+    assert [one.reason for one in sweep.postponed()] == ["no disk"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        (note(rows=["a", "b"], seeds=[0, 1, 2]), 0),
+        (note(rows=["b"]), 1),
+        (note(seeds=[0]), 1),
+        (note(overrides=["epochs=4"]), 1),
+    ],
+)
+def test_asking_for_all_of_it_removes_the_note(sweep, asked, left):
+    sweep.postpone("mix", note())
+    sweep.take_up("mix", asked)
+    assert len(sweep.postponed()) == left
+
+
+def test_a_plan_beside_a_note_keeps_its_cells(sweep):
+    asked(sweep, setting(cell()))
+    sweep.postpone("ablation/mix", note())
+    assert [one.cells for one in sweep.settings()] == [[cell()]]
+
+
+def test_a_damaged_note_is_named_and_left(sweep):
+    sweep.path.mkdir(parents=True)
+    (sweep.path / "postponed.json").write_text('{"sweep": "mix", "notes": [{"reason": 3}]}')
+    with pytest.raises(ConfigError, match=r"postponed\.json: is damaged \(notes\.0\.reason=3"):
+        sweep.postpone("mix", note())
+    assert "3" in (sweep.path / "postponed.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"num_cells": 1}, "1 cell"),
+        (
+            {"num_cells": 2, "num_teachers": 1, "secs": 5400.0, "hardware": "A CPU, 1 thread"},
+            "2 cells and 1 teacher: 1.5 hours needed on A CPU, 1 thread, by the time that past "
+            "cells took",
+        ),
+        (
+            {"num_cells": 2, "secs": 36e5, "unknown": ["vit", "tnt"], "hardware": "A GPU"},
+            "2 cells: more than 1000 hours needed on A GPU, by the time that past cells took; "
+            "no past cell tells how long vit, tnt takes",
+        ),
+    ],
+)
+def test_what_is_put_off_says_what_it_would_take(known, said):
+    assert note(**known).needs == said
 
 
 # Places

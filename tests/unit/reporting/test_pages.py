@@ -8,6 +8,7 @@ import pytest
 
 from titn.questions import question_of
 from titn.records.collation import load
+from titn.records.sweeps import Postponed
 from titn.reporting import figures
 from titn.reporting.evidence import index_of
 from titn.reporting.pages import page
@@ -74,6 +75,23 @@ def test_a_question_of_which_nothing_ran_lists_its_claims(runs, tmp_path):
     said = page("ablation/own", question_of(node), [], {}, tmp_path).text
     assert "**Not run.**" in said
     assert r"- a is \*good\* (table 3)" in said
+
+
+def test_a_question_that_was_put_off_says_why_and_for_how_long(runs, tmp_path):
+    note = Postponed("no *time*", "titn-train x", [], ["a"], [0], 2, 0, 7200.0, [], "A CPU")
+    asked = question_of(runs.question(["a"]))
+    said = page("ablation/own", asked, [], {}, tmp_path, [note]).text
+    assert r"- no \*time\*; 2 cells: 2.0 hours needed on A CPU, by the time that" in said
+    assert "`titn-train x`" in said
+
+
+def test_rows_that_were_put_off_are_named_beside_what_was_run(runs, tmp_path):
+    runs.ask(*runs.row("a", A), *runs.row("b", B))
+    found, index = runs.evidence(), index_of(load(runs.root))
+    note = Postponed("no time", "titn-train x", [], ["b"], [3], 1)
+    said = page("ablation/own", found[0].question, found, index, tmp_path, [note]).text
+    assert "Put off:\n\n- b: no time; 1 cell. `titn-train x`" in said
+    assert "**Answer.**" in said
 
 
 def test_a_setting_that_has_not_begun_is_told_by_its_command(runs, text):

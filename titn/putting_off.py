@@ -1,0 +1,91 @@
+"""Questions that are not asked now: why, and how long they would take. No data is read for it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from titn import config, hardware
+from titn.errors import ConfigError
+from titn.estimate import Past
+from titn.records import provenance
+from titn.records.sweeps import Postponed
+
+# Images of train; of other data sets a command has to be asked for its plan, with dry_run=true.
+NUM_TRAIN = {"mnist": 60_000, "cifar10": 50_000, "cifar100": 50_000, "digits": 1_437}
+NUM_CLASSES = {"mnist": 10, "cifar10": 10, "cifar100": 100, "digits": 10}
+
+
+def put_off(
+    reason: str,
+    command: str,
+    overrides: Sequence[str],
+    rows: Sequence[str],
+    runs: Sequence[dict[str, Any]],
+    past: Past,
+) -> Postponed:
+    """The note of an asking whose cells are `runs`, as `titn.config.resolve` returns them.
+
+    Its hours are of all cells and of the teachers that are none of them, one after another. Raises
+    ConfigError for a data set whose size is not known.
+    """
+    cells = {_identity(run): run for run in runs}
+    teachers = {
+        _identity(run["teacher"]): run["teacher"] for run in runs if run["teacher"] is not None
+    }
+    needed = [*cells.values(), *(run for key, run in teachers.items() if key not in cells)]
+    secs, unknown = 0.0, dict[str, None]()
+    for run in needed:
+        known = _seconds(run, past)
+        if known is None:
+            unknown[str(run["choices"]["model"])] = None
+        else:
+            secs += known
+    device = hardware.device(runs[0]["device"])
+    machine = hardware.description(device)
+    return Postponed(
+        reason=reason,
+        command=command,
+        overrides=list(overrides),
+        rows=list(rows),
+        seeds=sorted({run["seed"] for run in runs}),
+        num_cells=len(cells),
+        num_teachers=len(needed) - len(cells),
+        secs=secs or None,
+        unknown=list(unknown),
+        hardware=machine["gpu"] or f"{provenance.cpu_name()}, {_threads(machine['threads'])}",
+    )
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'' if count == 1 else 's'}"
+
+
+def _identity(run: dict[str, Any]) -> str:
+    """What decides its numbers, but for the images."""
+    teacher = run["teacher"]
+    return config.config_hash(
+        run,
+        precision=run["precision"],
+        data="",
+        origin=run["weights"] or run["checkpoint"],
+        teacher=None if teacher is None else _identity(teacher),
+    )
+
+
+def _seconds(run: dict[str, Any], past: Past) -> float | None:
+    device = hardware.device(run["device"])
+    precision = hardware.precision(run["precision"], device)
+    return past.seconds(run, str(device), precision, num_train(run["dataset"]))
+
+
+def num_train(dataset: dict[str, Any]) -> int:
+    """Training images of a known data set's node; ConfigError for another."""
+    name = dataset.get("name") or dataset["_target_"].rpartition(".")[2]
+    if name not in NUM_TRAIN:
+        raise ConfigError(
+            f"postpone: how many images dataset={name} has is not known; leave it out, and ask "
+            "with dry_run=true"
+        )
+    share = (dataset["num_classes"] or NUM_CLASSES[name]) / NUM_CLASSES[name]
+    if dataset["split"] == "validation":
+        share *= 1 - dataset["validation_fraction"]
+    return round(NUM_TRAIN[name] * share * dataset["fraction"])
