@@ -1,18 +1,22 @@
 """reports/ is what titn.report makes of reports/records/, and nothing else."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-REPORTS = Path(__file__).resolve().parents[2] / "reports"
+ROOT = Path(__file__).resolve().parents[2]
+REPORTS = ROOT / "reports"
 
 
 @pytest.fixture(scope="module")
 def again(tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("reports")
+    place = tmp_path_factory.mktemp("checkout")
+    out, readme = place / "reports", shutil.copy(ROOT / "README.md", place)
     command = [sys.executable, "-m", "titn.report", REPORTS / "records", "--out", out]
+    command += ["--readme", readme]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return out
@@ -35,6 +39,10 @@ def test_words_and_numbers_are_the_committed_ones(again):
         if (again / path).read_bytes() != (REPORTS / path).read_bytes()
     ]
     assert stale == [], "run python -m titn.report reports/records"
+
+
+def test_the_table_of_the_readme_is_that_of_the_records(again):
+    assert (again.parent / "README.md").read_text() == (ROOT / "README.md").read_text()
 
 
 def test_no_page_names_a_directory_of_a_machine(again):

@@ -1,5 +1,6 @@
 """The index of all pages, with the state of every claim; and the list of all runs."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,11 +52,11 @@ def contents(pages: Sequence[Page], audit: str) -> str:
         "## Claims",
         "Protocol and finding are independent: a claim may agree under a reduced protocol, which "
         "says nothing yet of the paper's. [claims.csv](claims.csv)",
-        table(
-            ["claim", "source", "tested on", "protocol", "finding", "page"],
-            [line for page in (*run, *not_run) for line in _claims(page)],
-            left=6,
-        ),
+        _counted(run, not_run),
+        "### What is said to be above, below or sooner than what",
+        _claims_table([line for page in (*run, *not_run) for line in _claims(page, 2)]),
+        "### Numbers that the paper prints",
+        _claims_table([line for page in (*run, *not_run) for line in _claims(page, 1)]),
         "## Questions that were not asked yet",
         "\n".join(f"- {_link(page)}{_why_not(page)}" for page in not_run) or "None.",
         "## Where the pages come from",
@@ -79,13 +80,30 @@ def _answers(page: Page) -> list[list[str]]:
     return [[_link(page), escape(found.heading), found.answer] for found in page.found]
 
 
-def _claims(page: Page) -> list[list[str]]:
+def _counted(run: Sequence[Page], not_run: Sequence[Page]) -> str:
+    """How many claims have which finding; one counts in each setting that it was tested in."""
+    findings = Counter(one.finding for page in run for found in page.found for one in found.judged)
+    asked = (co.claims_of(page.question) for page in not_run if page.question)
+    findings[co.NOT_RUN] += sum(map(len, asked))
+    told = (co.AGREES, co.DISAGREES, co.INCONCLUSIVE, co.NOT_RUN)
+    return ", ".join(f"{one}: {findings[one]}" for one in told) + "."
+
+
+def _claims_table(lines: Sequence[Sequence[str]]) -> str:
+    if not lines:
+        return "None."
+    return table(["claim", "source", "tested on", "protocol", "finding", "page"], lines, left=6)
+
+
+def _claims(page: Page, num_rows: int) -> list[list[str]]:
+    """A line for each claim about so many rows, in each setting that it was tested in."""
     if page.question is None:
         return []
     if not page.found:
         return [
             [escape(one.says), escape(one.source), "–", "–", co.NOT_RUN, _link(page)]
             for one in co.claims_of(page.question)
+            if len(one.rows) == num_rows
         ]
     return [
         [
@@ -98,6 +116,7 @@ def _claims(page: Page) -> list[list[str]]:
         ]
         for found in page.found
         for one in found.judged
+        if len(one.claim.rows) == num_rows
     ]
 
 

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from titn.records.collation import load
+from titn.records.sweeps import Postponed
 from titn.reporting import figures
 from titn.reporting.contents import claims_frame, contents, runs_frame, runs_page
 from titn.reporting.evidence import Fault, index_of
@@ -63,6 +64,26 @@ def test_protocol_and_finding_have_a_column_each(runs, pages):
     assert (row[2], row[4]) == ("digits, 2 epochs", "**disagrees**")
     assert row[3].startswith("reduced: digits instead of CIFAR-100; ")
     assert " more" in row[3]
+
+
+def test_comparisons_stand_apart_from_printed_numbers_and_are_counted(runs, pages):
+    claims = [
+        runs.claim(["a", "b"], [None, 0], says="a below b"),
+        runs.claim(["a"], [0.5, 1], says="a has 80"),
+        runs.claim(["a", "c"], [0, None], says="a above c"),
+    ]
+    cells = [*runs.row("a", A), *runs.row("b", B), runs.cell("c", 0, state="missing")]
+    text = contents(pages(*cells, question=runs.question(["a", "b", "c"], claims=claims)), "")
+    assert "agrees: 1, disagrees: 1, inconclusive: 0, not run: 1." in text
+    comparisons, _, numbers = text.partition("### Numbers that the paper prints")
+    assert "| a below b |" in comparisons and "| a above c |" in comparisons
+    assert "| a has 80 |" in numbers and "| a above c |" not in numbers
+
+
+def test_a_question_that_was_put_off_says_why(runs, pages, tmp_path):
+    note = Postponed("no *time*", "titn-train x", [], ["a"], [0], num_cells=2)
+    empty = page("ablation/own", None, [], {}, tmp_path, [note])
+    assert r"(ablation/own.md): no \*time\*; 2 cells" in contents([empty], "")
 
 
 def test_a_finding_under_one_teacher_says_so(runs, pages):
