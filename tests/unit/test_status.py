@@ -11,7 +11,7 @@ import pytest
 
 from titn import status
 from titn.records.records import RunDir
-from titn.records.sweeps import PlannedCell, Setting, SweepDir
+from titn.records.sweeps import PlannedCell, Postponed, Setting, SweepDir
 
 HEAD = ["sweep", "row", "recorded", "running", "half done", "waiting", "diverged", "failed"]
 
@@ -251,3 +251,10 @@ def test_the_command_pipes_csv_and_needs_no_torch(runs, sweep):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert done.stdout.startswith("sweep,row,recorded,running,half done,waiting,")
+
+
+def test_a_question_that_is_put_off_is_told_with_its_reason(told, runs, sweep):
+    note = Postponed("no time", "titn-train x", [], ["a"], [0], num_cells=2)
+    sweep.postpone("ablation/mix", note)
+    _, _, lines = told(runs)
+    assert lines[-1] == "ablation/mix is put off: no time; 2 cells"
