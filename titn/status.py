@@ -82,11 +82,16 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def _put_off(sweep: SweepDir) -> list[str]:
+    """What is put off of a sweep. That its plan is damaged has been told with its cells."""
     try:
-        name = sweep.name()
-        return [f"{name} is put off: {one.reason}; {one.needs}" for one in sweep.postponed()]
+        notes = sweep.postponed()
     except ConfigError as error:
         return [str(error)]
+    try:
+        name = sweep.name()
+    except ConfigError:
+        name = sweep.path.name
+    return [f"{name} is put off: {one.reason}; {one.needs}" for one in notes]
 
 
 @dataclass(frozen=True)
