@@ -130,11 +130,15 @@ def read_notes(
     faults = []
     for sweep in _sweeps(directories):
         try:
-            name, notes = sweep.name(), sweep.postponed()
-            _check_name(name)
+            notes = sweep.postponed()
         except ValueError as error:
             faults.append(_fault(sweep, POSTPONED, error))
             continue
+        try:
+            name = sweep.name()
+            _check_name(name)
+        except ValueError:
+            continue  # `read_plans` says so
         for note in notes:
             found.setdefault(name, {})[json.dumps(asdict(note), sort_keys=True)] = note
     return {name: [notes[key] for key in sorted(notes)] for name, notes in found.items()}, faults
