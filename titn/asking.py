@@ -61,6 +61,23 @@ class Asking:
             yield Wanted(row, seed, overrides)
 
 
+def quoted(text: str) -> str:
+    """A text as a value on Hydra's command line, whatever is in it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def spelled_for_hydra(argument: str) -> str:
+    """An argument; of `rows=[TITN (MixUp),ViT]` the labels in quotes.
+
+    Hydra would take a label's brackets for those of a function. No label has a comma.
+    """
+    labels = argument.removeprefix("rows=[").removesuffix("]")
+    if argument != f"rows=[{labels}]" or not set(labels) & set("(){}") or set(labels) & set("\"'"):
+        return argument
+    return f"rows=[{','.join(quoted(label.strip()) for label in labels.split(','))}]"
+
+
 def key_of(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
 

@@ -23,7 +23,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from titn import signals
-from titn.asking import QUESTIONS, Asking, Wanted, askings, key_of, said_to_cells
+from titn.asking import QUESTIONS, Asking, Wanted, askings, key_of, quoted, said_to_cells
 from titn.config import SWITCHES, resolve
 from titn.console import complain
 from titn.errors import CellError, ConfigError, first_line, is_full, one_line
@@ -220,7 +220,9 @@ class Sweep(Sweeper):
         from titn.putting_off import put_off
 
         if self.question is None:
-            raise ConfigError("postpone: is for a question, whose page says it; none is asked")
+            raise ConfigError(
+                "postpone: is for a question, whose page says it; add one, as +ablation=mix"
+            )
         for asking in asked:
             candidates = [
                 Wanted(row, "0", (*overrides, HELD_OUT), tried)
@@ -426,9 +428,3 @@ def refuse_other_source(planned: list[Planned]) -> None:
             "were made by other source code; keep them and choose runs_dir=DIR, or force=true "
             "to replace them"
         )
-
-
-def quoted(text: str) -> str:
-    """A text as a value on Hydra's command line, whatever is in it."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

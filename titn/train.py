@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from titn import config, signals
-from titn.asking import QUESTIONS
+from titn.asking import QUESTIONS, spelled_for_hydra
 from titn.console import BAD_INPUT, FAILED, complain
 from titn.errors import CellError, ConfigError
 from titn.explain import explained
@@ -38,6 +38,7 @@ def run() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     config.register_sweeps()
     signals.install()
+    sys.argv[1:] = map(spelled_for_hydra, sys.argv[1:])
     failure: ConfigError | CellError | None = None
 
     def job(configuration: DictConfig) -> dict | Outcome | None:
@@ -118,6 +119,10 @@ def checked(composed: DictConfig) -> dict:
         raise ConfigError(f"+{asked[0]}: asks a question of many cells; add --multirun")
     checked_value(composed.dry_run, bool, "dry_run")
     checked_value(composed.busy, Busy, "busy")
+    if composed.postpone is not None:
+        raise ConfigError(
+            "postpone: is for a question, whose page says it; add one, as +ablation=mix"
+        )
     return config.resolve(composed, dict(job.runtime.choices))
 
 

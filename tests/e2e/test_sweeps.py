@@ -133,10 +133,11 @@ def test_a_question_that_is_put_off_says_how_long_it_would_take(place):
     assert "Put off:" in (place / "reports" / "ablation" / "rate.md").read_text()
 
 
-def test_a_sweep_without_a_question_cannot_be_put_off(place):
-    done = titn(place, "--multirun", "seed=0,1", *TINY, "postpone=no")
+@pytest.mark.parametrize("arguments", [("--multirun", "seed=0,1"), ("seed=0",)])
+def test_what_is_no_question_cannot_be_put_off(place, arguments):
+    done = titn(place, *arguments, *TINY, "postpone=no")
     assert done.returncode == 2
-    assert "titn: postpone: is for a question, whose page says it; none is asked" in done.stderr
+    assert "titn: postpone: is for a question, whose page says it; add one" in done.stderr
 
 
 def test_a_sweep_that_is_killed_goes_on_from_there(place):

@@ -6,7 +6,7 @@ import sys
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from titn.asking import Wanted, askings, said_to_cells
+from titn.asking import Wanted, askings, said_to_cells, spelled_for_hydra
 from titn.errors import ConfigError
 from titn.questions import question_of
 
@@ -270,3 +270,27 @@ def test_what_is_said_to_the_sweep_is_not_swept():
 def test_what_is_said_to_the_sweep_is_not_said_to_its_cells():
     parsed = OverridesParser.create().parse_overrides(["dry_run=true", "epochs=3"])
     assert [one.input_line for one in said_to_cells(parsed, ["dry_run"])] == ["epochs=3"]
+
+
+# What Hydra's parser would stumble over
+
+
+@pytest.mark.parametrize(
+    ("typed", "spelled"),
+    [
+        ("rows=[TITN (MixUp), ViT]", 'rows=["TITN (MixUp)","ViT"]'),
+        ("rows=[TITN,ViT]", "rows=[TITN,ViT]"),
+        ('rows=["TITN (MixUp)"]', 'rows=["TITN (MixUp)"]'),
+        ("model=vit", "model=vit"),
+        ("rows=(a)", "rows=(a)"),
+    ],
+)
+def test_labels_with_brackets_may_be_typed_as_they_are(typed, spelled):
+    assert spelled_for_hydra(typed) == spelled
+
+
+def test_a_label_is_read_as_it_was_typed():
+    (parsed,) = OverridesParser.create().parse_overrides(
+        [spelled_for_hydra("rows=[TITN (large patch),VGG16-BN]")]
+    )
+    assert parsed.value() == ["TITN (large patch)", "VGG16-BN"]
