@@ -68,12 +68,18 @@ def quoted(text: str) -> str:
 
 
 def spelled_for_hydra(argument: str) -> str:
-    """An argument; of `rows=[TITN (MixUp),ViT]` the labels in quotes.
+    """An argument; the labels of `rows=[TITN (MixUp),ViT]` and the reason of `postpone=` in quotes.
 
-    Hydra would take a label's brackets for those of a function. No label has a comma.
+    Hydra would take a label's brackets for those of a function, and stumble over a reason's
+    punctuation. No label has a comma.
     """
-    labels = argument.removeprefix("rows=[").removesuffix("]")
-    if argument != f"rows=[{labels}]" or not set(labels) & set("(){}") or set(labels) & set("\"'"):
+    key, _, value = argument.partition("=")
+    if set(value) & set("\"'"):
+        return argument
+    if key == "postpone" and value not in ("", "null"):
+        return f"postpone={quoted(value)}"
+    labels = value.removeprefix("[").removesuffix("]")
+    if key != "rows" or value != f"[{labels}]" or not set(labels) & set("(){}"):
         return argument
     return f"rows=[{','.join(quoted(label.strip()) for label in labels.split(','))}]"
 

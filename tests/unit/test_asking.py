@@ -281,6 +281,8 @@ def test_what_is_said_to_the_sweep_is_not_said_to_its_cells():
         ("rows=[TITN (MixUp), ViT]", 'rows=["TITN (MixUp)","ViT"]'),
         ("rows=[TITN,ViT]", "rows=[TITN,ViT]"),
         ('rows=["TITN (MixUp)"]', 'rows=["TITN (MixUp)"]'),
+        ("postpone=no time; no disk", 'postpone="no time; no disk"'),
+        ("postpone=null", "postpone=null"),
         ("model=vit", "model=vit"),
         ("rows=(a)", "rows=(a)"),
     ],
