@@ -118,14 +118,16 @@ def _answers(told: Sequence[tuple[str, T]], answer: Callable[[list[T]], str]) ->
 
 def _which_token(told: list[Tokens]) -> str:
     counted = {name: sum(one.verdict == name for one in told) for name in ("dist", "cls")}
-    rest = len(told) - sum(counted.values())
+    single = sum(one.ahead is None for one in told)
+    rest = len(told) - sum(counted.values()) - single
     ahead = sum(one.dist - one.cls for one in told) / len(told)
     gain = sum(one.fused - max(one.cls, one.dist) for one in told) / len(told)
     return (
         f"of {len(told)} row{'' if len(told) == 1 else 's'} the distillation token is better in "
-        f"{counted['dist']}, the class token in {counted['cls']}; they are not told apart in "
-        f"{rest}. On average the distillation token is {points(ahead)} points from the class "
-        f"token, and the mean of the two {points(gain)} from the better one."
+        f"{counted['dist']}, the class token in {counted['cls']}; they are not told apart in {rest}"
+        f"{f', and {single} with one seed cannot say' if single else ''}. On average the "
+        f"distillation token is {points(ahead)} points from the class token, and the mean of the "
+        f"two {points(gain)} from the better one."
     )
 
 
