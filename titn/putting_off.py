@@ -1,12 +1,15 @@
 """Questions that are not asked now: why, and how long they would take. No data is read for it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from titn import config, hardware
 from titn.errors import ConfigError
 from titn.estimate import Past
 from titn.records import provenance
+from titn.records.believable import config_of, said_of
+from titn.records.records import run_paths
 from titn.records.sweeps import Postponed
 
 # Images of train; of other data sets a command has to be asked for its plan, with dry_run=true.
@@ -20,18 +23,18 @@ def put_off(
     overrides: Sequence[str],
     rows: Sequence[str],
     runs: Sequence[dict[str, Any]],
-    past: Past,
+    runs_dir: Path,
 ) -> Postponed:
     """The note of an asking whose cells are `runs`, as `titn.config.resolve` returns them.
 
-    Its hours are of all cells and of the teachers that are none of them, one after another. Raises
-    ConfigError for a data set whose size is not known.
+    Its hours are of all cells that have no record in `runs_dir` and of the teachers that are none
+    of them, one after another. Raises ConfigError for a data set whose size is not known.
     """
-    cells = {_identity(run): run for run in runs}
-    teachers = {
-        _identity(run["teacher"]): run["teacher"] for run in runs if run["teacher"] is not None
-    }
-    needed = [*cells.values(), *(run for key, run in teachers.items() if key not in cells)]
+    past, recorded = Past(runs_dir), set(_recorded(runs_dir))
+    cells = {key: run for run in runs if (key := _identity(run)) not in recorded}
+    taught = [run["teacher"] for run in cells.values() if run["teacher"] is not None]
+    teachers = {key: run for run in taught if (key := _identity(run)) not in recorded | set(cells)}
+    needed = [*cells.values(), *teachers.values()]
     secs, unknown = 0.0, dict[str, None]()
     for run in needed:
         known = _seconds(run, past)
@@ -48,7 +51,7 @@ def put_off(
         rows=list(rows),
         seeds=sorted({run["seed"] for run in runs}),
         num_cells=len(cells),
-        num_teachers=len(needed) - len(cells),
+        num_teachers=len(teachers),
         secs=secs or None,
         unknown=list(unknown),
         hardware=machine["gpu"] or f"{provenance.cpu_name()}, {_threads(machine['threads'])}",
@@ -59,12 +62,24 @@ def _threads(count: int) -> str:
     return f"{count} thread{'' if count == 1 else 's'}"
 
 
+def _recorded(runs_dir: Path) -> Iterator[str]:
+    """The identities of the recorded runs that this source code made."""
+    for path in run_paths(runs_dir) if runs_dir.is_dir() else ():
+        try:
+            said = said_of(path)
+            is_ours = said.identity.get("source_digest") == provenance.source_digest()
+            if said.result is not None and is_ours:
+                yield _identity(config.of_record(config_of(path)))
+        except ValueError:
+            continue  # of a damaged record, or one of another version, nothing is known
+
+
 def _identity(run: dict[str, Any]) -> str:
     """What decides its numbers, but for the images."""
     teacher = run["teacher"]
     return config.config_hash(
         run,
-        precision=run["precision"],
+        precision=hardware.precision(run["precision"], hardware.device(run["device"])),
         data="",
         origin=run["weights"] or run["checkpoint"],
         teacher=None if teacher is None else _identity(teacher),

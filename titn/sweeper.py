@@ -109,7 +109,7 @@ class Sweep(Sweeper):
         self.name = self._name()
         self.question = self._question()
         asked = askings(self._overrides(arguments), self.question, chosen)
-        self.past = Past(Path(self.config.runs_dir))
+        self.runs_dir = Path(self.config.runs_dir)
         self.directory = SweepDir(Path(self.config.hydra.sweep.dir))
         if self.config.postpone is not None:
             self._postpone(asked)
@@ -118,6 +118,7 @@ class Sweep(Sweeper):
         from titn.cells import Plans
 
         self.plans = Plans()
+        self.past = Past(self.runs_dir)
         self.outcomes: dict[str, Outcome] = {}
         self.rounds = 0
         tried = [(one, self._candidates(one)) for one in asked]
@@ -230,7 +231,9 @@ class Sweep(Sweeper):
             ]
             runs = [self._run(one.arguments()) for one in (*candidates, *asking.cells())]
             command, said = self._command(), _said_of(asking)
-            note = put_off(self.config.postpone, command, said, list(asking.rows), runs, self.past)
+            note = put_off(
+                self.config.postpone, command, said, list(asking.rows), runs, self.runs_dir
+            )
             self.directory.postpone(self.name, note)
             say(f"{self.name} is put off: {note.reason}; {note.needs}")
 

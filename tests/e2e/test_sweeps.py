@@ -118,13 +118,16 @@ def test_more_seeds_run_only_what_is_new_and_estimate_it(place):
 
 def test_a_question_that_is_put_off_says_how_long_it_would_take(place):
     assert titn(place, *ASK, *TINY, *SOUND, "seed=0").returncode == 0
+    # What is recorded already is not needed once more.
+    more = titn(place, *ASK, *TINY, *SOUND, "seed=0,1,2", "postpone=no time")
+    assert "ablation/rate is put off: no time; 4 cells: " in more.stderr
     later = [*ASK, *TINY, *SOUND, "seed=1,2", "epochs=2000"]
     done = titn(place, *later, "postpone=the weekend")
     assert done.returncode == 0
     assert "ablation/rate is put off: the weekend; 4 cells: " in done.stderr
     assert len(records(place)) == 2
     notes = place / "runs" / "sweeps" / "rate" / "postponed.json"
-    (note,) = json.loads(notes.read_text())["notes"]
+    _, note = json.loads(notes.read_text())["notes"]
     assert note["command"] == " ".join(["python -m titn.train", *ASK, *TINY, "'rows=[slow,quick]'",
                                         "seed=1,2", "epochs=2000"])  # fmt: skip
     # A thousand times the epochs and twice the cells of two seconds or so.
