@@ -195,7 +195,7 @@ def test_bad_input_is_one_line_exit_code_2_and_quick(tmp_path, arguments, line):
     assert done.stderr.startswith(line)
     assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
-    assert secs < 3  # alone on a machine a fraction of a second; this one may be busy
+    assert secs < 6  # alone on a machine a fraction of a second; this one may be busy
 
 
 @pytest.mark.parametrize(
