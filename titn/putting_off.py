@@ -64,10 +64,11 @@ def _threads(count: int) -> str:
 
 def _recorded(runs_dir: Path) -> Iterator[str]:
     """The identities of the recorded runs that this source code made."""
+    digest = provenance.source_digest()
     for path in run_paths(runs_dir) if runs_dir.is_dir() else ():
         try:
             said = said_of(path)
-            is_ours = said.identity.get("source_digest") == provenance.source_digest()
+            is_ours = said.identity.get("source_digest") == digest
             if said.result is not None and is_ours:
                 yield _identity(config.of_record(config_of(path)))
         except ValueError:

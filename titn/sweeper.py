@@ -162,15 +162,11 @@ class Sweep(Sweeper):
 
         The seed is always the same, so that more seeds, asked for later, find the choice made.
         """
-        return [
-            self._planned(Wanted(row, "0", (*overrides, HELD_OUT), tried), "candidate")
-            for row, overrides, tried in self._tried(asking)
-        ]
+        return [self._planned(one, "candidate") for one in self._tried(asking)]
 
-    def _tried(self, asking: Asking) -> list[tuple[str, tuple[str, ...], dict[str, float]]]:
-        """The rows that choose, with their overrides and each of the values that they try."""
+    def _tried(self, asking: Asking) -> list[Wanted]:
         return [
-            (row, overrides, tried)
+            Wanted(row, "0", (*overrides, HELD_OUT), tried)
             for row, overrides in asking.of_rows()
             for tried in self._tries(row)
             if len(self._tries(row)) > 1
@@ -225,11 +221,8 @@ class Sweep(Sweeper):
                 "postpone: is for a question, whose page says it; add one, as +ablation=mix"
             )
         for asking in asked:
-            candidates = [
-                Wanted(row, "0", (*overrides, HELD_OUT), tried)
-                for row, overrides, tried in self._tried(asking)
-            ]
-            runs = [self._run(one.arguments()) for one in (*candidates, *asking.cells())]
+            wanted = (*self._tried(asking), *asking.cells())
+            runs = [self._run(one.arguments()) for one in wanted]
             command, said = self._command(), _said_of(asking)
             note = put_off(
                 self.config.postpone, command, said, list(asking.rows), runs, self.runs_dir

@@ -92,7 +92,7 @@ def _tokens(pages: Sequence[Page], place: Place) -> list[str]:
     frame = pd.DataFrame([_token_record(where, one) for where, one in told])
     return [
         heading,
-        _answers([(where.data, one) for where, one in told], _which_token),
+        _answers(told, _which_token),
         place.image("tokens.svg", "distillation token less class token"),
         table(columns, [_token_line(where, one) for where, one in told], 2),
         "Rows that train both tokens. The class token learns the labels, the distillation token "
@@ -106,11 +106,11 @@ def _cells(row: Row) -> tuple[str, ...]:
     return tuple(sorted(row.hashes[seed] for seed in row.runs))
 
 
-def _answers(told: Sequence[tuple[str, T]], answer: Callable[[list[T]], str]) -> str:
+def _answers(told: Sequence[tuple[Where, T]], answer: Callable[[list[T]], str]) -> str:
     """An answer for each data set: what is easy for one says nothing of another."""
-    datasets = dict.fromkeys(data for data, _ in told)
+    datasets = dict.fromkeys(where.data for where, _ in told)
     lines = [
-        f"- {escape(data)}: {answer([one for other, one in told if other == data])}"
+        f"- {escape(data)}: {answer([one for where, one in told if where.data == data])}"
         for data in datasets
     ]
     return "\n".join(lines)
@@ -170,7 +170,7 @@ def _followings(pages: Sequence[Page], place: Place) -> list[str]:
     frame = pd.DataFrame([_following_record(where, one) for where, one in told])
     return [
         heading,
-        _answers([(where.data, one) for where, one in told], _how_alike),
+        _answers(told, _how_alike),
         table(columns, [_following_line(where, one) for where, one in told], 2),
         "Of test images, means over seeds. A row that was not taught is compared with the teacher "
         "of the rows beside it: so far a student agrees with it by being right, and by finding the "
