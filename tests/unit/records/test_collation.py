@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import open_dict
 from sklearn.metrics import precision_score, recall_score
@@ -364,7 +366,24 @@ def test_a_thousand_records_are_read_in_seconds(record, tmp_path):
     many = tmp_path / "many"
     for number in range(1000):
         shutil.copytree(record.path, many / f"{number:04}")
-    started = time.process_time()
-    assert len(load(many)) == 1000
-    # A second and a quarter on the machine where this was written; without libyaml, ten.
-    assert time.process_time() - started < 5
+    ours = processor_secs(lambda: load(many))
+    bare = processor_secs(lambda: parse_records(many))
+    # A ratio, since machines differ: three, or thirteen if it were not libyaml that reads.
+    assert ours < 7 * bare
+
+
+def processor_secs(do: Callable[[], object]) -> float:
+    """The quicker of two tries: the first may import what it needs."""
+    tries = []
+    for _ in range(2):
+        began = time.process_time()
+        do()
+        tries.append(time.process_time() - began)
+    return min(tries)
+
+
+def parse_records(directory: Path) -> None:
+    """What no reader of records can save: libyaml's and json's own work."""
+    for run in directory.iterdir():
+        yaml.load((run / "config.yaml").read_text(), yaml.CSafeLoader)
+        json.loads((run / "result.json").read_text())
