@@ -18,6 +18,7 @@ from titn.reporting.formats import interval_in_percent, mean, plain
 from titn.reporting.markdown import escape, link, percent, table
 from titn.reporting.naming import names
 from titn.reporting.pages import Found, Page
+from titn.reporting.paper import in_one_line
 from titn.reporting.sections.beside import printed_top1
 
 BEGIN, END = "<!-- titn.report: ", "<!-- titn.report: end -->"
@@ -41,7 +42,7 @@ def fill(file: Path, pages: Sequence[Page], out: Path) -> None:
     filled, count = PLACE.subn(told, text)
     if not count:
         raise ConfigError(
-            f"{file}: has no place for a table; add {BEGIN}paper/table3 --> and {END}"
+            f"--readme {file}: has no place for a table; add {BEGIN}paper/table3 --> and {END}"
         )
     if filled != text:
         write_text(file, filled)
@@ -63,7 +64,7 @@ def main_table(page: Page, reports: str) -> str:
         [
             f"**{escape(page.title)}**, on {escape(found.heading)}. {found.answer}",
             table(columns, lines),
-            f"Reduced, next to the paper: {_departures(found)}. Everything else, with differences, "
+            f"{_departures(found)}. Everything else, with differences, "
             f"claims and curves, is on {to_page}.",
             "!" + link(escape("top-1 accuracy of each row with its interval"), figure),
         ]
@@ -85,7 +86,10 @@ def _line(row: Row, name: str, printed: Mapping[str, float]) -> list[str]:
 
 
 def _departures(found: Found) -> str:
-    """In what the rows that claims are about were less than the paper's of the same data set."""
+    """In what less was done than in the paper: of the baseline, else of all that claims are of."""
     judged = [one for one in found.judged if one.claim.dataset == found.judged[0].claim.dataset]
-    told = dict.fromkeys(text for one in judged for text in one.protocol)
-    return escape("; ".join(told)) or "nothing"
+    row = found.evidence.baseline
+    own = [one for one in judged if row is not None and one.claim.rows == (row.label,)]
+    told = dict.fromkeys(text for one in own or judged for text in one.protocol)
+    whose = f"{row.label} was reduced" if row is not None and own else "Reduced"
+    return escape(f"{whose}, next to the paper: {in_one_line(told) or 'nothing'}")

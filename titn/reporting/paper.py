@@ -115,6 +115,8 @@ SIZE_DIFFERS = {
     "dataset.image_size": "images of {0}x{0} instead of {1}x{1}",
 }
 
+TEACHER = "teacher: "  # before each departure of a teacher
+
 # augmentation -> its parts -> the keys of which one has to be above zero for the part to act.
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "Plain": {},
@@ -164,7 +166,8 @@ def departures(config: Mapping[str, Any], dataset: str, varied: Collection[str] 
 
     config: a run's configuration, flat, with dotted keys; what is missing, None or NaN is not
     judged. dataset: what the paper's claim is about. varied: keys, or beginnings of keys, that
-    the question itself varies: no departures.
+    the question itself varies: no departures. Of "teacher" that is whether there is one and which
+    network, not how it was trained.
     """
     if dataset not in PROTOCOL:
         raise ValueError(f"dataset={dataset}: the paper has {', '.join(PROTOCOL)}")
@@ -180,14 +183,22 @@ def departures(config: Mapping[str, Any], dataset: str, varied: Collection[str] 
         found += _different(run, paper, MIX_DIFFERS)
     if _has_teacher(config):
         found += _different(run, paper, LOSS_DIFFERS)
-        found += [f"teacher: {departure}" for departure in _teacher(run, paper)]
+        found += [f"{TEACHER}{departure}" for departure in _teacher(run, paper)]
     elif run.get("model.distillation_token") and not _among("teacher", varied):
         found.append("no teacher")
     return found
 
 
+def in_one_line(found: Collection[str]) -> str:
+    """Departures with the teacher's at the end, so that it is named once."""
+    own = [said for said in found if not said.startswith(TEACHER)]
+    teachers = [said.removeprefix(TEACHER) for said in found if said.startswith(TEACHER)]
+    return "; ".join([*own, *([f"{TEACHER}{'; '.join(teachers)}"] if teachers else [])])
+
+
 def _judged(key: str, value: Any, varied: Collection[str]) -> bool:
-    return _is_given(value) and not _among(key.removeprefix("choices."), varied)
+    chosen = ["teacher.model" if one == "teacher" else one for one in varied]
+    return _is_given(value) and not _among(key.removeprefix("choices."), chosen)
 
 
 def _is_given(value: Any) -> bool:

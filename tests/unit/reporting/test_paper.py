@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from titn.reporting.paper import PROTOCOL, departures, printed
+from titn.reporting.paper import PROTOCOL, departures, in_one_line, printed
 
 
 def flat(node: dict, prefix: str = "") -> dict:
@@ -170,6 +170,17 @@ def test_a_varied_key_does_not_excuse_the_teachers(run):
 def test_a_row_without_the_teacher_that_the_question_varies(run):
     config = run("dataset=cifar100", "teacher=none", "protocol=paper")
     assert departures(config, "cifar100", ("teacher", "loss")) == []
+
+
+def test_a_varied_teacher_may_be_another_network_but_is_trained_as_the_papers(run):
+    config = run("dataset=cifar100", "teacher=resnet50", "protocol=paper", "teacher.epochs=10")
+    found = departures(config, "cifar100", ("teacher",))
+    assert found == ["teacher: 10 epochs instead of 600"]
+
+
+def test_the_teacher_is_named_once_and_last():
+    found = ["no mix", "teacher: 10 epochs", "teacher: SGD", "depth 4"]
+    assert in_one_line(found) == "no mix; depth 4; teacher: 10 epochs; SGD"
 
 
 def test_a_part_of_an_augmentation_may_be_varied(run):

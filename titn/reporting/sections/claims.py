@@ -8,6 +8,7 @@ import pandas as pd
 from titn.reporting import comparisons as co
 from titn.reporting.formats import bounds, interval_in, plain
 from titn.reporting.markdown import escape, percent, points, table
+from titn.reporting.paper import in_one_line
 from titn.reporting.place import Place
 from titn.reporting.timing import METRICS
 
@@ -55,7 +56,7 @@ def claims(judged: Sequence[co.Judged], revised: bool, place: Place) -> list[str
     link = place.written("claims", pd.DataFrame(records))
     columns = ["claim", "source", "printed", "ours", "95%", "agrees within", "protocol", "finding"]
     listed = [
-        f"- Protocol {letter(i)}: {escape('; '.join(protocol))}."
+        f"- Protocol {letter(i)}: {escape(in_one_line(protocol))}."
         for i, protocol in enumerate(protocols)
     ]
     fixed = "changed after the first asking" if revised else "fixed before the first cell was run"
