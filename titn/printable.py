@@ -1,4 +1,4 @@
-"""Text of files and file names, made fit for a line on a terminal."""
+"""Text made fit for a line on a terminal or a page."""
 
 
 def printable(text: object) -> str:
@@ -9,6 +9,11 @@ def printable(text: object) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text)
     )
+
+
+def counted(number: float, noun: str) -> str:
+    """1 cell, 2 cells."""
+    return f"{number:.0f} {noun}{'' if number == 1 else 's'}"
 
 
 def is_utf8(text: str) -> bool:

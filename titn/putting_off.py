@@ -7,6 +7,7 @@ from typing import Any
 from titn import config, hardware
 from titn.errors import ConfigError
 from titn.estimate import Past
+from titn.printable import counted
 from titn.records import provenance
 from titn.records.believable import config_of, said_of
 from titn.records.records import run_paths
@@ -44,6 +45,7 @@ def put_off(
             secs += known
     device = hardware.device(runs[0]["device"])
     machine = hardware.description(device)
+    threads = counted(machine["threads"], "thread")
     return Postponed(
         reason=reason,
         command=command,
@@ -54,12 +56,8 @@ def put_off(
         num_teachers=len(teachers),
         secs=secs or None,
         unknown=list(unknown),
-        hardware=machine["gpu"] or f"{provenance.cpu_name()}, {_threads(machine['threads'])}",
+        hardware=machine["gpu"] or f"{provenance.cpu_name()}, {threads}",
     )
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread{'' if count == 1 else 's'}"
 
 
 def _recorded(runs_dir: Path) -> Iterator[str]:

@@ -30,9 +30,10 @@ from titn.errors import CellError, ConfigError, first_line, is_full, one_line
 from titn.estimate import Past
 from titn.explain import explain
 from titn.planned import Planned, plan_lines
+from titn.printable import counted
 from titn.progress import duration, say
 from titn.questions import Question, question_of
-from titn.records.sweeps import DIVERGED, FAILED, RECORDED, Postponed, Setting, SweepDir
+from titn.records.sweeps import DIVERGED, FAILED, RECORDED, Asked, Setting, SweepDir
 from titn.schema import checked_value, shown
 from titn.values import Busy, Text
 
@@ -252,7 +253,7 @@ class Sweep(Sweeper):
     def _add(self, asking: Asking, planned: list[Planned]) -> None:
         setting = self._setting(asking, planned)
         seeds = sorted({one.cell.run["seed"] for one in planned})
-        asked = Postponed("", "", setting.overrides, setting.rows, seeds)
+        asked = Asked(setting.overrides, setting.rows, seeds)
         try:
             self.directory.add(self.name, setting)
             self.directory.take_up(self.name, asked)
@@ -354,7 +355,7 @@ class Sweep(Sweeper):
             complain(
                 f"{row}: no cells: of the values that it chooses from none could be trained", 0
             )
-        troubles = [_counted(without, "cell", "a record"), _counted(stuck, "row", "cells")]
+        troubles = [_lacking(without, "cell", "a record"), _lacking(stuck, "row", "cells")]
         if any(troubles):
             bad_input = any(outcome.bad_input for outcome in self.outcomes.values())
             kind = ConfigError if bad_input else CellError
@@ -375,9 +376,8 @@ def _said_of(asking: Asking) -> list[str]:
     return [one for one in asking.fixed if key_of(one) not in SWITCHES]
 
 
-def _counted(things: list, name: str, lack: str) -> str:
-    plural = "" if len(things) == 1 else "s"
-    return f"{len(things)} {name}{plural} without {lack}" if things else ""
+def _lacking(things: list, name: str, lack: str) -> str:
+    return f"{counted(len(things), name)} without {lack}" if things else ""
 
 
 def timed(cells: dict[str, "Cell"]) -> dict:

@@ -254,7 +254,7 @@ def test_the_command_pipes_csv_and_needs_no_torch(runs, sweep):
 
 
 def test_a_question_that_is_put_off_is_told_with_its_reason(told, runs, sweep):
-    note = Postponed("no time", "titn-train x", [], ["a"], [0], num_cells=2)
+    note = Postponed([], ["a"], [0], reason="no time", command="titn-train x", num_cells=2)
     sweep.postpone("ablation/mix", note)
     _, _, lines = told(runs)
     assert lines[-1] == "ablation/mix is put off: no time; 2 cells"

@@ -15,7 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from titn.errors import ConfigError, first_line
-from titn.printable import printable
+from titn.printable import counted, printable
 from titn.records.believable import Notes, Plan, Timing, believed, said_of
 from titn.records.opened import check_plain, directories, opened
 from titn.records.records import RunDir, read_json, write_json
@@ -107,7 +107,24 @@ def _in_order(before: list[str], now: list[str], question: dict | None) -> list[
 
 
 @dataclass(frozen=True)
-class Postponed:
+class Asked:
+    """What an asking is of, whether it is run or put off."""
+
+    overrides: list[str]
+    rows: list[str]
+    seeds: list[int]
+
+    def covers(self, other: "Asked") -> bool:
+        """Whether all that the other asks for is asked for here."""
+        return (
+            self.overrides == other.overrides
+            and set(self.rows) >= set(other.rows)
+            and set(self.seeds) >= set(other.seeds)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postponed(Asked):
     """An asking that was put off: why, and what it would take.
 
     command: what asks for it. secs: of all cells and teachers one after another, by past cells;
@@ -117,9 +134,6 @@ class Postponed:
 
     reason: str
     command: str
-    overrides: list[str]
-    rows: list[str]
-    seeds: list[int]
     num_cells: int = 0
     num_teachers: int = 0
     secs: float | None = None
@@ -129,9 +143,9 @@ class Postponed:
     @property
     def needs(self) -> str:
         """What it would take, in words."""
-        text = _number(self.num_cells, "cell")
+        text = counted(self.num_cells, "cell")
         if self.num_teachers:
-            text += f" and {_number(self.num_teachers, 'teacher')}"
+            text += f" and {counted(self.num_teachers, 'teacher')}"
         if self.secs is not None:
             hours = self.secs / 3600
             least = "more than " if self.unknown else ""
@@ -140,14 +154,6 @@ class Postponed:
         if self.unknown:
             text += f"; no past cell tells how long {', '.join(self.unknown)} takes"
         return text
-
-    def is_of(self, asked: "Postponed") -> bool:
-        """Whether all that this puts off is asked for by the other."""
-        return (
-            self.overrides == asked.overrides
-            and set(self.rows) <= set(asked.rows)
-            and set(self.seeds) <= set(asked.seeds)
-        )
 
 
 @dataclass(frozen=True)
@@ -238,15 +244,15 @@ class SweepDir:
         ConfigError, and nothing is written, if the file is damaged.
         """
         with self._writing():
-            others = [one for one in self.postponed() if not one.is_of(note)]
+            others = [one for one in self.postponed() if not note.covers(one)]
             self._write_notes(name, [*others, note])
 
-    def take_up(self, name: str, asked: "Postponed") -> None:
+    def take_up(self, name: str, asked: Asked) -> None:
         """Remove the notes of what is asked for now."""
         if not self.postponed():
             return
         with self._writing():
-            self._write_notes(name, [one for one in self.postponed() if not one.is_of(asked)])
+            self._write_notes(name, [one for one in self.postponed() if not asked.covers(one)])
 
     def _notes(self) -> dict:
         return self._read(POSTPONED, lambda notes: believed(POSTPONED, Notes, notes), REMEDY)
@@ -256,10 +262,6 @@ class SweepDir:
 
     def run_dir(self, cell: PlannedCell) -> RunDir:
         return RunDir(Path(os.path.normpath(self.path / cell.directory)))
-
-
-def _number(count: int, name: str) -> str:
-    return f"{count} {name}{'' if count == 1 else 's'}"
 
 
 def name_of(row: str, tuned: dict[str, Any]) -> str:

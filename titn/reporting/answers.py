@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from titn.printable import counted
 from titn.records.sweeps import DIVERGED
 from titn.reporting import comparisons as co
 from titn.reporting.costs_answered import cost_answer
@@ -136,7 +137,7 @@ def _of_what_was_left_out(evidence: Evidence) -> list[str]:
     """Records, and files of records, that the means and intervals do without."""
     lines = [
         f"{escape(row.label)}: in none of its numbers {'is' if row.left_out == 1 else 'are'} "
-        f"{row.left_out} more cell{'' if row.left_out == 1 else 's'} of another configuration: "
+        f"{counted(row.left_out, 'more cell')} of another configuration: "
         "other chosen values, an edited row, or another teacher's seed."
         for row in evidence.rows
         if row.left_out
@@ -144,7 +145,7 @@ def _of_what_was_left_out(evidence: Evidence) -> list[str]:
     copies = sum(run.get("num_others", 0) > 0 for run in evidence.runs)
     if copies:
         lines.append(
-            f"Several records, which differ, of {copies} cell{'' if copies == 1 else 's'}: the "
+            f"Several records, which differ, of {counted(copies, 'cell')}: the "
             "first that was begun counts."
         )
     lost = [row for row in evidence.recorded if not row.has_all_samples]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 
+from titn.printable import counted
 from titn.reporting import figures
 from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
@@ -117,14 +118,14 @@ def _answers(told: Sequence[tuple[Where, T]], answer: Callable[[list[T]], str]) 
 
 
 def _which_token(told: list[Tokens]) -> str:
-    counted = {name: sum(one.verdict == name for one in told) for name in ("dist", "cls")}
+    better = {name: sum(one.verdict == name for one in told) for name in ("dist", "cls")}
     single = sum(one.ahead is None for one in told)
-    rest = len(told) - sum(counted.values()) - single
+    rest = len(told) - sum(better.values()) - single
     ahead = sum(one.dist - one.cls for one in told) / len(told)
     gain = sum(one.fused - max(one.cls, one.dist) for one in told) / len(told)
     return (
-        f"of {len(told)} row{'' if len(told) == 1 else 's'} the distillation token is better in "
-        f"{counted['dist']}, the class token in {counted['cls']}; they are not told apart in {rest}"
+        f"of {counted(len(told), 'row')} the distillation token is better in "
+        f"{better['dist']}, the class token in {better['cls']}; they are not told apart in {rest}"
         f"{f', and {single} with one seed cannot say' if single else ''}. On average the "
         f"distillation token is {points(ahead)} points from the class token, and the mean of the "
         f"two {points(gain)} from the better one."

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from titn.printable import counted
 from titn.records.sweeps import RECORDED
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.formats import number
@@ -24,7 +25,7 @@ def described(row: Row | None) -> str:
         data += ", validation split"
     epochs = int(row.one("epochs") or 0)
     if epochs:
-        return f"{data}, {epochs} epoch{'' if epochs == 1 else 's'}"
+        return f"{data}, {counted(epochs, 'epoch')}"
     given = row.one("checkpoint") or row.one("weights")
     return f"{data}, {'weights from a file' if given else 'untrained'}"
 
@@ -132,7 +133,7 @@ def hardware(run: dict[str, Any]) -> str:
     if gpu:
         return str(gpu)
     threads = run.get("environment.threads")
-    said = "" if threads is None else f", {threads:.0f} thread{'' if threads == 1 else 's'}"
+    said = "" if threads is None else f", {counted(threads, 'thread')}"
     return f"{run.get('environment.cpu', '?')}{said}"
 
 

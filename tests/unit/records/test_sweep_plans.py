@@ -213,7 +213,7 @@ def test_a_plan_that_cannot_be_written_is_bad_input(sweep, monkeypatch):
 
 def note(reason="no time", **more):
     said = {"command": "titn-train", "overrides": ["epochs=3"], "rows": ["a"], "seeds": [0, 1]}
-    return Postponed(reason, **(said | more))
+    return Postponed(reason=reason, **(said | more))
 
 
 def test_a_note_is_read_as_it_was_written(sweep):

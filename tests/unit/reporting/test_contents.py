@@ -83,7 +83,7 @@ def test_comparisons_stand_apart_from_printed_numbers_and_are_counted(runs, page
 
 
 def test_a_question_that_was_put_off_says_why(runs, pages, tmp_path):
-    note = Postponed("no *time*", "titn-train x", [], ["a"], [0], num_cells=2)
+    note = Postponed([], ["a"], [0], reason="no *time*", command="titn-train x", num_cells=2)
     empty = page("ablation/own", None, [], {}, tmp_path, [note])
     assert r"(ablation/own.md): no \*time\*; 2 cells" in contents([empty], "")
 

@@ -78,7 +78,10 @@ def test_a_question_of_which_nothing_ran_lists_its_claims(runs, tmp_path):
 
 
 def test_a_question_that_was_put_off_says_why_and_for_how_long(runs, tmp_path):
-    note = Postponed("no *time*", "titn-train x", [], ["a"], [0], 2, 0, 7200.0, [], "A CPU")
+    note = Postponed(
+        [], ["a"], [0], reason="no *time*", command="titn-train x", num_cells=2, secs=7200.0,
+        hardware="A CPU",
+    )  # fmt: skip
     asked = question_of(runs.question(["a"]))
     said = page("ablation/own", asked, [], {}, tmp_path, [note]).text
     assert r"- no \*time\*; 2 cells: 2.0 hours needed on A CPU, by the time that" in said
@@ -88,7 +91,7 @@ def test_a_question_that_was_put_off_says_why_and_for_how_long(runs, tmp_path):
 def test_rows_that_were_put_off_are_named_beside_what_was_run(runs, tmp_path):
     runs.ask(*runs.row("a", A), *runs.row("b", B))
     found, index = runs.evidence(), index_of(load(runs.root))
-    note = Postponed("no time", "titn-train x", [], ["b"], [3], 1)
+    note = Postponed([], ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
     said = page("ablation/own", found[0].question, found, index, tmp_path, [note]).text
     assert "Put off:\n\n- b: no time; 1 cell. `titn-train x`" in said
     assert "**Answer.**" in said
