@@ -246,8 +246,9 @@ class Sweep(Sweeper):
             self._add(asking, cells)
         started = time.monotonic()
         left = self._launch([one for one in planned if one.is_open], "leave")
-        # What another process was making then is recorded by now, or has been left by it.
-        self._launch(left, "wait")
+        if self.config.busy == "wait":
+            # What another process was making then is recorded by now, or has been left by it.
+            self._launch(left, "wait")
         return self._report(planned, time.monotonic() - started)
 
     def _add(self, asking: Asking, planned: list[Planned]) -> None:

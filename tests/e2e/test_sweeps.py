@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 # Cells of a second, on real digits.
 TINY = [
@@ -179,6 +180,18 @@ def test_two_sweeps_at_once_share_the_work(place):
     assert len(records(place)) == 6
     assert set(beginnings(place).values()) == {1}
     assert all("6 of 6 cells recorded" in text for text in said)
+
+
+def test_a_sweep_need_not_wait_for_what_another_process_is_making(place):
+    assert titn(place, *ASK, *TINY, *SOUND, "seed=0").returncode == 0
+    others = records(place)[0]
+    others.unlink()
+    with FileLock(others.parent / ".lock"):
+        done = titn(place, *ASK, *TINY, *SOUND, "seed=0,1", "busy=leave")
+    assert done.returncode == 1
+    assert "another process is making it" in done.stderr
+    assert complaints(done)[-1] == "titn: ablation/rate: 1 cell without a record"
+    assert len(records(place)) == 3
 
 
 def test_several_cells_run_at_once_with_joblib(place):
