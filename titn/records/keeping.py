@@ -33,8 +33,10 @@ class Kept:
 def keep(directories: Sequence[Path], destination: Path) -> Kept:
     """Copy what reports are made from, in the same arrangement.
 
-    Files of an earlier copy are replaced; nothing is removed. What is damaged is left where it is:
-    the earlier copy may be the one to put back. ConfigError if `destination` lies in a directory.
+    A run's files of an earlier copy are replaced, and sweeps are joined with what is there of them,
+    so that a place may keep what several machines found; nothing is removed. What is damaged is
+    left where it is: the earlier copy may be the one to put back. ConfigError if `destination` lies
+    in a directory.
     """
     kept = Kept()
     for directory in directories:
@@ -43,11 +45,12 @@ def keep(directories: Sequence[Path], destination: Path) -> Kept:
         if _is_below(destination, directory):
             raise ConfigError(f"--keep {destination}: lies in {directory}; choose a place outside")
         for path in run_paths(directory):
-            if _copied(path, destination / os.path.relpath(path, directory), OF_RUN, kept, _run):
+            if _is_whole(path, _run, kept):
+                _copy(path, destination / os.path.relpath(path, directory), OF_RUN)
                 kept.runs += 1
         for sweep in sweep_dirs(directory):
-            there = destination / os.path.relpath(sweep.path, directory)
-            _copied(sweep.path, there, OF_SWEEP, kept, _sweep)
+            if _is_whole(sweep.path, _sweep, kept):
+                _join(sweep, SweepDir(destination / os.path.relpath(sweep.path, directory)))
     return kept
 
 
@@ -55,24 +58,26 @@ def _is_below(path: Path, directory: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory))
 
 
-def _copied(
-    source: Path,
-    destination: Path,
-    names: Sequence[str],
-    kept: Kept,
-    faults: Callable[[Path], Iterator[str]],
-) -> bool:
-    """Whether a directory was copied; its faults are added to `kept` if not."""
-    found = list(faults(source))
-    if found:
-        kept.faults += [(str(source), fault) for fault in found]
-        return False
+def _is_whole(path: Path, faults: Callable[[Path], Iterator[str]], kept: Kept) -> bool:
+    """Whether a directory has no faults; those that it has are added to `kept`."""
+    found = [(str(path), fault) for fault in faults(path)]
+    kept.faults += found
+    return not found
+
+
+def _copy(source: Path, destination: Path, names: Sequence[str]) -> None:
     destination.mkdir(parents=True, exist_ok=True)
     for name in names:
         if (file := opened(source, name)) is not None:
             with replacing(destination / name) as temporary:
                 shutil.copyfile(file, temporary)
-    return True
+
+
+def _join(sweep: SweepDir, there: SweepDir) -> None:
+    if any(_sweep(there.path)):
+        _copy(sweep.path, there.path, OF_SWEEP)  # nothing can be joined with what is damaged
+    else:
+        there.join(sweep)
 
 
 def _run(path: Path) -> Iterator[str]:

@@ -5,8 +5,9 @@ its own directory. Asking again adds to the plan: other seeds to the same settin
 as a setting of its own.
 """
 
+import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -193,13 +194,11 @@ class SweepDir:
         ConfigError, and nothing is written, if the plan is damaged.
         """
         with self._writing():
-            known = {(s.key, s.source_digest): s for s in self.settings()}
-            key = (setting.key, setting.source_digest)
-            known[key] = known[key].joined(setting) if key in known else setting
-            write_json(
-                self.path / PLAN,
-                {"sweep": name, "settings": [asdict(one) for one in known.values()]},
-            )
+            self._write_plan(name, _together(self.settings(), [setting]))
+
+    def _write_plan(self, name: str, settings: Iterable[Setting]) -> None:
+        plan = {"sweep": name, "settings": [asdict(one) for one in settings]}
+        write_json(self.path / PLAN, plan)
 
     def latency(self, setting: Setting) -> dict | None:
         """What `add_latency` was given for a setting: how it was timed, and seconds by row.
@@ -218,8 +217,10 @@ class SweepDir:
     def add_latency(self, setting: Setting, timed: dict) -> None:
         """ConfigError, and nothing is written, if the file is damaged."""
         with self._writing():
-            known = self._read(LATENCY, check_plain, RETIMED)
-            write_json(self.path / LATENCY, known | {_latency_key(setting): timed})
+            write_json(self.path / LATENCY, self._timed() | {_latency_key(setting): timed})
+
+    def _timed(self) -> dict:
+        return self._read(LATENCY, check_plain, RETIMED)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -260,6 +261,26 @@ class SweepDir:
     def _write_notes(self, name: str, notes: list["Postponed"]) -> None:
         write_json(self.path / POSTPONED, {"sweep": name, "notes": [asdict(one) for one in notes]})
 
+    def join(self, later: "SweepDir") -> None:
+        """Take in what was asked, timed and put off elsewhere later, as if it had been here.
+
+        Of a note all of whose cells are in the later plan nothing is left. Not for a sweep that
+        another process is asking. ConfigError, and nothing is written, if either is damaged.
+        """
+        name, plan, notes = later.name(), later.settings(), later.postponed()
+        settings = _together(self.settings(), plan)
+        timed = self._timed() | later._timed()
+        before = self.postponed()
+        others = [one for one in before if not any(note.covers(one) for note in notes)]
+        still = [one for one in others if not _is_planned(one, plan)]
+        self.path.mkdir(parents=True, exist_ok=True)
+        if settings:
+            self._write_plan(name, settings)
+        if timed:
+            write_json(self.path / LATENCY, timed)
+        if before or notes:
+            self._write_notes(name, [*still, *notes])
+
     def run_dir(self, cell: PlannedCell) -> RunDir:
         return RunDir(Path(os.path.normpath(self.path / cell.directory)))
 
@@ -267,6 +288,24 @@ class SweepDir:
 def name_of(row: str, tuned: dict[str, Any]) -> str:
     """What messages call a row: with the values that it tries or has chosen."""
     return ", ".join([row, *(f"{key}={value}" for key, value in tuned.items())])
+
+
+def _together(first: Sequence[Setting], later: Sequence[Setting]) -> list[Setting]:
+    """Settings in the order of their first askings, each once."""
+    known = {(one.key, one.source_digest): one for one in first}
+    for one in later:
+        key = (one.key, one.source_digest)
+        known[key] = known[key].joined(one) if key in known else one
+    return list(known.values())
+
+
+def _is_planned(note: Postponed, plan: Sequence[Setting]) -> bool:
+    """Whether one of the settings has all cells that a note puts off."""
+    wanted = set(itertools.product(note.rows, note.seeds))
+    return any(
+        one.overrides == note.overrides and wanted <= {(cell.row, cell.seed) for cell in one.cells}
+        for one in plan
+    )
 
 
 def _latency_key(setting: Setting) -> str:

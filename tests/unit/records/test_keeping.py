@@ -1,12 +1,14 @@
 """Records that are kept for a report."""
 
 import errno
+from pathlib import Path
 
 import pytest
 
 from titn.errors import ConfigError
 from titn.records.keeping import Kept, keep
 from titn.records.records import RunDir, write_json
+from titn.records.sweeps import Postponed, SweepDir
 
 
 def made(root, name: str) -> RunDir:
@@ -23,7 +25,7 @@ def test_weights_and_logs_are_left_behind_and_the_arrangement_is_kept(tmp_path):
     made(tmp_path / "runs", "a")
     sweep = tmp_path / "runs" / "sweeps" / "mix"
     sweep.mkdir(parents=True)
-    write_json(sweep / "sweep.json", {"sweep": "mix", "settings": []})
+    write_json(sweep / "sweep.json", plan("3"))
     assert keep([tmp_path / "runs"], tmp_path / "kept") == Kept(1)
     files = {str(f.relative_to(tmp_path / "kept")) for f in (tmp_path / "kept").rglob("*.*")}
     assert files == {
@@ -69,6 +71,74 @@ def test_a_link_beside_an_unfinished_run_is_not_copied_either(tmp_path):
     (tmp_path / "private").write_text("secret")
     (run.path / "samples.parquet").symlink_to(tmp_path / "private")
     assert keep([tmp_path / "runs"], tmp_path / "kept").runs == 0
+
+
+def plan(epochs: str, *seeds: int, row: str = "a") -> dict:
+    """A plan with one setting, of so many epochs."""
+    cells = [
+        {"row": row, "seed": seed, "config_hash": f"{epochs}{row}{seed}", "directory": "../../x"}
+        for seed in seeds
+    ]
+    setting = {
+        "key": epochs, "source_digest": "0", "overrides": [f"epochs={epochs}"], "question": None,
+        "commands": [f"titn-train epochs={epochs} {row} {seeds}"], "revised": False, "rows": [row],
+        "cells": cells,
+    }  # fmt: skip
+    return {"sweep": "ablation/mix", "settings": [setting]}
+
+
+def asked(root: Path, plan: dict) -> SweepDir:
+    directory = root / "sweeps" / "mix"
+    directory.mkdir(parents=True, exist_ok=True)
+    write_json(directory / "sweep.json", plan)
+    return SweepDir(directory)
+
+
+def note(*seeds: int, reason: str = "no time") -> Postponed:
+    return Postponed(["epochs=3"], ["a"], list(seeds), reason=reason, command="titn-train")
+
+
+def test_what_several_machines_asked_is_kept_in_one_plan(tmp_path):
+    asked(tmp_path / "one", plan("3", 0, 1))
+    asked(tmp_path / "two", plan("3", 1, 2))
+    asked(tmp_path / "three", plan("9", 0, row="b"))
+    for name in ("one", "two", "three", "one"):
+        keep([tmp_path / name], tmp_path / "kept")
+    sweep = SweepDir(tmp_path / "kept" / "sweeps" / "mix")
+    assert [[(cell.row, cell.seed) for cell in one.cells] for one in sweep.settings()] == [
+        [("a", 0), ("a", 1), ("a", 2)],
+        [("b", 0)],
+    ]
+    assert [len(one.commands) for one in sweep.settings()] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "left"), [((0, 1), []), ((0,), ["no time"])], ids=["all of it", "a part"]
+)
+def test_a_note_is_kept_until_all_of_it_was_asked_elsewhere(tmp_path, seeds, left):
+    SweepDir(tmp_path / "kept" / "sweeps" / "mix").postpone("ablation/mix", note(0, 1))
+    asked(tmp_path / "runs", plan("3", *seeds))
+    keep([tmp_path / "runs"], tmp_path / "kept")
+    sweep = SweepDir(tmp_path / "kept" / "sweeps" / "mix")
+    assert [one.reason for one in sweep.postponed()] == left
+
+
+def test_a_later_note_takes_the_place_of_an_earlier_one(tmp_path):
+    for root, reason in (("kept", "no time"), ("runs", "no disk")):
+        SweepDir(tmp_path / root / "sweeps" / "mix").postpone(
+            "ablation/mix", note(0, reason=reason)
+        )
+    keep([tmp_path / "runs"], tmp_path / "kept")
+    sweep = SweepDir(tmp_path / "kept" / "sweeps" / "mix")
+    assert [one.reason for one in sweep.postponed()] == ["no disk"]
+
+
+def test_a_damaged_plan_that_was_kept_is_replaced(tmp_path):
+    whole = asked(tmp_path / "runs", plan("3", 0))
+    (tmp_path / "kept" / "sweeps" / "mix").mkdir(parents=True)
+    (tmp_path / "kept" / "sweeps" / "mix" / "sweep.json").write_text("{")
+    assert keep([tmp_path / "runs"], tmp_path / "kept").faults == []
+    assert SweepDir(tmp_path / "kept" / "sweeps" / "mix").settings() == whole.settings()
 
 
 def test_what_is_kept_already_is_left(tmp_path):
