@@ -88,8 +88,8 @@ def _tokens(pages: Sequence[Page], place: Place) -> list[str]:
         ],
         xlabel="distillation token less class token, top-1",
     )
-    columns = ["on", "row", "seeds", "cls (%)", "dist (%)", "fused (%)", "dist − cls",
-               "fused − cls", "cls = dist (%)"]  # fmt: skip
+    columns = ["on", "row", "seeds", "teacher (%)", "cls (%)", "dist (%)", "fused (%)",
+               "dist − cls", "fused − cls", "cls = dist (%)"]  # fmt: skip
     frame = pd.DataFrame([_token_record(where, one) for where, one in told])
     return [
         heading,
@@ -137,6 +137,7 @@ def _token_line(where: Where, one: Tokens) -> list[str]:
         where.link,
         escape(one.row.label),
         str(len(one.row.runs)),
+        percent(one.teacher),
         percent(one.cls),
         percent(one.dist),
         percent(one.fused),
@@ -152,7 +153,7 @@ def _token_record(where: Where, one: Tokens) -> dict[str, Any]:
         "num_seeds": len(one.row.runs), "cls": one.cls, "dist": one.dist, "fused": one.fused,
         "dist_less_cls": one.dist - one.cls, **bounds("dist_less_cls", one.ahead),
         "fused_less_cls": one.fused - one.cls, **bounds("fused_less_cls", one.fused_ahead),
-        "same": one.same, "better": one.verdict,
+        "same": one.same, "teacher": one.teacher, "better": one.verdict,
     }  # fmt: skip
 
 
@@ -165,7 +166,7 @@ def _followings(pages: Sequence[Page], place: Place) -> list[str]:
     if not found:
         return [heading, "No record has its teacher's predictions by image."]
     told = list(found.values())
-    columns = ["on", "row", "taught by it", "teacher's mistakes", "= teacher (%)",
+    columns = ["on", "row", "taught by it", "teacher (%)", "teacher's mistakes", "= teacher (%)",
                "cls = teacher (%)", "dist = teacher (%)", "mistakes repeated (%)",
                "mistakes put right (%)"]  # fmt: skip
     frame = pd.DataFrame([_following_record(where, one) for where, one in told])
@@ -209,6 +210,7 @@ def _following_line(where: Where, one: Following) -> list[str]:
         where.link,
         escape(one.row.label),
         "yes" if one.heard else "no",
+        percent(one.teacher_top1),
         plain(one.mistakes, digits=0),
         percent(one.same),
         percent(one.cls),

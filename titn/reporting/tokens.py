@@ -18,7 +18,8 @@ class Tokens:
     """Of a row that trained both of its tokens, means over its seeds.
 
     ahead, fused_ahead: dist less cls, and fused less cls, in top-1; None of a single seed.
-    same: the share of images of which the two tokens say the same.
+    same: the share of images of which the two tokens say the same. teacher: the top-1 of who taught
+    the one of them, None if its predictions are not known.
     """
 
     row: Row
@@ -28,6 +29,7 @@ class Tokens:
     ahead: st.Interval | None
     fused_ahead: st.Interval | None
     same: float
+    teacher: float | None
 
     @property
     def verdict(self) -> str:
@@ -65,6 +67,7 @@ def tokens(row: Row) -> Tokens | None:
     seeds = list(row.samples.values())
     if not all({"cls", "dist", "fused"} <= one.keys() for one in seeds):
         return None
+    taught = [one for one in seeds if "teacher" in one]
     right = {
         name: np.stack([one[name] == one["label"] for one in seeds])
         for name in ("cls", "dist", "fused")
@@ -75,6 +78,7 @@ def tokens(row: Row) -> Tokens | None:
         ahead=_ahead(right["dist"], right["cls"]),
         fused_ahead=_ahead(right["fused"], right["cls"]),
         same=float(np.mean([st.agreement(one["cls"], one["dist"]) for one in seeds])),
+        teacher=_mean([st.agreement(one["teacher"], one["label"]) for one in taught]),
     )
 
 

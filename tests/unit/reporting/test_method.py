@@ -51,7 +51,7 @@ def test_a_row_that_two_questions_have_is_told_once(runs, taught, text):
     runs.ask(*cells, name="paper/figure6", key="ef" * 32)
     said = text()
     assert sum("| a | 2 |" in line for line in said.splitlines()) == 1
-    assert sum("| a | yes | 1 |" in line for line in said.splitlines()) == 1
+    assert sum("| a | yes | 97.50 | 1 |" in line for line in said.splitlines()) == 1
 
 
 def test_one_seed_cannot_say_which_token_is_better(runs, taught, text):

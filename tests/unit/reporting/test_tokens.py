@@ -50,6 +50,7 @@ def test_tokens_are_counted_apart(row, spoken):
     found = tokens(row(spoken("a", 0)))
     assert (found.cls, found.dist, found.fused) == (5 / 8, 7 / 8, 6 / 8)
     assert found.same == 6 / 8
+    assert found.teacher == 4 / 8
 
 
 def test_a_single_seed_has_no_interval_and_decides_nothing(row, spoken):
