@@ -55,15 +55,22 @@ def percent(fraction: float | None, digits: int = 2) -> str:
     """A fraction in percent, without the sign; an en dash where there is none."""
     if fraction is None or pd.isna(fraction):
         return "–"
-    # Adding zero turns the -0.0 that rounding leaves into 0.0.
-    return f"{round(100 * fraction, digits) + 0.0:.{digits}f}"
+    return f"{_hundredfold(fraction, digits):.{digits}f}"
 
 
 def points(difference: float | None, digits: int = 2) -> str:
     """A difference of fractions in percentage points, signed; an en dash where there is none."""
     if difference is None or pd.isna(difference):
         return "–"
-    return f"{round(100 * difference, digits) + 0.0:+.{digits}f}"
+    return f"{_hundredfold(difference, digits):+.{digits}f}"
+
+
+def _hundredfold(fraction: float, digits: int) -> float:
+    """Rounded; what differs in the fifteenth digit, as sums in another order do, is shown alike.
+
+    -0.0, which rounding leaves, is 0.0.
+    """
+    return round(round(100 * fraction, 9), digits) + 0.0
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
