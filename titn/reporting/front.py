@@ -49,11 +49,11 @@ def fill(file: Path, pages: Sequence[Page], out: Path) -> None:
 
 
 def main_table(page: Page, reports: str) -> str:
-    """Answer, figure and levels of a page's largest setting, with links into `reports`."""
+    """Answer, figure and levels of a page's first setting, with links into `reports`."""
     to_page = link("the page", f"{reports}/{page.path}")
     if not page.found:
         return f"Not run yet: {to_page}."
-    found = max(page.found, key=lambda one: sum(len(row.runs) for row in one.evidence.rows))
+    found = page.found[0]
     evidence, printed = found.evidence, printed_top1(found.evidence) or {}
     called = names(evidence.rows)
     columns = ["row", "top-1 (%)", "95% over seeds and images", "the paper's (%)", "NLL",

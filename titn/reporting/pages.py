@@ -72,7 +72,10 @@ def page(
     out: Path,
     notes: Sequence[Postponed] = (),
 ) -> Page:
-    """Write the files of a question's page, and return the page. notes: what was put off of it."""
+    """Write the files of a question's page, and return the page. notes: what was put off of it.
+
+    The setting with the most recorded cells comes first.
+    """
     parts = [f"# {escape(question.title if question else 'Sweeps without a question')}"]
     if question:
         parts += [escape(question.asks), f"**The paper.** {escape(question.paper)}"]
@@ -80,7 +83,7 @@ def page(
         if choice and PLAIN.fullmatch(name):
             parts.append(f"```sh\npython -m titn.train --multirun +{group}={choice}\n```")
     # Of a setting of which nothing has begun there is nothing to say but that it was asked for.
-    begun = [one for one in evidences if one.is_begun]
+    begun = sorted((one for one in evidences if one.is_begun), key=_num_recorded, reverse=True)
     waiting = [one for one in evidences if not one.is_begun]
     if not begun:
         parts.append("**Not run.** There is no record of any of its cells.")
@@ -97,6 +100,10 @@ def page(
         parts += text
         found.append(one)
     return Page(name, question, "\n\n".join(parts) + "\n", found, notes)
+
+
+def _num_recorded(evidence: Evidence) -> int:
+    return sum(1 for _ in evidence.runs)
 
 
 def _put_off(note: Postponed, question: Question | None) -> str:

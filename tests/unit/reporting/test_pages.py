@@ -70,6 +70,12 @@ def test_every_link_of_a_page_leads_to_a_file(runs, drawn, tmp_path):
     assert [one for one in targets if not (tmp_path / "ablation" / one).is_file()] == []
 
 
+def test_the_setting_with_most_records_comes_first(runs, written):
+    runs.ask(*runs.row("a", A[:1], changes={"epochs": 3}), key="ef" * 32)
+    found = written(*runs.row("a", A)).found
+    assert [len(one.evidence.rows[0].runs) for one in found] == [3, 1]
+
+
 def test_a_question_of_which_nothing_ran_lists_its_claims(runs, tmp_path):
     node = runs.question(["a"], claims=[runs.claim(["a"], [0, 1], says="a is *good*")])
     said = page("ablation/own", question_of(node), [], {}, tmp_path).text
