@@ -150,6 +150,18 @@ def test_cells_that_failed_before_their_first_step_are_a_result(runs, text):
     assert "**Answer.** No cell has a record: 1 failed." in text(cell)
 
 
+def test_a_difference_is_drawn_over_the_seeds_that_are_drawn(runs, written, monkeypatch):
+    told = []
+    monkeypatch.setattr(figures, "differences", lambda _, rows, **__: told.extend(rows))
+    # Of 40 images 30, 32 and 31 in the baseline; of its first seed the row has four more.
+    written(
+        *runs.row("a", A), *runs.row("b", [34]), question=runs.question(["a", "b"], baseline="a")
+    )
+    (row,) = told
+    assert row.estimate == pytest.approx(4 / 40)
+    assert row.seeds == pytest.approx([4 / 40])
+
+
 def test_a_diverged_baseline_leaves_levels_without_differences(runs, drawn):
     cells = [runs.cell("a", seed, state="diverged") for seed in (0, 1)]
     said = drawn(*cells, *runs.row("b", B)).text

@@ -66,7 +66,7 @@ def against_baseline(evidence: Evidence, found: list[co.Difference], place: Plac
         [
             figures.Row(
                 called[one.row.label],
-                one.both.estimate if one.both else one.estimate,
+                _drawn(one, baseline),
                 one.both.low if one.both else None,
                 one.both.high if one.both else None,
                 _per_seed(one.row, baseline),
@@ -98,6 +98,14 @@ def _partly(found: list[co.Difference]) -> str:
         "The difference is of the means over all seeds, r and what is paired of the seeds that "
         f"both rows have, which are fewer for {', '.join(rows)}. "
     )
+
+
+def _drawn(one: co.Difference, baseline: Row) -> float:
+    """The mean of the seeds that are drawn under it, where there are any."""
+    per_seed = _per_seed(one.row, baseline)
+    if one.both:
+        return one.both.estimate
+    return sum(per_seed) / len(per_seed) if per_seed else one.estimate
 
 
 def _per_seed(row: Row, baseline: Row) -> list[float]:
