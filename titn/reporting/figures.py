@@ -25,6 +25,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.typing import ColorType
 from numpy.typing import ArrayLike, NDArray
 
+from titn.printable import counted
 from titn.reporting import plot_style
 from titn.reporting.plot_style import BLUE, GREY, ORANGE, SKY, VERMILLION, plain, row_style, signed
 
@@ -161,7 +162,7 @@ def _names_of_curves(rows: Mapping[str, Curve]) -> list[str]:
     """The labels; a row that lacks seeds says how many it has."""
     most = max((curve.num_seeds for curve in rows.values()), default=1)
     return [
-        plain(label) if curve.num_seeds == most else f"{plain(label)} ({_seeds(curve.num_seeds)})"
+        plain(label) + ("" if curve.num_seeds == most else f" ({counted(curve.num_seeds, 'seed')})")
         for label, curve in rows.items()
     ]
 
@@ -172,11 +173,7 @@ def _heading_of_curves(rows: Mapping[str, Curve]) -> str:
     if most == 1:
         return "one seed"
     banded = any(curve.low is not None for curve in rows.values())
-    return f"mean and range of {_seeds(most)}" if banded else f"mean of {_seeds(most)}"
-
-
-def _seeds(count: int) -> str:
-    return "1 seed" if count == 1 else f"{count} seeds"
+    return f"{'mean and range' if banded else 'mean'} of {counted(most, 'seed')}"
 
 
 def _printed_at_edge(axes: Axes, line: Line2D, value: float | None) -> None:

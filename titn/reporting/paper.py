@@ -172,7 +172,8 @@ def departures(config: Mapping[str, Any], dataset: str, varied: Collection[str] 
     if dataset not in PROTOCOL:
         raise ValueError(f"dataset={dataset}: the paper has {', '.join(PROTOCOL)}")
     paper = PROTOCOL[dataset]
-    run = {key: value for key, value in config.items() if _judged(key, value, varied)}
+    chosen = ["teacher.model" if one == "teacher" else one for one in varied]
+    run = {key: value for key, value in config.items() if _judged(key, value, chosen)}
     found = [
         *_data(run, dataset),
         *_different(run, _printed_sizes(run), SIZE_DIFFERS),
@@ -197,8 +198,7 @@ def in_one_line(found: Collection[str]) -> str:
 
 
 def _judged(key: str, value: Any, varied: Collection[str]) -> bool:
-    chosen = ["teacher.model" if one == "teacher" else one for one in varied]
-    return _is_given(value) and not _among(key.removeprefix("choices."), chosen)
+    return _is_given(value) and not _among(key.removeprefix("choices."), varied)
 
 
 def _is_given(value: Any) -> bool:

@@ -19,10 +19,10 @@ def against_baseline(evidence: Evidence, found: list[co.Difference], place: Plac
         return []
     called = names(evidence.rows)
     ranked = unranked(evidence) is None
+    seeds = [_per_seed(one.row, baseline) for one in found]
     lines, records = [], []
-    for one in found:
+    for one, per_seed in zip(found, seeds, strict=True):
         paired, welch = one.paired, one.welch
-        per_seed = _per_seed(one.row, baseline)
         # Two pairs are correlated by -1 or 1, whatever they are.
         correlation = paired.correlation if paired and len(per_seed) > 2 else None
         lines.append(
@@ -66,12 +66,12 @@ def against_baseline(evidence: Evidence, found: list[co.Difference], place: Plac
         [
             figures.Row(
                 called[one.row.label],
-                _drawn(one, baseline),
+                _drawn(one, per_seed),
                 one.both.low if one.both else None,
                 one.both.high if one.both else None,
-                _per_seed(one.row, baseline),
+                per_seed,
             )
-            for one in found
+            for one, per_seed in zip(found, seeds, strict=True)
         ],
         xlabel=f"top-1 less that of {called[baseline.label]}",
     )
@@ -100,9 +100,8 @@ def _partly(found: list[co.Difference]) -> str:
     )
 
 
-def _drawn(one: co.Difference, baseline: Row) -> float:
+def _drawn(one: co.Difference, per_seed: list[float]) -> float:
     """The mean of the seeds that are drawn under it, where there are any."""
-    per_seed = _per_seed(one.row, baseline)
     if one.both:
         return one.both.estimate
     return sum(per_seed) / len(per_seed) if per_seed else one.estimate
