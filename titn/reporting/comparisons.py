@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from titn.questions import Bound, Claim, Question
+from titn.records.sweeps import DIVERGED
 from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.paper import PROTOCOL, departures, printed, spoken
@@ -19,6 +20,8 @@ OF_SIZES = ("dataset", "model.", "choices.")
 SHARES = ("top1", "top5", "best_top1", "precision", "recall", "f1", "ece")
 
 AGREES, DISAGREES, INCONCLUSIVE, NOT_RUN = "agrees", "disagrees", "inconclusive", "not run"
+# All that there is to find of a claim; last, that a row of it has diverged and has no record.
+FINDINGS = (AGREES, DISAGREES, INCONCLUSIVE, NOT_RUN, DIVERGED)
 
 
 @dataclass(frozen=True)
@@ -214,10 +217,11 @@ def judge(claim: Claim, evidence: Evidence) -> Judged:
     """Agrees if the interval lies wholly between the claim's bounds, disagrees if wholly outside.
 
     Inconclusive in any case if a row stayed near chance, or if it ranks teachers by one of each.
+    Diverged if a row has, and has no record: that it was not run is not what happened to it.
     """
-    rows = [row for label in claim.rows if (row := evidence.row(label)) and row.runs]
-    if len(rows) < len(claim.rows):
-        return Judged(claim, None, None, [], NOT_RUN, 0, False)
+    rows = [row for label in claim.rows if (row := evidence.row(label))]
+    if len(rows) < len(claim.rows) or not all(row.runs for row in rows):
+        return _not_judged(claim, rows, evidence)
     if claim.metric in METRICS:
         return _judged_by_time(claim, evidence)
     values = [row.values(claim.metric) for row in rows]
@@ -248,13 +252,19 @@ def judge(claim: Claim, evidence: Evidence) -> Judged:
     )
 
 
+def _not_judged(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> Judged:
+    diverged = [row for row in rows if not row.runs and row.count(DIVERGED)]
+    protocol = _protocol(claim, diverged, evidence) if diverged else []
+    return Judged(claim, None, None, protocol, DIVERGED if diverged else NOT_RUN, 0, False)
+
+
 def _protocol(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> list[str]:
     """The departures of all rows; of what is counted the training is none."""
     if claim.dataset not in PROTOCOL:
         return [f"the paper has no protocol for {claim.dataset}"]
     found: dict[str, None] = {}
     for row in rows:
-        config = config_of(next(iter(row.runs.values())))
+        config = config_of(next(iter((*row.runs.values(), *row.begun.values()))))
         if claim.metric in COUNTED:
             config = {key: config[key] for key in config if key.startswith(OF_SIZES)}
         found |= dict.fromkeys(departures(config, claim.dataset, evidence.varied))

@@ -85,7 +85,7 @@ def _counted(run: Sequence[Page], not_run: Sequence[Page]) -> str:
     findings = Counter(one.finding for page in run for found in page.found for one in found.judged)
     asked = (co.claims_of(page.question) for page in not_run if page.question)
     findings[co.NOT_RUN] += sum(map(len, asked))
-    told = (co.AGREES, co.DISAGREES, co.INCONCLUSIVE, co.NOT_RUN)
+    told = [one for one in co.FINDINGS if findings[one] or one != co.DIVERGED]
     return ", ".join(f"{one}: {findings[one]}" for one in told) + "."
 
 

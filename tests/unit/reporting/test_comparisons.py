@@ -282,12 +282,29 @@ def test_a_claim_about_other_data_has_no_protocol_of_the_papers(runs):
     assert one.protocol == ["the paper has no protocol for my own"]
 
 
-def test_a_row_without_records_is_not_judged(runs):
+@pytest.mark.parametrize("state", ["missing", "unfinished", "failed"])
+def test_a_row_without_records_is_not_judged(runs, state):
     node = runs.claim(["a", "b"], [0, None])
-    cells = [*runs.row("a", A), runs.cell("b", 0, state="diverged")]
+    cells = [*runs.row("a", A), runs.cell("b", 0, state=state)]
     found = runs.one(*cells, question=runs.question(["a", "b"], claims=[node]))
     one = co.judge(found.question.claims[0], found)
-    assert (one.finding, one.estimate) == ("not run", None)
+    assert (one.finding, one.estimate, one.protocol) == ("not run", None, [])
+
+
+def test_a_claim_about_a_row_that_diverged_says_so_and_under_what_protocol(runs):
+    node = runs.claim(["a", "b"], [0, None])
+    diverged = runs.cell("b", 0, state="diverged", changes={"batch_size": 8})
+    found = runs.one(*runs.row("a", A), diverged, question=runs.question("ab", claims=[node]))
+    one = co.judge(found.question.claims[0], found)
+    assert (one.finding, one.estimate) == ("diverged", None)
+    assert "batches of 8 instead of 1024" in one.protocol
+
+
+def test_a_row_of_which_one_seed_diverged_is_judged_by_the_others(runs):
+    node = runs.claim(["a", "b"], [0, None])
+    cells = [*runs.row("a", A), *runs.row("b", B), runs.cell("b", 9, state="diverged")]
+    found = runs.one(*cells, question=runs.question("ab", claims=[node]))
+    assert co.judge(found.question.claims[0], found).finding == "agrees"
 
 
 def test_a_claim_with_one_seed_is_inconclusive(runs):

@@ -82,6 +82,13 @@ def test_comparisons_stand_apart_from_printed_numbers_and_are_counted(runs, page
     assert "| a above c |" not in numbers
 
 
+def test_a_claim_about_a_row_that_diverged_is_counted_as_that(runs, pages):
+    cells = [*runs.row("a", A), runs.cell("b", 0, state="diverged")]
+    text = contents(pages(*cells, question=judged(runs, [0, None])), "")
+    assert "not run: 0, diverged: 1." in text
+    assert line(text, "so")[4] == "diverged"
+
+
 def test_a_question_that_was_put_off_says_why(runs, pages, tmp_path):
     note = Postponed([], ["a"], [0], reason="no *time*", command="titn-train x", num_cells=2)
     empty = page("ablation/own", None, [], {}, tmp_path, [note])

@@ -457,3 +457,11 @@ def test_each_row_says_its_epochs_steps_seeds_hours_and_hardware(runs, text, tmp
     ]  # fmt: skip
     assert line(after, "b")[6:] == ["0", "0.04", "A CPU, 1 thread", "1 of 2 missing"]
     assert csv(tmp_path, "protocols")["steps"].tolist() == [20, 20]
+
+
+def test_a_row_that_diverged_says_with_what_it_was_to_be_trained(runs, text):
+    said = text(*runs.row("a", A), runs.cell("b", 0, state="diverged"))
+    after = said.partition("### How each row was trained")[2]
+    assert line(after, "b")[1:] == [
+        "none", "adamw at 0.001", "2", "–", "–", "–", "–", "–", "1 of 1 diverged",
+    ]  # fmt: skip

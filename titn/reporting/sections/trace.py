@@ -63,7 +63,8 @@ def _protocol(row: Row) -> tuple[list[str], dict[str, Any]]:
     record = {
         "row": row.label,
         "teacher": row.one("teacher") or "none",
-        "optimizer": optimizer(row) if runs else None,
+        # Of what diverged too: with what is the first question.
+        "optimizer": optimizer(row) if runs or row.begun else None,
         "epochs": row.one("epochs"),
         "steps": num_steps,
         "batch_size": size,
