@@ -12,7 +12,7 @@ from titn.reporting import comparisons as co
 from titn.reporting.evidence import Fault
 from titn.reporting.formats import number, pathless
 from titn.reporting.markdown import code, escape, link, percent, table
-from titn.reporting.pages import Found, Page
+from titn.reporting.pages import Found, Page, why_put_off
 from titn.reporting.provenance import sources
 
 RUN_COLUMNS = [
@@ -57,6 +57,8 @@ def contents(pages: Sequence[Page], audit: str) -> str:
         _claims_table([line for page in (*run, *not_run) for line in _claims(page, 2)]),
         "### Numbers that the paper prints",
         _claims_table([line for page in (*run, *not_run) for line in _claims(page, 1)]),
+        "## Rows and seeds that were put off",
+        "\n".join(f"- {_link(page)}{_why_not(page)}" for page in run if page.notes) or "None.",
         "## Questions that were not asked yet",
         "\n".join(f"- {_link(page)}{_why_not(page)}" for page in not_run) or "None.",
         "## Where the pages come from",
@@ -71,8 +73,8 @@ def _link(page: Page) -> str:
 
 
 def _why_not(page: Page) -> str:
-    """Why a question was put off, and how long it would take."""
-    told = [f"{escape(one.reason)}; {escape(one.needs)}" for one in page.notes]
+    """Why a question, or which part of it, was put off, and how long it would take."""
+    told = [why_put_off(one, page.question) for one in page.notes]
     return f": {' / '.join(told)}" if told else ""
 
 

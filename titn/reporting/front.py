@@ -17,7 +17,7 @@ from titn.reporting.evidence import Row
 from titn.reporting.formats import interval_in_percent, mean, plain
 from titn.reporting.markdown import escape, link, percent, table
 from titn.reporting.naming import names
-from titn.reporting.pages import Found, Page
+from titn.reporting.pages import Found, Page, why_put_off
 from titn.reporting.paper import in_one_line
 from titn.reporting.sections.beside import printed_top1
 
@@ -64,6 +64,7 @@ def main_table(page: Page, reports: str) -> str:
         [
             f"**{escape(page.title)}**, on {escape(found.heading)}. {found.answer}",
             table(columns, lines),
+            *_put_off(page, found),
             f"{_departures(found)}. Everything else, with differences, "
             f"claims and curves, is on {to_page}.",
             "!" + link(escape("top-1 accuracy of each row with its interval"), figure),
@@ -83,6 +84,13 @@ def _line(row: Row, name: str, printed: Mapping[str, float]) -> list[str]:
         plain(mean(row.values("gflops_batch1024"))),
         "; ".join([str(len(row.runs)), *row.remarks()]),
     ]
+
+
+def _put_off(page: Page, found: Found) -> list[str]:
+    """Why there are gaps in the setting's table, in a paragraph."""
+    said = found.evidence.setting.overrides
+    told = [why_put_off(one, page.question) for one in page.notes if one.overrides == said]
+    return [f"Put off: {' / '.join(told)}."] if told else []
 
 
 def _departures(found: Found) -> str:

@@ -88,7 +88,8 @@ def page(
     if not begun:
         parts.append("**Not run.** There is no record of any of its cells.")
     if notes:
-        parts += ["Put off:", _list([_put_off(one, question) for one in notes])]
+        told = [f"{why_put_off(one, question)}. {code(one.command)}" for one in notes]
+        parts += ["Put off:", _list(told)]
     if not begun:
         parts += _claims_not_run(question)
     if waiting:
@@ -106,10 +107,11 @@ def _num_recorded(evidence: Evidence) -> int:
     return sum(1 for _ in evidence.runs)
 
 
-def _put_off(note: Postponed, question: Question | None) -> str:
+def why_put_off(note: Postponed, question: Question | None) -> str:
+    """Which rows were put off, unless it is all, why, and how long they would take."""
     is_whole = question is not None and list(question.rows) == note.rows
     rows = "" if is_whole else f"{escape('; '.join(note.rows))}: "
-    return f"{rows}{escape(note.reason)}; {escape(note.needs)}. {code(note.command)}"
+    return f"{rows}{escape(note.reason)}; {escape(note.needs)}"
 
 
 def _is_ambiguous(evidences: Sequence[Evidence]) -> bool:

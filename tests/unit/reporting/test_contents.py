@@ -1,8 +1,11 @@
 """The index of all pages, and the list of all runs."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
+from titn.questions import question_of
 from titn.records.collation import load
 from titn.records.sweeps import Postponed
 from titn.reporting import figures
@@ -91,8 +94,18 @@ def test_a_claim_about_a_row_that_diverged_is_counted_as_that(runs, pages):
 
 def test_a_question_that_was_put_off_says_why(runs, pages, tmp_path):
     note = Postponed([], ["a"], [0], reason="no *time*", command="titn-train x", num_cells=2)
-    empty = page("ablation/own", None, [], {}, tmp_path, [note])
+    asked = question_of(runs.question(["a"]))
+    empty = page("ablation/own", asked, [], {}, tmp_path, [note])
     assert r"(ablation/own.md): no \*time\*; 2 cells" in contents([empty], "")
+
+
+def test_what_was_put_off_of_a_question_is_listed_apart_from_whole_questions(runs, pages):
+    (asked,) = pages(*runs.row("a", A), *runs.row("b", B))
+    note = Postponed([], ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
+    text = contents([replace(asked, notes=[note])], "")
+    part, _, whole = text.partition("## Questions that were not asked yet")
+    assert "- [Which one?](ablation/own.md): b: no time; 1 cell" in part
+    assert "no time" not in whole
 
 
 def test_a_finding_under_one_teacher_says_so(runs, pages):

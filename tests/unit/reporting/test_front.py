@@ -1,9 +1,12 @@
 """The main table in a README."""
 
+from dataclasses import replace
+
 import pytest
 
 from titn.errors import ConfigError
 from titn.records.collation import load
+from titn.records.sweeps import Postponed
 from titn.reporting.evidence import index_of
 from titn.reporting.front import fill
 from titn.reporting.pages import page
@@ -58,6 +61,15 @@ def test_page_and_figure_are_found_from_the_file(filled, tmp_path):
     figure = text.rpartition("](")[2].partition(")")[0]
     assert figure.endswith("-accuracy.svg")
     assert (tmp_path / figure).is_file()
+
+
+@pytest.mark.parametrize(("said", "told"), [([], True), (["epochs=9"], False)])
+def test_a_gap_in_the_table_has_its_reason_and_no_other_settings(pages, tmp_path, said, told):
+    note = Postponed(said, ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
+    file = tmp_path / "README.md"
+    file.write_text(MARKS.format(""))
+    fill(file, [replace(pages[0], notes=[note])], tmp_path / "reports")
+    assert ("Put off: b: no time; 1 cell." in file.read_text()) == told
 
 
 def test_a_question_that_was_not_run_says_so(tmp_path, runs):
