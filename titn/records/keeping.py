@@ -8,6 +8,7 @@ from pathlib import Path
 
 from titn.durable import replacing
 from titn.errors import ConfigError
+from titn.records.believable import identity_of
 from titn.records.beside import read_epochs, read_samples
 from titn.records.opened import opened
 from titn.records.records import run_paths
@@ -33,8 +34,9 @@ class Kept:
 def keep(directories: Sequence[Path], destination: Path) -> Kept:
     """Copy what reports are made from, in the same arrangement.
 
-    A run's files of an earlier copy are replaced, and sweeps are joined with what is there of them,
-    so that a place may keep what several machines found; nothing is removed. What is damaged is
+    A place may keep what several machines found, and source code of several ages: a run's files of
+    an earlier copy are replaced, but for a record by less; another run of the same name is kept
+    beside it; sweeps are joined with what is there of them; nothing is removed. What is damaged is
     left where it is: the earlier copy may be the one to put back. ConfigError if `destination` lies
     in a directory.
     """
@@ -46,12 +48,17 @@ def keep(directories: Sequence[Path], destination: Path) -> Kept:
             raise ConfigError(f"--keep {destination}: lies in {directory}; choose a place outside")
         for path in run_paths(directory):
             if _is_whole(path, _run, kept):
-                _copy(path, destination / os.path.relpath(path, directory), OF_RUN)
-                kept.runs += 1
+                kept.runs += _copy_run(path, destination / _name(path, directory))
         for sweep in sweep_dirs(directory):
             if _is_whole(sweep.path, _sweep, kept):
-                _join(sweep, SweepDir(destination / os.path.relpath(sweep.path, directory)))
+                _join(sweep, SweepDir(destination / _name(sweep.path, directory)))
     return kept
+
+
+def _name(path: Path, directory: Path) -> str:
+    """A path as seen from the directory; of the directory itself its name."""
+    name = os.path.relpath(path, directory)
+    return os.path.basename(os.path.realpath(directory)) if name == os.curdir else name
 
 
 def _is_below(path: Path, directory: Path) -> bool:
@@ -63,6 +70,22 @@ def _is_whole(path: Path, faults: Callable[[Path], Iterator[str]], kept: Kept) -
     found = [(str(path), fault) for fault in faults(path)]
     kept.faults += found
     return not found
+
+
+def _copy_run(run: Path, place: Path) -> bool:
+    """Whether it was copied: not where a record lies of which this run is only a part."""
+    own, there = identity_of(run), identity_of(place)
+    # The same cell made by other source code has the same name: sweeps of then still need it.
+    differing = [own[key][:8] for key in own if own[key] != there.get(key, own[key])]
+    place = place.with_name("-".join([place.name, *differing]))
+    if _has_record(place) and not _has_record(run):
+        return False
+    _copy(run, place, OF_RUN)
+    return True
+
+
+def _has_record(run: Path) -> bool:
+    return (run / OF_RUN[-1]).exists()
 
 
 def _copy(source: Path, destination: Path, names: Sequence[str]) -> None:

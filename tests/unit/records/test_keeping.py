@@ -11,13 +11,13 @@ from titn.records.records import RunDir, write_json
 from titn.records.sweeps import Postponed, SweepDir
 
 
-def made(root, name: str) -> RunDir:
+def made(root, name: str, top1: float = 0.5, **identity: str) -> RunDir:
     directory = RunDir(root / name)
-    identity = {"config_hash": name, "source_digest": "0"}
+    identity = {"config_hash": name, "source_digest": "0"} | identity
     directory.begin({"seed": 0, "epochs": 1}, identity)
     directory.weights.write_bytes(b"much")
     directory.log.write_text("said")
-    directory.finish(identity | {"top1": 0.5, "nll": 1.0, "seed": 0, "epochs": 1})
+    directory.finish(identity | {"top1": top1, "nll": 1.0, "seed": 0, "epochs": 1})
     return directory
 
 
@@ -40,6 +40,40 @@ def test_a_later_copy_replaces_the_files_of_an_earlier_one(tmp_path):
     run.finish(later)
     keep([tmp_path / "runs"], tmp_path / "kept")
     assert RunDir(tmp_path / "kept" / "a").result() == later
+
+
+@pytest.mark.parametrize(
+    ("other", "place"),
+    [
+        ({"source_digest": "123456789"}, "a-12345678"),
+        ({"config_hash": "bcdefghij"}, "a-bcdefghi"),
+        ({"config_hash": "b", "source_digest": "1"}, "a-b-1"),
+    ],
+    ids=["other source", "other configuration", "both"],
+)
+def test_another_run_of_the_same_name_is_kept_beside_it(tmp_path, other, place):
+    made(tmp_path / "one", "a", top1=0.5)
+    made(tmp_path / "two", "a", top1=0.6, **other)
+    for name in ("one", "two", "one", "two"):
+        keep([tmp_path / name], tmp_path / "kept")
+    found = {path.name: RunDir(path).result()["top1"] for path in (tmp_path / "kept").iterdir()}
+    assert found == {"a": 0.5, place: 0.6}
+
+
+def test_a_record_is_not_replaced_by_the_same_run_half_done(tmp_path):
+    made(tmp_path / "one", "a")
+    (made(tmp_path / "two", "a").path / "result.json").unlink()
+    write_json(tmp_path / "two" / "a" / "failure.json", {"kind": "memory"})
+    assert keep([tmp_path / "one"], tmp_path / "kept") == Kept(1)
+    assert keep([tmp_path / "two"], tmp_path / "kept") == Kept(0)
+    assert not (tmp_path / "kept" / "a" / "failure.json").exists()
+
+
+def test_two_runs_that_are_kept_one_by_one_have_each_its_own_place(tmp_path):
+    for name in ("a", "b"):
+        run = made(tmp_path / "runs", name)
+        keep([run.path], tmp_path / "kept")
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["a", "b"]
 
 
 def test_a_good_copy_is_not_replaced_by_a_damaged_file(tmp_path):
