@@ -62,8 +62,9 @@ def test_another_run_of_the_same_name_is_kept_beside_it(tmp_path, other, place):
 
 def test_a_record_is_not_replaced_by_the_same_run_half_done(tmp_path):
     made(tmp_path / "one", "a")
-    (made(tmp_path / "two", "a").path / "result.json").unlink()
-    write_json(tmp_path / "two" / "a" / "failure.json", {"kind": "memory"})
+    part = made(tmp_path / "two", "a")
+    (part.path / "result.json").unlink()
+    part.fail({"kind": "memory", "reason": "out of memory"})
     assert keep([tmp_path / "one"], tmp_path / "kept") == Kept(1)
     assert keep([tmp_path / "two"], tmp_path / "kept") == Kept(0)
     assert not (tmp_path / "kept" / "a" / "failure.json").exists()
