@@ -305,6 +305,21 @@ def test_candidates_are_shown_and_in_no_mean(runs, text):
     assert line(said, "**a, lr 0.3**")[1] == "77.50"
 
 
+@pytest.mark.parametrize(
+    ("rate", "warns"), [(0.1, True), (0.3, False), (0.9, True)], ids=["least", "between", "most"]
+)
+def test_a_choice_at_an_end_of_its_list_is_warned_of(runs, text, rate, warns):
+    tried = [
+        runs.cell(row, 0, 20, role="candidate", tuned={"optimizer.lr": lr})
+        for row, rates in (("a", (0.1, 0.3, 0.9)), ("b", (0.01, 2.0)))
+        for lr in rates
+    ]
+    said = text(*tried, *runs.row("a", A, tuned={"optimizer.lr": rate}))
+    warning = f"**At an end of what it could choose from: a (optimizer.lr={rate}).**"
+    assert (warning in said) == warns
+    assert ("At an end" in said) == warns
+
+
 # Several settings
 
 

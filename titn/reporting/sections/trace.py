@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from titn.records.sweeps import RECORDED
+from titn.records.sweeps import RECORDED, PlannedCell
 from titn.reporting.evidence import MISSING, Evidence, Row
 from titn.reporting.formats import number, plain
 from titn.reporting.markdown import escape, percent, table
@@ -17,12 +17,15 @@ def tuning(evidence: Evidence, place: Place) -> list[str]:
     if not evidence.candidates:
         return []
     chosen = {row.label: row.tuned for row in evidence.rows}
+    at_ends = []
     lines, records = [], []
     for cell, run in evidence.candidates:
         values = ", ".join(f"{key}={number(value)}" for key, value in cell.tuned.items())
         state = run["status"] if run else MISSING
         top1 = run.get("top1") if run else None
         taken = chosen.get(cell.row) == cell.tuned
+        if taken and _is_at_an_end(cell, evidence):
+            at_ends.append(f"{escape(cell.row)} ({escape(values)})")
         lines.append([escape(cell.row), escape(values),
                       percent(top1) if state == RECORDED else state,
                       "chosen" if taken else ""])  # fmt: skip
@@ -34,7 +37,22 @@ def tuning(evidence: Evidence, place: Place) -> list[str]:
         "One seed each, on a part of train that was held out, from the teacher too: the best of "
         f"several, no estimate of how good it is. {link}"
     )
+    if at_ends:
+        text = (
+            f"**At an end of what it could choose from: {'; '.join(at_ends)}.** What lies beyond "
+            f"was not tried, and may be better. {text}"
+        )
     return ["### How each row chose its values", table(columns, lines), text]
+
+
+def _is_at_an_end(cell: PlannedCell, evidence: Evidence) -> bool:
+    """Whether one of a candidate's values is the least or the greatest that its row has tried."""
+    tried = [other.tuned for other, _ in evidence.candidates if other.row == cell.row]
+    for key, value in cell.tuned.items():
+        values = {one[key] for one in tried if isinstance(one.get(key), int | float)}
+        if len(values) > 1 and value in (min(values), max(values)):
+            return True
+    return False
 
 
 def protocols(evidence: Evidence, place: Place) -> list[str]:
