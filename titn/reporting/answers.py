@@ -30,7 +30,8 @@ def unranked(evidence: Evidence) -> str | None:
     """Why the rows are not ranked; None if they are."""
     if not evidence.recorded:
         return f"No cell has a record: {_states(evidence.rows)}."
-    if chance := [row for row in evidence.recorded if co.is_near_chance(row, row.num_classes)]:
+    chance, learned = _by_learning(evidence)
+    if chance and (evidence.baseline in chance or len(learned) < 2):
         return f"Nothing is ranked: {_named(chance)} stayed near chance, hardly trained if at all."
     if evidence.baseline is None:
         label = evidence.question.baseline if evidence.question else evidence.rows[0].label
@@ -38,15 +39,21 @@ def unranked(evidence: Evidence) -> str | None:
         return f"The baseline, {escape(label)}, has no record ({states}): nothing is compared."
     if len(evidence.recorded) == 1:
         return "Only one row has records, so nothing is compared."
-    single = [row for row in evidence.recorded if len(row.runs) < 2]
-    if evidence.baseline in single or len(single) >= len(evidence.recorded) - 1:
+    single = [row for row in learned if len(row.runs) < 2]
+    if evidence.baseline in single or len(single) >= len(learned) - 1:
         return f"Nothing is ranked: of {_named(single)} there is one seed, a single number."
-    if co.are_teachers_ranked_by_one(evidence.recorded):
+    if co.are_teachers_ranked_by_one(learned):
         return (
             "Teachers are not ranked: some were trained once, and the intervals are about students "
             "of these very teachers. `teacher.seed='${seed}'` gives each seed its own."
         )
     return None
+
+
+def _by_learning(evidence: Evidence) -> tuple[list[Row], list[Row]]:
+    """The recorded rows that stayed near chance, and the others."""
+    chance = [row for row in evidence.recorded if co.is_near_chance(row, row.num_classes)]
+    return chance, [row for row in evidence.recorded if row not in chance]
 
 
 def _named(rows: Iterable[Row]) -> str:
@@ -64,12 +71,16 @@ def _sentences(evidence: Evidence, found: Sequence[co.Difference]) -> str:
     assert baseline is not None
     called = names(evidence.rows)
     parts = [f"Against {escape(called[baseline.label])}, in points of top-1."]
+    chance, _ = _by_learning(evidence)
+    ranked = [one for one in found if len(one.row.runs) > 1 and one.row not in chance]
     for verdict, phrase in PHRASES.items():
-        rows = [one for one in found if one.verdict == verdict and len(one.row.runs) > 1]
+        rows = [one for one in ranked if one.verdict == verdict]
         rows.sort(key=lambda one: -abs(one.estimate))
         if rows:
             parts.append(phrase + "; ".join(_told(one, called) for one in rows) + ".")
-    without = [row for row in evidence.rows if len(row.runs) < 2]
+    if chance:
+        parts.append(f"Near chance, hardly trained if at all, and not ranked: {_named(chance)}.")
+    without = [row for row in evidence.rows if len(row.runs) < 2 and row not in chance]
     if without:
         parts.append(f"Not compared, for want of seeds: {_named(without)}.")
     if any(is_conditional(row) for row in evidence.recorded):

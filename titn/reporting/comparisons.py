@@ -65,6 +65,11 @@ class Difference:
         return test.p if test else None
 
     @property
+    def is_ranked(self) -> bool:
+        """Whether its verdict is worth anything: it has seeds to test, and has learned."""
+        return self.p is not None and not is_near_chance(self.row, self.row.num_classes)
+
+    @property
     def verdict(self) -> str:
         """above, below, or not told apart: by the wider interval and the corrected p together."""
         if self.both is None or self.corrected is None or self.corrected >= 0.05:

@@ -58,6 +58,17 @@ def test_near_chance_nothing_is_ranked(runs, said):
     assert text == "Nothing is ranked: b stayed near chance, hardly trained if at all."
 
 
+def test_beside_a_row_near_chance_the_others_are_ranked(runs, said):
+    text = said(*runs.row("a", A), *runs.row("b", B), *runs.row("c", [7, 7, 7]))
+    assert "Below it: b (" in text
+    assert text.endswith(" Near chance, hardly trained if at all, and not ranked: c.")
+
+
+def test_beside_a_baseline_near_chance_nothing_is_ranked(runs, said):
+    text = said(*runs.row("a", [7, 7, 7]), *runs.row("b", B), *runs.row("c", C))
+    assert text == "Nothing is ranked: a stayed near chance, hardly trained if at all."
+
+
 def test_without_a_baseline_nothing_is_compared(runs, said):
     cells = [runs.cell("a", seed, state="diverged") for seed in (0, 1)]
     text = said(*cells, *runs.row("b", B))

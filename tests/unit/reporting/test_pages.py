@@ -187,8 +187,13 @@ def test_one_seed_of_three_says_both(runs, text):
     assert line(text(*runs.row("a", A), *cells), "b")[-1] == "2 of 3 diverged; one seed"
 
 
-def test_near_chance_no_row_has_a_verdict(runs, text, tmp_path):
+def test_a_row_near_chance_has_no_verdict(runs, text, tmp_path):
     text(*runs.row("a", A), *runs.row("b", B), *runs.row("c", [7, 7, 7]))
+    assert csv(tmp_path, "differences").verdict.tolist() == ["below", "not ranked"]
+
+
+def test_beside_a_baseline_near_chance_no_row_has_a_verdict(runs, text, tmp_path):
+    text(*runs.row("a", [7, 7, 7]), *runs.row("b", B), *runs.row("c", A))
     assert set(csv(tmp_path, "differences").verdict) == {"not ranked"}
 
 

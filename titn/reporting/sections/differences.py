@@ -54,7 +54,7 @@ def against_baseline(evidence: Evidence, found: list[co.Difference], place: Plac
                 **bounds("seeds_and_images", one.both),
                 "holm_p": one.corrected,
                 "detectable": one.detectable,
-                "verdict": one.verdict if ranked and one.p is not None else "not ranked",
+                "verdict": one.verdict if ranked and one.is_ranked else "not ranked",
             }
         )
     columns = [
