@@ -6,6 +6,7 @@ A question's rows, or without one the combinations of what was swept; times the 
 import fnmatch
 import itertools
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -63,8 +64,10 @@ class Asking:
 
 def quoted(text: str) -> str:
     """A text as a value on Hydra's command line, whatever is in it."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    # To Hydra a backslash is one but before a quotation mark, where two are one.
+    escaped = re.sub(r'(\\*)"', r'\1\1\\"', text)
+    at_the_end = escaped[len(escaped.rstrip("\\")) :]
+    return f'"{escaped}{at_the_end}"'
 
 
 def spelled_for_hydra(argument: str) -> str:
@@ -74,10 +77,12 @@ def spelled_for_hydra(argument: str) -> str:
     punctuation. No label has a comma.
     """
     key, _, value = argument.partition("=")
+    if key == "postpone":
+        # An apostrophe does not make it one that is in quotes.
+        is_spelled = value in ("", "null") or (value[0] == value[-1] and value[0] in "\"'")
+        return argument if is_spelled else f"postpone={quoted(value)}"
     if set(value) & set("\"'"):
         return argument
-    if key == "postpone" and value not in ("", "null"):
-        return f"postpone={quoted(value)}"
     labels = value.removeprefix("[").removesuffix("]")
     if key != "rows" or value != f"[{labels}]" or not set(labels) & set("(){}"):
         return argument

@@ -296,3 +296,23 @@ def test_a_label_is_read_as_it_was_typed():
         [spelled_for_hydra("rows=[TITN (large patch),VGG16-BN]")]
     )
     assert parsed.value() == ["TITN (large patch)", "VGG16-BN"]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "each optimizer's own",
+        'a "quoted" word',
+        "half an hour (or more), = 1",
+        r"a\b",
+        "a\\",
+        r"\"b",
+    ],
+)
+def test_a_reason_is_read_as_it_was_typed(reason):
+    (parsed,) = OverridesParser.create().parse_overrides([spelled_for_hydra(f"postpone={reason}")])
+    assert parsed.value() == reason
+
+
+def test_a_reason_that_is_in_quotes_already_is_left():
+    assert spelled_for_hydra('postpone="no time"') == 'postpone="no time"'
