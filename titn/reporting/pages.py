@@ -108,10 +108,11 @@ def _num_recorded(evidence: Evidence) -> int:
 
 
 def why_put_off(note: Postponed, question: Question | None) -> str:
-    """Which rows were put off, unless it is all, why, and how long they would take."""
+    """Which rows, unless it is all, and seeds were put off, why, and how long they would take."""
     is_whole = question is not None and list(question.rows) == note.rows
-    rows = "" if is_whole else f"{escape('; '.join(note.rows))}: "
-    return f"{rows}{escape(note.reason)}; {escape(note.needs)}"
+    rows = "" if is_whole else f"{'; '.join(note.rows)}, "
+    seeds = f"seed{'s' if len(note.seeds) > 1 else ''} {', '.join(map(str, note.seeds))}"
+    return escape(f"{rows}{seeds}: {note.reason}; {note.needs}")
 
 
 def _is_ambiguous(evidences: Sequence[Evidence]) -> bool:

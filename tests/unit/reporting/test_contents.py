@@ -96,7 +96,7 @@ def test_a_question_that_was_put_off_says_why(runs, pages, tmp_path):
     note = Postponed([], ["a"], [0], reason="no *time*", command="titn-train x", num_cells=2)
     asked = question_of(runs.question(["a"]))
     empty = page("ablation/own", asked, [], {}, tmp_path, [note])
-    assert r"(ablation/own.md): no \*time\*; 2 cells" in contents([empty], "")
+    assert r"(ablation/own.md): seed 0: no \*time\*; 2 cells" in contents([empty], "")
 
 
 def test_what_was_put_off_of_a_question_is_listed_apart_from_whole_questions(runs, pages):
@@ -104,7 +104,7 @@ def test_what_was_put_off_of_a_question_is_listed_apart_from_whole_questions(run
     note = Postponed([], ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
     text = contents([replace(asked, notes=[note])], "")
     part, _, whole = text.partition("## Questions that were not asked yet")
-    assert "- [Which one?](ablation/own.md): b: no time; 1 cell" in part
+    assert "- [Which one?](ablation/own.md): b, seed 3: no time; 1 cell" in part
     assert "no time" not in whole
 
 

@@ -90,7 +90,7 @@ def test_a_question_that_was_put_off_says_why_and_for_how_long(runs, tmp_path):
     )  # fmt: skip
     asked = question_of(runs.question(["a"]))
     said = page("ablation/own", asked, [], {}, tmp_path, [note]).text
-    assert r"- no \*time\*; 2 cells: 2.0 hours needed on A CPU, by the time that" in said
+    assert r"- seed 0: no \*time\*; 2 cells: 2.0 hours needed on A CPU, by the time that" in said
     assert "`titn-train x`" in said
 
 
@@ -99,7 +99,7 @@ def test_rows_that_were_put_off_are_named_beside_what_was_run(runs, tmp_path):
     found, index = runs.evidence(), index_of(load(runs.root))
     note = Postponed([], ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
     said = page("ablation/own", found[0].question, found, index, tmp_path, [note]).text
-    assert "Put off:\n\n- b: no time; 1 cell. `titn-train x`" in said
+    assert "Put off:\n\n- b, seed 3: no time; 1 cell. `titn-train x`" in said
     assert "**Answer.**" in said
 
 
@@ -295,7 +295,7 @@ def test_what_a_row_chose_stands_by_its_name(runs, text):
 
 
 def test_candidates_are_shown_and_in_no_mean(runs, text):
-    values = {0.1: (20, "recorded"), 0.3: (35, "recorded"), 0.9: (None, "diverged")}
+    values = {0.9: (None, "diverged"), 0.1: (20, "recorded"), 0.3: (35, "recorded")}
     tried = [
         runs.cell("a", 0, right, state=state, role="candidate", tuned={"optimizer.lr": lr})
         for lr, (right, state) in values.items()

@@ -19,7 +19,7 @@ def tuning(evidence: Evidence, place: Place) -> list[str]:
     chosen = {row.label: row.tuned for row in evidence.rows}
     at_ends = []
     lines, records = [], []
-    for cell, run in evidence.candidates:
+    for cell, run in sorted(evidence.candidates, key=lambda pair: _order(pair[0], evidence)):
         values = ", ".join(f"{key}={number(value)}" for key, value in cell.tuned.items())
         state = run["status"] if run else MISSING
         top1 = run.get("top1") if run else None
@@ -43,6 +43,13 @@ def tuning(evidence: Evidence, place: Place) -> list[str]:
             f"was not tried, and may be better. {text}"
         )
     return ["### How each row chose its values", table(columns, lines), text]
+
+
+def _order(cell: PlannedCell, evidence: Evidence) -> tuple[int, list[float]]:
+    """By rows, as the page has them, and by values: some may have been tried later than others."""
+    labels = [row.label for row in evidence.rows]
+    place = labels.index(cell.row) if cell.row in labels else len(labels)
+    return place, [value for value in cell.tuned.values() if isinstance(value, int | float)]
 
 
 def _is_at_an_end(cell: PlannedCell, evidence: Evidence) -> bool:
