@@ -88,13 +88,10 @@ def test_a_rehearsal_leaves_nothing_behind(fabric):
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-# Layers share what was compiled of one; in a whole network each adds a minute.
-@pytest.mark.parametrize(("way", "depth"), [("layers", 2), ("whole", 1)])
-def test_compiled_for_real_it_computes_what_it_did(fabric, way, depth):
+@pytest.mark.parametrize("way", ["layers", "whole"])
+def test_compiled_for_real_it_computes_what_it_did(fabric, way):
     torch.manual_seed(0)
-    model = TITN(
-        images=ImageSpec(num_classes=10), distillation_token=True, depth=depth, patch_dim=24
-    )
+    model = TITN(images=ImageSpec(num_classes=10), distillation_token=True, depth=2, patch_dim=24)
     student, how, secs = compiling.set_up(fabric, model, way, FEW, lambda: IMAGES)
     assert how == way
     assert secs > 0

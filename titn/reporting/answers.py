@@ -30,7 +30,8 @@ def unranked(evidence: Evidence) -> str | None:
     """Why the rows are not ranked; None if they are."""
     if not evidence.recorded:
         return f"No cell has a record: {_states(evidence.rows)}."
-    chance, learned = _by_learning(evidence)
+    chance = [row for row in evidence.recorded if co.is_near_chance(row)]
+    learned = [row for row in evidence.recorded if not co.is_near_chance(row)]
     if chance and (evidence.baseline in chance or len(learned) < 2):
         return f"Nothing is ranked: {_named(chance)} stayed near chance, hardly trained if at all."
     if evidence.baseline is None:
@@ -50,12 +51,6 @@ def unranked(evidence: Evidence) -> str | None:
     return None
 
 
-def _by_learning(evidence: Evidence) -> tuple[list[Row], list[Row]]:
-    """The recorded rows that stayed near chance, and the others."""
-    chance = [row for row in evidence.recorded if co.is_near_chance(row, row.num_classes)]
-    return chance, [row for row in evidence.recorded if row not in chance]
-
-
 def _named(rows: Iterable[Row]) -> str:
     return ", ".join(escape(row.label) for row in rows)
 
@@ -71,16 +66,14 @@ def _sentences(evidence: Evidence, found: Sequence[co.Difference]) -> str:
     assert baseline is not None
     called = names(evidence.rows)
     parts = [f"Against {escape(called[baseline.label])}, in points of top-1."]
-    chance, _ = _by_learning(evidence)
-    ranked = [one for one in found if len(one.row.runs) > 1 and one.row not in chance]
     for verdict, phrase in PHRASES.items():
-        rows = [one for one in ranked if one.verdict == verdict]
+        rows = [one for one in found if one.is_ranked and one.verdict == verdict]
         rows.sort(key=lambda one: -abs(one.estimate))
         if rows:
             parts.append(phrase + "; ".join(_told(one, called) for one in rows) + ".")
-    if chance:
+    if chance := [row for row in evidence.recorded if co.is_near_chance(row)]:
         parts.append(f"Near chance, hardly trained if at all, and not ranked: {_named(chance)}.")
-    without = [row for row in evidence.rows if len(row.runs) < 2 and row not in chance]
+    without = [row for row in evidence.rows if len(row.runs) < 2 and not co.is_near_chance(row)]
     if without:
         parts.append(f"Not compared, for want of seeds: {_named(without)}.")
     if any(is_conditional(row) for row in evidence.recorded):

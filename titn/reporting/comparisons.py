@@ -67,7 +67,7 @@ class Difference:
     @property
     def is_ranked(self) -> bool:
         """Whether its verdict is worth anything: it has seeds to test, and has learned."""
-        return self.p is not None and not is_near_chance(self.row, self.row.num_classes)
+        return self.p is not None and not is_near_chance(self.row)
 
     @property
     def verdict(self) -> str:
@@ -188,14 +188,14 @@ def _same_images(first: Row, second: Row) -> bool:
     return np.array_equal(a, b)
 
 
-def is_near_chance(row: Row, num_classes: int) -> bool:
+def is_near_chance(row: Row) -> bool:
     """Whether a row has hardly learned anything: what it says of its recipe is nothing.
 
-    num_classes: below two where no record says it, and nothing can be said.
+    Where no record says how many classes there are, nothing can be said.
     """
-    if not row.runs or num_classes < 2:
+    if not row.runs or row.num_classes < 2:
         return False
-    return st.near_chance(float(row.values("top1").mean()), num_classes)
+    return st.near_chance(float(row.values("top1").mean()), row.num_classes)
 
 
 def are_teachers_ranked_by_one(rows: Sequence[Row]) -> bool:
@@ -240,8 +240,7 @@ def judge(claim: Claim, evidence: Evidence) -> Judged:
     else:
         interval = interval_of(rows[0], claim.metric)
     ranked = claim.metric in COUNTED or not (
-        any(is_near_chance(row, row.num_classes) for row in rows)
-        or are_teachers_ranked_by_one(rows)
+        any(map(is_near_chance, rows)) or are_teachers_ranked_by_one(rows)
     )
     if interval is not None:
         # Over the seeds that both rows have, as the interval is.
@@ -250,7 +249,7 @@ def judge(claim: Claim, evidence: Evidence) -> Judged:
         claim=claim,
         estimate=None if np.isnan(estimate) else float(estimate),
         interval=interval,
-        protocol=_protocol(claim, rows, evidence),
+        protocol=_protocol(claim, [next(iter(row.runs.values())) for row in rows], evidence),
         finding=finding(interval, claim.between) if ranked else INCONCLUSIVE,
         seeds=min(map(len, values)),
         conditional=any(len(row.teachers) == 1 for row in rows),
@@ -258,18 +257,19 @@ def judge(claim: Claim, evidence: Evidence) -> Judged:
 
 
 def _not_judged(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> Judged:
-    diverged = [row for row in rows if not row.runs and row.count(DIVERGED)]
+    begun = [run for row in rows if not row.runs for run in row.begun.values()]
+    diverged = [run for run in begun if run["status"] == DIVERGED]
     protocol = _protocol(claim, diverged, evidence) if diverged else []
     return Judged(claim, None, None, protocol, DIVERGED if diverged else NOT_RUN, 0, False)
 
 
-def _protocol(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> list[str]:
-    """The departures of all rows; of what is counted the training is none."""
+def _protocol(claim: Claim, runs: Sequence[dict], evidence: Evidence) -> list[str]:
+    """The departures of runs of all rows; of what is counted the training is none."""
     if claim.dataset not in PROTOCOL:
         return [f"the paper has no protocol for {claim.dataset}"]
     found: dict[str, None] = {}
-    for row in rows:
-        config = config_of(next(iter((*row.runs.values(), *row.begun.values()))))
+    for run in runs:
+        config = config_of(run)
         if claim.metric in COUNTED:
             config = {key: config[key] for key in config if key.startswith(OF_SIZES)}
         found |= dict.fromkeys(departures(config, claim.dataset, evidence.varied))

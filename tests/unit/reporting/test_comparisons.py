@@ -300,6 +300,20 @@ def test_a_claim_about_a_row_that_diverged_says_so_and_under_what_protocol(runs)
     assert "batches of 8 instead of 1024" in one.protocol
 
 
+def test_what_failed_before_it_began_does_not_hide_the_protocol_of_what_diverged(runs):
+    node = runs.claim(["a", "b"], [0, None])
+    failed, diverged = (
+        runs.cell("b", seed, state=state) for seed, state in enumerate(["failed", "diverged"])
+    )
+    for name in ("config.yaml", "environment.json"):
+        (runs.written[failed.config_hash] / name).unlink()
+    cells = [*runs.row("a", A), failed, diverged]
+    found = runs.one(*cells, question=runs.question("ab", claims=[node]))
+    one = co.judge(found.question.claims[0], found)
+    assert one.finding == "diverged"
+    assert "batches of 8 instead of 1024" in one.protocol
+
+
 def test_a_row_of_which_one_seed_diverged_is_judged_by_the_others(runs):
     node = runs.claim(["a", "b"], [0, None])
     cells = [*runs.row("a", A), *runs.row("b", B), runs.cell("b", 9, state="diverged")]
