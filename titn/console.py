@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from titn.errors import CellError, ConfigError
 from titn.fits import check_device_name
-from titn.printable import printable
+from titn.system.text import printable
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from titn.console import FAILED, Arguments, answered, complain, device_name, not_negative, show
 from titn.errors import ConfigError
-from titn.printable import printable
+from titn.system.text import printable
 
 if TYPE_CHECKING:
     from titn.finished import Finished

@@ -23,7 +23,7 @@ from titn.checks import check_memory
 from titn.config import FOLLOWED, GROUPS, conf_dir, config_root, resolve, unresolved
 from titn.console import option_error
 from titn.errors import CellError, ConfigError, one_line
-from titn.printable import is_utf8
+from titn.system.text import is_utf8
 from titn.schema import LONGEST_KEY
 
 # What is longer takes Hydra seconds to read, and means nothing that a file could not say better.

@@ -20,7 +20,7 @@ from titn.data.images import Dataset
 from titn.errors import ConfigError, first_line, said
 from titn.losses.terms import TokenWeights
 from titn.outputs import ImageSpec
-from titn.printable import is_utf8, printable
+from titn.system.text import is_utf8, printable
 from titn.records.opened import check_plain, opened, read_yaml
 from titn.records.records import RunDir
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from titn.errors import ConfigError
-from titn.printable import printable
+from titn.system.text import printable
 from titn.values import MOST_BLOCKS
 
 IMAGENET = "imagenet"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from titn.printable import printable
+from titn.system.text import printable
 
 # Only to the files of `logged`: what is on the terminal is printed there, beside the bar.
 LOG = logging.getLogger("titn")

@@ -7,7 +7,7 @@ from typing import Any
 from titn import config, hardware
 from titn.errors import ConfigError
 from titn.estimate import Past
-from titn.printable import counted
+from titn.system.text import counted
 from titn.records import provenance
 from titn.records.believable import config_of, said_of
 from titn.records.records import run_paths

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from titn.console import Arguments, answered, complain
 from titn.errors import ConfigError, said
-from titn.printable import printable
+from titn.system.text import printable
 
 DEFAULT_RUNS, DEFAULT_OUT = Path("runs"), Path("reports")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from titn.console import Arguments, answered, complain, show
 from titn.errors import ConfigError
-from titn.printable import printable
+from titn.system.text import printable
 from titn.progress import say
 from titn.records.believable import config_of, said_of
 from titn.records.opened import opened

@@ -30,7 +30,7 @@ from titn.errors import CellError, ConfigError, first_line, is_full, one_line
 from titn.estimate import Past
 from titn.explain import explain
 from titn.planned import Planned, plan_lines
-from titn.printable import counted
+from titn.system.text import counted
 from titn.progress import duration, say
 from titn.questions import Question, question_of
 from titn.records.sweeps import DIVERGED, FAILED, RECORDED, Asked, Setting, SweepDir

@@ -18,7 +18,7 @@ from torchvision.models import get_model_weights
 from titn import tensor_files
 from titn.errors import ConfigError, first_line, said
 from titn.fits import IMAGENET, check_imagenet, weights_file
-from titn.printable import printable
+from titn.system.text import printable
 from titn.progress import say
 from titn.tensor_files import DamageError
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from titn.printable import printable
+from titn.system.text import printable
 
 
 @pytest.mark.parametrize(

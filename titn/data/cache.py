@@ -13,7 +13,7 @@ from titn import tensor_files
 from titn.data.places import is_file
 from titn.durable import remove_leftovers
 from titn.errors import first_line, said
-from titn.printable import printable
+from titn.system.text import printable
 
 Arrays = tuple[dict[str, Tensor], dict]
 

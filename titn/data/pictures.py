@@ -16,7 +16,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from titn.data.places import why_no_file
 from titn.errors import ConfigError, said
-from titn.printable import printable
+from titn.system.text import printable
 
 # To read these, Pillow has another program run what is in them.
 PROGRAMS = ("EPS",)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from titn.errors import said
-from titn.printable import is_utf8, printable
+from titn.system.text import is_utf8, printable
 
 # A record has 16 bits for a class.
 MOST_CLASSES = 2**15

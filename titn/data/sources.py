@@ -18,7 +18,7 @@ from titn.data.parquet import Parquet
 from titn.data.places import place_of
 from titn.data.prepare import Decoded, Part, arrays_of, decoded, images_of, prepare
 from titn.data.torchvision_layout import TorchvisionLayout
-from titn.printable import printable
+from titn.system.text import printable
 from titn.values import CheckedBy, Classes, Count, Portion, ProperFraction, Published, Split
 
 

@@ -19,7 +19,7 @@ from titn.data.images import Images
 from titn.data.layouts import MNIST_FILES, TORCHVISION, torchvision_files
 from titn.data.places import is_file, told
 from titn.errors import first_line
-from titn.printable import printable
+from titn.system.text import printable
 
 PUBLISHED: dict[str, Any] = {
     "mnist": datasets.MNIST,

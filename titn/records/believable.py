@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from titn.errors import first_line
-from titn.printable import printable
+from titn.system.text import printable
 from titn.records.opened import check_plain, opened, read_yaml
 from titn.records.records import RunDir
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from titn.errors import first_line
-from titn.printable import printable
+from titn.system.text import printable
 from titn.records.believable import CLOSE, Epoch, believed
 from titn.records.opened import MEGABYTE, opened
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from titn.errors import ConfigError
-from titn.printable import printable
+from titn.system.text import printable
 from titn.records.beside import read_epochs, read_samples
 from titn.records.records import run_paths
 from titn.records.rows import Row, flat, read_run

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from titn.printable import is_utf8
+from titn.system.text import is_utf8
 
 # libyaml where it is: a thousand configurations take a second instead of ten.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from titn.errors import first_line
-from titn.printable import is_utf8, printable
+from titn.system.text import is_utf8, printable
 from titn.records import believable
 
 # Dotted keys with their values.

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from titn.errors import ConfigError, first_line
-from titn.printable import counted, printable
+from titn.system.text import counted, printable
 from titn.records.believable import Notes, Plan, Timing, believed, said_of
 from titn.records.opened import check_plain, directories, opened
 from titn.records.records import RunDir, read_json, write_json

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from titn.printable import counted
+from titn.system.text import counted
 from titn.records.sweeps import DIVERGED
 from titn.reporting import comparisons as co
 from titn.reporting.costs_answered import cost_answer

@@ -25,7 +25,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.typing import ColorType
 from numpy.typing import ArrayLike, NDArray
 
-from titn.printable import counted
+from titn.system.text import counted
 from titn.reporting import plot_style
 from titn.reporting.plot_style import BLUE, GREY, ORANGE, SKY, VERMILLION, plain, row_style, signed
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from titn.durable import write_text
-from titn.printable import printable
+from titn.system.text import printable
 
 # What would end a table's cell, or begin markup, in text that others wrote.
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#&$@])")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 
-from titn.printable import counted
+from titn.system.text import counted
 from titn.reporting import figures
 from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row

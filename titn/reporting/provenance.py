@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from titn.printable import counted
+from titn.system.text import counted
 from titn.records.sweeps import RECORDED
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.formats import number

@@ -13,7 +13,7 @@ import yaml
 from titn.config import config_root
 from titn.durable import write_text
 from titn.errors import ConfigError, first_line
-from titn.printable import printable
+from titn.system.text import printable
 from titn.questions import Question, question_of
 from titn.records.believable import said_of
 from titn.records.collation import Records
