@@ -19,12 +19,12 @@ from einops import rearrange
 from torch import nn
 from tqdm import tqdm
 
-from titn import hardware
 from titn.models import layers
 from titn.models.cnn import vgg16_bn
 from titn.models.titn import TITN
-from titn.outputs import ImageSpec
-from titn.teacher import Frozen
+from titn.training import hardware
+from titn.training.teacher import Frozen
+from titn.types import ImageSpec
 
 ROUNDS = 5
 SPEC = ImageSpec(num_classes=10)

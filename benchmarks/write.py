@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from titn.records.records import write_text
+from titn.records.run_dir import write_text
 from titn.reporting.markdown import table
 from titn.reporting.plot_style import (
     BLUE,

@@ -1,6 +1,6 @@
 """Where Hydra looks for plugins. No __init__.py: other distributions have theirs in here too."""
 
-from titn.sweeper import Sweep
+from titn.sweeps.sweeper import Sweep
 
 
 class TitnSweeper(Sweep):

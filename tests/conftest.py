@@ -14,7 +14,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from titn import config
+from titn.config import resolve
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def composed():
     """The checked configuration of a command line."""
 
     def compose_run(*overrides: str) -> dict:
-        with initialize_config_dir(config.conf_dir(), version_base="1.3"):
-            return config.resolve(compose("config", list(overrides)))
+        with initialize_config_dir(resolve.conf_dir(), version_base="1.3"):
+            return resolve.resolve(compose("config", list(overrides)))
 
     return compose_run
 

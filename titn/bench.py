@@ -15,12 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from titn.console import Arguments, answered, show, whole
-from titn.durable import write_text
-from titn.errors import ConfigError
+from titn.system.console import Arguments, answered, show, whole
+from titn.system.errors import ConfigError
+from titn.system.files import write_text
 
 if TYPE_CHECKING:
-    from titn.stages import Measured, Stage
+    from titn.profiling.stages import Measured, Stage
 
 COLUMNS = ("stage", "ms_a_batch", "of_the_step", "images_per_sec", "of_the_ceiling")
 
@@ -61,10 +61,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def bench(arguments: argparse.Namespace) -> int:
     """Measure, print, write."""
-    from titn import stages
-    from titn.explain import composed
-    from titn.fits import check_memory
-    from titn.progress import say
+    from titn.config.constraints import check_memory
+    from titn.config.hydra_errors import composed
+    from titn.profiling import stages
+    from titn.system.progress import say
 
     run = composed(arguments.overrides)
     batch, size = run["batch_size"], run["dataset"]["image_size"]
@@ -115,8 +115,8 @@ def _check_writable(path: Path) -> None:
 
 
 def _whole_steps(run: dict, settings: dict, kept_labels: bool) -> list[float]:
-    from titn import stages
-    from titn.kept_labels import KeptLabels
+    from titn.profiling import stages
+    from titn.training.label_cache import KeptLabels
 
     with TemporaryDirectory() as place:
         kept = KeptLabels(Path(place), {}, settings["steps"]) if kept_labels else None

@@ -10,12 +10,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from titn.console import FAILED, Arguments, answered, complain, device_name, not_negative, show
-from titn.errors import ConfigError
+from titn.system.console import (
+    FAILED,
+    Arguments,
+    answered,
+    complain,
+    device_name,
+    not_negative,
+    show,
+)
+from titn.system.errors import ConfigError
 from titn.system.text import printable
 
 if TYPE_CHECKING:
-    from titn.finished import Finished
+    from titn.cells.reopen import Finished
 
 METRICS = ("top1", "top5", "nll", "precision", "recall", "f1", "ece")
 HEADS = ("cls", "dist", "fused")
@@ -51,9 +59,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """Print recorded and recomputed numbers; FAILED if they differ."""
-    from titn import engine
-    from titn.finished import open_run
-    from titn.metrics import summarise
+    from titn.cells.reopen import open_run
+    from titn.training import engine
+    from titn.training.metrics import summarise
 
     finished = open_run(arguments.run, arguments.trust)
     run, recorded = finished.run, finished.result

@@ -2,8 +2,8 @@
 
     python -m titn.latency model=titn,deit,vgg16_bn
 
-All networks and batch sizes take turns (titn.timing); the numbers are medians over the rounds,
-after warming up.
+All networks and batch sizes take turns (titn.profiling.latencies); the numbers are medians over
+the rounds, after warming up.
 """
 
 import argparse
@@ -11,10 +11,10 @@ import statistics
 import sys
 from typing import TYPE_CHECKING
 
-from titn.console import Arguments, answered, not_negative, show, whole
+from titn.system.console import Arguments, answered, not_negative, show, whole
 
 if TYPE_CHECKING:
-    from titn.timing import Contestant
+    from titn.profiling.latencies import Contestant
 
 COLUMNS = (
     "model", "parameters_m", "macs_m", "batch", "median_ms", "fastest_ms", "slowest_ms",
@@ -57,11 +57,11 @@ def _batches(text: str) -> list[int]:
 
 def latency(arguments: argparse.Namespace) -> int:
     """Build, warm up, take turns, print."""
-    from titn import timing
-    from titn.explain import composed
-    from titn.fits import check_memory
-    from titn.outputs import ImageSpec
-    from titn.progress import say
+    from titn.config.constraints import check_memory
+    from titn.config.hydra_errors import composed
+    from titn.profiling import latencies
+    from titn.system.progress import say
+    from titn.types import ImageSpec
 
     names, overrides = _models(arguments.overrides)
     runs = {name: composed([f"model={name}", *overrides]) for name in names}
@@ -73,9 +73,9 @@ def latency(arguments: argparse.Namespace) -> int:
     timed = []
     for name, run in runs.items():
         spec = ImageSpec(num_classes=arguments.classes, size=run["dataset"]["image_size"])
-        timed += timing.contestants(name, run, spec, arguments.batch, arguments.secs)
-    say(timing.how(next(iter(runs.values()))))
-    timing.take_turns(timed, arguments.rounds)
+        timed += latencies.contestants(name, run, spec, arguments.batch, arguments.secs)
+    say(latencies.how(next(iter(runs.values()))))
+    latencies.take_turns(timed, arguments.rounds)
     show(COLUMNS, [row(one) for one in timed])
     return 0
 
@@ -90,7 +90,7 @@ def row(one: "Contestant") -> tuple[str, ...]:
 
 def _models(arguments: list[str]) -> tuple[list[str], list[str]]:
     """The networks that `model=` names, all if it does not, and the other overrides."""
-    from titn.explain import choices_of
+    from titn.config.hydra_errors import choices_of
 
     named = [text.partition("=")[2] for text in arguments if text.startswith("model=")]
     others = [text for text in arguments if not text.startswith("model=")]

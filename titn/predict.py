@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from titn.console import BAD_INPUT, Arguments, answered, complain, device_name, show, whole
+from titn.system.console import BAD_INPUT, Arguments, answered, complain, device_name, show, whole
 
 COLUMNS = ("image", "rank", "class", "probability")
 
@@ -42,10 +42,10 @@ def predict(arguments: argparse.Namespace) -> int:
     """Read what can be read, print what the network makes of it, complain of the rest."""
     import torch
 
+    from titn.cells.reopen import open_run
+    from titn.data.decoding import PictureError, picture
     from titn.data.images import Images
-    from titn.data.pictures import PictureError, picture
-    from titn.engine import evaluate
-    from titn.finished import open_run
+    from titn.training.engine import evaluate
 
     finished = open_run(arguments.run, arguments.trust)
     network, device = finished.network_on(arguments.device)

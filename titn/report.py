@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from titn.console import Arguments, answered, complain
-from titn.errors import ConfigError, said
+from titn.system.console import Arguments, answered, complain
+from titn.system.errors import ConfigError, said
 from titn.system.text import printable
 
 DEFAULT_RUNS, DEFAULT_OUT = Path("runs"), Path("reports")
@@ -62,11 +62,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def report(arguments: argparse.Namespace) -> int:
     """Load, compare, write; what could not be read is named, and the rest goes on."""
+    from titn.records.archive import Kept, keep
     from titn.records.collation import load
-    from titn.records.keeping import Kept, keep
-    from titn.records.sweeps import DAMAGED
-    from titn.reporting.front import fill
-    from titn.reporting.writing import cells_elsewhere, write
+    from titn.records.sweep_dir import DAMAGED
+    from titn.reporting.readme_table import fill
+    from titn.reporting.write import cells_elsewhere, write
 
     elsewhere, strangers = cells_elsewhere(arguments.runs)
     runs = load(*arguments.runs, *elsewhere)

@@ -11,14 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from titn.console import Arguments, answered, complain, show
-from titn.errors import ConfigError
-from titn.system.text import printable
-from titn.progress import say
-from titn.records.believable import config_of, said_of
-from titn.records.opened import opened
-from titn.records.records import RunDir
-from titn.records.sweeps import (
+from titn.records.run_dir import RunDir
+from titn.records.safe_open import opened
+from titn.records.schemas import config_of, said_of
+from titn.records.sweep_dir import (
     DAMAGED,
     DIVERGED,
     FAILED,
@@ -32,6 +28,10 @@ from titn.records.sweeps import (
     state_of,
     sweep_dirs,
 )
+from titn.system.console import Arguments, answered, complain, show
+from titn.system.errors import ConfigError
+from titn.system.progress import say
+from titn.system.text import printable
 
 STATES = (RECORDED, RUNNING, HALF_DONE, WAITING, DIVERGED, FAILED, DAMAGED)
 # Of a cell in one of these a reader wants to know more than that.

@@ -15,16 +15,17 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from titn import config, signals
-from titn.asking import QUESTIONS, spelled_for_hydra
-from titn.console import BAD_INPUT, FAILED, complain
-from titn.errors import CellError, ConfigError
-from titn.explain import explained
-from titn.progress import duration, say
-from titn.records.sweeps import state_of
-from titn.schema import checked_value
-from titn.sweeper import Outcome
-from titn.values import Busy
+from titn.config import resolve
+from titn.config.annotations import Busy
+from titn.config.hydra_errors import explained
+from titn.config.schema import checked_value
+from titn.records.sweep_dir import state_of
+from titn.sweeps.overrides import QUESTIONS, spelled_for_hydra
+from titn.sweeps.sweeper import Outcome
+from titn.system import signals
+from titn.system.console import BAD_INPUT, FAILED, complain
+from titn.system.errors import CellError, ConfigError
+from titn.system.progress import duration, say
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def run() -> int:
     """Compose the command line and make its cell, or its sweep; what went wrong is one line."""
     # Hydra's own handler would print a traceback and exit with 1; so exceptions come through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    config.register_sweeps()
+    resolve.register_sweeps()
     signals.install()
     sys.argv[1:] = map(spelled_for_hydra, sys.argv[1:])
     failure: ConfigError | CellError | None = None
@@ -52,12 +53,12 @@ def run() -> int:
         except (ConfigError, CellError) as error:
             failure = error
         except OmegaConfBaseException as error:
-            failure = ConfigError(config.unresolved(error))
+            failure = ConfigError(resolve.unresolved(error))
         return None
 
     try:
         with signals.interruptible(), explained(sys.argv[1:]):
-            entry = hydra.main(config.conf_dir(), "config", version_base="1.3")
+            entry = hydra.main(resolve.conf_dir(), "config", version_base="1.3")
             entry(job)()
         if failure is not None:
             raise failure
@@ -76,14 +77,14 @@ def train(composed: DictConfig) -> dict | None:
     """A single run: check its configuration, make its cell, print its record."""
     run = checked(composed)
 
-    from titn import cells
+    from titn.cells import ensure
 
     if composed.dry_run:
-        cell = cells.Plans().plan(run)
-        print(f"{cell.name} {cells.describe(cell)}: {state_of(cell.directory)}")
+        cell = ensure.Plans().plan(run)
+        print(f"{cell.name} {ensure.describe(cell)}: {state_of(cell.directory)}")
         print(f"record: {cell.directory.path}")
         return None
-    directory, result = cells.ensure(run, composed.busy == "wait")
+    directory, result = ensure.ensure(run, composed.busy == "wait")
     print(summary(result))
     print(f"record: {directory.path}")
     return result
@@ -91,17 +92,17 @@ def train(composed: DictConfig) -> dict | None:
 
 def of_sweep(composed: DictConfig) -> Outcome:
     """One cell of a sweep. It raises nothing: a launcher would stop its siblings."""
-    from titn import cells
+    from titn.cells import ensure
 
     label, wait = composed.get("cell"), composed.busy == "wait"
     signals.install(worker=True)
     signals.begin_round(composed.get("round"))
     try:
         with signals.interruptible():
-            directory, result = cells.ensure(checked(composed), wait, checked=True)
+            directory, result = ensure.ensure(checked(composed), wait, checked=True)
     except signals.Leave:
         return Outcome(left=True)
-    except cells.BusyError:
+    except ensure.BusyError:
         say(f"{label}: another process is making it")
         return Outcome(busy=True)
     except (ConfigError, CellError) as error:
@@ -123,7 +124,7 @@ def checked(composed: DictConfig) -> dict:
         raise ConfigError(
             "postpone: is for a question, whose page says it; add one, as +ablation=mix"
         )
-    return config.resolve(composed, dict(job.runtime.choices))
+    return resolve.resolve(composed, dict(job.runtime.choices))
 
 
 def summary(result: dict) -> str:

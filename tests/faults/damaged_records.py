@@ -31,9 +31,9 @@ from harness import Done, Tally
 from hypothesis import strategies as st
 
 import titn.reporting.figures as figures
-import titn.reporting.writing as writing
-from titn.records.records import RunDir
-from titn.records.sweeps import PlannedCell, Setting, SweepDir
+import titn.reporting.write as writing
+from titn.records.run_dir import RunDir
+from titn.records.sweep_dir import PlannedCell, Setting, SweepDir
 
 # A report of this tree takes less than a second; what takes longer hangs.
 TIMEOUT_SECS = 30.0

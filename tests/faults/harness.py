@@ -15,17 +15,6 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-import titn.assembly
-import titn.cell
-import titn.cells
-import titn.evaluate
-import titn.finished
-import titn.predict
-import titn.report
-import titn.reporting.writing
-import titn.status
-import titn.train  # noqa: F401
-
 # A tiny student on real digits of 8x8 pixels: an epoch takes a fraction of a second.
 TINY = (
     "dataset.image_size=8", "model.patch_size=4", "model.pixel_size=2", "model.depth=1",

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from harness import Done, Process, Tally, record, start
 from safetensors import safe_open
 
-import titn.cell
-import titn.checkpoints
-import titn.engine
-import titn.records.records
+import titn.cells.cell
+import titn.cells.checkpoints
+import titn.records.run_dir
+import titn.training.engine
 
 # A student with stochastic depth, views and mixes, and a teacher with dropout and batch
 # normalisation: all that a resumed run has to find again.
@@ -48,12 +48,12 @@ class Observed:
 
     def watch(self) -> None:
         """In the process: note when the real functions begin and end; they do what they did."""
-        self._mark(titn.engine, "train_epoch", TRAINING)
-        self._mark(titn.engine, "evaluate", EVALUATION)
-        self._mark(titn.cell, "evaluate", EVALUATION)
-        self._mark(titn.checkpoints.Checkpoints, "save", CHECKPOINT)
-        self._mark(titn.cell.Cell, "_write_files", RECORD)
-        self._mark(titn.records.records.RunDir, "finish", RECORD)
+        self._mark(titn.training.engine, "train_epoch", TRAINING)
+        self._mark(titn.training.engine, "evaluate", EVALUATION)
+        self._mark(titn.cells.cell, "evaluate", EVALUATION)
+        self._mark(titn.cells.checkpoints.Checkpoints, "save", CHECKPOINT)
+        self._mark(titn.cells.cell.Cell, "_write_files", RECORD)
+        self._mark(titn.records.run_dir.RunDir, "finish", RECORD)
 
     def _mark(self, owner: object, name: str, phase: str) -> None:
         real = getattr(owner, name)
@@ -75,7 +75,7 @@ def contents(runs: Path, pattern: str = "*") -> dict:
     found = {}
     for path in sorted(runs.glob(f"{pattern}/result.json")):
         result = {key: value for key, value in record(path).items() if key not in TIMES}
-        result.pop(titn.records.records.CHECKSUM)
+        result.pop(titn.records.run_dir.CHECKSUM)
         rows = [json.loads(line) for line in (path.parent / "epochs.jsonl").open()]
         for row in rows:
             row.pop("train_secs")

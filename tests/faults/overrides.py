@@ -20,8 +20,8 @@ from hydra import compose, initialize_config_dir
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from titn.config import GROUPS, conf_dir
-from titn.explain import choices_of
+from titn.config.hydra_errors import choices_of
+from titn.config.resolve import GROUPS, conf_dir
 
 # An answer that takes longer is none; on a busy machine it is a second.
 SECS = 30.0

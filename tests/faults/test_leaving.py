@@ -9,7 +9,7 @@ import pytest
 from harness import TINY, Process, start
 from killed_runs import contents
 
-import titn.checkpoints
+import titn.cells.checkpoints
 
 RUN = (*TINY, "batch_size=64", "epochs=15", "mix=cutmix")
 SLOW_SECS = 60.0
@@ -60,14 +60,14 @@ def test_a_run_that_left_ends_as_one_that_did_not(begun, tmp_path):
 
 def test_a_second_signal_does_not_wait_for_the_disk(tmp_path):
     def slow_disk() -> None:
-        save = titn.checkpoints.Checkpoints.save
+        save = titn.cells.checkpoints.Checkpoints.save
 
         def slow(*arguments) -> None:
             (tmp_path / "saving").touch()
             time.sleep(SLOW_SECS)
             save(*arguments)
 
-        titn.checkpoints.Checkpoints.save = slow
+        titn.cells.checkpoints.Checkpoints.save = slow
 
     process = start("train", *RUN, cwd=tmp_path, before=slow_disk)
     _wait(lambda: list(tmp_path.glob("runs/*/epochs.jsonl")))

@@ -7,13 +7,13 @@ import thop
 import torch
 from torchvision.models import get_model, get_model_weights
 
-from titn import build
-from titn.config import config_root
-from titn.explain import composed
-from titn.metrics import macs, num_parameters
+from titn.config.hydra_errors import composed
+from titn.config.resolve import config_root
 from titn.models import cnn
 from titn.models.wide_resnet import wide_resnet28_10
-from titn.outputs import ImageSpec
+from titn.training import build
+from titn.training.metrics import macs, num_parameters
+from titn.types import ImageSpec
 
 # Ours, and torchvision's name of it.
 TORCHVISION = [

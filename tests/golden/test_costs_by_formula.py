@@ -4,12 +4,13 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from titn import build, config
-from titn.metrics import macs, num_parameters
+from titn.config import resolve
 from titn.models.titn import TITN
 from titn.models.vit import ViT
-from titn.outputs import ImageSpec
-from titn.reporting import costs
+from titn.paper import costs
+from titn.training import build
+from titn.training.metrics import macs, num_parameters
+from titn.types import ImageSpec
 
 
 def counted(model: torch.nn.Module, spec: ImageSpec) -> tuple[int, int, int]:
@@ -22,8 +23,8 @@ def by_formula(cost: costs.Cost) -> tuple[int, int, int]:
 
 def configured(name: str, num_classes: int) -> tuple[int, int, int]:
     """As the configuration has it, on the meta device: shapes without numbers."""
-    with initialize_config_dir(config.conf_dir(), version_base="1.3"):
-        run = config.resolve(compose("config", [f"model={name}"]))
+    with initialize_config_dir(resolve.conf_dir(), version_base="1.3"):
+        run = resolve.resolve(compose("config", [f"model={name}"]))
     spec = ImageSpec(num_classes=num_classes)
     with torch.device("meta"):
         return counted(build.make(run, "model", images=spec), spec)

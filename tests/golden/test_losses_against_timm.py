@@ -9,7 +9,7 @@ from torch import nn
 
 from titn.losses.distillation import HardDistillation, SoftDistillation
 from titn.losses.terms import Loss
-from titn.outputs import Batch, Output
+from titn.types import Batch, Output
 
 RNG = np.random.default_rng(0)
 CLS, DIST, TEACHER = (RNG.normal(scale=3, size=(6, 10)) for _ in range(3))

@@ -5,9 +5,10 @@ import thop
 import torch
 from hydra import compose, initialize_config_dir
 
-from titn import build, config
-from titn.metrics import macs, num_parameters
-from titn.outputs import ImageSpec
+from titn.config import resolve
+from titn.training import build
+from titn.training.metrics import macs, num_parameters
+from titn.types import ImageSpec
 
 # model, classes, GFLOPs of a batch of 1024, parameters in millions; tables 3 and 6, and table 1
 # for the large patch. The last column is how far ours may lie from the printed GFLOPs: TNT's is a
@@ -24,8 +25,8 @@ PRINTED = [
 
 
 def built(name: str, num_classes: int, *overrides: str) -> tuple[torch.nn.Module, ImageSpec]:
-    with initialize_config_dir(config.conf_dir(), version_base="1.3"):
-        run = config.resolve(compose("config", [f"model={name}", *overrides]))
+    with initialize_config_dir(resolve.conf_dir(), version_base="1.3"):
+        run = resolve.resolve(compose("config", [f"model={name}", *overrides]))
     spec = ImageSpec(num_classes=num_classes)
     return build.make(run, "model", images=spec).eval(), spec
 

@@ -6,7 +6,7 @@ import reference_titn
 import torch
 
 from titn.models.titn import TITN
-from titn.outputs import ImageSpec
+from titn.types import ImageSpec
 
 SPEC = ImageSpec(num_classes=7, size=16, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
 SIZES = {"patch_size": 8, "pixel_size": 2, "depth": 3, "outer_heads": 3, "inner_heads": 2}

@@ -7,7 +7,7 @@ from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import VisionTransformer
 
 from titn.models.vit import ViT
-from titn.outputs import ImageSpec
+from titn.types import ImageSpec
 
 SPEC = ImageSpec(num_classes=10)
 TIMM = {

@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from titn import status
-from titn.records.records import RunDir
-from titn.records.sweeps import PlannedCell, Postponed, Setting, SweepDir
+from titn.records.run_dir import RunDir
+from titn.records.sweep_dir import PlannedCell, Postponed, Setting, SweepDir
 
 HEAD = ["sweep", "row", "recorded", "running", "half done", "waiting", "diverged", "failed"]
 

@@ -11,7 +11,7 @@ from titn.data.images import Images
 from titn.data.mixing import Mix
 from titn.data.streams import stream
 from titn.data.views import View
-from titn.outputs import Batch
+from titn.types import Batch
 
 # Images whose views are made together. AutoAugment groups those that drew the same operation: a
 # batch of 128 falls into some forty groups, too small to be worth a call each. On a CPU more than

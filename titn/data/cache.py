@@ -9,10 +9,10 @@ from pathlib import Path
 import platformdirs
 from torch import Tensor
 
-from titn import tensor_files
-from titn.data.places import is_file
-from titn.durable import remove_leftovers
-from titn.errors import first_line, said
+from titn.data.paths import is_file
+from titn.system import tensor_files
+from titn.system.errors import first_line, said
+from titn.system.files import remove_leftovers
 from titn.system.text import printable
 
 Arrays = tuple[dict[str, Tensor], dict]

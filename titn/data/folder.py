@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from titn.data.decoding import PictureError, fitting, picture
 from titn.data.images import Images
 from titn.data.layouts import ClassFolders
-from titn.data.pictures import PictureError, fitting, picture
-from titn.data.places import told
+from titn.data.paths import told
 
 # So many files that cannot be read are named; of the rest there is the number.
 NAMED_FILES = 5

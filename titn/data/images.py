@@ -7,9 +7,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from titn.config.annotations import Split
 from titn.data.streams import stream
-from titn.outputs import ImageSpec
-from titn.values import Split
+from titn.types import ImageSpec
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ of the constructor and raise a ValueError that begins with one of them.
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from titn.data.places import check_class_names, is_file, place_of, told, why_no_file
+from titn.config.constraints import check_num_classes
+from titn.data.paths import check_class_names, is_file, place_of, told, why_no_file
 from titn.data.shards import Shards, shards
-from titn.fits import check_num_classes
 
 
 class Kind(NamedTuple):

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from titn.outputs import Batch
-from titn.values import Fraction, Positive
+from titn.config.annotations import Fraction, Positive
+from titn.types import Batch
 
 
 class Mix(Protocol):

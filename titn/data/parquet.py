@@ -10,9 +10,9 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
+from titn.data.decoding import PictureError, read_picture
 from titn.data.images import Images
-from titn.data.pictures import PictureError, read_picture
-from titn.data.places import MOST_CLASSES, told
+from titn.data.paths import MOST_CLASSES, told
 from titn.data.shards import Shards, opened
 
 

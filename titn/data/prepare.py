@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from titn.config.annotations import Split
+from titn.config.constraints import check_num_classes
 from titn.data.cache import cached_arrays
+from titn.data.decoding import fitting, resized
 from titn.data.images import Dataset, Images, digest_of, hold_out, share_of
-from titn.data.pictures import fitting, resized
-from titn.fits import check_num_classes
-from titn.values import Split
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from titn.data.places import check_class_names, why_no_file
-from titn.errors import said
+from titn.data.paths import check_class_names, why_no_file
+from titn.system.errors import said
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("fine_label", "label")

@@ -10,16 +10,24 @@ from typing import Annotated
 
 import torch
 
+from titn.config.annotations import (
+    CheckedBy,
+    Classes,
+    Count,
+    Portion,
+    ProperFraction,
+    Published,
+    Split,
+)
 from titn.data import layouts
 from titn.data.cache import cache_dir, cached_arrays
 from titn.data.folder import Folder
 from titn.data.images import Dataset, Images, digest_of
 from titn.data.parquet import Parquet
-from titn.data.places import place_of
+from titn.data.paths import place_of
 from titn.data.prepare import Decoded, Part, arrays_of, decoded, images_of, prepare
 from titn.data.torchvision_layout import TorchvisionLayout
 from titn.system.text import printable
-from titn.values import CheckedBy, Classes, Count, Portion, ProperFraction, Published, Split
 
 
 def digits(

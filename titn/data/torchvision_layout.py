@@ -17,8 +17,8 @@ from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from titn.data.images import Images
 from titn.data.layouts import MNIST_FILES, TORCHVISION, torchvision_files
-from titn.data.places import is_file, told
-from titn.errors import first_line
+from titn.data.paths import is_file, told
+from titn.system.errors import first_line
 from titn.system.text import printable
 
 PUBLISHED: dict[str, Any] = {

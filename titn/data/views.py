@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from titn.config.annotations import Fraction, NonNegative, ProperFraction, Slope, Whole
 from titn.data import autoaugment
-from titn.values import Fraction, NonNegative, ProperFraction, Slope, Whole
 
 Rows = dict[str, Tensor]
 

@@ -8,9 +8,9 @@ distilled too), "cls" the class token's in every model; a distillation token is 
 import torch.nn.functional as F
 from torch import Tensor
 
+from titn.config.annotations import Fraction, Positive, Token
 from titn.losses.terms import Terms, TokenWeights, mixed_cross_entropy
-from titn.outputs import Batch, Output
-from titn.values import Fraction, Positive, Token
+from titn.types import Batch, Output
 
 
 class HardDistillation:

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from titn.losses.terms import Terms, TokenWeights, mixed_cross_entropy
-from titn.outputs import Batch, Output
+from titn.types import Batch, Output
 
 
 class Supervised:

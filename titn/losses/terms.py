@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 import torch.nn.functional as F
 from torch import Tensor
 
-from titn.outputs import Batch, Output
+from titn.types import Batch, Output
 
 # Scalars by name; "loss" is the one that is minimised, the others say what it is made of.
 Terms = dict[str, Tensor]

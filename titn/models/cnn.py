@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 from torchvision import models as torchvision_models
 
-from titn.fits import check_image_size
+from titn.config.annotations import MobileNetSize, ProperFraction, SqueezeNetVersion, Stem
+from titn.config.constraints import check_image_size
 from titn.models.folding import (
     pool_before_relu,
     sum_repeated_pixel,
@@ -19,8 +20,7 @@ from titn.models.folding import (
     unrepeated,
 )
 from titn.models.layers import Normalise
-from titn.outputs import ImageSpec, Output
-from titn.values import MobileNetSize, ProperFraction, SqueezeNetVersion, Stem
+from titn.types import ImageSpec, Output
 
 
 class CNN(nn.Module):

@@ -9,8 +9,8 @@ from einops import rearrange
 from timm.layers import DropPath, Mlp
 from torch import Tensor, nn
 
-from titn.outputs import ImageSpec, Output
-from titn.values import Init
+from titn.config.annotations import Init
+from titn.types import ImageSpec, Output
 
 # Of the tokens that a block returns.
 ALL = slice(None)

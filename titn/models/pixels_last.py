@@ -21,7 +21,7 @@ from timm.layers import Mlp
 from torch import Tensor, nn
 
 from titn.models.layers import ALL, Attention, Block, read_rows
-from titn.outputs import Compiler, Output
+from titn.types import Compiler, Output
 
 if TYPE_CHECKING:
     from titn.models.titn import TITN, Layer

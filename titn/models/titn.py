@@ -6,11 +6,11 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from titn.fits import check_heads, grid_side
+from titn.config.annotations import Count, Init, Positive, ProperFraction, Shares, Tiles
+from titn.config.constraints import check_heads, grid_side
 from titn.models.layers import ALL, Block, Heads, Normalise, drop_path_rates, initialise, learned
 from titn.models.pixels_last import PixelsLast
-from titn.outputs import Compiler, ImageSpec, Output
-from titn.values import Count, Init, Positive, ProperFraction, Shares, Tiles
+from titn.types import Compiler, ImageSpec, Output
 
 
 class Layer(nn.Module):

@@ -6,7 +6,8 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from titn.fits import check_heads, grid_side
+from titn.config.annotations import Count, Init, Positive, ProperFraction, Shares, Tiles
+from titn.config.constraints import check_heads, grid_side
 from titn.models.layers import (
     ALL,
     Block,
@@ -17,8 +18,7 @@ from titn.models.layers import (
     learned,
     read_rows,
 )
-from titn.outputs import Compiler, ImageSpec, Output
-from titn.values import Count, Init, Positive, ProperFraction, Shares, Tiles
+from titn.types import Compiler, ImageSpec, Output
 
 
 class ViT(nn.Module):

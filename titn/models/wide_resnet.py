@@ -3,9 +3,9 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from titn.config.annotations import ProperFraction
 from titn.models.cnn import CNN
-from titn.outputs import ImageSpec
-from titn.values import ProperFraction
+from titn.types import ImageSpec
 
 
 def wide_resnet28_10(*, images: ImageSpec, dropout: ProperFraction = 0.0) -> CNN:

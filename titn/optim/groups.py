@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from titn.values import Decay
+from titn.config.annotations import Decay
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, decay: Decay) -> list[dict]:

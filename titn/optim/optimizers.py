@@ -8,9 +8,9 @@ from typing import Annotated
 
 from torch import nn, optim
 
-from titn.fits import check_needs
+from titn.config.annotations import Decay, Needs, NonNegative, Positive, ProperFraction
+from titn.config.constraints import check_needs
 from titn.optim.groups import parameter_groups
-from titn.values import Decay, Needs, NonNegative, Positive, ProperFraction
 
 
 def sgd(

@@ -3,7 +3,7 @@
 import math
 from typing import Protocol
 
-from titn.values import Fraction, NonNegative
+from titn.config.annotations import Fraction, NonNegative
 
 
 class Schedule(Protocol):

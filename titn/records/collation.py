@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from titn.errors import ConfigError
-from titn.system.text import printable
-from titn.records.beside import read_epochs, read_samples
-from titn.records.records import run_paths
+from titn.records.epochs_and_samples import read_epochs, read_samples
 from titn.records.rows import Row, flat, read_run
+from titn.records.run_dir import run_paths
+from titn.system.errors import ConfigError
+from titn.system.text import printable
 
 
 class Records(pd.DataFrame):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from titn.records.records import RunDir
+from titn.records.run_dir import RunDir
 
 
 class Curves:

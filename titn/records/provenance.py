@@ -15,7 +15,10 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1]
 
 # What decides numbers. Another source here, and a record is neither reused nor averaged.
-DECIDING = ("models", "losses", "data", "optim", "engine.py", "objective.py", "teacher.py")
+DECIDING = (
+    "models", "losses", "data", "optim",
+    "training/engine.py", "training/objective.py", "training/teacher.py",
+)  # fmt: skip
 
 DISTRIBUTIONS = (
     "titn", "torch", "torchvision", "timm", "lightning-fabric", "hydra-core", "omegaconf",

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from titn.errors import first_line
+from titn.records import schemas
+from titn.system.errors import first_line
 from titn.system.text import is_utf8, printable
-from titn.records import believable
 
 # Dotted keys with their values.
 Row = dict[str, Any]
@@ -21,19 +21,19 @@ def read_run(path: Path) -> Row:
         return {"path": printable(path), "status": "damaged", "reason": reason}
     row: Row = {"path": str(path), "status": "unfinished", "reason": None}
     try:
-        said = believable.said_of(path)
+        said = schemas.said_of(path)
         row |= said.identity
         # What failed before its first step has left no configuration.
         if said.environment is not None:
-            config = believable.config_of(path)
+            config = schemas.config_of(path)
             if said.result is not None:
-                believable.check_agree(said.result, config)
+                schemas.check_agree(said.result, config)
             row = _joined(row, "config.yaml", _described(config, said.environment))
         if said.result is not None:
             return _joined(row | {"status": "recorded"}, "result.json", _numbers(said.result))
         return row | _failed(said.failure)
     except ValueError as error:
-        known = {"path": str(path)} | believable.identity_of(path)
+        known = {"path": str(path)} | schemas.identity_of(path)
         return known | {"status": "damaged", "reason": first_line(error)}
 
 
@@ -53,7 +53,7 @@ def _described(content: dict, environment: dict) -> Row:
     teacher = content.get("teacher")
     # A record's `precision` is the macro average over classes.
     environment["precision"] = content.pop("precision", None)
-    row: Row = {key: choices[key] for key in believable.Choices.model_fields if key in choices}
+    row: Row = {key: choices[key] for key in schemas.Choices.model_fields if key in choices}
     row["teacher"] = teacher["choices"]["model"] if teacher else "none"
     for node in (content, teacher or {}):
         node.pop("choices", None)

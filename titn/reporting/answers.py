@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from titn.system.text import counted
-from titn.records.sweeps import DIVERGED
+from titn.records.sweep_dir import DIVERGED
 from titn.reporting import comparisons as co
-from titn.reporting.costs_answered import cost_answer
+from titn.reporting.cost_answers import cost_answer
 from titn.reporting.evidence import STATES, Evidence, Row
-from titn.reporting.markdown import code, escape, points
-from titn.reporting.naming import names
+from titn.reporting.markdown import code, escape
+from titn.reporting.row_names import names
+from titn.system.text import counted, points
 
 # How the rows of one verdict are spoken of.
 PHRASES = {

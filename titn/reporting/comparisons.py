@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from titn.questions import Bound, Claim, Question
-from titn.records.sweeps import DIVERGED
+from titn.paper.printed import PROTOCOL, departures, printed, spoken
+from titn.records.question import Bound, Claim, Question
+from titn.records.sweep_dir import DIVERGED
 from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
-from titn.reporting.paper import PROTOCOL, departures, printed, spoken
-from titn.reporting.timing import METRICS, interval_over_rounds, rounds_of
+from titn.reporting.latencies import METRICS, interval_over_rounds, rounds_of
 
 # Of a network, not of its training; and the keys of a configuration that decide them.
 COUNTED = ("parameters_m", "gflops_batch1024")

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from titn.config import ADDED_LATER, GROUPS
-from titn.questions import Question, question_of
-from titn.records.beside import CLASSES, read_epochs, read_samples
+from titn.config.resolve import ADDED_LATER, GROUPS
 from titn.records.collation import Records, is_there
-from titn.records.sweeps import DAMAGED, DIVERGED, FAILED, RECORDED, PlannedCell, Setting
+from titn.records.epochs_and_samples import CLASSES, read_epochs, read_samples
+from titn.records.question import Question, question_of
+from titn.records.sweep_dir import DAMAGED, DIVERGED, FAILED, RECORDED, PlannedCell, Setting
 from titn.reporting.statistics import epochs_to_reach
 
 Floats = NDArray[np.float64]
@@ -158,7 +158,7 @@ class Evidence:
     """A setting of a sweep with its rows. name: the sweep's. baseline: None if it has no record.
 
     candidates: what rows chose their values from, with the records. timing: of their networks'
-    inference, as titn.records.sweeps keeps it; None if the question does not ask for it.
+    inference, as titn.records.sweep_dir keeps it; None if the question does not ask for it.
     """
 
     name: str

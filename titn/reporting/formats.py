@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from titn.reporting import statistics as st
-from titn.reporting.markdown import percent, points
+from titn.system.text import percent, points
 
 # From the root; between quotes it may hold spaces.
 PATH = re.compile(r"(?<=')/[^']*|(?<=\")/[^\"]*|(?<![\w.:/])(?:/[^\s/'\":;,()]+)+")

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from titn.durable import write_text
+from titn.system.files import write_text
 from titn.system.text import printable
 
 # What would end a table's cell, or begin markup, in text that others wrote.
@@ -49,28 +49,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) 
     rule = [":--"] * left + ["--:"] * (len(columns) - left)
     lines = [f"| {' | '.join(row)} |" for row in (columns, rule, *rows)]
     return "\n".join(lines)
-
-
-def percent(fraction: float | None, digits: int = 2) -> str:
-    """A fraction in percent, without the sign; an en dash where there is none."""
-    if fraction is None or pd.isna(fraction):
-        return "–"
-    return f"{_hundredfold(fraction, digits):.{digits}f}"
-
-
-def points(difference: float | None, digits: int = 2) -> str:
-    """A difference of fractions in percentage points, signed; an en dash where there is none."""
-    if difference is None or pd.isna(difference):
-        return "–"
-    return f"{_hundredfold(difference, digits):+.{digits}f}"
-
-
-def _hundredfold(fraction: float, digits: int) -> float:
-    """Rounded; what differs in the fifteenth digit, as sums in another order do, is shown alike.
-
-    -0.0, which rounding leaves, is 0.0.
-    """
-    return round(round(100 * fraction, 9), digits) + 0.0
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from titn.questions import Question
-from titn.records.sweeps import Postponed
+from titn.records.question import Question
+from titn.records.sweep_dir import Postponed
 from titn.reporting import comparisons as co
 from titn.reporting.answers import answer, cautions
 from titn.reporting.evidence import Evidence, Index
 from titn.reporting.markdown import code, escape
-from titn.reporting.place import Place
+from titn.reporting.output_files import Place
 from titn.reporting.provenance import described, named, origin, recipe
 from titn.reporting.sections.accuracy import accuracy
-from titn.reporting.sections.beside import beside_the_paper
 from titn.reporting.sections.claims import claims
 from titn.reporting.sections.classes import classes
 from titn.reporting.sections.differences import against_baseline
 from titn.reporting.sections.learning import learning
+from titn.reporting.sections.printed_numbers import beside_the_paper
 from titn.reporting.sections.sizes import sizes
 from titn.reporting.sections.trace import cells, protocols, tuning
 

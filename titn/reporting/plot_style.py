@@ -15,7 +15,7 @@ from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, MaxNLocator
 from matplotlib.transforms import Bbox
 
-from titn.durable import write_text
+from titn.system.files import write_text
 
 WIDTH = 7.5  # inches: what a code host's page shows without shrinking the letters
 LONGEST_LABEL, LONGEST_TITLE = 28, 300

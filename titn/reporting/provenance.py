@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from titn.system.text import counted
-from titn.records.sweeps import RECORDED
+from titn.records.sweep_dir import RECORDED
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.formats import number
 from titn.reporting.markdown import code, escape
+from titn.system.text import counted
 
 VERSIONS = ("titn", "torch", "torchvision", "timm")
 

@@ -1,5 +1,7 @@
 """Text made fit for a line on a terminal or a page."""
 
+from math import isnan
+
 
 def printable(text: object) -> str:
     """What is no printable character is written as Python writes it: \\n, \\x1b, \\udce9.
@@ -23,3 +25,25 @@ def is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def percent(fraction: float | None, digits: int = 2) -> str:
+    """A fraction in percent, without the sign; an en dash where there is none."""
+    if fraction is None or isnan(fraction):
+        return "–"
+    return f"{_hundredfold(fraction, digits):.{digits}f}"
+
+
+def points(difference: float | None, digits: int = 2) -> str:
+    """A difference of fractions in percentage points, signed; an en dash where there is none."""
+    if difference is None or isnan(difference):
+        return "–"
+    return f"{_hundredfold(difference, digits):+.{digits}f}"
+
+
+def _hundredfold(fraction: float, digits: int) -> float:
+    """Rounded; what differs in the fifteenth digit, as sums in another order do, is shown alike.
+
+    -0.0, which rounding leaves, is 0.0.
+    """
+    return round(round(100 * fraction, 9), digits) + 0.0

@@ -6,8 +6,8 @@ import os
 import pytest
 import torch
 
-from titn import durable
 from titn.data.cache import cached_arrays
+from titn.system import files
 
 ARRAYS = {"pixels": torch.arange(6, dtype=torch.uint8)}
 FACTS = {"names": ["a\nb", "c"], "digest": "d"}
@@ -71,7 +71,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(place, monkeypatch, caps
     def fails(*_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(durable.os, "replace", fails)
+    monkeypatch.setattr(files.os, "replace", fails)
     assert cached_arrays("stamp", made) == (ARRAYS, FACTS)
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
@@ -98,7 +98,7 @@ def test_a_file_that_the_disk_does_not_give_back_is_made_anew(place, monkeypatch
     def fails(*_, **__):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr("titn.tensor_files.load", fails)
+    monkeypatch.setattr("titn.system.tensor_files.load", fails)
     assert cached_arrays("stamp", made) == (ARRAYS, FACTS)
     assert f"titn: {path} cannot be read (Input/output error)" in capsys.readouterr().err
 

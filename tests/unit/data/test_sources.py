@@ -11,7 +11,7 @@ from PIL import Image
 
 from titn.data import parquet as parquet_layout
 from titn.data import shards
-from titn.data.pictures import PictureError
+from titn.data.decoding import PictureError
 from titn.data.sources import digits, parquet, published
 
 

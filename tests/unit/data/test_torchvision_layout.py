@@ -183,7 +183,7 @@ def test_a_directory_that_cannot_be_looked_into_is_named(mnist, monkeypatch):
     def denied(path, **_):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("titn.data.places.os.stat", denied)
+    monkeypatch.setattr("titn.data.paths.os.stat", denied)
     with pytest.raises(ValueError, match=r"^root=\S+: \S+ubyte cannot be read \(Permission denied"):
         published(name="mnist", root=str(root))
 

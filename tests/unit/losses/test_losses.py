@@ -11,7 +11,7 @@ import torch
 from titn.losses.distillation import HardDistillation, SoftDistillation
 from titn.losses.supervised import Supervised
 from titn.losses.terms import mixed_cross_entropy
-from titn.outputs import Batch, Output
+from titn.types import Batch, Output
 
 # Two images, three classes.
 CLS = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]]).log()

@@ -9,7 +9,7 @@ from titn.models import pixels_last
 from titn.models.layers import Attention, Block
 from titn.models.titn import TITN
 from titn.models.vit import ViT
-from titn.outputs import ImageSpec
+from titn.types import ImageSpec
 
 SPEC = ImageSpec(num_classes=10)
 SMALL = {"depth": 2, "patch_dim": 24, "images": SPEC}

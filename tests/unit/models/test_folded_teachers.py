@@ -9,7 +9,7 @@ from torch import nn
 from titn.models import cnn
 from titn.models.folding import Unpadded
 from titn.models.wide_resnet import wide_resnet28_10
-from titn.outputs import ImageSpec
+from titn.types import ImageSpec
 
 SPEC = ImageSpec(num_classes=10)
 NETWORKS = {

@@ -8,7 +8,7 @@ from titn.models.cnn import vgg16_bn
 from titn.models.layers import Attention, Block, Normalise, drop_path_rates
 from titn.models.titn import TITN
 from titn.models.vit import ViT
-from titn.outputs import ImageSpec
+from titn.types import ImageSpec
 
 SPEC = ImageSpec(num_classes=10)
 

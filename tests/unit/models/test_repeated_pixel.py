@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from titn.models import cnn
-from titn.outputs import ImageSpec
+from titn.types import ImageSpec
 
 SPEC = ImageSpec(num_classes=10)
 

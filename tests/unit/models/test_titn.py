@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from titn.metrics import num_parameters
 from titn.models.layers import Block
 from titn.models.titn import TITN
-from titn.outputs import ImageSpec
+from titn.training.metrics import num_parameters
+from titn.types import ImageSpec
 
 SPEC = ImageSpec(num_classes=10)
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from titn.records.collation import load
-from titn.records.records import RunDir
-from titn.records.sweeps import PlannedCell, Setting, SweepDir
+from titn.records.run_dir import RunDir
+from titn.records.sweep_dir import PlannedCell, Setting, SweepDir
 from titn.reporting.evidence import Evidence, evidence_of, index_of
-from titn.reporting.writing import read_plans
+from titn.reporting.write import read_plans
 
 DIGEST = "d1" * 32
 KEY = "ab" * 32
@@ -214,5 +214,5 @@ class Runs:
 @pytest.fixture
 def runs(tmp_path, monkeypatch) -> Runs:
     # A power cut in a test loses nothing.
-    monkeypatch.setattr("titn.durable.os.fsync", lambda _: None)
+    monkeypatch.setattr("titn.system.files.os.fsync", lambda _: None)
     return Runs(tmp_path / "runs")

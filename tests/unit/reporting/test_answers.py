@@ -4,7 +4,7 @@ import pytest
 
 from titn.reporting import comparisons as co
 from titn.reporting.answers import answer, cautions, unranked
-from titn.reporting.markdown import points
+from titn.system.text import points
 
 A, B, C = [30, 32, 31], [14, 17, 16], [31, 30, 33]
 

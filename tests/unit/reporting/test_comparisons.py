@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from titn.questions import Claim, question_of
+from titn.records.question import Claim, question_of
 from titn.reporting import comparisons as co
 from titn.reporting import statistics as st
 from titn.reporting.statistics import Interval

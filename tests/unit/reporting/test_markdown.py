@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 
 from titn.reporting.formats import number, p_value, pathless, plain
-from titn.reporting.markdown import code, escape, link, percent, points, table, write_csv
+from titn.reporting.markdown import code, escape, link, table, write_csv
+from titn.system.text import percent, points
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import re
 import pandas as pd
 import pytest
 
-from titn.questions import question_of
 from titn.records.collation import load
-from titn.records.sweeps import Postponed
+from titn.records.question import question_of
+from titn.records.sweep_dir import Postponed
 from titn.reporting import figures
 from titn.reporting.evidence import index_of
 from titn.reporting.pages import page

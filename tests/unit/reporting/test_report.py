@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from titn.records.records import RunDir
+from titn.records.run_dir import RunDir
 from titn.report import ROOM, main
 
 A, B, C = [30, 32, 31], [14, 17, 16], [7, 30, 20]
@@ -372,7 +372,7 @@ def test_what_cannot_be_written_is_one_line_and_the_old_files_stay(
     def full(*_):
         raise OSError(failure, os.strerror(failure))
 
-    monkeypatch.setattr("titn.durable.os.replace", full)
+    monkeypatch.setattr("titn.system.files.os.replace", full)
     code, said, complaints = report(*arguments)
     assert (code, said) == (2, "")
     reason = os.strerror(failure)

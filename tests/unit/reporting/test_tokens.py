@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.unit.reporting.conftest import samples
-from titn.records.records import RunDir
+from titn.records.run_dir import RunDir
 from titn.reporting.tokens import followings, tokens
 
 LABELS = [0, 1, 2, 3, 0, 1, 2, 3]

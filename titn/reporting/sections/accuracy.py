@@ -6,10 +6,11 @@ from titn.reporting import comparisons as co
 from titn.reporting import figures
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.formats import bounds, interval_in_percent, mean, plain
-from titn.reporting.markdown import escape, percent, table
-from titn.reporting.naming import names
-from titn.reporting.place import Place
-from titn.reporting.sections.beside import printed_top1
+from titn.reporting.markdown import escape, table
+from titn.reporting.output_files import Place
+from titn.reporting.row_names import names
+from titn.reporting.sections.printed_numbers import printed_top1
+from titn.system.text import percent
 
 
 def accuracy(evidence: Evidence, levels: list[co.Level], place: Place) -> list[str]:

@@ -5,12 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from titn.paper.printed import in_one_line
 from titn.reporting import comparisons as co
 from titn.reporting.formats import bounds, interval_in, plain
-from titn.reporting.markdown import escape, percent, points, table
-from titn.reporting.paper import in_one_line
-from titn.reporting.place import Place
-from titn.reporting.timing import METRICS
+from titn.reporting.latencies import METRICS
+from titn.reporting.markdown import escape, table
+from titn.reporting.output_files import Place
+from titn.system.text import percent, points
 
 # Besides what is counted and timed.
 NO_FRACTIONS = ("epochs_to_reach", "nll", "train.nll", "parameters", "macs", "macs_paper")

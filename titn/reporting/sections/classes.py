@@ -7,8 +7,8 @@ from titn.reporting import comparisons as co
 from titn.reporting import figures
 from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
-from titn.reporting.naming import names
-from titn.reporting.place import Place
+from titn.reporting.output_files import Place
+from titn.reporting.row_names import names
 
 # With more, a confusion matrix cannot be read.
 MOST_CLASSES_SHOWN = 100

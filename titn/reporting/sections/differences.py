@@ -7,9 +7,10 @@ from titn.reporting import figures
 from titn.reporting.answers import unranked
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.formats import bounds, p_value, span
-from titn.reporting.markdown import escape, points, table
-from titn.reporting.naming import names
-from titn.reporting.place import Place
+from titn.reporting.markdown import escape, table
+from titn.reporting.output_files import Place
+from titn.reporting.row_names import names
+from titn.system.text import points
 
 
 def against_baseline(evidence: Evidence, found: list[co.Difference], place: Place) -> list[str]:

@@ -11,9 +11,10 @@ from titn.reporting import figures
 from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.formats import mean, plain
-from titn.reporting.markdown import escape, percent, points, table
-from titn.reporting.naming import names
-from titn.reporting.place import Place
+from titn.reporting.markdown import escape, table
+from titn.reporting.output_files import Place
+from titn.reporting.row_names import names
+from titn.system.text import percent, points
 
 
 def learning(evidence: Evidence, place: Place) -> list[str]:

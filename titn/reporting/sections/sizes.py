@@ -7,9 +7,9 @@ import pandas as pd
 
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.formats import plain
+from titn.reporting.latencies import METRICS, rounds_of
 from titn.reporting.markdown import escape, table
-from titn.reporting.place import Place
-from titn.reporting.timing import METRICS, rounds_of
+from titn.reporting.output_files import Place
 
 
 def sizes(evidence: Evidence, place: Place) -> list[str]:

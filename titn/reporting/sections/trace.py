@@ -4,12 +4,13 @@ from typing import Any
 
 import pandas as pd
 
-from titn.records.sweeps import RECORDED, PlannedCell
+from titn.records.sweep_dir import RECORDED, PlannedCell
 from titn.reporting.evidence import MISSING, Evidence, Row
 from titn.reporting.formats import number, plain
-from titn.reporting.markdown import escape, percent, table
-from titn.reporting.place import Place
+from titn.reporting.markdown import escape, table
+from titn.reporting.output_files import Place
 from titn.reporting.provenance import hardware, hours, one_or_many, optimizer, steps
+from titn.system.text import percent
 
 
 def tuning(evidence: Evidence, place: Place) -> list[str]:

@@ -1,0 +1,295 @@
+"""What keywords have to do with each other is said without torch, and as constructors say it."""
+
+import ast
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from titn.config import resolve
+from titn.config.annotations import Count
+from titn.config.checks import check_places
+from titn.config.constraints import grid_side
+from titn.config.schema import built_class, keywords_of, may_have, said_of
+from titn.data import layouts, torchvision_layout
+from titn.system.errors import ConfigError
+from titn.training import build
+from titn.types import ImageSpec
+
+IMAGES = {size: ImageSpec(num_classes=10, size=size) for size in (16, 32)}
+
+
+def job(*overrides: str) -> dict:
+    """As a command resolves it that is going to read its files."""
+    with initialize_config_dir(resolve.conf_dir(), version_base="1.3"):
+        return resolve.resolve(compose("config", list(overrides)), {})
+
+
+# --- the same sentence, asked of the configuration and of the constructor -------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("titn", "patch_size", 5), ("titn", "pixel_size", 3), ("titn", "outer_heads", 5),
+        ("titn", "inner_heads", 5), ("deit", "patch_size", 3), ("deit", "heads", 5),
+    ],
+)  # fmt: skip
+def test_a_model_says_what_its_configuration_said(composed, name, key, value):
+    run = composed(f"model={name}")
+    run["model"][key] = value
+    with pytest.raises(ConfigError) as built:
+        build.make(run, "model", images=IMAGES[32])
+    with pytest.raises(ConfigError) as asked:
+        composed(f"model={name}", f"model.{key}={value}")
+    assert str(asked.value) == str(built.value)
+
+
+def test_a_network_says_what_its_configuration_said_of_small_images(composed):
+    with pytest.raises(ConfigError) as built:
+        build.make(composed("model=resnet18"), "model", images=IMAGES[16])
+    with pytest.raises(ConfigError) as asked:
+        composed("model=resnet18", "dataset.image_size=16")
+    assert str(asked.value) == str(built.value)
+
+
+def test_an_optimizer_says_what_its_configuration_said(composed):
+    run = composed("optimizer=sgd")
+    run["optimizer"] |= {"nesterov": True, "momentum": 0.0}
+    with pytest.raises(ConfigError) as built:
+        build.make(run, "optimizer", model=None)
+    with pytest.raises(ConfigError) as asked:
+        composed("optimizer=sgd", "optimizer.nesterov=true", "optimizer.momentum=0")
+    assert str(asked.value) == str(built.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("dataset.num_classes=11",), ("dataset=mnist",), ("dataset=cifar10", "dataset.root=no"),
+        ("dataset=folder",), ("dataset=folder", "dataset.root=no"), ("dataset=parquet",),
+    ],
+)  # fmt: skip
+def test_a_data_set_says_what_its_configuration_said(composed, overrides):
+    with pytest.raises(ConfigError) as built:
+        build.dataset(composed(*overrides))
+    with pytest.raises(ConfigError) as asked:
+        job(*overrides)
+    assert str(asked.value) == str(built.value)
+
+
+# --- what is asked, and of whom -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("dataset.image_size=48", "model.patch_size=12"), None),
+        (("dataset.image_size=48", "model.patch_size=32"), "model.patch_size=32: does not divide"),
+        (("model.patch_dim=100",), "model.outer_heads=3: does not divide patch_dim 100; choose "),
+        (("optimizer=sgd", "optimizer.nesterov=true"), None),
+        (("augment=mnist", "augment.shear=90"), "augment.shear=90: should be less than 90"),
+        (("device=cuda:12",), None),
+        (("device=cuda:01",), "device=cuda:01: choose auto, cpu, cuda, cuda:INDEX or mps"),
+        (("device=gpu",), "device=gpu: choose auto, cpu, cuda, cuda:INDEX or mps"),
+        (("loss=soft",), "loss=SoftDistillation: needs a teacher; choose one, as teacher="),
+        (("teacher=vgg16_bn", "loss=supervised"), None),
+        (("~model.distillation_token",), "model.distillation_token: missing; give model.dist"),
+        (
+            ("teacher=wide_resnet28_10", "dataset.image_size=16"),
+            "teacher.model._target_=wide_resnet28_10: needs images of 32x32 or more, these are 16",
+        ),
+    ],
+)
+def test_values_that_do_not_fit_each_other_are_named_in_full(composed, overrides, message):
+    if message is None:
+        composed(*overrides)
+        return
+    with pytest.raises(ConfigError) as raised:
+        composed(*overrides)
+    assert str(raised.value).startswith(message)
+
+
+def test_only_a_job_looks_for_its_files(composed):
+    overrides = ("dataset=cifar100", "dataset.root=no")
+    assert composed(*overrides)["dataset"]["root"] == "no"
+    with pytest.raises(ConfigError, match=r"^dataset\.root=no: no such directory"):
+        job(*overrides)
+
+
+def test_a_record_is_read_where_its_files_are_not(composed):
+    run = composed("dataset=cifar100", "dataset.root=no", "checkpoint=no.pt")
+    assert resolve.of_record(run) == run
+
+
+@pytest.mark.parametrize("key", ["checkpoint", "weights"])
+def test_a_teachers_files_are_looked_for_too(key):
+    with pytest.raises(ConfigError, match=rf"^teacher\.{key}=no: there is no such file; give"):
+        job("teacher=resnet50", f"teacher.{key}=no")
+
+
+def test_a_run_directory_stands_for_the_weights_in_it(tmp_path):
+    with pytest.raises(ConfigError, match="there is no such file"):
+        job(f"checkpoint={tmp_path}")
+    (tmp_path / "weights.safetensors").touch()
+    job(f"checkpoint={tmp_path}")
+
+
+def test_torchvisions_networks_may_start_from_imagenet():
+    job("model=resnet50", "weights=imagenet")
+
+
+def test_files_that_are_there_are_accepted(hugging_face):
+    root, _ = hugging_face()
+    job("dataset=parquet", f"dataset.root={root}", "dataset.num_classes=2")
+
+
+def test_classes_that_parquet_files_name_are_counted(hugging_face):
+    root, _ = hugging_face()
+    with pytest.raises(ConfigError, match=r"^dataset\.num_classes=3: parquet has 2; choose fewer"):
+        job("dataset=parquet", f"dataset.root={root}", "dataset.num_classes=3")
+
+
+def test_a_download_is_not_looked_for(composed):
+    check_places(composed("dataset=mnist", "dataset.download=true"))
+
+
+# --- what no machine has --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ("dataset.image_size=1000000", "model.patch_size=1000"),
+            "dataset.image_size=1000000: an image takes 1.12e+04 GiB, and this machine has ",
+        ),
+        # By hand: 12 blocks of (4 + 2 * 4) * 1e12 weights of 4 bytes are 5.36e5 GiB.
+        (
+            ("model=vit", "model.patch_dim=1000000", "model.heads=1"),
+            "model: its weights take 5.36e+05 GiB, and this machine has ",
+        ),
+        (("model.mlp_ratio=1e20",), "model: its weights take "),
+        (
+            ("teacher=resnet18", "model@teacher.model=vit", "teacher.model.mlp_ratio=1e20"),
+            "teacher.model: its weights take ",
+        ),
+    ],
+)
+def test_what_would_not_fit_into_any_memory_is_not_begun(overrides, message):
+    with pytest.raises(ConfigError) as raised:
+        job(*overrides)
+    assert str(raised.value).startswith(message)
+
+
+def test_the_remedy_names_what_makes_a_network_large():
+    with pytest.raises(
+        ConfigError, match=r"lower model\.depth=12, model\.patch_dim=1000000, model\.m"
+    ):
+        job("model=vit", "model.patch_dim=1000000", "model.heads=1")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("run_dir=" + 300 * "x", "cannot be read (File name too long); give "),
+        ("checkpoint=" + 300 * "x", "cannot be read (File name too long); give "),
+    ],
+)
+def test_a_path_that_cannot_be_is_named(override, message):
+    with pytest.raises(ConfigError) as raised:
+        job(override)
+    assert str(raised.value).startswith(override)
+    assert message in str(raised.value)
+
+
+def test_divisors_of_a_large_length_are_found_at_once():
+    """By hand: 10^9 is 2^9 5^9, so 3 does not divide it and 100 numbers do."""
+    with pytest.raises(ValueError, match="does not divide the whole 1000000000") as raised:
+        grid_side(10**9, 3, "the whole", "part")
+    assert str(raised.value).count(",") == 99
+
+
+def test_a_home_of_nobody_is_named():
+    with pytest.raises(ConfigError, match=r"^checkpoint=~no_user/x: Could not determine home"):
+        job("checkpoint='~no_user/x'")
+
+
+# --- what is read from the source -----------------------------------------------------------------
+
+
+def test_looking_for_a_class_runs_no_code(tmp_path, monkeypatch):
+    package = tmp_path / "strangers"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('imported')")
+    (package / "nets.py").write_text(
+        "raise SystemExit('imported')\n"
+        "def net(*, depth: Count, width: __import__('os').abort(), name: 'Count'): ..."
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert keywords_of("strangers.nets.net", "model") == {"depth": Count}
+
+
+@pytest.mark.parametrize("source", [b"def net(:", b"\xff\xfe", b"\0"])
+def test_source_that_is_not_python_is_named(tmp_path, monkeypatch, source):
+    name = f"broken{len(source)}{source[0]}"
+    (tmp_path / f"{name}.py").write_bytes(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        ConfigError, match=rf"^model\._target_={name}\.net: the source of {name} can"
+    ):
+        keywords_of(f"{name}.net", "model")
+
+
+def test_a_function_builds_the_class_that_it_says_to_return():
+    assert built_class("titn.models.wide_resnet.wide_resnet28_10").name == "CNN"
+
+
+def test_a_function_that_says_it_makes_nothing_is_no_part_of_a_run(composed):
+    with pytest.raises(ConfigError, match=r"^mix\._target_=titn\.train\.main: makes nothing; name"):
+        composed("mix._target_=titn.train.main")
+
+
+def test_a_class_of_another_package_is_not_followed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    source = "from titn.models.cnn import CNN\ndef network() -> CNN: ..."
+    (tmp_path / "anyones.py").write_text(source)
+    assert built_class("anyones.network") is None
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("titn.losses.supervised.Supervised", False),
+        ("titn.losses.distillation.SoftDistillation", True),
+        ("titn.models.titn.TITN", None),
+    ],
+)
+def test_a_class_says_whether_it_needs_a_teacher(target, said):
+    assert said_of(target, "needs_teacher") is said
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("class Net(nn.Module):\n    depth = 3", False),
+        ("class Net(nn.Module):\n    def __init__(self):\n        self.imagenet = 'x'", True),
+        ("class Net(Other):\n    depth = 3", True),
+    ],
+)
+def test_what_a_parent_may_have_is_left_open(source, expected):
+    assert may_have(ast.parse(source).body[0], "imagenet") is expected
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_the_files_of_cifar_are_where_torchvision_keeps_them(name):
+    theirs = torchvision_layout.PUBLISHED[name]
+    names = [file for file, _ in (*theirs.train_list, *theirs.test_list)]
+    assert layouts.TORCHVISION[name] == (
+        theirs.base_folder,
+        (*names, theirs.meta["filename"]),
+    )
+
+
+def test_the_files_of_mnist_are_what_torchvision_unpacks():
+    names = [url.removesuffix(".gz") for url, _ in torchvision_layout.datasets.MNIST.resources]
+    assert sorted(layouts.TORCHVISION["mnist"][1]) == sorted(names)

@@ -1,0 +1,300 @@
+"""What the command line may say, what it means, and what makes two runs the same."""
+
+import hashlib
+import subprocess
+import sys
+
+import pytest
+
+from titn.config import resolve
+from titn.system.errors import ConfigError
+
+HASHED = {"precision": "32-true", "data": "d", "origin": None, "teacher": None}
+
+
+def identity(run: dict, **changed: str) -> str:
+    return resolve.config_hash(run, **{**HASHED, **changed})
+
+
+def test_the_default_loss_follows_the_teacher(composed):
+    assert composed()["loss"]["_target_"].endswith("Supervised")
+    assert composed("teacher=vgg16_bn")["loss"]["_target_"].endswith("HardDistillation")
+
+
+def test_a_teacher_is_a_whole_run_on_the_students_data(composed):
+    run = composed("teacher=vgg16_bn", "dataset=cifar100", "dataset.root=here")
+    teacher = run["teacher"]
+    assert teacher["dataset"] == run["dataset"]
+    assert teacher["teacher"] is None
+    assert set(teacher) == set(run)
+
+
+def test_a_teacher_does_not_follow_the_students_seed_mix_or_augmentation(composed):
+    plain = composed("teacher=vgg16_bn")["teacher"]
+    changed = composed("teacher=vgg16_bn", "seed=7", "mix=cutmix", "augment=none", "epochs=3")
+    assert changed["teacher"] == plain
+
+
+def test_each_kind_of_model_has_a_recipe_of_its_own(composed):
+    assert (
+        composed("model=titn")["optimizer"]["lr"] != composed("model=vgg16_bn")["optimizer"]["lr"]
+    )
+
+
+def test_a_teachers_recipe_is_that_of_the_same_model_run_alone(composed):
+    alone = composed("model=vgg16_bn", "mix=none")
+    teacher = composed("teacher=vgg16_bn")["teacher"]
+    assert identity(alone) == identity(teacher)
+
+
+@pytest.mark.parametrize("override", ["teacher.optimizer.lr=1", "teacher.seed=1"])
+def test_a_teacher_of_its_own_settings_is_another_teacher(composed, override):
+    plain = composed("teacher=vgg16_bn")["teacher"]
+    assert identity(composed("teacher=vgg16_bn", override)["teacher"]) != identity(plain)
+
+
+def test_cifar_has_the_papers_mix_and_augmentation(composed):
+    run = composed("dataset=cifar100")
+    assert run["mix"] == {"_target_": "titn.data.mixing.CutMix", "alpha": 0.5, "probability": 1.0}
+    assert run["augment"]["autoaugment"] is True
+
+
+def test_sgd_is_the_papers(composed):
+    node = composed("optimizer=sgd")["optimizer"]
+    assert (node["lr"], node["momentum"], node["weight_decay"]) == (0.1, 0.9, 1e-4)
+
+
+def test_a_teacher_from_a_checkpoint_is_not_trained(composed):
+    run = composed("teacher=vgg16_bn", "teacher.checkpoint=weights.safetensors")
+    assert run["teacher"]["epochs"] == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epochs=-1", "epochs=-1: should be greater than or equal to 0"),
+        ("seed=1.5", "seed=1.5: should be an integer"),
+        ("seed=true", "seed=true: should be an integer"),
+        ("batch_size=0", "batch_size=0: should be greater than or equal to 1"),
+        ("precision=fp8", "precision=fp8: should be 'auto', '32-true' or 'bf16-mixed'"),
+        ("optimizer.lr=0", "optimizer.lr=0: should be greater than 0"),
+        ("model.depth=many", "model.depth=many: should be an integer"),
+        ("model.drop_path=1", "model.drop_path=1: should be less than 1"),
+        ("+modle=titn", "modle=titn: there is no such key; did you mean model?"),
+        ("+model.dept=3", "model.dept=3: there is no such key; did you mean model.depth?"),
+        ("model.init=he", "model.init=he: should be 'torch' or 'trunc_normal'"),
+        ("model._target_=no.such.Thing", "model._target_=no.such.Thing: there is no module"),
+        ("model._target_=titn.models.vit.Vit", "titn.models.vit defines no Vit"),
+        ("optimizer.lr=nan", "optimizer.lr=nan: should be a finite number"),
+        ("schedule.warmup_epochs=-1", "schedule.warmup_epochs=-1: should be greater than or equal"),
+        (
+            "epochs=1" + 30 * "0",
+            "epochs=1" + 30 * "0" + ": should be less than or equal to 1000000000",
+        ),
+        ("optimizer.lr=1e40", "optimizer.lr=1e+40: should be less than or equal to 1e+36"),
+        ("checkpoint=", "checkpoint=: should be a text of at least 1 character"),
+        ("runs_dir=null", "runs_dir=null: should be a string"),
+        ("epochs={a:[1,true,null]}", "epochs={a:[1,true,null]}: should be an integer"),
+        ("+model._lr=1", "model._lr=1: there is no such key"),
+        ("+model._args_=[1]", "model._args_=[1]: there is no such key"),
+        ("+modle.depth=3", "modle.depth=3: there is no such key; did you mean model?"),
+        ("epochs=${nothing}", "epochs: Interpolation key 'nothing' not found; give a value, or"),
+        ("epochs=${epochs}", "epochs: Recursive interpolation detected; give a value, or"),
+        ("model._recipe_=no", "model._recipe_=no: there is no such recipe; choose one of trans"),
+        ("teacher={}", "teacher.model: no teacher is chosen; add teacher=NAME"),
+        ("rows=[a]", "rows=[a]: a question has rows; ask one"),
+        ("model.depth=10001", "model.depth=10001: makes 10001 blocks; 10000 are the most"),
+        (
+            "model.inner_depth=1000",
+            "model.inner_depth=1000: makes 12000 blocks; 10000 are the most",
+        ),
+        (
+            "augment.padding=33",
+            "augment.padding=33: is more than the image's size 32; choose no more",
+        ),
+        (
+            "model._target_=os.system",
+            "model._target_=os.system: there is no module 'os' with Python",
+        ),
+        ("model._target_=..x", "model._target_=..x: there is no module '.' with Python"),
+        ("model._target_=json.dumps", "json.dumps takes no keys; name another model._target_"),
+    ],
+)
+def test_a_bad_value_names_key_value_and_remedy(composed, override, message):
+    with pytest.raises(ConfigError) as raised:
+        composed(override)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_is_large_and_can_be_is_accepted(composed):
+    """A batch of all images, a network that nobody has tried, a checkpoint as good as never."""
+    run = composed("batch_size=1000000000", "model.depth=9999", "checkpoint_secs=1e12")
+    assert (run["batch_size"], run["model"]["depth"]) == (10**9, 9999)
+
+
+def test_a_teachers_key_is_named_in_full(composed):
+    with pytest.raises(ConfigError, match=r"^teacher\.model\.dropout=1\.5: should be less than 1"):
+        composed("teacher=vgg16_bn", "teacher.model.dropout=1.5")
+
+
+def test_what_the_build_supplies_cannot_be_configured(composed):
+    with pytest.raises(ConfigError, match=r"model\.images=3: there is no such key"):
+        composed("+model.images=3")
+
+
+def test_checking_a_configuration_does_not_load_torch():
+    code = (
+        "import sys; from titn.config import resolve\n"
+        "from hydra import compose, initialize_config_dir\n"
+        "with initialize_config_dir(resolve.conf_dir(), version_base='1.3'):\n"
+        "    resolve.resolve(compose('config', ['teacher=vgg16_bn']))\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=1", "epochs=7", "batch_size=8", "model.depth=3", "optimizer.lr=0.5", "mix=cutmix",
+        "augment=none", "dataset.split=validation", "dataset.num_classes=5",
+        "dataset.fraction=0.5",
+    ],
+)  # fmt: skip
+def test_what_decides_numbers_changes_the_identity(composed, override):
+    assert identity(composed(override)) != identity(composed())
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["run_dir=x", "runs_dir=x", "device=cpu", "eval_every=5", "tensorboard=true", "force=true",
+     "retry=failed", "checkpoint_secs=1"],
+)  # fmt: skip
+def test_switches_do_not_change_the_identity(composed, override):
+    assert identity(composed(override)) == identity(composed())
+
+
+def test_where_the_data_lie_does_not_change_the_identity_but_what_they_are_does(composed):
+    here = composed("dataset=mnist", "dataset.root=a")
+    there = composed("dataset=mnist", "dataset.root=b", "dataset.download=true")
+    assert identity(here) == identity(there)
+    assert identity(here, data="d") != identity(here, data="e")
+
+
+@pytest.mark.parametrize("changed", [{"precision": "bf16-mixed"}, {"teacher": "t"}])
+def test_resolved_precision_and_teacher_are_part_of_the_identity(composed, changed):
+    assert identity(composed(), **changed) != identity(composed())
+
+
+@pytest.mark.parametrize("key", ["checkpoint", "weights"])
+def test_what_first_weights_are_is_part_of_the_identity_and_not_where(composed, key):
+    here, there = composed(f"{key}=a.pt"), composed(f"{key}=b.pt")
+    assert identity(here, origin="x") == identity(there, origin="x")
+    assert identity(here, origin="x") != identity(here, origin="y")
+    assert identity(here, origin="x") != identity(composed())
+
+
+def test_checkpoint_and_weights_are_two_things(composed):
+    with pytest.raises(ConfigError, match=r"^weights=imagenet: checkpoint replaces all weights"):
+        composed("weights=imagenet", "checkpoint=x.pt")
+
+
+def test_a_teacher_can_have_another_augmentation(composed):
+    run = composed("teacher=vgg16_bn", "augment@recipe.augment=cifar", "recipe.augment.padding=7")
+    assert (run["augment"]["padding"], run["teacher"]["augment"]["padding"]) == (2, 7)
+
+
+def test_a_teachers_stem_is_short_for_its_models(composed):
+    long = composed("teacher=resnet50", "teacher.model.stem=cifar")["teacher"]
+    assert composed("teacher=resnet50", "teacher.stem=cifar")["teacher"] == long
+
+
+def test_a_network_with_one_stem_says_so(composed):
+    with pytest.raises(ConfigError, match=r"^teacher\.stem=cifar: this network has one stem"):
+        composed("teacher=wide_resnet28_10", "teacher.stem=cifar")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "epochs"), [("mnist", 350), ("cifar10", 600), ("cifar100", 600)]
+)
+def test_the_papers_protocol_is_for_student_and_teacher(composed, dataset, epochs):
+    run = composed("protocol=paper", f"dataset={dataset}", "teacher=vgg16_bn")
+    for part in (run, run["teacher"]):
+        assert (part["epochs"], part["batch_size"]) == (epochs, 1024)
+        assert part["optimizer"] == {
+            "_target_": "titn.optim.optimizers.sgd", "lr": 0.1, "momentum": 0.9,
+            "weight_decay": 1e-4, "nesterov": False, "decay": "all",
+        }  # fmt: skip
+        assert part["schedule"]["warmup_epochs"] == part["schedule"]["final"] == 0
+    assert run["augment"] == run["teacher"]["augment"]
+
+
+def test_a_protocol_yields_to_the_command_line(composed):
+    run = composed("protocol=paper", "teacher=vgg16_bn", "optimizer=adam", "epochs=3")
+    assert run["optimizer"]["_target_"].endswith("adam")
+    assert run["teacher"]["optimizer"]["_target_"].endswith("sgd")
+    assert (run["epochs"], run["teacher"]["epochs"]) == (3, 350)
+
+
+def test_mnist_has_the_papers_augmentation_and_no_mix(composed):
+    run = composed("dataset=mnist")
+    assert run["augment"]["_target_"].endswith("AffineJitter")
+    assert run["mix"]["_target_"].endswith("Unmixed")
+
+
+def test_a_whole_number_and_its_float_are_the_same(composed):
+    assert identity(composed("optimizer.lr=1")) == identity(composed("optimizer.lr=1.0"))
+
+
+def test_a_key_added_later_keeps_old_identities_at_its_default(composed, monkeypatch):
+    before = composed()
+    after = composed()
+    after["model"]["registers"] = 0
+    monkeypatch.setitem(resolve.ADDED_LATER, "model.registers", 0)
+    assert identity(after) == identity(before)
+    after["model"]["registers"] = 4
+    assert identity(after) != identity(before)
+
+
+# Digests that the code before these keys gave: loss.scale and loss.token, dataset.num_classes and
+# dataset.fraction, model.stem, weights.
+BEFORE = {
+    (): "ece8e60c0f4cec595eec7ae4db9b7132a4cbb41efe00e31ebe9a8c78842fb913",
+    ("teacher=vgg16_bn",): "235f736c899d24aa669739f6af96291344b475b576a7c6de342468da6361d331",
+    ("model=vgg16_bn", "mix=none"): (
+        "f15a909721f0a11028ecd1d284210e67fe84f7b213474f35026b9729c85f1efd"
+    ),
+}
+
+
+@pytest.mark.parametrize("overrides", BEFORE)
+def test_the_defaults_have_the_identity_that_they_always_had(composed, overrides):
+    assert identity(composed(*overrides)) == BEFORE[overrides]
+
+
+def test_the_identity_is_the_hash_of_the_sorted_json_without_switches_and_places():
+    node = {"_target_": "a.b"}
+    run = {group: dict(node) for group in resolve.GROUPS} | {"dataset": node | {"root": "/x"}}
+    run |= {"seed": 1, "epochs": 2, "batch_size": 3, "precision": "auto", "checkpoint": "/y"}
+    run |= {"weights": None}
+    run |= {"teacher": {"seed": 0}, "run_dir": "z", "device": "cpu", "choices": {"model": "b"}}
+    text = (
+        '{"augment": {"_target_": "a.b"}, "batch_size": 3, "checkpoint": "c", '
+        '"dataset": {"_target_": "a.b", "digest": "d"}, "epochs": 2, "loss": {"_target_": "a.b"}, '
+        '"mix": {"_target_": "a.b"}, "model": {"_target_": "a.b"}, '
+        '"optimizer": {"_target_": "a.b"}, "precision": "32-true", '
+        '"schedule": {"_target_": "a.b"}, "seed": 1, "teacher": "t"}'
+    )
+    expected = hashlib.sha256(text.encode()).hexdigest()
+    assert identity(run, origin="c", teacher="t") == expected
+
+
+def test_no_teacher_is_said_and_not_left_out(composed):
+    with pytest.raises(ConfigError, match=r"^teacher=\[\]: choose a file of conf/teacher, or"):
+        composed("teacher=[]")
+
+
+def test_a_teachers_stem_is_named_as_it_was_typed(composed):
+    with pytest.raises(ConfigError, match=r"^teacher\.stem=tall: "):
+        composed("teacher=resnet18", "teacher.stem=tall")

@@ -1,0 +1,239 @@
+"""Image files of every format, size and mode, and files that are none."""
+
+import io
+import os
+import resource
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from titn.data.decoding import PictureError, picture, read_picture
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "seen"),
+    [
+        ("1", 1, 255),
+        ("L", 77, 77),
+        ("RGB", (1, 2, 3), (1, 2, 3)),
+        ("RGBA", (9, 9, 9, 0), (255, 255, 255)),
+        ("RGBA", (1, 2, 3, 255), (1, 2, 3)),
+        ("LA", (9, 0), (255, 255, 255)),
+        ("I;16", 257 * 77, 77),
+    ],
+)
+def test_every_mode_is_seen_as_it_looks(mode, colour, seen):
+    picture = read_picture(encoded(Image.new(mode, (3, 2), colour)))
+    assert picture.mode == ("RGB" if isinstance(seen, tuple) else "L")
+    assert picture.getpixel((0, 0)) == seen
+
+
+def test_a_palette_is_looked_up():
+    image = Image.new("P", (2, 2))
+    image.putpalette([10, 20, 30])
+    assert read_picture(encoded(image)).getpixel((0, 0)) == (10, 20, 30)
+
+
+def test_cmyk_becomes_rgb():
+    assert read_picture(encoded(Image.new("CMYK", (4, 4)), "JPEG")).mode == "RGB"
+
+
+def test_floating_point_in_0_to_1_is_brought_to_0_to_255():
+    image = Image.fromarray(np.full((2, 2), 0.2, dtype=np.float32))
+    assert read_picture(encoded(image, "TIFF")).getpixel((0, 0)) == 51
+
+
+def test_exif_turns_the_image():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    assert read_picture(encoded(Image.new("RGB", (4, 2)), "JPEG", exif=exif)).size == (2, 4)
+
+
+def test_the_first_frame_of_an_animation_counts():
+    frames = [Image.new("L", (2, 2), shade) for shade in (0, 255)]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert read_picture(data).convert("L").getpixel((0, 0)) == 0
+
+
+def test_a_file_that_is_no_image_says_so(tmp_path):
+    (tmp_path / "note.png").write_text("hello")
+    with pytest.raises(PictureError, match="of no known image format"):
+        read_picture(tmp_path / "note.png")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_a_truncated_file_is_refused(kind):
+    noise = np.random.default_rng(0).integers(256, size=(40, 40, 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(noise), kind)
+    with pytest.raises(PictureError):
+        read_picture(data[: len(data) // 2])
+
+
+def test_a_directory_is_not_an_image(tmp_path):
+    with pytest.raises(PictureError, match=r"^Is a directory$"):
+        read_picture(tmp_path)
+
+
+def test_an_image_that_claims_to_be_enormous_is_refused(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(PictureError, match="exceeds limit"):
+        read_picture(encoded(Image.new("L", (4, 4))))
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A PNG's."""
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )
+
+
+def png_header(width: int, height: int) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + chunk(
+        b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    )
+
+
+SIDE = 16_000
+
+
+def claiming(kind: str) -> bytes:
+    """A small file whose header says that it has 16,000 by 16,000 pixels, which is a gigabyte."""
+    if kind == "PNG":
+        pixels = chunk(b"IDAT", zlib.compress(bytes(100)))
+        return png_header(SIDE, SIDE) + pixels + chunk(b"IEND", b"")
+    content = encoded(Image.new("RGB", (258, 259)), kind, lossless=True)
+    sizes = {
+        "JPEG": [(">HH", (259, 258), (SIDE, SIDE))],
+        "GIF": [("<HH", (258, 259), (SIDE, SIDE))],
+        "BMP": [("<II", (258, 259), (SIDE, SIDE))],
+        # Of each entry: tag, type, count, value.
+        "TIFF": [
+            ("<HHII", (tag, 4, 1, n), (tag, 4, 1, SIDE)) for tag, n in ((256, 258), (257, 259))
+        ],
+        # 14 bits each, one less.
+        "WEBP": [("<I", (257 | 258 << 14,), (SIDE - 1 | (SIDE - 1) << 14,))],
+    }
+    for form, small, large in sizes[kind]:
+        assert struct.pack(form, *small) in content
+        content = content.replace(struct.pack(form, *small), struct.pack(form, *large))
+    return content
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_an_image_that_says_it_is_enormous_is_refused_before_there_is_memory_for_it(kind):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(PictureError, match=r"256000000 pixels\) exceeds limit"):
+        read_picture(claiming(kind))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # of 1024 bytes
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iCCP"])
+def test_a_text_that_swells_is_refused(kind):
+    swollen = zlib.compress(bytes(20_000_000))
+    image = (
+        png_header(2, 2)
+        + chunk(kind, b"name\0\0" + swollen)
+        + chunk(b"IDAT", zlib.compress(bytes(14)))
+        + chunk(b"IEND", b"")
+    )
+    with pytest.raises(PictureError, match=r"[Dd]ecompressed data too large|too large"):
+        read_picture(image)
+
+
+def test_texts_that_swell_together_are_refused():
+    swollen = zlib.compress(bytes(1_000_000))
+    texts = b"".join(chunk(b"zTXt", b"name%d\0\0" % number + swollen) for number in range(100))
+    image = (
+        png_header(2, 2) + texts + chunk(b"IDAT", zlib.compress(bytes(14))) + chunk(b"IEND", b"")
+    )
+    with pytest.raises(PictureError, match="Too much memory used in text chunks"):
+        read_picture(image)
+
+
+def test_of_many_frames_one_is_decoded(monkeypatch):
+    frames = [Image.new("L", (9, 9), shade % 256) for shade in range(300)]
+    data = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:])
+    decoded = []
+    real = PngImagePlugin.PngImageFile.load_prepare
+    monkeypatch.setattr(
+        PngImagePlugin.PngImageFile, "load_prepare", lambda self: (decoded.append(1), real(self))[1]
+    )
+    assert read_picture(data).getpixel((0, 0)) == 0
+    assert len(decoded) == 1
+
+
+def test_a_program_is_not_run():
+    with pytest.raises(PictureError, match="EPS is a program, not an image"):
+        read_picture(encoded(Image.new("L", (4, 4)), "EPS"))
+
+
+def test_an_empty_file_is_no_image(tmp_path):
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(PictureError, match="of no known image format"):
+        read_picture(tmp_path / "empty.png")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(PictureError, match=r"^not a file$"):
+        read_picture(tmp_path / "pipe.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("gone.png", "No such file or directory"), ("x" * 300, "File name too long")],
+)
+def test_what_the_system_says_is_passed_on(tmp_path, name, reason):
+    with pytest.raises(PictureError, match=rf"^{reason}$"):
+        read_picture(tmp_path / name)
+
+
+def test_a_disk_that_fails_is_named(tmp_path, monkeypatch):
+    def fails(*_):
+        raise OSError(5, "Input/output error")
+
+    (tmp_path / "a.png").touch()
+    monkeypatch.setattr(Image, "open", fails)
+    with pytest.raises(PictureError, match=r"^Input/output error$"):
+        read_picture(tmp_path / "a.png")
+
+
+def test_libtiff_does_not_write_past_us_to_the_terminal(capfd):
+    noise = np.random.default_rng(0).integers(256, size=(40, 40, 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(noise), "TIFF", compression="tiff_lzw")
+    with pytest.raises(PictureError):
+        read_picture(data[:8] + bytes(200) + data[208:])
+    assert capfd.readouterr().err == ""
+
+
+def test_resizing_keeps_the_whole_image_and_its_colour():
+    image = Image.new("RGB", (10, 4), (200, 0, 0))
+    image.paste((0, 0, 200), (5, 0, 10, 4))
+    small = picture(encoded(image), 2)
+    assert small.shape == (3, 2, 2)
+    assert small[0, :, 0].min() > 150 > small[0, :, 1].max()
+
+
+@pytest.mark.parametrize("size", [5, 20, 33])
+def test_resizing_is_pillows_within_a_grey_level(size):
+    noise = np.random.default_rng(0).integers(256, size=(20, 20, 3), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    theirs = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)).astype(int)
+    ours = picture(encoded(image), size).permute(1, 2, 0).numpy()
+    assert np.abs(ours - theirs).max() <= 1
+
+
+def test_grey_becomes_three_equal_channels():
+    assert picture(encoded(Image.new("L", (5, 5), 9)), 3).unique().tolist() == [9]

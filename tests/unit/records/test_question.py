@@ -1,0 +1,92 @@
+"""A question is checked as a whole, and what is wrong with it is named."""
+
+import pytest
+
+from titn.records.question import question_of
+from titn.system.errors import ConfigError
+
+NODE = {"title": "t", "asks": "a", "paper": "p", "rows": {"A": ["x=1"], "B": ["x=2"]}}
+CLAIM = {"says": "s", "source": "s", "dataset": "d", "rows": ["A", "B"], "between": [0, None]}
+
+
+def test_the_first_row_is_the_baseline():
+    assert question_of(NODE).baseline == "A"
+
+
+def test_another_row_can_be_the_baseline():
+    assert question_of(NODE | {"baseline": "B"}).baseline == "B"
+
+
+def test_a_question_comes_back_from_json_as_it_was():
+    asks = question_of(NODE | {"claims": [CLAIM], "tune": {"lr": [0.1], "wd": {"A": [1, 2]}}})
+    assert question_of(asks.model_dump(mode="json")) == asks
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"rows": {}}, "question: rows: there is none"),
+        ({"title": ""}, "question.title: string should have at least 1 character"),
+        ({"tittle": "x"}, "question.tittle: "),
+        ({"rows": {"A": "x=1"}}, "question.rows.A: "),
+        ({"rows": {"A": ["x=1", 2]}}, "question.rows.A.1: "),
+        ({"rows": ["A"]}, "question.rows: "),
+        ({"margins": {"top1": "wide"}}, "question.margins.top1: "),
+        ({"reach": "far"}, "question.reach: "),
+        ({"baseline": "C"}, "question: baseline=C: there is no such row"),
+        ({"tune": {"lr": {"C": [1]}}}, "question: tune.lr=C: there is no such row"),
+        ({"tune": {"lr": ["fast"]}}, "question.tune.lr.0: input should be a valid number"),
+        ({"tune": {"lr": {"A": ["fast"]}}}, "question.tune.lr.A.0: input should be a valid number"),
+    ],
+)
+def test_an_error_names_its_key(wrong, message):
+    with pytest.raises(ConfigError) as raised:
+        question_of(NODE | wrong)
+    assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"rows": ["C"]}, "question: claims.rows=C: there is no such row"),
+        ({"rows": ["A", "C"]}, "question: claims.rows=C: there is no such row"),
+        ({"rows": []}, "question.claims.1.rows: tuple should have at least 1 item"),
+        ({"rows": ["A", "B", "A"]}, "question.claims.1.rows: tuple should have at most 2 items"),
+        ({"between": [0]}, "question.claims.1.between.1: field required"),
+        ({"says": ""}, "question.claims.1.says: "),
+        ({"betwixt": [0, 1]}, "question.claims.1.betwixt: "),
+    ],
+)
+def test_an_error_names_its_claim_and_key(wrong, message):
+    with pytest.raises(ConfigError) as raised:
+        question_of(NODE | {"claims": [CLAIM, CLAIM | wrong]})
+    assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize("node", [None, "mix", ["mix"]])
+def test_what_is_no_question_is_refused(node):
+    with pytest.raises(ConfigError, match=r"^question: "):
+        question_of(node)
+
+
+def test_a_row_that_tunes_nothing_has_one_empty_try():
+    assert question_of(NODE).tries("A") == [{}]
+
+
+def test_a_row_tries_every_combination_in_the_order_of_the_file():
+    asks = question_of(NODE | {"tune": {"lr": [0.1, 0.2], "wd": [1, 2]}})
+    assert asks.tries("B") == [
+        {"lr": 0.1, "wd": 1}, {"lr": 0.1, "wd": 2}, {"lr": 0.2, "wd": 1}, {"lr": 0.2, "wd": 2},
+    ]  # fmt: skip
+
+
+def test_rows_have_lists_of_their_own_or_none():
+    asks = question_of(NODE | {"tune": {"lr": {"A": [0.1, 0.2]}}})
+    assert asks.tries("A") == [{"lr": 0.1}, {"lr": 0.2}]
+    assert asks.tries("B") == [{}]
+
+
+def test_a_common_list_and_ones_own_are_combined():
+    asks = question_of(NODE | {"tune": {"lr": {"A": [0.1, 0.2]}, "wd": [1]}})
+    assert asks.tries("A") == [{"lr": 0.1, "wd": 1}, {"lr": 0.2, "wd": 1}]
+    assert asks.tries("B") == [{"wd": 1}]

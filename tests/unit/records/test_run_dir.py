@@ -1,0 +1,230 @@
+"""Run directories and where records come from."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+
+from titn.records import provenance
+from titn.records.curves import Curves, numbers
+from titn.records.run_dir import RunDir, write_json, write_text
+
+
+def full_disk(*_):
+    raise OSError("disk full")
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return RunDir(tmp_path)
+
+
+def test_there_is_no_result_before_the_end(directory):
+    directory.begin({"seed": 1}, {"config_hash": "h"})
+    assert directory.result() is None
+
+
+def test_a_finished_run_has_its_result_and_no_checkpoint(directory):
+    directory.checkpoint(3).write_text("half done")
+    directory.finish({"top1": 0.5})
+    assert directory.result() == {"top1": 0.5}
+    assert not directory.checkpoints()
+
+
+def test_a_record_that_was_edited_is_known_for_it(directory):
+    directory.finish({"top1": 0.5})
+    path = directory.path / "result.json"
+    path.write_text(path.read_text().replace("0.5", "0.9"))
+    with pytest.raises(ValueError, match=r"^result\.json: has changed since it was written"):
+        directory.result()
+
+
+def test_an_older_record_has_no_checksum_and_is_read(directory):
+    write_json(directory.path / "result.json", {"top1": 0.5})
+    assert directory.result() == {"top1": 0.5}
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"top1": ', "null", "[" * 100_000])
+def test_what_is_no_record_is_named(directory, text):
+    (directory.path / "result.json").write_text(text)
+    with pytest.raises(ValueError, match=r"^result\.json: "):
+        directory.result()
+
+
+def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(directory):
+    os.mkfifo(directory.path / "result.json")
+    with pytest.raises(ValueError, match="is not a file"):
+        directory.result()
+
+
+def test_checkpoints_are_listed_from_the_newest(directory):
+    for position in (9, 100, 20):
+        directory.checkpoint(position).touch()
+    assert directory.checkpoints() == [directory.checkpoint(n) for n in (100, 20, 9)]
+
+
+def test_what_a_killed_process_was_writing_goes_when_the_run_is_recorded(directory):
+    (directory.path / "result.json.123.tmp").write_text("half of it")
+    directory.finish({})
+    assert sorted(item.name for item in directory.path.iterdir()) == ["result.json"]
+
+
+def test_a_text_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    write_json(path, {"old": 1})
+    monkeypatch.setattr("titn.system.files.os.fsync", full_disk)
+    with pytest.raises(OSError, match="disk full"):
+        write_text(path, "half of it")
+    assert json.loads(path.read_text()) == {"old": 1}
+
+
+def test_epochs_after_a_checkpoint_are_cut(directory):
+    curves = Curves(directory, [], tensorboard=False)
+    for epoch in (1, 2, 3):
+        curves.add({"epoch": epoch})
+    resumed = Curves(directory, [{"epoch": 1}, {"epoch": 2}], tensorboard=False)
+    resumed.add({"epoch": 3, "again": True})
+    rows = [json.loads(line) for line in (directory.path / "epochs.jsonl").open()]
+    assert rows == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3, "again": True}]
+
+
+def test_clearing_leaves_what_is_not_a_runs(directory):
+    directory.begin({}, {})
+    (directory.path / "notes.txt").write_text("mine")
+    directory.clear()
+    assert directory.others() == ["notes.txt"]
+
+
+@pytest.mark.parametrize("name", [".lock", "log.txt", "failure.json", "result.json.tmp"])
+def test_what_a_run_leaves_that_ended_before_it_began_is_its_own(directory, name):
+    (directory.path / name).touch()
+    assert directory.others() == []
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "config.yaml", "tensorboard", "old-log.txt"])
+def test_what_else_lies_there_is_anothers(directory, name):
+    (directory.path / name).touch()
+    assert directory.others() == [name]
+
+
+def test_others_are_in_order(directory):
+    for name in ("b", "a", "c"):
+        (directory.path / name).touch()
+    assert directory.others() == ["a", "b", "c"]
+
+
+def test_a_run_that_begins_anew_keeps_no_log_of_before(directory):
+    directory.log.write_text("of before")
+    directory.clear()
+    assert not directory.log.exists()
+
+
+def test_a_log_is_kept_with_the_record(directory):
+    directory.log.write_text("said")
+    directory.finish({"top1": 0.5})
+    assert directory.log.read_text() == "said"
+
+
+def test_a_run_that_has_not_begun_has_no_epochs(directory):
+    assert directory.num_epochs() == 0
+
+
+def test_every_epochs_row_is_counted(directory):
+    for epoch in (1, 2, 3):
+        directory.add_epoch({"epoch": epoch})
+    assert directory.num_epochs() == 3
+
+
+def test_a_row_that_a_kill_cut_short_does_not_count(directory):
+    directory.add_epoch({"epoch": 1})
+    with open(directory.path / "epochs.jsonl", "a") as file:
+        file.write('{"epoch": 2, "trai')
+    assert directory.num_epochs() == 1
+
+
+def test_samples_come_back_with_their_nulls(directory):
+    directory.write_samples({"label": [1, 2], "dist": [None, None]})
+    table = pq.read_table(directory.path / "samples.parquet").to_pydict()
+    assert table == {"label": [1, 2], "dist": [None, None]}
+
+
+def test_tensorboard_gets_the_numbers_of_a_row(directory):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    curves = Curves(directory, [], tensorboard=True)
+    curves.add({"epoch": 1, "train": {"loss": 0.5}, "dist": None})
+    curves.close()
+    events = EventAccumulator(str(directory.tensorboard)).Reload()
+    (event,) = events.Scalars("train/loss")
+    assert (event.step, event.value) == (1, 0.5)
+
+
+def test_the_numbers_of_a_row_are_named_by_their_path():
+    row = {"epoch": 2, "cls": {"top1": 0.5, "top5": None}, "split": "test", "lr": 1e-3}
+    assert numbers(row) == {"cls/top1": 0.5, "lr": 1e-3}
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package, whose source can be changed."""
+    copy = tmp_path / "titn"
+    shutil.copytree(provenance.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def test_a_comment_or_docstring_does_not_change_the_source_digest(package):
+    file = package / "training/engine.py"
+    file.write_text(file.read_text().replace('"""The training', '"""Our training') + "# words\n")
+    assert provenance.source_digest(package) == provenance.source_digest()
+
+
+@pytest.mark.parametrize(
+    "name", ["training/engine.py", "models/titn.py", "data/views.py", "training/teacher.py"]
+)
+def test_code_that_decides_numbers_changes_the_source_digest(package, name):
+    file = package / name
+    file.write_text(file.read_text() + "EXTRA = 1\n")
+    assert provenance.source_digest(package) != provenance.source_digest()
+
+
+def test_a_new_module_that_decides_numbers_changes_the_source_digest(package):
+    (package / "losses" / "other.py").write_text("")
+    assert provenance.source_digest(package) != provenance.source_digest()
+
+
+def test_reporting_code_does_not_change_the_source_digest(package):
+    file = package / "system" / "progress.py"
+    file.write_text(file.read_text() + "EXTRA = 1\n")
+    assert provenance.source_digest(package) == provenance.source_digest()
+
+
+def test_without_git_the_commit_is_null(tmp_path):
+    assert provenance.git_commit(tmp_path) == (None, None)
+
+
+def test_an_environment_names_versions_and_machine():
+    facts = provenance.environment(provenance.PACKAGE)
+    assert facts["versions"]["torch"]
+    assert facts["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert facts["cpu"]
+
+
+def test_a_commit_and_its_changes_are_known(tmp_path):
+    def git(*arguments):
+        identity = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+        subprocess.run(
+            ["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True
+        )
+
+    git("init")
+    (tmp_path / "file").write_text("a")
+    git("add", ".")
+    git("commit", "-m", "first")
+    commit, dirty = provenance.git_commit(tmp_path)
+    assert (len(commit), dirty) == (40, False)
+    (tmp_path / "file").write_text("b")
+    assert provenance.git_commit(tmp_path) == (commit, True)

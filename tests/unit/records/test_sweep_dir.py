@@ -1,0 +1,426 @@
+"""A sweep's plan: what is asked again is joined, and what has become of a cell is seen from it."""
+
+import errno
+import multiprocessing
+import shutil
+from dataclasses import replace
+
+import pytest
+from filelock import FileLock
+
+from titn.records.run_dir import RunDir, read_json
+from titn.records.sweep_dir import (
+    LATENCY,
+    PLAN,
+    PlannedCell,
+    Postponed,
+    Setting,
+    SweepDir,
+    state_of,
+    sweep_dirs,
+)
+from titn.system.errors import ConfigError
+
+CLAIM = {"says": "B is above A", "between": [0, None]}
+IDENTITY = {"config_hash": "h", "source_digest": "d"}
+FAILURE = IDENTITY | {"reason": "it failed"}
+RECORD = IDENTITY | {"top1": 0.5, "nll": 1.0, "seed": 0, "epochs": 1}
+QUESTION = {"rows": {"A": [], "B": [], "C": []}, "claims": [CLAIM], "margins": {"top1": 0.01}}
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    return SweepDir(tmp_path / "runs" / "sweeps" / "mix")
+
+
+def cell(row="A", seed=0, **more) -> PlannedCell:
+    return PlannedCell(row, seed, f"{row}{seed}", f"../../{row}{seed}", **more)
+
+
+def setting(*cells, command="first", **more) -> Setting:
+    facts = {
+        "key": "k", "source_digest": "d", "overrides": ["epochs=1"], "commands": [command],
+        "question": QUESTION, "revised": False,
+        "rows": list(dict.fromkeys(one.row for one in cells)), "cells": list(cells),
+    }  # fmt: skip
+    return Setting(**facts | more)
+
+
+def asked(sweep: SweepDir, *settings: Setting) -> list[Setting]:
+    for one in settings:
+        sweep.add("ablation/mix", one)
+    return sweep.settings()
+
+
+def planned(setting: Setting) -> list[tuple[str, int]]:
+    return [(one.row, one.seed) for one in setting.cells]
+
+
+# The plan
+
+
+def test_a_plan_is_read_as_it_was_written(sweep):
+    wanted = setting(cell("A", teacher="t", role="candidate", tuned={"optimizer.lr": 0.1}))
+    assert asked(sweep, wanted) == [wanted]
+    assert sweep.name() == "ablation/mix"
+
+
+def test_without_a_plan_nothing_is_asked(sweep):
+    assert (sweep.settings(), sweep.name()) == ([], "mix")
+
+
+def test_other_seeds_are_added_to_the_same_setting(sweep):
+    (one,) = asked(sweep, setting(cell(seed=0), cell(seed=1)), setting(cell(seed=1), cell(seed=2)))
+    assert planned(one) == [("A", 0), ("A", 1), ("A", 2)]
+
+
+def test_a_cell_with_other_chosen_values_is_another(sweep):
+    other = replace(cell(), config_hash="other", tuned={"optimizer.lr": 0.2})
+    (one,) = asked(sweep, setting(cell()), setting(other))
+    assert [found.config_hash for found in one.cells] == ["A0", "other"]
+
+
+@pytest.mark.parametrize("difference", [{"key": "other-data"}, {"source_digest": "other-code"}])
+def test_another_setting_stands_by_itself(sweep, difference):
+    first, second = setting(cell(seed=0)), setting(cell(seed=1), **difference)
+    assert asked(sweep, first, second) == [first, second]
+
+
+def test_every_command_is_kept_once(sweep):
+    asks = [setting(cell(), command=name) for name in ("first", "second", "first")]
+    assert asked(sweep, *asks)[0].commands == ["first", "second"]
+
+
+def test_the_overrides_are_those_of_the_first_asking(sweep):
+    (one,) = asked(sweep, setting(cell()), setting(cell(), overrides=["epochs=01"]))
+    assert one.overrides == ["epochs=1"]
+
+
+def test_the_question_is_that_of_the_last_asking(sweep):
+    later = QUESTION | {"title": "Better said"}
+    (one,) = asked(sweep, setting(cell()), setting(cell(), question=later))
+    assert one.question == later
+
+
+@pytest.mark.parametrize(
+    ("change", "revised"),
+    [
+        ({"claims": [CLAIM | {"between": [-0.1, None]}]}, True),
+        ({"claims": []}, True),
+        ({"margins": {"top1": 0.5}}, True),
+        ({"printed": "table2"}, True),
+        ({"title": "Better said"}, False),
+        ({"rows": {"A": [], "D": []}}, False),
+    ],
+)
+def test_what_was_claimed_is_marked_where_it_is_revised(sweep, change, revised):
+    (one,) = asked(sweep, setting(cell()), setting(cell(), question=QUESTION | change))
+    assert one.revised == revised
+
+
+def test_a_revision_is_not_forgotten(sweep):
+    revised = setting(cell(), question=QUESTION | {"claims": []})
+    (one,) = asked(sweep, setting(cell()), revised, revised)
+    assert one.revised
+
+
+def test_rows_have_the_order_of_the_question(sweep):
+    (one,) = asked(sweep, setting(cell("C")), setting(cell("B"), cell("A")))
+    assert one.rows == ["A", "B", "C"]
+
+
+def test_a_row_that_the_question_has_no_longer_comes_last(sweep):
+    shorter = QUESTION | {"rows": {"C": [], "B": []}}
+    (one,) = asked(sweep, setting(cell("A"), cell("B")), setting(cell("C"), question=shorter))
+    assert one.rows == ["C", "B", "A"]
+
+
+def test_rows_without_a_question_have_the_order_of_the_askings(sweep):
+    asks = [setting(cell(row), question=None) for row in ("C", "A", "B")]
+    assert asked(sweep, *asks)[0].rows == ["C", "A", "B"]
+
+
+def test_two_processes_that_add_at_once_lose_nothing(sweep):
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        pool.starmap(_add_seeds, [(sweep, range(20)), (sweep, range(20, 40))], chunksize=1)
+    (one,) = sweep.settings()
+    assert sorted(found.seed for found in one.cells) == list(range(40))
+    assert sorted(one.commands) == sorted(str(seed) for seed in range(40))
+
+
+def _add_seeds(sweep: SweepDir, seeds: range) -> None:
+    for seed in seeds:
+        sweep.add("ablation/mix", setting(cell(seed=seed), command=str(seed)))
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"settings": [{"key": "k"}]}', '{"settings": [1]}'])
+def test_a_plan_that_cannot_be_read_is_named_with_a_remedy(sweep, text):
+    sweep.path.mkdir(parents=True)
+    (sweep.path / PLAN).write_text(text)
+    with pytest.raises(ConfigError, match=r"mix.sweep\.json: is .*; put back a copy"):
+        sweep.settings()
+
+
+def test_a_damaged_plan_is_not_written_over(sweep):
+    asked(sweep, setting(cell()))
+    (sweep.path / PLAN).write_text('{"sweep": "mix", "settings": [')
+    with pytest.raises(ConfigError, match=r"sweep\.json: is damaged \(.*; put back a copy, or rem"):
+        sweep.add("mix", setting(cell(seed=1)))
+    assert (sweep.path / PLAN).read_text() == '{"sweep": "mix", "settings": ['
+
+
+TIMED = {"how": "on cpu", "rows": {"A": {"1": [0.1, 0.2]}}}
+
+
+def test_times_are_read_as_they_were_written(sweep):
+    sweep.add("mix", setting(cell()))
+    sweep.add_latency(setting(cell()), TIMED)
+    assert sweep.latency(setting(cell())) == TIMED
+    assert sweep.latency(setting(cell(), key="other")) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"k-d": 1}', '{"k-d": {"how": "x", "rows": {"A": 1}}}']
+)
+def test_damaged_times_are_named_with_a_remedy(sweep, text):
+    sweep.path.mkdir(parents=True)
+    (sweep.path / LATENCY).write_text(text)
+    with pytest.raises(ConfigError, match=r"latency\.json: is damaged \(.*; put back a copy, or"):
+        sweep.latency(setting(cell()))
+
+
+def test_damaged_times_are_not_written_over(sweep):
+    sweep.path.mkdir(parents=True)
+    (sweep.path / LATENCY).write_text("{")
+    with pytest.raises(ConfigError, match=r"latency\.json: is damaged"):
+        sweep.add_latency(setting(cell()), TIMED)
+    assert (sweep.path / LATENCY).read_text() == "{"
+
+
+def test_a_plan_that_cannot_be_written_is_bad_input(sweep, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("titn.system.files.os.replace", full)
+    with pytest.raises(
+        ConfigError, match=r"^hydra\.sweep\.dir=.*mix: cannot be written \(No space"
+    ):
+        sweep.add("mix", setting(cell()))
+
+
+# What is put off
+
+
+def note(reason="no time", **more):
+    said = {"command": "titn-train", "overrides": ["epochs=3"], "rows": ["a"], "seeds": [0, 1]}
+    return Postponed(reason=reason, **(said | more))
+
+
+def test_a_note_is_read_as_it_was_written(sweep):
+    written = note(num_cells=2, num_teachers=1, secs=7200.0, unknown=["vit"], hardware="A CPU")
+    sweep.postpone("ablation/mix", written)
+    assert sweep.postponed() == [written]
+    assert sweep.name() == "ablation/mix"
+    assert sweep_dirs(sweep.path) == [sweep]
+
+
+def test_putting_the_same_off_again_replaces_the_note(sweep):
+    sweep.postpone("mix", note())
+    sweep.postpone("mix", note("no disk"))
+    assert [one.reason for one in sweep.postponed()] == ["no disk"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        (note(rows=["a", "b"], seeds=[0, 1, 2]), 0),
+        (note(rows=["b"]), 1),
+        (note(seeds=[0]), 1),
+        (note(overrides=["epochs=4"]), 1),
+    ],
+)
+def test_asking_for_all_of_it_removes_the_note(sweep, asked, left):
+    sweep.postpone("mix", note())
+    sweep.take_up("mix", asked)
+    assert len(sweep.postponed()) == left
+
+
+def test_a_plan_beside_a_note_keeps_its_cells(sweep):
+    asked(sweep, setting(cell()))
+    sweep.postpone("ablation/mix", note())
+    assert [one.cells for one in sweep.settings()] == [[cell()]]
+
+
+def test_a_damaged_note_is_named_and_left(sweep):
+    sweep.path.mkdir(parents=True)
+    (sweep.path / "postponed.json").write_text('{"sweep": "mix", "notes": [{"reason": 3}]}')
+    with pytest.raises(ConfigError, match=r"postponed\.json: is damaged \(notes\.0\.reason=3"):
+        sweep.postpone("mix", note())
+    assert "3" in (sweep.path / "postponed.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"num_cells": 1}, "1 cell"),
+        (
+            {"num_cells": 2, "num_teachers": 1, "secs": 5400.0, "hardware": "A CPU, 1 thread"},
+            "2 cells and 1 teacher: 1.5 hours needed on A CPU, 1 thread, by the time that past "
+            "cells took",
+        ),
+        (
+            {"num_cells": 2, "secs": 36e5, "unknown": ["vit", "tnt"], "hardware": "A GPU"},
+            "2 cells: more than 1000 hours needed on A GPU, by the time that past cells took; "
+            "no past cell tells how long vit, tnt takes",
+        ),
+    ],
+)
+def test_what_is_put_off_says_what_it_would_take(known, said):
+    assert note(**known).needs == said
+
+
+# Places
+
+
+def test_a_cells_place_is_relative_to_the_sweep(sweep, tmp_path):
+    assert sweep.run_dir(cell()).path == tmp_path / "runs" / "A0"
+
+
+def test_a_tree_that_was_moved_has_its_cells(sweep, tmp_path):
+    place = sweep.run_dir(cell())
+    place.begin({}, IDENTITY)
+    asked(sweep, setting(cell()))
+    shutil.move(tmp_path / "runs", tmp_path / "elsewhere" / "old")
+    (moved,) = sweep_dirs(tmp_path / "elsewhere")
+    (one,) = moved.settings()[0].cells
+    assert moved.run_dir(one).environment() == IDENTITY
+
+
+def test_a_cell_that_lies_elsewhere_has_its_whole_path(sweep, tmp_path):
+    elsewhere = replace(cell(), directory=str(tmp_path / "mine"))
+    assert sweep.run_dir(elsewhere).path == tmp_path / "mine"
+
+
+def test_sweeps_are_found_at_any_depth_in_order(sweep, tmp_path):
+    other = SweepDir(tmp_path / "runs" / "sweeps" / "depth")
+    for one in (sweep, other):
+        asked(one, setting(cell()))
+    assert sweep_dirs(tmp_path) == [other, sweep]
+    assert sweep_dirs(sweep.path) == [sweep]
+
+
+# What has become of a cell
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return RunDir(tmp_path)
+
+
+@pytest.fixture
+def held(directory):
+    """The run's lock, held by another process."""
+    context = multiprocessing.get_context("spawn")
+    is_held, is_over = context.Event(), context.Event()
+    process = context.Process(target=_hold, args=(str(directory.lock), is_held, is_over))
+    process.start()
+    assert is_held.wait(60)
+    yield
+    is_over.set()
+    process.join(60)
+
+
+def _hold(lock: str, is_held, is_over) -> None:
+    with FileLock(lock):
+        is_held.set()
+        is_over.wait(60)
+
+
+def test_an_empty_directory_waits(directory):
+    assert state_of(directory) == "waiting"
+
+
+def test_a_directory_that_is_not_there_waits(directory):
+    assert state_of(RunDir(directory.path / "none")) == "waiting"
+
+
+def test_what_has_begun_and_not_ended_is_half_done(directory):
+    directory.begin({}, IDENTITY)
+    assert state_of(directory) == "half done"
+
+
+def test_a_lock_that_nobody_holds_says_nothing(directory):
+    directory.begin({}, IDENTITY)
+    with FileLock(directory.lock):
+        pass
+    directory.lock.touch()
+    assert state_of(directory) == "half done"
+
+
+def test_a_lock_that_another_process_holds_says_that_it_is_running(directory, held):
+    assert state_of(directory) == "running"
+
+
+def test_a_failure_that_is_tried_again_is_running(directory, held):
+    directory.fail(FAILURE | {"kind": "error"})
+    assert state_of(directory) == "running"
+
+
+def test_looking_does_not_keep_a_cell_from_being_made(directory):
+    directory.lock.touch()
+    state_of(directory)
+    with FileLock(directory.lock, timeout=0):
+        pass
+
+
+def test_a_lock_that_cannot_be_opened_says_nothing(directory, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError
+
+    directory.lock.touch()
+    monkeypatch.setattr(FileLock, "acquire", denied)
+    assert state_of(directory) == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("failure", "state"),
+    [({"kind": "diverged"}, "diverged"), ({"kind": "error"}, "failed"), ({"kind": ""}, "failed")],
+)
+def test_a_failure_is_one_or_a_divergence(directory, failure, state):
+    directory.begin({}, IDENTITY)
+    directory.fail(FAILURE | failure)
+    assert state_of(directory) == state
+
+
+def test_a_result_is_a_record_whatever_else_lies_there(directory):
+    directory.begin({}, IDENTITY)
+    directory.fail(FAILURE | {"kind": "error"})
+    directory.finish(RECORD)
+    assert state_of(directory) == "recorded"
+
+
+def test_a_cell_that_is_finished_while_its_lock_is_tried_is_recorded(directory, monkeypatch):
+    """The lock is tried first, so that no cell is seen without lock and without record."""
+    directory.begin({}, IDENTITY)
+    directory.lock.touch()
+    acquire = FileLock.acquire
+
+    def late(lock, *arguments, **named):
+        directory.finish(RECORD)
+        return acquire(lock, *arguments, **named)
+
+    monkeypatch.setattr(FileLock, "acquire", late)
+    assert state_of(directory) == "recorded"
+
+
+@pytest.mark.parametrize("file", ["result.json", "failure.json", "environment.json"])
+def test_a_file_that_is_cut_short_is_damage(directory, file):
+    (directory.path / file).write_text('{"top1": 0.')
+    assert state_of(directory) == "damaged"
+
+
+def test_the_plan_is_one_file_that_people_can_read(sweep):
+    asked(sweep, setting(cell()))
+    plan = read_json(sweep.path / PLAN)
+    assert plan["sweep"] == "ablation/mix"
+    assert plan["settings"][0]["cells"][0]["directory"] == "../../A0"

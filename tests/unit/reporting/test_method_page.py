@@ -1,0 +1,80 @@
+"""The page across all questions: each row once, data sets apart."""
+
+import numpy as np
+import pytest
+
+from tests.unit.reporting.conftest import samples
+from titn.records.collation import load
+from titn.records.run_dir import RunDir
+from titn.reporting import figures
+from titn.reporting.evidence import index_of
+from titn.reporting.method_page import method
+from titn.reporting.pages import page
+
+
+@pytest.fixture
+def text(runs, tmp_path, monkeypatch):
+    """The page of all that was asked for."""
+    for name in ("curves", "intervals", "differences", "against_cost", "confusion", "per_class"):
+        monkeypatch.setattr(figures, name, lambda *_, **__: None)
+
+    def write() -> str:
+        index, pages = index_of(load(runs.root)), {}
+        for one in runs.evidence():
+            pages[one.name] = page(one.name, one.question, [one], index, tmp_path)
+        return method(list(pages.values()), tmp_path)
+
+    return write
+
+
+@pytest.fixture
+def taught(runs):
+    """Cells of two tokens, 30 of 40 images right, whose teacher is right in all but the first."""
+
+    def write(label, seeds, **changes):
+        cells = []
+        node = {"_target_": "titn.losses.distillation.Hard", "alpha": 0.5}
+        for seed in range(seeds):
+            cell = runs.cell(label, seed, taught=runs.teacher(), changes={"loss": node, **changes})
+            columns = samples(30, 40, 10, seed)
+            columns["teacher"] = np.where(np.arange(40) == 0, 1, columns["label"]).astype(np.int16)
+            RunDir(runs.written[cell.config_hash]).write_samples(columns)
+            cells.append(cell)
+        return cells
+
+    return write
+
+
+def test_a_row_that_two_questions_have_is_told_once(runs, taught, text):
+    cells = taught("a", 2)
+    runs.ask(*cells)
+    runs.ask(*cells, name="paper/figure6", key="ef" * 32)
+    said = text()
+    assert sum("| a | 2 |" in line for line in said.splitlines()) == 1
+    assert sum("| a | yes | 97.50 | 1 |" in line for line in said.splitlines()) == 1
+
+
+def test_one_seed_cannot_say_which_token_is_better(runs, taught, text):
+    runs.ask(*taught("a", 1), *taught("b", 2, batch_size=4))
+    assert (
+        "- digits: of 2 rows the distillation token is better in 0, the class token in 0; they "
+        "are not told apart in 1, and 1 with one seed cannot say. On average the distillation "
+        "token is +0.00 points from the class token" in text()
+    )
+
+
+def test_data_sets_have_answers_of_their_own(runs, taught, text):
+    runs.ask(*taught("a", 2))
+    node = {"_target_": "titn.data.sources.published", "name": "mnist"}
+    choices = {"model": "titn", "dataset": "mnist", "loss": "hard"}
+    runs.ask(*taught("a", 2, dataset=node, choices=choices), name="paper/table5", key="ef" * 32)
+    said = text()
+    assert said.count("- digits: of 1 row the") == 1
+    assert said.count("- mnist: of 1 row the") == 1
+
+
+def test_without_two_tokens_or_a_teacher_there_is_nothing_to_say(runs, text):
+    runs.ask(*runs.row("a", [30, 31]))
+    said = text()
+    assert "No record has two trained tokens with its predictions by image." in said
+    assert "No record has its teacher's predictions by image." in said

@@ -1,0 +1,30 @@
+"""How many images a question that is put off would train on."""
+
+import pytest
+
+from titn.sweeps.postpone import num_train
+from titn.system.errors import ConfigError
+
+
+def node(**more):
+    known = {"_target_": "titn.data.sources.published", "num_classes": None, "fraction": 1.0,
+             "split": "test", "validation_fraction": 0.1}  # fmt: skip
+    return known | more
+
+
+@pytest.mark.parametrize(
+    ("dataset", "images"),
+    [
+        (node(name="mnist"), 60_000),
+        (node(name="cifar100", num_classes=10), 5_000),
+        (node(name="cifar10", fraction=0.25, split="validation"), 11_250),
+        (node(_target_="titn.data.sources.digits"), 1_437),
+    ],
+)
+def test_training_images_of_what_is_published(dataset, images):
+    assert num_train(dataset) == images
+
+
+def test_of_other_data_nothing_is_known():
+    with pytest.raises(ConfigError, match=r"^postpone: how many images dataset=folder has"):
+        num_train(node(_target_="titn.data.sources.folder"))

@@ -1,0 +1,152 @@
+"""Tables, exit codes, argument types."""
+
+import argparse
+import csv
+import io
+import subprocess
+import sys
+
+import pytest
+
+from titn.system import console
+from titn.system.errors import CellError, ConfigError
+
+COLUMNS = ("name", "count")
+ROWS = [("a, b", "7"), ("longer", "12"), ("none", "")]
+
+
+def test_a_pipe_gets_csv(capsys):
+    console.show(COLUMNS, ROWS)
+    read = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+    assert read == [list(COLUMNS), *map(list, ROWS)]
+
+
+def test_a_terminal_gets_a_table_with_numbers_to_the_right(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    console.show(COLUMNS, ROWS)
+    assert capsys.readouterr().out.splitlines() == [
+        "name    count",
+        "a, b        7",
+        "longer     12",
+        "none",
+    ]
+
+
+def test_a_terminal_is_not_moved_by_what_a_table_shows(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    console.show(("name",), [("a\x1b[2J",)])
+    assert capsys.readouterr().out == "name\na\\x1b[2J\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (ConfigError("epochs=x: no"), 2, "titn: epochs=x: no\n"),
+        (CellError("it failed"), 1, "titn: it failed\n"),
+        (KeyboardInterrupt(), 130, "titn: interrupted\n"),
+    ],
+)
+def test_what_is_raised_becomes_a_line_and_a_code(capsys, error, code, line):
+    def job():
+        raise error
+
+    assert console.answered(job) == code
+    assert capsys.readouterr().err == line
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    code = (
+        "import sys; from titn.system import console\n"
+        "rows = [('x' * 100,)] * 10000\n"
+        "sys.exit(console.answered(lambda: console.show(('a',), rows) or 0))"
+    )
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    writer.stdout.readline()
+    writer.stdout.close()
+    assert writer.stderr.read() == b""
+    assert writer.wait() == 0
+
+
+def test_a_complaint_is_one_line_of_printable_text(capsys):
+    console.complain("x=\x1b[31m\n\udcff\u202e: no", 2)
+    assert capsys.readouterr().err == "titn: x=\\x1b[31m\\n\\udcff\\u202e: no\n"
+
+
+def test_a_long_complaint_keeps_its_key_and_its_remedy(capsys):
+    console.complain(f"key={'v' * 100_000}: should be less; choose one", 2)
+    said = capsys.readouterr().err
+    assert said.startswith("titn: key=vvv")
+    assert said.endswith("vvv: should be less; choose one\n")
+    assert len(said) < 2100
+
+
+def test_a_name_that_is_no_text_is_printed_all_the_same():
+    code = (
+        "import sys; from titn.system import console\n"
+        "sys.exit(console.answered(lambda: console.show(('a',), [('x\\udcff',)]) or 0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout == b"a\nx\\udcff\n"
+
+
+def test_a_full_disk_under_standard_output_is_one_line():
+    code = (
+        "import sys; from titn.system import console\n"
+        "sys.exit(console.answered(lambda: print('x') or 0))"
+    )
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"titn: standard output: there is no room left on the disk; make some\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--no"], "--no: there is no such option; --help lists them"),
+        (["--top", "0"], "--top 0: should be a whole number, 1 or more; --help says more"),
+        (["--top"], "--top expected one argument; --help says more"),
+        ([], "the following arguments are required: --top; --help says more"),
+    ],
+)
+def test_bad_arguments_are_one_line(capsys, arguments, line):
+    parser = console.Arguments("titn.test")
+    parser.add_argument("--top", type=console.whole(1), required="--no" not in arguments)
+    with pytest.raises(SystemExit) as left:
+        parser.parse_args(arguments)
+    assert (left.value.code, capsys.readouterr().err) == (2, f"titn: {line}\n")
+
+
+@pytest.mark.parametrize("text", ["11", "9" * 5000])
+def test_a_whole_number_may_be_too_large(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="should be a whole number, 10 or less"):
+        console.whole(1, 10)(text)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "-1e-9", "1e300", "", "x"])
+def test_a_number_is_not_negative_and_not_endless(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="should be a number from 0 to 1000000"):
+        console.not_negative(text)
+
+
+def test_a_number_is_given():
+    assert console.not_negative("1e-6") == 1e-6
+
+
+def test_a_device_that_no_machine_has_is_a_bad_argument():
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^tpu: choose auto, cpu, cuda"):
+        console.device_name("tpu")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "x", ""])
+def test_a_whole_number_is_asked_for(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="should be a whole number, 1 or more"):
+        console.whole(1)(text)
+
+
+def test_a_whole_number_is_given():
+    assert console.whole(1)("12") == 12

@@ -1,0 +1,50 @@
+"""Files that are whole or not there."""
+
+import os
+import time
+
+import pytest
+
+from titn.system.files import remove_leftovers, replacing, write_text
+
+
+def test_what_is_written_takes_the_place_of_what_was_there(tmp_path):
+    (tmp_path / "x").write_text("old")
+    write_text(tmp_path / "x", "new ü")
+    assert (tmp_path / "x").read_text(encoding="utf-8") == "new ü"
+
+
+def test_what_is_half_written_never_is_in_its_place(tmp_path):
+    with replacing(tmp_path / "x") as temporary:
+        temporary.write_text("half")
+        assert not (tmp_path / "x").exists()
+
+
+def test_what_fails_leaves_nothing(tmp_path):
+    with pytest.raises(UnicodeEncodeError):
+        write_text(tmp_path / "x", "half of it is no text: \ud800")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    done = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *a, n=name, r=real: (done.append(n), r(*a)))
+    write_text(tmp_path / "x", "text")
+    assert done == ["fsync", "replace", "fsync"]  # the file, its name, the directory
+
+
+@pytest.mark.parametrize(("age_secs", "left"), [(10, True), (100, False)])
+def test_leftovers_go_when_nobody_can_be_writing_them_any_more(tmp_path, age_secs, left):
+    leftover = tmp_path / "x.1.tmp"
+    leftover.touch()
+    os.utime(leftover, (time.time() - age_secs,) * 2)
+    remove_leftovers(tmp_path, older_than_secs=50)
+    assert leftover.exists() is left
+
+
+def test_what_is_no_leftover_stays(tmp_path):
+    (tmp_path / "x").touch()
+    remove_leftovers(tmp_path)
+    assert (tmp_path / "x").exists()

@@ -1,0 +1,120 @@
+"""Lines for logs: what they say and when."""
+
+import re
+
+import pytest
+
+from titn.system import progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that a test moves by hand."""
+
+    class Clock:
+        now = 0.0
+
+    monkeypatch.setattr(progress.time, "monotonic", lambda: Clock.now)
+    return Clock
+
+
+ROW = {"epoch": 1, "train": {"loss": 0.5}, "top1": 0.75, "nll": 0.25, "split": "test"}
+
+
+def test_an_epochs_line_has_terms_accuracy_rate_and_time_left(clock, capsys):
+    bar = progress.Progress("titn", epochs=2, total=200, done=0)
+    clock.now = 10.0
+    bar.step(1, 100, lambda: {"loss": 0.5})
+    bar.epoch(ROW)
+    line = capsys.readouterr().err.strip()
+    assert line == (
+        "titn epoch 1/2: loss 0.500 | test top1 0.7500 nll 0.250 | 10 img/s, 00:10 left"
+    )
+
+
+def test_a_long_epoch_gets_a_line_in_between(clock, capsys):
+    bar = progress.Progress("titn", epochs=1, total=1000, done=0)
+    for clock.now in (10.0, 20.0, 31.0, 40.0):
+        bar.step(1, 100, lambda: {"loss": 0.5})
+    assert capsys.readouterr().err.splitlines() == [
+        "titn epoch 1/1: loss 0.500 | 10 img/s, 01:12 left"
+    ]
+
+
+def test_images_of_before_a_resume_do_not_count_for_the_rate(clock, capsys):
+    bar = progress.Progress("titn", epochs=2, total=200, done=100)
+    clock.now = 10.0
+    bar.step(2, 50, lambda: {"loss": 0.5})
+    bar.epoch(ROW)
+    assert "5 img/s, 00:10 left" in capsys.readouterr().err
+
+
+def test_the_loss_is_not_read_at_every_step(clock):
+    bar = progress.Progress("titn", epochs=1, total=1000, done=0)
+    bar.step(1, 100, lambda: pytest.fail("read"))
+
+
+def lines(path):
+    """What a log has, without the times."""
+    return [line.split(" ", 2)[2] for line in path.read_text().splitlines()]
+
+
+def test_what_is_said_is_kept_with_its_time(tmp_path, capsys):
+    with progress.logged(tmp_path / "log.txt"):
+        progress.say("begun")
+    assert capsys.readouterr().err == "begun\n"
+    said = (tmp_path / "log.txt").read_text()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} begun\n", said)
+
+
+def test_what_is_noted_is_kept_alone(tmp_path, capsys):
+    with progress.logged(tmp_path / "log.txt"):
+        progress.note("a traceback")
+    assert lines(tmp_path / "log.txt") == ["a traceback"]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_log_keeps_only_what_is_said_in_the_meantime(tmp_path):
+    progress.say("before")
+    with progress.logged(tmp_path / "log.txt"):
+        progress.say("in it")
+    progress.say("after")
+    assert lines(tmp_path / "log.txt") == ["in it"]
+
+
+def test_a_log_goes_on_where_it_ended(tmp_path):
+    for text in ("begun", "resumed"):
+        with progress.logged(tmp_path / "log.txt"):
+            progress.say(text)
+    assert lines(tmp_path / "log.txt") == ["begun", "resumed"]
+
+
+def test_a_log_is_closed_after_an_error(tmp_path):
+    with pytest.raises(KeyboardInterrupt), progress.logged(tmp_path / "log.txt"):
+        raise KeyboardInterrupt
+    progress.say("after")
+    assert lines(tmp_path / "log.txt") == []
+
+
+def test_a_bars_lines_are_in_the_log(clock, tmp_path):
+    with progress.logged(tmp_path / "log.txt"):
+        progress.Progress("titn", epochs=2, total=200, done=0).epoch(ROW)
+    assert lines(tmp_path / "log.txt")[0].startswith("titn epoch 1/2: loss 0.500 | test top1")
+
+
+def test_names_that_are_not_ascii_are_kept(tmp_path):
+    with progress.logged(tmp_path / "log.txt"):
+        progress.say("Zürich – 北京")
+    assert (tmp_path / "log.txt").read_text(encoding="utf-8").endswith(" Zürich – 北京\n")
+
+
+@pytest.mark.parametrize(
+    ("secs", "said"),
+    [
+        (0, "0 s"), (0.4, "0 s"), (45.2, "45 s"), (89, "89 s"), (90, "2 min"), (720, "12 min"),
+        (89 * 60, "89 min"), (90 * 60, "1 h 30 min"), (12_000, "3 h 20 min"),
+        (7170, "2 h 0 min"), (90_000, "25 h 0 min"),
+    ],
+)  # fmt: skip
+def test_seconds_as_people_say_them(secs, said):
+    assert progress.duration(secs) == said

@@ -1,0 +1,51 @@
+"""A worker knows its controller, even one that was killed before the worker began."""
+
+import subprocess
+import sys
+import time
+
+import psutil
+
+SWEEP = """
+import multiprocessing, os, sys, time
+from pathlib import Path
+
+def work(place):
+    (place / "begun").write_text(str(os.getpid()))
+    while not (place / "killed").exists():
+        time.sleep(0.02)
+    from titn.system import signals
+    signals.install(worker=True)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1])
+    multiprocessing.get_context("spawn").Process(target=work, args=(place,)).start()
+    time.sleep(60)
+"""
+
+
+def wait_for(condition) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_a_worker_that_begins_as_an_orphan_leaves(tmp_path):
+    (tmp_path / "sweep.py").write_text(SWEEP)
+    controller = subprocess.Popen([sys.executable, tmp_path / "sweep.py", tmp_path])
+    begun = tmp_path / "begun"
+    wait_for(lambda: begun.exists() and begun.read_text())
+    controller.kill()
+    controller.wait()
+    assert not has_ended(int(begun.read_text()))
+    (tmp_path / "killed").touch()
+    wait_for(lambda: has_ended(int(begun.read_text())))

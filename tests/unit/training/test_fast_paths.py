@@ -1,0 +1,102 @@
+"""Each fast path against the plain one: the losses of the first 20 steps, on the digits."""
+
+import pytest
+import torch
+
+from titn.data.batches import training_batches
+from titn.training import build, hardware
+from titn.training.assembly import assemble
+from titn.training.label_cache import KeptLabels
+from titn.types import ImageSpec
+
+STEPS = 20
+RUN = (
+    "teacher=resnet18",
+    "model.depth=2",
+    "model.patch_dim=24",
+    "batch_size=16",
+    "dataset.fraction=0.25",
+    "device=cpu",
+    "precision=32-true",
+    "optimizer.lr=1e-3",
+)
+
+
+@pytest.fixture(scope="module")
+def dataset_of():
+    """The digits, read once."""
+    known = {}
+
+    def dataset(run):
+        if not known:
+            known["digits"] = build.dataset(run)
+        return known["digits"]
+
+    return dataset
+
+
+@pytest.fixture
+def losses(composed, dataset_of):
+    """The losses of the first steps of a run with these switches."""
+
+    def of(*switches: str, kept: KeptLabels | None = None) -> list[float]:
+        run = composed(*RUN, *switches)
+        dataset, precision = dataset_of(run), run["precision"]
+        spec: ImageSpec = dataset.spec
+        device = hardware.device(run["device"])
+        parts = build.parts(run, spec)  # seeded; the teacher's weights follow from what it left
+        made = assemble(
+            run,
+            parts=parts,
+            dataset=dataset,
+            fabric=hardware.fabric(device, precision),
+            precision=precision,
+            teacher=build.make(run["teacher"], "model", images=spec),
+            kept=kept,
+        )
+        task, found = made.task, []
+        settings = {"batch_size": task.batch_size, "seed": task.seed, "epoch": 0}
+        task.objective.student.train()
+        for batch in training_batches(task.dataset.train, task.view, task.mix, **settings):
+            torch.manual_seed(len(found))  # as the engine seeds each step's noise
+            terms = task.objective(batch)
+            task.optimizer.zero_grad()
+            task.fabric.backward(terms["loss"])
+            task.optimizer.step()
+            found.append(terms["loss"].item())
+        assert len(found) >= STEPS
+        return found[:STEPS]
+
+    return of
+
+
+PLAIN = ("compile=none", "fold_teacher=false")
+
+
+def test_compiled_layers(losses):
+    assert losses("compile=layers", "fold_teacher=false") == pytest.approx(losses(*PLAIN), rel=1e-4)
+
+
+def test_compiled_layers_in_bf16(losses):
+    half = ("precision=bf16-mixed", "fold_teacher=false")
+    assert losses("compile=layers", *half) == pytest.approx(losses("compile=none", *half), rel=0.02)
+
+
+def test_compiled_layers_drop_the_same_branches(losses):
+    noisy = ("model.drop_path=0.5", "fold_teacher=false")
+    assert losses("compile=layers", *noisy) == pytest.approx(
+        losses("compile=none", *noisy), rel=1e-4
+    )
+
+
+def test_a_folded_teacher(losses):
+    # A label that hung by a rounding would show as one loss of another size.
+    assert losses("compile=none", "fold_teacher=true") == pytest.approx(losses(*PLAIN), rel=1e-4)
+
+
+def test_kept_labels_change_nothing_at_all(losses, tmp_path):
+    steps = 359 // 16
+    first, second = (KeptLabels(tmp_path / "labels", {}, steps) for _ in range(2))
+    heard = losses(*PLAIN, kept=first)
+    assert losses(*PLAIN, kept=second) == heard == losses(*PLAIN)
+    assert second.share == 1.0

@@ -1,0 +1,140 @@
+"""Teacher and student in one step."""
+
+import pytest
+import torch
+from torch import nn
+
+from titn.losses.distillation import HardDistillation, SoftDistillation
+from titn.losses.supervised import Supervised
+from titn.training.objective import Objective, mixed_accuracy
+from titn.training.teacher import Frozen
+from titn.types import Batch, Output
+
+
+class Linear(nn.Module):
+    """Images to two logits, remembering the images."""
+
+    has_distillation_token = True
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3 * 4 * 4, 2)
+        self.norm = nn.BatchNorm1d(48)
+        self.seen = []
+
+    def forward(self, images):
+        self.seen.append(images)
+        logits = self.layer(self.norm(images.flatten(1)))
+        return Output(logits, -logits)
+
+
+@pytest.fixture
+def batch():
+    images = torch.rand(6, 3, 4, 4)
+    return Batch(images, torch.tensor([0, 1] * 3), torch.tensor([1, 0] * 3), 0.5)
+
+
+def test_teacher_and_student_see_exactly_the_same_image(batch):
+    student, teacher = Linear(), Linear()
+    Objective(student, HardDistillation(), Frozen(teacher))(batch)
+    assert student.seen[0] is batch.images
+    assert teacher.seen[0] is batch.images
+
+
+def test_a_frozen_teacher_stays_in_evaluation_mode_whoever_trains_its_holder():
+    holder = nn.ModuleDict({"teacher": Frozen(Linear())})
+    holder.train()
+    assert not any(module.training for module in holder["teacher"].modules())
+
+
+def test_a_frozen_teacher_does_not_learn_its_batch_statistics(batch):
+    teacher = Linear()
+    Frozen(teacher).train()(batch.images)
+    assert teacher.norm.running_mean.abs().max() == 0
+
+
+def test_weights_kept_in_bf16_answer_as_autocast_would(batch):
+    network = Linear().eval()
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        expected = network(batch.images).cls
+        frozen = Frozen(network, torch.bfloat16)
+        assert frozen.network.layer.weight.dtype == torch.bfloat16
+        assert torch.equal(frozen(batch.images), expected)
+
+
+def test_no_gradient_reaches_the_teacher(batch):
+    student, teacher = Linear(), Linear()
+    terms = Objective(student, HardDistillation(), Frozen(teacher))(batch)
+    terms["loss"].backward()
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+    assert student.layer.weight.grad is not None
+
+
+def test_a_teacher_that_the_loss_does_not_ask_is_not_run(batch):
+    teacher = Linear()
+    Objective(Linear(), Supervised(), Frozen(teacher))(batch)
+    assert teacher.seen == []
+
+
+def test_a_loss_that_needs_a_teacher_is_refused_without_one():
+    with pytest.raises(ValueError, match="teacher"):
+        Objective(Linear(), HardDistillation())
+
+
+class Remembers:
+    """Answers that were kept: class 1 for every image; `asks` if the teacher is to be heard."""
+
+    def __init__(self, asks=False):
+        self.asks = asks
+
+    def of(self, batch, ask):
+        return ask() if self.asks else torch.ones(len(batch.images), dtype=torch.int64)
+
+
+def test_hard_labels_are_the_teachers_argmax(batch):
+    student, teacher = Linear(), Linear()
+    frozen = Frozen(teacher)
+    loss = HardDistillation(alpha=0.0)
+    term = Objective(student, loss, frozen)(batch)["loss"]
+    logits = student(batch.images).dist
+    expected = nn.functional.cross_entropy(logits, frozen(batch.images).argmax(-1))
+    torch.testing.assert_close(term, expected)
+
+
+def test_a_teacher_whose_labels_are_kept_is_not_run(batch):
+    teacher = Linear()
+    Objective(Linear(), HardDistillation(), Frozen(teacher), Remembers())(batch)
+    assert teacher.seen == []
+
+
+def test_kept_labels_are_learned_from(batch):
+    student = Linear()
+    loss = HardDistillation(alpha=0.0)
+    term = Objective(student, loss, Frozen(Linear()), Remembers())(batch)["loss"]
+    ones = torch.ones(6, dtype=torch.int64)
+    torch.testing.assert_close(term, nn.functional.cross_entropy(student(batch.images).dist, ones))
+
+
+def test_whoever_keeps_labels_can_ask_the_teacher(batch):
+    teacher = Linear()
+    Objective(Linear(), HardDistillation(), Frozen(teacher), Remembers(asks=True))(batch)
+    assert len(teacher.seen) == 1
+
+
+def test_a_loss_that_wants_logits_gets_no_kept_labels(batch):
+    teacher = Linear()
+    Objective(Linear(), SoftDistillation(), Frozen(teacher), Remembers())(batch)
+    assert len(teacher.seen) == 1
+
+
+def test_the_terms_are_named(batch):
+    terms = Objective(Linear(), HardDistillation(), Frozen(Linear()))(batch)
+    assert set(terms) == {"loss", "task", "distill", "accuracy"}
+
+
+def test_accuracy_of_a_mixed_batch_counts_each_label_by_its_share():
+    logits = torch.tensor([[2.0, 1.0], [2.0, 1.0], [1.0, 2.0]])  # says 0, 0, 1
+    labels, partners = torch.tensor([0, 1, 1]), torch.tensor([1, 0, 1])
+    batch = Batch(torch.zeros(3, 1, 1, 1), labels, partners, 0.75)
+    # Image by image: 0.75, 0.25, 1.
+    assert mixed_accuracy(logits, batch).item() == pytest.approx(2 / 3)

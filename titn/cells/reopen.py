@@ -1,0 +1,213 @@
+"""A finished run, opened again: its configuration, its record, its network.
+
+A run's directory may come from anyone. Nothing of it is believed before it is checked, and nothing
+in it is run but titn's own code, unless the user says so.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+
+from titn.config import resolve
+from titn.data.images import Dataset
+from titn.losses.terms import TokenWeights
+from titn.records.run_dir import RunDir
+from titn.records.safe_open import check_plain, opened, read_yaml
+from titn.system.errors import ConfigError, first_line, said
+from titn.system.text import is_utf8, printable
+from titn.training import build, hardware, weights
+from titn.types import ImageSpec
+
+# Where the constructors of each group live.
+PACKAGES = {
+    "model": "titn.models",
+    "dataset": "titn.data",
+    "augment": "titn.data",
+    "mix": "titn.data",
+    "loss": "titn.losses",
+    "optimizer": "titn.optim",
+    "schedule": "titn.optim",
+}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """run: as `titn.config.resolve.resolve` returns it. result: the record."""
+
+    directory: RunDir
+    run: dict
+    result: dict
+
+    @property
+    def class_names(self) -> list[str]:
+        return self.result["class_names"]
+
+    def network(self) -> nn.Module:
+        """The trained network on the CPU, in evaluation mode; its normalisation is in its weights.
+
+        Raises ConfigError if the weights are not there or are not this run's.
+        """
+        size = self.run["dataset"]["image_size"]
+        spec = ImageSpec(num_classes=len(self.class_names), size=size)
+        self._check_size(spec)
+        network = self._built("model", nn.Module, images=spec)
+        weights.load(network, self.directory.path, key="run")
+        return network.eval()
+
+    def network_on(self, name: str) -> tuple[nn.Module, torch.device]:
+        """`network` in the run's precision on the device of this name, and that device."""
+        device = hardware.device(name)
+        precision = hardware.precision(self.run["precision"], device)
+        return hardware.fabric(device, precision).setup_module(self.network()), device
+
+    def dataset(self) -> Dataset:
+        """The images that the run was made with; ConfigError if they are not there."""
+        return self._built("dataset", Dataset)
+
+    def token_weights(self) -> TokenWeights:
+        """How much each token counts for the run's loss."""
+        return self._built("loss", object).token_weights
+
+    def _built(self, group: str, kind: type, **supplied: Any) -> Any:
+        """What a group of the configuration says, which has to be of this kind."""
+        place = f"{self.directory.path}/config.yaml: {group}"
+        try:
+            built = build.make(self.run, group, **supplied)
+        except (RuntimeError, MemoryError, OverflowError) as error:
+            # What torch makes of sizes that nothing can have.
+            raise ConfigError(
+                printable(f"{place} cannot be built ({first_line(error)[:120]}); put back a copy")
+            ) from None
+        wanted = isinstance(built, kind) and (group != "loss" or hasattr(built, "token_weights"))
+        if not wanted:
+            target = self.run[group]["_target_"]
+            raise ConfigError(printable(f"{place}._target_={target}: makes no {group}"))
+        return built
+
+    def _check_size(self, spec: ImageSpec) -> None:
+        """ConfigError for a network that its weights could not fill, before it takes the memory."""
+        try:
+            size = self.directory.weights.stat().st_size
+            with torch.device("meta"):
+                sketch = build.make(self.run, "model", images=spec)
+            numbers = sum(value.numel() for value in sketch.state_dict().values())
+        except (OSError, RuntimeError, AttributeError):
+            return  # those who open it or build it know better what to say
+        if numbers > size:
+            raise ConfigError(
+                f"{self.directory.path}/config.yaml: model has {numbers} numbers, more than its "
+                "weights have bytes; put back a copy"
+            )
+
+
+def open_run(path: Path, trust: bool = False) -> Finished:
+    """Read a run directory; ConfigError if it holds no finished run, or not as it was written.
+
+    trust: run code that is not titn's own if the configuration names some.
+    """
+    directory = RunDir(path)
+    with _told(path):
+        if not path.is_dir():
+            raise ConfigError("no such directory; give a run's, as runs/<config_hash>")
+        result = directory.result() if opened(path, "result.json") else None
+        if result is None:
+            failed = "; it failed" if (path / "failure.json").exists() else ""
+            raise ConfigError(f"holds no finished run{failed}; result.json is what says so")
+        _check_result(result)
+    with _told(f"{path}/config.yaml"):
+        content = _configuration(path)
+        if not trust:
+            _check_targets(content)
+        run = resolve.of_record(content)
+        _check_identity(run, result)
+    return Finished(directory, run, result)
+
+
+@contextmanager
+def _told(place: object) -> Iterator[None]:
+    """What is wrong with a record becomes a ConfigError of one plain line about its place."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(printable(f"{place}: {error}")) from None
+    except (OSError, ValueError, ImportError, RecursionError, yaml.YAMLError) as error:
+        raise ConfigError(
+            printable(f"{place}: cannot be believed ({said(error)}); put back a copy")
+        ) from None
+
+
+def _check_result(result: dict) -> None:
+    names = result.get("class_names")
+    if not (
+        isinstance(names, list)
+        and names
+        and all(isinstance(name, str) and is_utf8(name) for name in names)
+    ):
+        raise ValueError("result.json: class_names are not the names of classes")
+
+
+def _configuration(path: Path) -> dict:
+    """What config.yaml says; ValueError if that is nothing that a run writes."""
+    file = opened(path, "config.yaml")
+    if file is None:
+        raise ValueError("there is none")
+    content = read_yaml(file)
+    if not isinstance(content, dict):
+        raise ValueError("is not what a run writes")
+    check_plain(content)
+    _check_named(content)
+    return content
+
+
+def _check_named(node: dict) -> None:
+    for key, value in node.items():
+        if not key:
+            raise ValueError("has a key without a name")
+        if isinstance(value, dict):
+            _check_named(value)
+
+
+def _check_targets(content: dict, prefix: str = "") -> None:
+    """ConfigError if a group is to be made by code that is not titn's for it.
+
+    Even to look for foreign code would run some of it.
+    """
+    for group, package in PACKAGES.items():
+        node = content.get(group)
+        target = node.get("_target_") if isinstance(node, dict) else None
+        if isinstance(target, str) and not re.fullmatch(rf"{package}(\.[A-Za-z_]\w*)+", target):
+            raise ConfigError(
+                f"{prefix}{group}._target_={target}: is not titn's own code for this; "
+                "--trust runs it all the same"
+            )
+    if isinstance(content.get("teacher"), dict):
+        _check_targets(content["teacher"], f"{prefix}teacher.")
+
+
+def _check_identity(run: dict, result: dict) -> None:
+    """ValueError if the configuration is not the one that the record is of, as far as one can know.
+
+    The first weights of a run that started from a file are no longer known.
+    """
+    teacher = result.get("teacher")
+    known = all(isinstance(result.get(key), str) for key in ("config_hash", "data_digest"))
+    if not known or run["checkpoint"] or run["weights"]:
+        return
+    if teacher is not None and not (isinstance(teacher, dict) and "config_hash" in teacher):
+        raise ValueError("result.json: teacher is none")
+    found = resolve.config_hash(
+        run,
+        precision=run["precision"],
+        data=result["data_digest"],
+        origin=None,
+        teacher=teacher["config_hash"] if teacher else None,
+    )
+    if found != result["config_hash"]:
+        raise ValueError("it is not the configuration that result.json is of")

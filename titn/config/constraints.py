@@ -1,0 +1,143 @@
+"""What has to fit what, in sentences: a patch the image, heads their width, a loss a teacher.
+
+No torch here: constructors call these functions, and so does `titn.config.checks`, before torch is
+loaded. ValueErrors begin with the keyword and its value, ConfigErrors with the whole key; both end
+with the remedy.
+"""
+
+import re
+from math import isqrt
+from pathlib import Path
+
+import psutil
+
+from titn.config.annotations import MOST_BLOCKS
+from titn.system.errors import ConfigError
+from titn.system.text import printable
+
+IMAGENET = "imagenet"
+
+# More heads are not suggested, though a wider network could have them.
+MOST_HEADS = 32
+DEVICE_NAME = re.compile(r"auto|(cpu|cuda|mps)(:(0|[1-9][0-9]{0,2}))?")
+
+
+def grid_side(whole: int, part: int, whole_name: str, part_name: str) -> int:
+    """How many parts of a side fit along a whole; ValueError unless they tile it exactly."""
+    _check_divides(whole, part, whole_name, part_name, most=whole)
+    return whole // part
+
+
+def check_heads(width: int, num_heads: int, width_name: str, heads_name: str) -> None:
+    """ValueError unless the heads share the width evenly."""
+    _check_divides(width, num_heads, width_name, heads_name, most=MOST_HEADS)
+
+
+def _check_divides(whole: int, part: int, whole_name: str, part_name: str, most: int) -> None:
+    if whole % part:
+        small = [size for size in range(1, isqrt(whole) + 1) if whole % size == 0]
+        fits = sorted(size for size in {*small, *(whole // size for size in small)} if size <= most)
+        raise ValueError(
+            f"{part_name}={part}: does not divide {whole_name} {whole}; choose one of {fits}"
+        )
+
+
+def check_needs(wanted: bool, needed: float, wanted_name: str, needed_name: str) -> None:
+    """ValueError if something is switched on while what it works on is 0."""
+    if wanted and not needed:
+        raise ValueError(f"{wanted_name}=true: needs {needed_name} above 0")
+
+
+def check_image_size(size: int, smallest: int, network: str) -> None:
+    """ValueError if images are too small for a network's poolings."""
+    if size < smallest:
+        raise ValueError(
+            f"_target_={network}: needs images of {smallest}x{smallest} or more, these are "
+            f"{size}x{size}; set dataset.image_size={smallest}"
+        )
+
+
+def check_blocks(depth: int, inner_depth: int) -> None:
+    """ValueError for a network of more blocks than anyone has trained."""
+    if depth * inner_depth > MOST_BLOCKS:
+        key = "depth" if depth >= inner_depth else "inner_depth"
+        raise ValueError(
+            f"{key}={max(depth, inner_depth)}: makes {depth * inner_depth} blocks; "
+            f"{MOST_BLOCKS} are the most"
+        )
+
+
+def check_padding(padding: int, size: int) -> None:
+    """ValueError if crops of a padded image could miss it."""
+    if padding > size:
+        raise ValueError(
+            f"padding={padding}: is more than the image's size {size}; choose no more than that"
+        )
+
+
+def check_memory(needed: float, key: str, of: str, lower: str) -> None:
+    """ConfigError if something takes more memory than this machine has, before it is killed for it.
+
+    needed: bytes, the least that it takes. of: what takes it. lower: the keys that make it smaller.
+    """
+    there = psutil.virtual_memory().total + psutil.swap_memory().total
+    if needed > there:
+        raise ConfigError(
+            f"{key}: {of} {_gibibytes(needed)} GiB, and this machine has {_gibibytes(there)}; "
+            f"lower {lower}"
+        )
+
+
+def _gibibytes(num_bytes: float) -> str:
+    return f"{num_bytes / 2**30:.3g}"
+
+
+def check_num_classes(num_classes: int | None, there: int, dataset: str) -> None:
+    """ValueError if more classes are to be kept than there are."""
+    if num_classes is not None and num_classes > there:
+        raise ValueError(f"num_classes={num_classes}: {dataset} has {there}; choose fewer")
+
+
+def check_taught(needs_teacher: bool, has_teacher: bool, loss: str) -> None:
+    """ConfigError if a loss that learns from a teacher has none."""
+    if needs_teacher and not has_teacher:
+        raise ConfigError(
+            f"loss={loss}: needs a teacher; choose one, as teacher=vgg16_bn, or loss=supervised"
+        )
+
+
+def check_device_name(name: str) -> None:
+    """ConfigError if no machine has a device of this name; whether this one has is torch's word."""
+    if not DEVICE_NAME.fullmatch(name):
+        raise ConfigError(f"device={name}: choose auto, cpu, cuda, cuda:INDEX or mps")
+
+
+def check_imagenet(network: str, known: bool) -> None:
+    """ConfigError for a network of which torchvision has no ImageNet weights."""
+    if not known:
+        raise ConfigError(
+            f"weights=imagenet: torchvision has none for {network}; "
+            "choose one of its networks, or give a file"
+        )
+
+
+def weights_file(path: Path, key: str = "checkpoint") -> Path:
+    """The file that holds the weights: a run directory's, or `path`; ConfigError without one.
+
+    key: what the user calls the path. What is no file, as a pipe, is never opened.
+    """
+    remedy = "give a run directory or file"
+    try:
+        in_run = path.is_dir()
+        file = path / "weights.safetensors" if in_run else path
+        if file.is_file():
+            return file
+        there = file.exists()
+    except OSError as error:
+        raise ConfigError(
+            printable(f"{key}={path}: cannot be read ({error.strerror}); give another path")
+        ) from None
+    if there:
+        raise ConfigError(printable(f"{key}={file}: is not a file; {remedy}"))
+    missing = f"there is no such file as {file.name} in it" if in_run else "there is no such file"
+    raise ConfigError(printable(f"{key}={path}: {missing}; {remedy}"))

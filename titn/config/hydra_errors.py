@@ -1,0 +1,308 @@
+"""What Hydra says of a command line, in one line with the key and the remedy."""
+
+import difflib
+import re
+import warnings
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any, NoReturn
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, OverrideParseException
+from hydra.initialize import get_gh_backup, restore_gh_from_backup
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from titn.config.checks import check_memory
+from titn.config.resolve import FOLLOWED, GROUPS, conf_dir, config_root, resolve, unresolved
+from titn.config.schema import LONGEST_KEY
+from titn.sweeps.overrides import key_of
+from titn.system.console import option_error
+from titn.system.errors import CellError, ConfigError, one_line
+from titn.system.text import is_utf8
+
+# What is longer takes Hydra seconds to read, and means nothing that a file could not say better.
+LONGEST_ARGUMENT = 50_000
+
+# Hydra's sentences about an argument, and ours. Braces stand for what the parentheses caught.
+SENTENCES = (
+    (
+        r"Ambiguous value for argument '(.*)'\n1\. To use",
+        "{}: several values are a sweep; add --multirun, or write a list as KEY=[A,B]",
+    ),
+    (r"Sweep parameters '(.*)' requires --multirun", "{}: is a sweep; add --multirun"),
+    (
+        r"Sweeping over Hydra's configuration is not supported : '(.*)'",
+        "{}: Hydra's own settings cannot be swept; give one value",
+    ),
+    (
+        r"Override (.*) looks like a config group override, but config group '(.*)' does not",
+        "{}: there is no group {}; --help lists the groups and keys",
+    ),
+    (
+        r"The value of '(.*)' is (.*) and not (.*)\.$",
+        "~{}: is {} and not {}; leave the value out",
+    ),
+    (r"Could not delete '(.*)'\. No match", "~{}: is not chosen; leave it out"),
+    (
+        r"Could not delete from config\. '(.*)' does not exist",
+        "~{}: there is no such key; --help lists the groups and keys",
+    ),
+    (
+        r"Could not append to config\. An item is already at '(.*?)'",
+        "+{}: is there; leave out the +",
+    ),
+    (
+        r"force-add of config groups is not supported: '(.*)'",
+        "{}: is a group; choose with GROUP=CHOICE, and a question with +ablation=NAME",
+    ),
+    (r"Multiple values for ([^ ]*)\. To override", "+{}: is chosen already; leave out the +"),
+    (
+        r"Cannot find primary config '(.*)'\. Check",
+        "--config-name={}: there is no such file; leave it out",
+    ),
+    (
+        r"Primary config (?:directory|module) ?(?:'.*')? ?(?:not found|is empty)",
+        "--config-path: there is no such directory; leave it out",
+    ),
+    (
+        r"hydra\.searchpath must be a list of strings\. Got: (.*)",
+        "hydra.searchpath={}: should be a list, as [file:///DIR]",
+    ),
+    (
+        r"provider=.*, path=(.*) is not\s+available",
+        "hydra.searchpath={}: there is no such directory; name one, as [file:///DIR]",
+    ),
+    (
+        r"overriding with `hydra\.mode=MULTIRUN`",
+        "hydra.mode=RUN: contradicts --multirun; choose one",
+    ),
+)
+
+
+@contextmanager
+def explained(arguments: Sequence[str]) -> Iterator[None]:
+    """What Hydra raises, or warns of, because of a command line becomes a ConfigError of one line.
+
+    What it raises from within a job is the job's, and comes through as it is.
+    """
+    _check_arguments(arguments)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "error", category=UserWarning, module=r"hydra\._internal\.(config_loader|utils)"
+            )
+            yield
+    except (ConfigError, CellError):
+        raise
+    except Exception as error:
+        if not isinstance(error, HydraException | OmegaConfBaseException) and _is_ours(error):
+            raise
+        raise ConfigError(explain(error, arguments)) from error
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether it was raised in what Hydra has called, and not by Hydra because of what it read."""
+    names = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+    inside = names[next((i for i, name in enumerate(names) if _is_of("hydra", name)), 0) :]
+    return any(_is_of("titn", name) or _is_of("hydra_plugins", name) for name in inside)
+
+
+def _is_of(package: str, module: str) -> bool:
+    return module.partition(".")[0] == package
+
+
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """ConfigError for what Hydra's parser of options would exit with, or not be safe with."""
+    for argument in arguments:
+        if not is_utf8(argument):
+            raise ConfigError(f"{argument}: is not UTF-8; name it otherwise")
+        if len(argument) > LONGEST_ARGUMENT:
+            raise ConfigError(
+                f"{argument}: has more than {LONGEST_ARGUMENT} characters; shorten it"
+            )
+
+    def refuse(message: str) -> NoReturn:
+        raise ConfigError(_option_error(message))
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    options = parser.parse_args(arguments)
+    if options.experimental_rerun is not None:
+        raise ConfigError(
+            f"--experimental-rerun={options.experimental_rerun}: unpickles a file, which can run "
+            "anything; give the overrides again"
+        )
+    if options.config_dir is not None and not Path(options.config_dir).is_dir():
+        raise ConfigError(f"--config-dir={options.config_dir}: there is no such directory")
+
+
+def _option_error(message: str) -> str:
+    unknown = message.removeprefix("unrecognized arguments: ")
+    if unknown != message and not unknown.startswith("-"):
+        return (
+            f"{unknown}: stands after an option; give --multirun and its like before all KEY=VALUE"
+        )
+    return option_error(message)
+
+
+def composed(overrides: list[str]) -> dict:
+    """The checked configuration of overrides, outside of Hydra's main; ConfigError if they are bad.
+
+    Without Hydra's names of the choices, which a cell's record would carry, and for commands that
+    build its networks: on this machine.
+    """
+    with explained(["--run", "--", *overrides]):
+        content = _apart(overrides)
+    run = resolve(content)
+    check_memory(run)
+    if run["teacher"] is not None:
+        check_memory(run["teacher"], "teacher.")
+    return run
+
+
+def _apart(overrides: list[str]) -> DictConfig:
+    """What overrides compose to, beside a Hydra that may be at work."""
+    at_work = get_gh_backup()
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(conf_dir(), version_base="1.3"):
+            return compose("config", overrides)
+    finally:
+        restore_gh_from_backup(at_work)
+
+
+def explain(error: Exception, arguments: Sequence[str]) -> str:
+    """A complaint about a command line, as one line with key, value and remedy.
+
+    arguments: the command line, from which the value is taken where Hydra does not repeat it.
+    """
+    text = str(error)
+    if text.startswith("Could not override '") or "': Could not override '" in text:
+        key = text.partition("Could not override '")[2].split("'")[0]
+        return f"{_as_typed(key, arguments)}: {_no_such_key(key)}"
+    for said in ("Could not find '", "Could not load '"):
+        if said in text:
+            return _no_such_choice(text.split(said)[1].split("'")[0], arguments)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: {_unreadable(text)}"
+    for pattern, sentence in SENTENCES:
+        if found := re.search(pattern, text, re.DOTALL):
+            return sentence.format(*found.groups())
+    return _of_a_value(error, arguments)
+
+
+def _unreadable(text: str) -> str:
+    """Of an override outside of Hydra's grammar, or with a function that does not take it."""
+    evaluated = re.search(r"while evaluating '.*': (.*)", text)
+    if evaluated:
+        return f"{evaluated[1]}; write KEY=VALUE, in quotes if it has brackets"
+    return "cannot be read; write KEY=VALUE, in quotes if it has brackets"
+
+
+def _of_a_value(error: Exception, arguments: Sequence[str]) -> str:
+    """Of an argument that can be read, and whose value something does not take."""
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    merged = re.search(r"Error merging override (.*)", str(error), re.DOTALL)
+    typed = merged[1] if merged else _culprit(error, arguments)
+    if isinstance(cause, OSError):
+        said = f"{cause.strerror or cause}; choose another place"
+    elif isinstance(cause, RecursionError):
+        said = "is nested too deeply; write it flat"
+    elif isinstance(cause, OmegaConfBaseException):
+        said = unresolved(cause)
+    elif "Config group override" in str(error):
+        said = "is a group; choose one of its files, as GROUP=NAME; --help lists them"
+    else:
+        said = f"{one_line(str(cause)) or type(cause).__name__}; --help lists the groups and keys"
+    return f"{typed}: {said}" if typed and not said.startswith(f"{key_of(typed)}:") else said
+
+
+def _culprit(error: Exception, arguments: Sequence[str]) -> str | None:
+    """The first override with which composing fails like this; or else one about Hydra itself."""
+    overrides = [one for one in arguments if one[:1] != "-"]
+
+    def fails(count: int) -> bool:
+        try:
+            _apart(overrides[:count])
+        except type(error):
+            return True
+        except Exception:  # another mistake, which is not the one to explain
+            return False
+        return False
+
+    first = bisect_left(range(len(overrides) + 1), True, key=fails)
+    if 0 < first <= len(overrides):
+        return overrides[first - 1]
+    about_hydra = [one for one in overrides if key_of(one).startswith("hydra")]
+    return about_hydra[-1] if about_hydra else None
+
+
+def _as_typed(key: str, arguments: Sequence[str]) -> str:
+    typed = (argument for argument in arguments if argument.lstrip("+~").startswith(f"{key}="))
+    return next(typed, key)
+
+
+def _no_such_choice(wanted: str, arguments: Sequence[str]) -> str:
+    """Of a file that is not there: group/choice, as Hydra looked for it."""
+    group, _, choice = wanted.rpartition("/")
+    for argument in arguments:
+        key, _, value = argument.lstrip("+~").partition("=")
+        if wanted == f"{key.partition('@')[0]}/{value}":
+            group, choice = key, value
+    choices = choices_of(group.partition("@")[0])
+    remedy = f"choose one of {', '.join(choices)}" if choices else "see --help"
+    return f"{group}={choice}: there is no such choice; {remedy}"
+
+
+def _no_such_key(key: str) -> str:
+    """Of a key that the composed configuration does not have: mistyped, or another choice's."""
+    group, _, package = key.partition("@")
+    for node, source in FOLLOWED.items():
+        if package == node or key == node or key.startswith(f"{node}."):
+            instead = source if group == source else key.replace(node, source)
+            return f"a teacher follows {source} there; set {instead}"
+    group, _, name = key.rpartition(".")
+    if group in GROUPS and (owners := _choices_with(group, name)):
+        return f"the chosen {group} has no such key; choose {group}={' or '.join(owners)}"
+    known = _known_keys()
+    if key in known and "teacher." in key:
+        return "there is none without a teacher; choose one, as teacher=vgg16_bn"
+    if key in known:
+        group = key.partition(".")[0]
+        return f"there is no {group}; choose one, as {group}=NAME"
+    near = difflib.get_close_matches(key[:LONGEST_KEY], known, n=1, cutoff=0.5)
+    remedy = f"did you mean {near[0]}?" if near else "--help lists the groups and keys"
+    return f"there is no such key; {remedy}"
+
+
+def choices_of(group: str) -> list[str]:
+    """The names of a group's files."""
+    roots = (Path(conf_dir()), config_root() / "sweeps")
+    return sorted(file.stem for root in roots for file in (root / group).glob("*.yaml"))
+
+
+def _choices_with(group: str, key: str) -> list[str]:
+    files = sorted((Path(conf_dir()) / group).glob("*.yaml"))
+    return [file.stem for file in files if key in OmegaConf.load(file)]
+
+
+def _known_keys() -> list[str]:
+    """All group names and keys of the default configuration, with a teacher."""
+    composed = _apart(["teacher=vgg16_bn"])
+    return [*GROUPS, "teacher", *_leaves(OmegaConf.to_container(composed), "")]
+
+
+def _leaves(node: Any, prefix: str) -> list[str]:
+    leaves: list[str] = []
+    for key, value in node.items():
+        if isinstance(value, dict):
+            leaves += _leaves(value, f"{prefix}{key}.")
+        elif key[0] != "_":
+            leaves.append(prefix + key)
+    return leaves

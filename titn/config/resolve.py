@@ -1,0 +1,287 @@
+"""From the command line to a checked, plain configuration. Light: nothing here imports torch.
+
+A run's configuration is a nested dict: one node for each group, scalars beside them, and under
+`teacher` a whole run of its own or None. Besides this module only train, explain and build know
+Hydra.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+
+from titn.config import annotations
+from titn.config.checks import check_fits, check_places
+from titn.config.schema import (
+    checked_value,
+    keywords_of,
+    makes_nothing,
+    required_of,
+    shown,
+    unknown_key,
+)
+from titn.system.errors import ConfigError, first_line
+
+GROUPS = ("model", "dataset", "augment", "mix", "loss", "optimizer", "schedule")
+
+# Scalars of a run that decide numbers, and so its identity.
+SCALARS: dict[str, Any] = {
+    "seed": annotations.Seed,
+    "epochs": annotations.Whole,
+    "batch_size": annotations.Count,
+    "precision": annotations.Precision,
+    "checkpoint": annotations.Text | None,
+    "weights": annotations.Text | None,
+}
+
+# Where, how often, how fast, and what to do about what is already there: no part of a run's
+# identity.
+SWITCHES: dict[str, Any] = {
+    "device": annotations.Text,
+    "run_dir": annotations.Text | None,
+    "runs_dir": annotations.Text,
+    "eval_every": annotations.Count,
+    "checkpoint_secs": annotations.NonNegative,
+    "tensorboard": bool,
+    "deterministic": bool,
+    "compile": annotations.Compile,
+    "fold_teacher": bool,
+    "keep_labels": bool,
+    "force": bool,
+    "retry": annotations.Retry | None,
+}
+
+# What is said to the command, not to a run: see titn.train and titn.sweeps.sweeper.
+ASIDE = ("recipe", "question", "rows", "dry_run", "postpone", "cell", "round", "busy")
+
+# What a file says of its choice to others, and not to the choice's constructor.
+NOTES = ("_recipe_", "_lr_")
+
+# Nodes of a teacher that are another node's: what to set in their place.
+FOLLOWED = {"teacher.dataset": "dataset", "teacher.augment": "recipe.augment"}
+
+# A key that a later version adds is left out of the hash while it has its default, so that
+# records made before it keep their identity: "key" or "group.key": default.
+ADDED_LATER: dict[str, Any] = {
+    "dataset.num_classes": None,
+    "dataset.fraction": 1.0,
+    "loss.scale": 1.0,
+    "loss.token": "dist",
+    "model.inner_depth": 1,
+    "model.stem": "imagenet",
+    "weights": None,
+}
+
+# Switches that older runs do not have in their config.yaml, as those runs were made.
+SWITCHES_ADDED_LATER = {
+    "compile": "none",
+    "fold_teacher": False,
+    "keep_labels": False,
+    "deterministic": False,
+}
+
+
+def config_root() -> Path:
+    """The directory that holds conf/ and sweeps/: the checkout's, or the package's in a wheel."""
+    package = Path(__file__).resolve().parents[1]
+    return package if (package / "conf").is_dir() else package.parent
+
+
+def conf_dir() -> str:
+    return str(config_root() / "conf")
+
+
+class SweepsSearchPath(SearchPathPlugin):
+    """Makes `+ablation=NAME` find sweeps/ablation/NAME.yaml, whatever else is searched."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        search_path.append("titn-sweeps", f"file://{config_root() / 'sweeps'}")
+
+
+def register_sweeps() -> None:
+    if SweepsSearchPath not in Plugins.instance().discover(SearchPathPlugin):
+        Plugins.instance().register(SweepsSearchPath)
+
+
+def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict:
+    """A plain, complete and checked run configuration; ConfigError at the first bad value.
+
+    choices: the name of the file that each group was composed from, as Hydra reports them to a
+    job. They become `choices` in the run: what people call its parts. No part of its identity.
+    A job is going to read its files; a configuration without choices is only looked at.
+    """
+    try:
+        _check_recipes(composed)
+        content = OmegaConf.to_container(composed, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(unresolved(error)) from None
+    assert isinstance(content, dict)
+    if content.get("rows") is not None:
+        rows = shown(content["rows"])
+        raise ConfigError(f"rows={rows}: a question has rows; ask one, as --multirun +ablation=mix")
+    for key in ASIDE:
+        content.pop(key, None)
+    run = _checked_run(content, choices or {}, prefix="")
+    if choices is not None:
+        check_places(run)
+    return run
+
+
+def _check_recipes(composed: DictConfig) -> None:
+    """ConfigError if a network asks for a recipe that the data set has not: its name is a value
+    from which other values follow, and it is they that would lead nowhere."""
+    recipes = OmegaConf.select(composed, "recipe")
+    for path in ("model", "teacher.model"):
+        node = OmegaConf.select(composed, path)
+        name = node.get(NOTES[0], "transformer") if isinstance(node, DictConfig) else "transformer"
+        if isinstance(recipes, DictConfig) and (not isinstance(name, str) or name not in recipes):
+            known = ", ".join(key for key in map(str, recipes) if key != "augment")
+            raise ConfigError(
+                f"{path}.{NOTES[0]}={shown(name)}: there is no such recipe; choose one of {known}"
+            )
+
+
+def unresolved(error: OmegaConfBaseException) -> str:
+    """What OmegaConf says of a value that it does not take, with its key in front."""
+    said, key = first_line(error), error.full_key
+    leads_nowhere = isinstance(error, InterpolationResolutionError)
+    remedy = "give a value, or the name of a key as ${KEY}" if leads_nowhere else "give another"
+    return f"{key}: {said}; {remedy}" if key else said
+
+
+def of_record(content: dict) -> dict:
+    """The run of a config.yaml, checked anew: it may be older than a key, or anyone's.
+
+    content: what `resolve` returned when the run was made. ConfigError as there.
+    """
+    added = {key: default for key, default in ADDED_LATER.items() if "." not in key}
+    content = added | SWITCHES_ADDED_LATER | content
+    choices = content.pop("choices", None)
+    if isinstance(content.get("teacher"), dict):
+        content["teacher"] = of_record(content["teacher"])
+        del content["teacher"]["choices"]
+    return _checked_run(content, {}, prefix="") | {"choices": choices}
+
+
+def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
+    scalars = SCALARS | SWITCHES
+    known = [*GROUPS, *scalars, "teacher", *(["stem"] if prefix else [])]
+    for key in content:
+        if key not in known:
+            raise ConfigError(
+                unknown_key(f"{prefix}{key}", content[key], [prefix + k for k in known])
+            )
+    if prefix and "model" not in content:
+        key = next(iter(content), "model")
+        raise ConfigError(f"{prefix}{key}: no teacher is chosen; add teacher=NAME")
+    if content.get("stem") is not None and isinstance(content["model"], dict):
+        _move_stem(content, prefix)
+    run: dict[str, Any] = {"choices": _named(content, choices, prefix)}
+    for group in GROUPS:
+        run[group] = _checked_node(content.get(group), prefix + group)
+    for key, annotation in scalars.items():
+        if key not in content:
+            raise ConfigError(f"{prefix}{key}: missing; give {prefix}{key}=VALUE")
+        run[key] = checked_value(content[key], annotation, prefix + key)
+    if run["checkpoint"] and run["weights"]:
+        raise ConfigError(
+            f"{prefix}weights={run['weights']}: {prefix}checkpoint replaces all weights; give one"
+        )
+    if run["checkpoint"] and prefix:
+        run["epochs"] = 0  # the teacher is what the checkpoint holds
+    if not prefix and "teacher" not in content:
+        raise ConfigError("teacher=[]: choose a file of conf/teacher, or teacher=none")
+    teacher = content.get("teacher")
+    if teacher is not None and not isinstance(teacher, dict):
+        raise ConfigError(f"{prefix}teacher={shown(teacher)}: choose a file of conf/teacher")
+    nested = f"{prefix}teacher."
+    run["teacher"] = None if teacher is None else _checked_run(teacher, choices, nested)
+    check_fits(run, prefix)
+    return run
+
+
+def _move_stem(content: dict, prefix: str) -> None:
+    """A teacher's `stem` is short for its model's."""
+    if "stem" not in content["model"]:
+        raise ConfigError(
+            f"{prefix}stem={content['stem']}: this network has one stem; leave it out"
+        )
+    content["model"]["stem"] = checked_value(content["stem"], annotations.Stem, f"{prefix}stem")
+
+
+def _named(content: dict, choices: dict[str, str], prefix: str) -> dict[str, str | None]:
+    """What each group's choice is called; without Hydra's word, what it builds."""
+    named: dict[str, str | None] = {}
+    for group in GROUPS:
+        path = f"{group}@{prefix}{group}" if prefix else group
+        node = content.get(group)
+        target = node.get("_target_") if isinstance(node, dict) else None
+        named[group] = choices.get(path) or str(target).rpartition(".")[2]
+    # A teacher's data set is the student's own node, not a choice of its own.
+    named["dataset"] = choices.get("dataset") or named["dataset"]
+    return named | {"protocol": choices.get("protocol")}
+
+
+def _checked_node(node: Any, path: str) -> dict:
+    """A group's node, its keys and values checked against the constructor that it names."""
+    if not isinstance(node, dict):
+        group, source = path.rsplit(".", 1)[-1], FOLLOWED.get(path, path)
+        choice = source if group == source else f"{group}@{source}"
+        raise ConfigError(f"{path}={shown(node)}: choose a file of conf/{group} with {choice}=NAME")
+    node = {key: value for key, value in node.items() if key not in NOTES}
+    target = node.get("_target_")
+    if not isinstance(target, str):
+        raise ConfigError(
+            f"{path}._target_={shown(target)}: name a class or function, as package.module.name"
+        )
+    keywords = keywords_of(target, path)
+    if makes_nothing(target):
+        raise ConfigError(f"{path}._target_={target}: makes nothing; name what makes one")
+    checked = {"_target_": target}
+    for key, value in node.items():
+        if key == "_target_":
+            continue
+        if not keywords:
+            raise ConfigError(
+                f"{path}.{key}={shown(value)}: {target} takes no keys; name another {path}._target_"
+            )
+        if key not in keywords:
+            known = [f"{path}.{name}" for name in keywords]
+            raise ConfigError(unknown_key(f"{path}.{key}", value, known))
+        checked[key] = checked_value(value, keywords[key], f"{path}.{key}")
+    for key in keywords:
+        if key in required_of(target) and key not in checked:
+            raise ConfigError(f"{path}.{key}: missing; give {path}.{key}=VALUE")
+    return checked
+
+
+def config_hash(
+    run: dict, *, precision: str, data: str, origin: str | None, teacher: str | None
+) -> str:
+    """SHA-256 of what decides a run's numbers.
+
+    run: as `resolve` returns it. precision: the resolved one. data, origin: digests of the images
+    and of the first weights, which stand in for the paths: moving files changes nothing. teacher:
+    its hash.
+    """
+    identity: dict[str, Any] = {group: dict(run[group]) for group in GROUPS}
+    for place in ("root", "download"):
+        identity["dataset"].pop(place, None)
+    identity |= {key: run[key] for key in SCALARS}
+    identity |= {"precision": precision, "teacher": teacher}
+    identity["dataset"]["digest"] = data
+    for path, default in ADDED_LATER.items():
+        group, _, key = path.rpartition(".")
+        node = identity[group] if group else identity
+        if node.get(key) == default:
+            node.pop(key, None)
+    for key in ("checkpoint", "weights"):
+        if identity.get(key) is not None:
+            identity[key] = origin
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

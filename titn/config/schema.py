@@ -1,0 +1,230 @@
+"""The schema of a configuration: the constructors' own signatures.
+
+They are read from the source with `ast`, not imported: the modules would bring torch, and a
+mistyped value should be answered at once.
+"""
+
+import ast
+import difflib
+import sys
+from functools import cache
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from titn.config import annotations
+from titn.system.errors import ConfigError, first_line
+
+# What is longer resembles no key, and would take long to compare.
+LONGEST_KEY = 100
+
+# What an annotation may consist of: it is read here, and so must not be able to do anything.
+ANNOTATION = (
+    ast.Expression, ast.Name, ast.Load, ast.Subscript, ast.Tuple, ast.BinOp, ast.BitOr,
+    ast.Constant, ast.Call, ast.keyword,
+)  # fmt: skip
+SCALARS = (bool, dict, float, int, list, str, tuple)
+
+
+def checked_value(value: Any, annotation: Any, path: str) -> Any:
+    """The value as its annotation has it (a whole number as a float where one is asked for).
+
+    Strict: a text is not a number and true is not 1. ConfigError names `path` and what it takes.
+    """
+    try:
+        return TypeAdapter(annotation).validate_python(value, strict=True)
+    except ValidationError as error:
+        wanted = " or ".join(dict.fromkeys(_wanted(item) for item in error.errors()))
+        raise ConfigError(f"{path}={shown(value)}: should be {wanted}") from None
+
+
+def _wanted(error: ErrorDetails) -> str:
+    if error["type"] == "less_than_equal":
+        return f"less than or equal to {error['ctx']['le']}"
+    wanted = (
+        error["msg"].removeprefix("Input should be ").replace("String should have", "a text of")
+    )
+    return wanted.replace("a valid integer", "an integer").replace("a valid ", "a ")
+
+
+def shown(value: Any) -> str:
+    """A value as a command line has it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{','.join(map(shown, value))}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{key}:{shown(one)}' for key, one in value.items())}}}"
+    return str(value)
+
+
+def unknown_key(key: str, value: Any, known: list[str]) -> str:
+    """The complaint about a key that is not one of `known`; of a node, its first leaf is named."""
+    while isinstance(value, dict) and value:
+        name, value = next(iter(value.items()))
+        key = f"{key}.{name}"
+    near = difflib.get_close_matches(key[:LONGEST_KEY], known, n=1, cutoff=0.5)
+    remedy = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
+    return f"{key}={shown(value)}: there is no such key; {remedy}"
+
+
+@cache
+def keywords_of(target: str, path: str) -> dict[str, Any]:
+    """The configurable keywords of a constructor and their annotations.
+
+    target: package.module.name of a class or function; path: the node that names it. A keyword
+    annotated with anything but the vocabulary of `titn.config.annotations` and plain scalars is
+    supplied by the build and cannot be configured.
+    """
+    module_name, _, name = target.rpartition(".")
+    try:
+        body = _body(module_name)
+    except (SyntaxError, ValueError, OSError, RecursionError) as error:
+        raise ConfigError(
+            f"{path}._target_={target}: the source of {module_name} cannot be read "
+            f"({first_line(error)}); name another"
+        ) from None
+    if body is None:
+        raise ConfigError(
+            f"{path}._target_={target}: there is no module {module_name!r} with Python source; "
+            "name a class or function, as package.module.name"
+        )
+    statement = _definition(target)
+    if statement is None:
+        raise ConfigError(
+            f"{path}._target_={target}: {module_name} defines no {name}; name what it defines"
+        )
+    return _vocabulary_keywords(_constructor(statement))
+
+
+def makes_nothing(target: str) -> bool:
+    """Whether a target is a function that says to return nothing."""
+    statement = _definition(target)
+    returns = statement.returns if isinstance(statement, ast.FunctionDef) else None
+    return isinstance(returns, ast.Constant) and returns.value is None
+
+
+@cache
+def required_of(target: str) -> frozenset[str]:
+    """The keywords of a constructor, configurable or not, that have no default."""
+    statement = _definition(target)
+    constructor = _constructor(statement) if statement else None
+    if constructor is None:
+        return frozenset()
+    arguments = constructor.args
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return frozenset(argument.arg for argument, default in pairs if default is None)
+
+
+@cache
+def built_class(target: str) -> ast.ClassDef | None:
+    """The class that a target is, or that as a function it says to return; None if that is open.
+
+    Beyond the target's own package nothing is followed: what is there need not be Python.
+    """
+    statement = _definition(target)
+    if not isinstance(statement, ast.FunctionDef):
+        return statement
+    if not isinstance(statement.returns, ast.Name):
+        return None
+    module_name, name = target.rpartition(".")[0], statement.returns.id
+    for line in _body(module_name) or ():
+        if isinstance(line, ast.ImportFrom) and name in [alias.name for alias in line.names]:
+            module_name = line.module or ""
+    same_package = module_name.partition(".")[0] == target.partition(".")[0]
+    return built_class(f"{module_name}.{name}") if same_package else None
+
+
+def said_of(target: str, attribute: str) -> Any:
+    """What the class that a target builds says in its body, as a literal; None if nothing."""
+    built = built_class(target)
+    for line in built.body if built else ():
+        if isinstance(line, ast.Assign) and attribute in map(ast.unparse, line.targets):
+            try:
+                return ast.literal_eval(line.value)
+            except ValueError:
+                return None
+    return None
+
+
+def may_have(built: ast.ClassDef, attribute: str) -> bool:
+    """Whether an object of a class could have an attribute: its source or its parents' may say."""
+    bases = [ast.unparse(base) for base in built.bases]
+    return bases not in ([], ["nn.Module"]) or attribute in ast.unparse(built)
+
+
+@cache
+def _body(module_name: str) -> list[ast.stmt] | None:
+    """The statements of a module's source; None if there is none."""
+    spec = _found(module_name)
+    if spec is None or not spec.has_location or not str(spec.origin).endswith(".py"):
+        return None
+    return ast.parse(Path(str(spec.origin)).read_bytes()).body
+
+
+def _found(module_name: str) -> ModuleSpec | None:
+    """Where a module is. Unlike importlib's own search this imports no package on the way."""
+    spec, path = None, None
+    parts = module_name.split(".")
+    if not all(part.isidentifier() for part in parts):
+        return None
+    for count in range(1, len(parts) + 1):
+        if spec is not None:
+            path = spec.submodule_search_locations
+            if path is None:
+                return None  # not a package
+        name = ".".join(parts[:count])
+        finders = (finder.find_spec(name, path) for finder in sys.meta_path)
+        spec = next(filter(None, finders), None)
+        if spec is None:
+            return None
+    return spec
+
+
+def _definition(target: str) -> ast.FunctionDef | ast.ClassDef | None:
+    module_name, _, name = target.rpartition(".")
+    for statement in _body(module_name) or ():
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef) and statement.name == name:
+            return statement
+    return None
+
+
+def _constructor(statement: ast.FunctionDef | ast.ClassDef) -> ast.FunctionDef | None:
+    if isinstance(statement, ast.FunctionDef):
+        return statement
+    for member in statement.body:
+        if isinstance(member, ast.FunctionDef) and member.name == "__init__":
+            return member
+    return None
+
+
+def _vocabulary_keywords(constructor: ast.FunctionDef | None) -> dict[str, Any]:
+    keywords = {}
+    for argument in constructor.args.kwonlyargs if constructor else ():
+        if argument.annotation is not None:
+            annotation = _annotation(ast.Expression(argument.annotation))
+            if annotation is not None:
+                keywords[argument.arg] = annotation
+    return keywords
+
+
+def _annotation(expression: ast.Expression) -> Any:
+    """What an annotation says; None if it has other words than those that may be configured."""
+    vocabulary = {name: value for name, value in vars(annotations).items() if name[0] != "_"}
+    vocabulary |= {scalar.__name__: scalar for scalar in SCALARS}
+    for node in ast.walk(expression):
+        if not isinstance(node, ANNOTATION):
+            return None
+        if isinstance(node, ast.Name) and node.id not in vocabulary:
+            return None
+    try:
+        code = compile(expression, "<annotation>", "eval")
+        annotation = eval(code, {"__builtins__": {}}, vocabulary)
+    except TypeError:
+        return None  # known words, but no sentence
+    return None if isinstance(annotation, str) else annotation

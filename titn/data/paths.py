@@ -1,0 +1,90 @@
+"""What the disk says of the place of a data set: what is there, and what is wrong with it."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from titn.system.errors import said
+from titn.system.text import is_utf8, printable
+
+# A record has 16 bits for a class.
+MOST_CLASSES = 2**15
+
+
+@contextmanager
+def told(root: str | Path) -> Iterator[None]:
+    """Whatever is wrong with what lies under `root` becomes a ValueError of one plain line."""
+    try:
+        yield
+    except MemoryError:
+        raise ValueError(
+            printable(f"root={root}: is more than fits into the memory; give fewer images")
+        ) from None
+    except OSError as error:
+        place = "" if error.filename is None else f"{os.fsdecode(error.filename)} "
+        raise ValueError(
+            printable(
+                f"root={root}: {place}cannot be read ({said(error)}); mend it or give another"
+            )
+        ) from None
+    except ValueError as error:
+        raise ValueError(printable(error)) from None
+
+
+def place_of(root: str) -> Path:
+    """The directory that a user names; ValueError if a record could not name it."""
+    name = printable(root)
+    if not is_utf8(root):
+        raise ValueError(
+            f"root={name}: is not UTF-8, so no record could name it; give it another name"
+        )
+    try:
+        return Path(root).expanduser()
+    except RuntimeError:
+        raise ValueError(f"root={name}: there is no such user; give a directory") from None
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file, or a link to one; OSError if that cannot be known."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+
+
+def why_no_file(path: Path) -> str | None:
+    """What keeps a path from being opened as a file, in words; None if nothing does.
+
+    To be asked before: what is no file is never opened, for a pipe would be waited for.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError:
+        return "there can be no such name"
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "a link that leads in circles"
+        if error.errno == errno.ENOENT and path.is_symlink():
+            return "a link that leads nowhere"
+        return error.strerror
+    if stat.S_ISDIR(mode):
+        return os.strerror(errno.EISDIR)
+    return None if stat.S_ISREG(mode) else "not a file"
+
+
+def check_class_names(names: tuple[str, ...]) -> None:
+    """ValueError, to be said of what has the classes, if a record cannot have them."""
+    if len(names) > MOST_CLASSES:
+        raise ValueError(f"has {len(names)} classes; {MOST_CLASSES} are the most")
+    known: set[str] = set()
+    for name in names:
+        if name in known:
+            raise ValueError(f"has two classes {name}; give each a name of its own")
+        if not is_utf8(name):
+            raise ValueError(
+                f"has a class {name}, which is not UTF-8, so no record could name it; rename it"
+            )
+        known.add(name)

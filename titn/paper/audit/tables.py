@@ -1,0 +1,59 @@
+"""The paper's tables by row and column, and what its students cost by their printed sizes."""
+
+from typing import Any
+
+import pandas as pd
+
+from titn.paper import costs
+from titn.paper.printed import CLASSES, printed
+
+# How table 6 calls the paper's own row.
+OURS = "VGG16-BN → TITN"
+# Of the teacher's head in table 3.
+IMAGENET_CLASSES = 1000
+
+
+def printed_table(name: str) -> pd.DataFrame:
+    """A printed table by row; table 6's drops are what its accuracies say, not what it prints."""
+    frame = printed(name).set_index("row")
+    if name == "table6":
+        frame["drop"] = frame["top1_student"] - frame["top1_teacher"]
+    return frame
+
+
+def printed_rows(name: str) -> dict[str, dict[str, Any]]:
+    """row -> metric -> number."""
+    frame = printed_table(name)
+    return {str(row): frame.loc[row].to_dict() for row in frame.index}
+
+
+def printed_column(name: str, metric: str) -> dict[str, float]:
+    return {str(row): float(value) for row, value in printed_table(name)[metric].items()}
+
+
+def printed_size(row: str, key: str) -> int:
+    return int(printed_column("table1", key)[row])
+
+
+def printed_drops() -> dict[str, float]:
+    frame = printed("table6")
+    return dict(zip(frame["row"], frame["drop"], strict=True))
+
+
+def student_cost(
+    row: str, num_classes: int = CLASSES["cifar100"], patch_projection: bool = False
+) -> costs.Cost:
+    """A student's cost from its column in table 1; MixUp changes nothing."""
+    row = "TITN" if row == "TITN (MixUp)" else row
+    keys = ["image_size", "patch_dim", "patch_size", "depth"]
+    sizes: dict[str, Any] = {key: printed_size(row, key) for key in keys}
+    sizes["num_classes"] = num_classes
+    if row in ("ViT", "DeiT"):
+        return costs.vit(distillation_token=row == "DeiT", **sizes)
+    return costs.titn(
+        distillation_token=row != "TNT",
+        pixel_dim=printed_size(row, "pixel_dim"),
+        pixel_size=printed_size(row, "pixel_size"),
+        patch_projection=patch_projection,
+        **sizes,
+    )

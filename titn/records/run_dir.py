@@ -1,0 +1,185 @@
+"""A run directory: who wrote what, and when a cell counts as done. No torch here.
+
+config.yaml          the resolved configuration
+environment.json     identity, versions, hardware, git commit, command
+epochs.jsonl         one line of metrics for each epoch
+checkpoint-*.safetensors   of the last two states, only while the run is half done
+log.txt              what was said while it was made, with times
+failure.json         only if the run failed or diverged: the reason and where
+weights.safetensors  the weights after the last epoch
+samples.parquet      per evaluated image: labels, predictions, log-probability of the label
+result.json          written last: the only sign that the cell is done
+"""
+
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from titn.records.safe_open import directories, read_yaml
+from titn.system.errors import first_line
+from titn.system.files import remove_leftovers, replacing, write_text
+
+# A run's directory holds the first of these from before its first step, the second if it failed,
+# the third when it is done.
+MARKS = ("environment.json", "failure.json", "result.json")
+
+# A record's key by which one that was edited is known; older records do not have it.
+CHECKSUM = "crc32"
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """The files of one run."""
+
+    path: Path
+
+    @property
+    def lock(self) -> Path:
+        return self.path / ".lock"
+
+    def checkpoint(self, position: int) -> Path:
+        """Of the state after so many steps."""
+        return self.path / f"checkpoint-{position:09}.safetensors"
+
+    def checkpoints(self) -> list[Path]:
+        """Those that are there, the newest first."""
+        return sorted(self.path.glob("checkpoint-*.safetensors"), reverse=True)
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights.safetensors"
+
+    @property
+    def log(self) -> Path:
+        """What was said while the run was made, with times."""
+        return self.path / "log.txt"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    def result(self) -> dict | None:
+        """The record, or None while there is none; ValueError if it is not as it was written."""
+        result = read_json(self.path / "result.json")
+        if result is not None and result.pop(CHECKSUM, None) not in (None, checksum(result)):
+            raise ValueError("result.json: has changed since it was written")
+        return result
+
+    def failure(self) -> dict | None:
+        return read_json(self.path / "failure.json")
+
+    def environment(self) -> dict | None:
+        return read_json(self.path / "environment.json")
+
+    def config(self) -> dict:
+        """The resolved configuration; ValueError or yaml.YAMLError for what no run writes."""
+        _check_file(self.path / "config.yaml")
+        return read_yaml(self.path / "config.yaml")
+
+    def is_run(self) -> bool:
+        """Whether a run has been here, be what it left readable or not."""
+        return any((self.path / mark).exists() for mark in MARKS)
+
+    def others(self) -> list[str]:
+        """Names of what lies here besides what a run leaves that ended before it began."""
+        own = (self.lock.name, self.log.name, "failure.json")
+        names = (item.name for item in self.path.iterdir())
+        return sorted(name for name in names if name not in own and not name.endswith(".tmp"))
+
+    def begin(self, config: dict, environment: dict) -> None:
+        """What a run writes before its first step."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.path / "environment.json", environment)
+        write_text(self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+        (self.path / "failure.json").unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove what a run has left here, the record first; files of others stay."""
+        names = ["result.json", "failure.json", "environment.json", "config.yaml", "epochs.jsonl"]
+        for name in [*names, self.log.name, self.weights.name, "samples.parquet"]:
+            (self.path / name).unlink(missing_ok=True)
+        self.tidy()
+
+    def num_epochs(self) -> int:
+        """How many epochs have a row, whether or not their weights were saved."""
+        path = self.path / "epochs.jsonl"
+        # A line that a kill cut short has no end.
+        return path.read_text().count("\n") if path.exists() else 0
+
+    def write_epochs(self, rows: list[dict]) -> None:
+        """The rows of the epochs that are done, in place of what the file has."""
+        write_text(self.path / "epochs.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+    def add_epoch(self, row: dict) -> None:
+        with open(self.path / "epochs.jsonl", "a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def write_samples(self, columns: dict[str, Any]) -> None:
+        """Columns of equal length, one row per evaluated image."""
+        with replacing(self.path / "samples.parquet") as temporary:
+            pq.write_table(
+                pa.table(columns), temporary, compression="zstd", write_page_checksum=True
+            )
+
+    def fail(self, failure: dict) -> None:
+        write_json(self.path / "failure.json", failure)
+
+    def finish(self, result: dict) -> None:
+        """Write the record, then drop what only a half-done run needs."""
+        write_json(self.path / "result.json", result | {CHECKSUM: checksum(result)})
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what only a half-done run needs, and what a killed one was writing."""
+        for path in self.path.glob("checkpoint-*"):
+            path.unlink(missing_ok=True)
+        remove_leftovers(self.path)
+
+
+def run_paths(directory: Path) -> Iterator[Path]:
+    """Directories of runs below `directory`, itself included, in a fixed order."""
+    found: Path | None = None
+    for path, names in directories(directory):
+        if found is not None and path.is_relative_to(found):
+            continue
+        if any(mark in names for mark in MARKS):
+            found = path
+            yield path
+
+
+def read_json(path: Path) -> dict | None:
+    """An object, None if there is no file; ValueError that names the file if it holds none."""
+    _check_file(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path.name}: {first_line(error)}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name}: is not what titn writes")
+    return content
+
+
+def _check_file(path: Path) -> None:
+    """ValueError for what is no file: a pipe would be waited for."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path.name}: is not a file")
+
+
+def checksum(content: dict) -> str:
+    """Of a record, whatever the order and the layout of its text."""
+    text = json.dumps(content, sort_keys=True)
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def write_json(path: Path, content: dict) -> None:
+    # allow_nan: a diverged run's loss is not a number, and its record says so.
+    write_text(path, json.dumps(content, indent=2) + "\n")

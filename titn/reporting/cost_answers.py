@@ -1,0 +1,57 @@
+"""The answer of a question about networks that were not trained: what they cost."""
+
+import numpy as np
+
+from titn.reporting.evidence import Evidence, Row
+from titn.reporting.latencies import rounds_of
+from titn.reporting.markdown import escape
+
+
+def cost_answer(evidence: Evidence) -> str:
+    """The baseline's size; and where it was timed, which rows are quicker."""
+    baseline = evidence.baseline
+    if baseline is None:
+        return "The networks were not trained, and the baseline has no record."
+    parts = ["The networks were not trained.", _size(baseline)]
+    latency, throughput = (
+        _medians(evidence, metric) for metric in ("latency_ms", "images_per_sec_inference")
+    )
+    label = baseline.label
+    if label in latency:
+        quicker = [one for one in latency if latency[one] < latency[label]]
+        parts.append(
+            f"An image by itself takes it {latency[label]:.1f} ms; "
+            f"less: {_named(quicker, latency)}."
+        )
+    if label in throughput:
+        quicker = [one for one in throughput if throughput[one] > throughput[label]]
+        parts.append(
+            f"At batch 128 it classifies {throughput[label]:.0f} images/s; "
+            f"more: {_named(quicker, throughput)}."
+        )
+    return " ".join(parts)
+
+
+def _size(row: Row) -> str:
+    parameters, macs = row.values("parameters_m"), row.values("macs")
+    if np.isnan([*parameters, *macs]).any():
+        return f"{escape(row.label)} is the baseline."
+    return (
+        f"{escape(row.label)} has {parameters[0]:.2f}M parameters and does "
+        f"{macs[0] / 1e6:.1f}M multiply-accumulates for an image."
+    )
+
+
+def _medians(evidence: Evidence, metric: str) -> dict[str, float]:
+    """label -> median over rounds, of the rows that were timed."""
+    rounds = {row.label: rounds_of(evidence, row.label, metric) for row in evidence.recorded}
+    return {label: float(np.median(one)) for label, one in rounds.items() if one is not None}
+
+
+def _named(labels: list[str], values: dict[str, float]) -> str:
+    ordered = sorted(labels, key=lambda label: values[label])
+    return "; ".join(f"{escape(one)} ({_short(values[one])})" for one in ordered) or "none"
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"

@@ -1,0 +1,69 @@
+"""The paper's numbers and ours, side by side."""
+
+from typing import Any
+
+import pandas as pd
+
+from titn.paper.printed import printed, spoken
+from titn.records.question import Question
+from titn.reporting.comparisons import COUNTED, metric_name
+from titn.reporting.evidence import Evidence
+from titn.reporting.formats import mean
+from titn.reporting.markdown import escape, table
+from titn.reporting.output_files import Place
+from titn.system.text import percent
+
+
+def beside_the_paper(evidence: Evidence, question: Question | None, place: Place) -> list[str]:
+    """A table with two columns for each metric that the paper's table prints of these rows."""
+    if question is None or question.printed is None:
+        return []
+    paper = printed(question.printed).set_index("row")
+    metrics = [metric for metric in question.margins if metric in paper]
+    lines, records = [], []
+    for row in evidence.rows:
+        line = [escape(row.label)]
+        record: dict[str, Any] = {"row": row.label, "num_seeds": len(row.runs)}
+        for metric in metrics:
+            theirs = paper[metric].get(row.label)
+            ours = mean(row.values(metric))
+            record |= {f"{metric}_printed": theirs, metric: ours}
+            line += [_shown(metric, theirs), _shown(metric, ours)]
+        lines.append(line)
+        records.append(record | {"best_top1": mean(row.values("best_top1"))})
+    columns = ["row"]
+    for metric in metrics:
+        unit = "" if metric in COUNTED else " (%)"
+        columns += [f"{metric_name(metric)}{unit} printed", "ours"]
+    said = "An en dash: not printed, or not run."
+    if not evidence.is_untrained:
+        columns.append("best epoch (%)")
+        for line, record in zip(lines, records, strict=True):
+            line.append(percent(record["best_top1"]))
+        said = (
+            "Ours are means over seeds after the last epoch. The paper prints a maximum of test "
+            f"accuracy over epochs (section 4.2), which is beside ours in the last column. {said}"
+        )
+    link = place.written("paper", pd.DataFrame(records))
+    return [
+        f"### {spoken(question.printed).capitalize()} and ours",
+        table(columns, lines),
+        f"{said} {link}",
+    ]
+
+
+def printed_top1(evidence: Evidence) -> dict[str, float] | None:
+    """label -> the top-1 that the paper prints; None without a table of these rows."""
+    question = evidence.question
+    if question is None or question.printed is None:
+        return None
+    paper = printed(question.printed)
+    if "top1" not in paper:
+        return None
+    return dict(zip(paper["row"], paper["top1"], strict=True))
+
+
+def _shown(metric: str, value: float | None) -> str:
+    if value is None or pd.isna(value):
+        return "–"
+    return f"{value:.2f}" if metric in COUNTED else percent(value)

@@ -1,0 +1,138 @@
+"""What the commands have in common on a terminal."""
+
+import csv
+import errno
+import io
+import os
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Sequence
+from math import nan
+from typing import NoReturn
+
+from titn.config.constraints import check_device_name
+from titn.system.errors import CellError, ConfigError
+from titn.system.text import printable
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+# A complaint that is longer is cut in the middle: it begins with the key, and ends with the remedy.
+LONGEST_LINE = 2000
+
+
+def complain(line: str, code: int) -> int:
+    """Say it on standard error, in one line whatever is in it; returns the exit code."""
+    print(f"titn: {_cut(printable(line))}", file=sys.stderr)
+    return code
+
+
+def _cut(line: str) -> str:
+    if len(line) <= LONGEST_LINE:
+        return line
+    half = LONGEST_LINE // 2
+    return f"{line[:half]} ... {line[-half:]}"
+
+
+def answered(job: Callable[[], int]) -> int:
+    """The exit code of a command; what it raises for the user to read becomes one line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name of a file that is no text in this encoding is printed all the same.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code = job()
+        sys.stdout.flush()
+        return code
+    except ConfigError as error:
+        return complain(str(error), BAD_INPUT)
+    except CellError as error:
+        return complain(str(error), FAILED)
+    except KeyboardInterrupt:
+        return complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read has seen enough, as `head` does; nobody is left to tell at exit.
+        _discard_output()
+        return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _discard_output()
+        return complain("standard output: there is no room left on the disk; make some", FAILED)
+
+
+def _discard_output() -> None:
+    """What is still to be written to standard output goes nowhere, instead of failing at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Arguments(ArgumentParser):
+    """An argument parser that says in one line what is wrong, as everything else does."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.exit(complain(option_error(message), BAD_INPUT))
+
+
+def option_error(message: str) -> str:
+    """What argparse says of bad arguments, with the option in front and the remedy at the end."""
+    unknown = message.removeprefix("unrecognized arguments: ")
+    if unknown != message:
+        return f"{unknown}: there is no such option; --help lists them"
+    said = message
+    if message.startswith("argument "):
+        option, _, reason = message.removeprefix("argument ").partition(": ")
+        said = f"{option} {reason}"
+    return f"{said}; --help says more"
+
+
+def whole(least: int, most: int = 10**9) -> Callable[[str], int]:
+    """A type for argparse: a whole number from `least` to `most`."""
+
+    def number(text: str) -> int:
+        # Of thousands of digits Python makes no number.
+        large = text.isdecimal() and (len(text) > len(str(most)) or int(text) > most)
+        if large or not text.isdecimal() or int(text) < least:
+            bound = f"{most} or less" if large else f"{least} or more"
+            raise ArgumentTypeError(f"{text}: should be a whole number, {bound}")
+        return int(text)
+
+    return number
+
+
+def not_negative(text: str) -> float:
+    """A type for argparse: a number from 0 to a million."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = nan
+    if not 0 <= number <= 1e6:
+        raise ArgumentTypeError(f"{text}: should be a number from 0 to 1000000")
+    return number
+
+
+def device_name(text: str) -> str:
+    """A type for argparse: the name of a device that some machine may have."""
+    try:
+        check_device_name(text)
+    except ConfigError as error:
+        raise ArgumentTypeError(str(error).removeprefix("device=")) from None
+    return text
+
+
+def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on a terminal, CSV for a pipe or a file."""
+    if not sys.stdout.isatty():
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerows([columns, *rows])
+        return
+    cells = [columns, *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    for row in cells:
+        # Text to the left, numbers to the right.
+        padded = [
+            cell.rjust(width) if _is_number(rows, i) else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(padded).rstrip())
+
+
+def _is_number(rows: Sequence[Sequence[str]], column: int) -> bool:
+    return all(row[column][:1].lstrip("-").isdigit() or not row[column] for row in rows)

@@ -1,0 +1,97 @@
+"""What a training run is made of, put together on its device: for a cell, and for the bench."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from titn.config.annotations import Compile
+from titn.data.batches import training_batches
+from titn.data.images import Dataset, Images
+from titn.training import build, compiling, hardware
+from titn.training.engine import Task
+from titn.training.label_cache import KeptLabels
+from titn.training.objective import Objective
+from titn.training.teacher import Frozen
+from titn.types import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembled:
+    """A task and the objects behind it. frozen: the teacher, if there is one.
+
+    compiled: how; compile_secs: what that took, before the task's first step.
+    """
+
+    task: Task
+    parts: build.Parts
+    frozen: nn.Module | None
+    kept: KeptLabels | None
+    compiled: Compile
+    compile_secs: float
+
+
+def assemble(
+    run: dict,
+    *,
+    parts: build.Parts,
+    dataset: Dataset,
+    fabric: Fabric,
+    precision: str,
+    teacher: nn.Module | None,
+    kept: KeptLabels | None = None,
+) -> Assembled:
+    """Put a run together. teacher: its trained network; it is changed into its inference form."""
+    hardware.keep_freed_memory()
+    dataset = _to(dataset, fabric.device)
+    # Twice the same parameters: in the plain form, which is evaluated, and in the one that trains.
+    network = fabric.setup_module(parts.model)
+    trained, compiled, secs = compiling.set_up(
+        fabric,
+        parts.model,
+        run["compile"],
+        num_images=len(dataset.train) * run["epochs"],
+        example=lambda: _first_batch(run, parts, dataset.train).images,
+    )
+    frozen = None
+    if teacher is not None:
+        frozen = in_inference_form(teacher, fabric, precision, run["fold_teacher"])
+    task = Task(
+        fabric=fabric,
+        network=network,
+        objective=Objective(trained, parts.loss, frozen, kept),
+        optimizer=fabric.setup_optimizers(parts.optimizer),
+        schedule=parts.schedule,
+        dataset=dataset,
+        view=parts.view,
+        mix=parts.mix,
+        seed=run["seed"],
+        epochs=run["epochs"],
+        batch_size=run["batch_size"],
+        eval_every=run["eval_every"],
+    )
+    return Assembled(
+        task=task, parts=parts, frozen=frozen, kept=kept, compiled=compiled, compile_secs=secs
+    )
+
+
+def in_inference_form(network: nn.Module, fabric: Fabric, precision: str, fold: bool) -> nn.Module:
+    """Frozen, folded if it can be, its weights in the dtype that multiplies."""
+    foldable: Any = network
+    if fold and hasattr(network, "folded"):
+        network = foldable.folded()
+    return fabric.setup_module(Frozen(network, hardware.WEIGHT_DTYPES[precision]))
+
+
+def _first_batch(run: dict, parts: build.Parts, images: Images) -> Batch:
+    """What a compiler has to see: the shapes and types of a step."""
+    batches = training_batches(
+        images, parts.view, parts.mix, batch_size=run["batch_size"], seed=run["seed"], epoch=0
+    )
+    return next(batches)
+
+
+def _to(dataset: Dataset, device: torch.device) -> Dataset:
+    return replace(dataset, train=dataset.train.to(device), evaluated=dataset.evaluated.to(device))

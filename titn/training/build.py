@@ -1,0 +1,110 @@
+"""The only place that turns configuration into objects.
+
+Everything below takes keywords and tensors and has never heard of Hydra. What only a built object
+can know (a patch that does not tile the image, weights that do not fit) is a ValueError there and
+becomes a ConfigError with the whole key here.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import get_object
+from torch import nn
+
+from titn.config.constraints import check_taught
+from titn.data.images import Dataset
+from titn.data.mixing import Mix
+from titn.data.streams import draw_seed
+from titn.data.views import View
+from titn.losses.terms import Loss
+from titn.optim.schedules import Schedule
+from titn.system.errors import ConfigError
+from titn.training import weights
+from titn.types import ImageSpec
+
+# What those who use the parts of a run ask of them.
+ASKED = {
+    "model": ("has_distillation_token", "parameters"),
+    "dataset": ("train", "evaluated", "spec", "digest"),
+    "augment": ("draw", "apply"),
+    "mix": ("mix",),
+    "loss": ("needs_teacher", "hard_labels", "token_weights", "__call__"),
+    "optimizer": ("param_groups", "step"),
+    "schedule": ("factor",),
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The objects of a run that its configuration describes, on the CPU.
+
+    origin: SHA-256 of the file that the first weights came from, if any; new_layers: those that
+    had to be initialised all the same.
+    """
+
+    model: nn.Module
+    view: View
+    mix: Mix
+    loss: Loss
+    schedule: Schedule
+    optimizer: torch.optim.Optimizer
+    origin: str | None
+    new_layers: tuple[str, ...]
+
+
+def dataset(run: dict) -> Dataset:
+    """A run's images; ConfigError if they are not where they were said to be."""
+    return make(run, "dataset")
+
+
+def parts(run: dict, spec: ImageSpec) -> Parts:
+    """Build a run's objects; ConfigError for what they do not accept.
+
+    The model is initialised from the run's seed alone, whatever was built before it.
+    """
+    if run["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
+        raise ConfigError("tensorboard=true: not installed; pip install tensorboard")
+    loss = make(run, "loss")
+    check_taught(loss.needs_teacher, run["teacher"] is not None, run["choices"]["loss"])
+    torch.manual_seed(draw_seed("initialisation", run["seed"]))
+    model = make(run, "model", images=spec)
+    origin: str | None = None
+    new_layers: tuple[str, ...] = ()
+    if run["checkpoint"]:
+        path = Path(run["checkpoint"]).expanduser()
+        weights.load(model, path)
+        origin = weights.digest(path)
+    if run["weights"]:
+        origin, new_layers = weights.start_from(model, run["weights"])
+    optimizer = make(run, "optimizer", model=model)
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"]
+    return Parts(
+        model=model,
+        view=make(run, "augment"),
+        mix=make(run, "mix"),
+        loss=loss,
+        schedule=make(run, "schedule"),
+        optimizer=optimizer,
+        origin=origin,
+        new_layers=new_layers,
+    )
+
+
+def make(run: dict, group: str, **supplied: Any) -> Any:
+    """The object that a group's node describes; `supplied` is what only the build has."""
+    target = run[group]["_target_"]
+    keywords = {key: value for key, value in run[group].items() if key != "_target_"}
+    try:
+        made = get_object(target)(**keywords, **supplied)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{group}.{error}") from error
+    if missing := [name for name in ASKED[group] if not hasattr(made, name)]:
+        raise ConfigError(
+            f"{group}._target_={target}: makes no {group}: a {type(made).__name__} has no "
+            f"{missing[0]}; name what makes one"
+        )
+    return made

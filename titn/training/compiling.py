@@ -1,0 +1,114 @@
+"""torch.compile: where it pays, what it is given, and doing without where it fails."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from titn.config.annotations import Compile
+from titn.system.errors import first_line
+from titn.system.progress import say
+from titn.types import Output
+
+# Training images of a run from which on the compiler's seconds come back on a GPU. Not measured: a
+# guess from some ten seconds of compiling and tens of thousands of images a second.
+PAYS_FROM_ON_GPU = 500_000
+# And for the whole network instead of a layer on a CPU: a minute of compiling for 0.1 ms an image.
+WHOLE_PAYS_FROM = 1_000_000
+
+
+def way(asked: Compile, model: nn.Module, device: torch.device, num_images: int) -> Compile:
+    """How a model is compiled for training on `num_images` in all; never "auto".
+
+    A model says with a method `compiled` that one of its layers can be compiled for all of them,
+    and with `compiling_pays_from` how many training images a run needs for it on a CPU.
+    """
+    if asked == "auto":
+        from_on_cpu = getattr(model, "compiling_pays_from", math.inf)
+        least = {"cpu": from_on_cpu, "cuda": PAYS_FROM_ON_GPU}.get(device.type, math.inf)
+        if num_images < least or not hasattr(model, "compiled"):
+            return "none"
+        return "whole" if device.type == "cpu" and num_images >= WHOLE_PAYS_FROM else "layers"
+    return "none" if asked == "layers" and not hasattr(model, "compiled") else asked
+
+
+def form(model: nn.Module, way: Compile) -> nn.Module:
+    """The model in the form that trains; it shares the parameters, and compiles when it is run."""
+    if way == "layers":
+        layered: Any = model
+        compiled: nn.Module = layered.compiled(compiler)
+        return compiled
+    return Whole(model) if way == "whole" else model
+
+
+def compiler(function: Callable) -> Callable:
+    """One graph for each shape, with eager PyTorch's own random numbers."""
+    # Layers that drop other shares of their branches are code of their own: up to one for each.
+    torch._dynamo.config.recompile_limit = 64
+    return torch.compile(function, dynamic=False, options={"fallback_random": True})
+
+
+class Whole(nn.Module):
+    """A network compiled in one piece; on a GPU its kernels are launched as one CUDA graph."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        layered: Any = network
+        self.network = layered.compiled(None) if hasattr(network, "compiled") else network
+        self.has_distillation_token = getattr(network, "has_distillation_token", False)
+        options: dict[str, Any] = {"fallback_random": True}
+        if torch.cuda.is_available():
+            options["triton.cudagraphs"] = True
+        whole = self.network
+        self.run = torch.compile(lambda images: whole(images), dynamic=False, options=options)
+
+    def forward(self, images: Tensor) -> Output:
+        torch.compiler.cudagraph_mark_step_begin()
+        return self.run(images)
+
+
+def set_up(
+    fabric: Fabric,
+    model: nn.Module,
+    asked: Compile,
+    num_images: int,
+    example: Callable[[], Tensor],
+) -> tuple[nn.Module, Compile, float]:
+    """The model as it trains, already compiled; how; and the seconds that it took.
+
+    num_images: of the whole training. example: makes the images of a training batch; only a
+    compiler asks for them. With `asked` "auto" a compiler that fails, for want of a C++ compiler
+    for one, is done without.
+    """
+    chosen = way(asked, model, fabric.device, num_images)
+    student = fabric.setup_module(form(model, chosen))
+    if chosen == "none":
+        return student, chosen, 0.0
+    started = time.perf_counter()
+    # It would warn that it found a CUDA compiler on a machine without a GPU.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+    try:
+        rehearse(fabric, student, example())
+    except Exception as error:
+        if asked != "auto":
+            raise
+        say(f"not compiled, and slower for it: {first_line(error)}")
+        return fabric.setup_module(model), "none", time.perf_counter() - started
+    return student, chosen, time.perf_counter() - started
+
+
+def rehearse(fabric: Fabric, student: nn.Module, images: Tensor) -> None:
+    """A step forward and backward that leaves nothing behind but compiled code."""
+    buffers = {name: buffer.clone() for name, buffer in student.named_buffers()}
+    student.train()
+    output: Output = student(images)
+    fabric.backward(output.cls.float().sum() + output.dist.float().sum())
+    student.zero_grad()
+    with torch.no_grad():
+        for name, buffer in student.named_buffers():
+            buffer.copy_(buffers[name])

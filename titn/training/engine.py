@@ -1,0 +1,213 @@
+"""The training loop and the evaluation, readable top to bottom."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from titn.data.batches import in_order, steps_per_epoch, training_batches
+from titn.data.images import Dataset, Images
+from titn.data.mixing import Mix
+from titn.data.streams import draw_seed
+from titn.data.views import View
+from titn.optim.schedules import Schedule
+from titn.system.progress import Progress
+from titn.training.metrics import Predictions, all_heads
+from titn.training.objective import Objective
+
+# One size for every run, so that the same weights always give the same record.
+EVALUATION_BATCH = 256
+
+
+class DivergenceError(FloatingPointError):
+    """A loss or a prediction is not finite; `epoch` is the one, counted from 1."""
+
+    def __init__(self, what: str, epoch: int):
+        super().__init__(f"{what} in epoch {epoch}: the run has diverged")
+        self.epoch = epoch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Everything that a training run is made of, built and on its device.
+
+    network: the student as it is evaluated, always in its plain form, so that the same weights give
+    the same record however they were trained. optimizer is None for an untrained run: `epochs` is
+    then 0.
+    """
+
+    fabric: Fabric
+    network: nn.Module
+    objective: Objective
+    optimizer: Any
+    schedule: Schedule
+    dataset: Dataset
+    view: View
+    mix: Mix
+    seed: int
+    epochs: int
+    batch_size: int
+    eval_every: int
+
+
+class RunningMeans:
+    """Means of named terms over an epoch; they stay on the device until they are read."""
+
+    def __init__(self) -> None:
+        self.totals: dict[str, Tensor] = {}
+        self.count = 0
+
+    def add(self, terms: dict[str, Tensor]) -> None:
+        for name, term in terms.items():
+            self.totals[name] = self.totals.get(name, 0.0) + term.detach()
+        self.count += 1
+
+    def read(self, epoch: int) -> dict[str, float]:
+        """DivergenceError, in `epoch`, if the loss is not finite."""
+        means = {name: (total / self.count).item() for name, total in self.totals.items()}
+        if not math.isfinite(means["loss"]):
+            raise DivergenceError(f"the loss is {means['loss']}", epoch)
+        return means
+
+
+@dataclass
+class State:
+    """How far a run has come: epochs that are done, and steps of the next one.
+
+    means: of that next epoch so far. rows: the metrics of the epochs that are done. With the
+    weights and the optimizer's own state this is all that a run's future depends on.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    train_secs: float = 0.0
+    images_seen: int = 0
+    means: RunningMeans = field(default_factory=RunningMeans)
+    rows: list[dict] = field(default_factory=list)
+
+
+def keep_nothing() -> None:
+    """For what is not worth keeping."""
+
+
+def fit(
+    task: Task,
+    state: State,
+    progress: Progress,
+    on_epoch: Callable[[dict], None],
+    keep: Callable[[], None] = keep_nothing,
+) -> None:
+    """Train from `state` to the last epoch; `on_epoch` gets the row of each epoch.
+
+    The result depends on the seed alone, not on where a run was interrupted: order, views and
+    mixes are functions of (seed, epoch, step), the learning rate is one of the step, and what draws
+    from torch's own generator (dropout, stochastic depth) finds it seeded at every step.
+
+    keep: called after each step, each batch that is evaluated and each epoch, when `state` is
+    whole. It may save it, or raise to leave.
+
+    Raises DivergenceError as soon as a loss that is not finite is read.
+    """
+    while state.epoch < task.epochs:
+        terms = train_epoch(task, state, progress, keep)
+        epoch = state.epoch + 1
+        row = {"epoch": epoch, "lr": task.optimizer.param_groups[0]["lr"], "train": terms}
+        if epoch % task.eval_every == 0 or epoch == task.epochs:
+            row |= epoch_metrics(task, keep)
+            if math.isnan(row["nll"]):
+                raise DivergenceError("predictions are not numbers", epoch)
+        row |= {"train_secs": state.train_secs, "images_seen": state.images_seen}
+        state.epoch, state.step, state.means = epoch, 0, RunningMeans()
+        state.rows.append(row)
+        progress.epoch(row)
+        on_epoch(row)
+        keep()
+
+
+def train_epoch(
+    task: Task, state: State, progress: Progress, keep: Callable[[], None] = keep_nothing
+) -> dict[str, float]:
+    """What is left of one pass over the training images; the mean terms of the whole pass."""
+    task.objective.student.train()
+    started = time.perf_counter()
+    steps = steps_per_epoch(len(task.dataset.train), task.batch_size)
+    batches = training_batches(
+        task.dataset.train,
+        task.view,
+        task.mix,
+        batch_size=task.batch_size,
+        seed=task.seed,
+        epoch=state.epoch,
+        first=state.step,
+    )
+
+    read = partial(state.means.read, state.epoch + 1)
+    for batch in batches:
+        step = state.epoch * steps + state.step
+        set_learning_rate(task, step, steps)
+        torch.manual_seed(draw_seed("noise", task.seed, step))
+        terms = task.objective(batch)
+        task.optimizer.zero_grad()
+        task.fabric.backward(terms["loss"])
+        task.optimizer.step()
+        state.means.add(terms)
+        state.step += 1
+        state.images_seen += len(batch.images)
+        progress.step(state.epoch + 1, len(batch.images), read)
+        state.train_secs += time.perf_counter() - started
+        keep()
+        started = time.perf_counter()
+    means = read()  # waits for the device
+    state.train_secs += time.perf_counter() - started
+    return means
+
+
+def set_learning_rate(task: Task, step: int, steps: int) -> None:
+    """The schedule's rate for this step, counted from the run's first."""
+    factor = task.schedule.factor(step, steps, steps * task.epochs)
+    for group in task.optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * factor
+
+
+def epoch_metrics(task: Task, keep: Callable[[], None] = keep_nothing) -> dict:
+    """What the curves show of the evaluated images; it never chooses anything."""
+    predictions = evaluate(task.network, task.dataset.evaluated, keep=keep)
+    heads = all_heads(predictions, task.objective.loss.token_weights)
+    fused = heads.pop("fused")
+    return {**fused, **heads, "split": task.dataset.split}
+
+
+@torch.no_grad()
+def evaluate(
+    student: nn.Module,
+    images: Images,
+    teacher: nn.Module | None = None,
+    keep: Callable[[], None] = keep_nothing,
+) -> Predictions:
+    """Log-probabilities of all images, and the teacher's classes if there is one.
+
+    keep: called after each batch, as `fit` does.
+    """
+    was_training = student.training
+    student.eval()
+    cls, dist, taught = [], [], []
+    for batch in in_order(images, EVALUATION_BATCH):
+        output = student(batch.pixels)
+        cls.append(output.cls.float().log_softmax(-1).cpu())
+        dist.append(output.dist.float().log_softmax(-1).cpu())
+        if teacher is not None:
+            taught.append(teacher(batch.pixels).argmax(-1).cpu())
+        keep()
+    student.train(was_training)
+    return Predictions(
+        cls=torch.cat(cls),
+        dist=torch.cat(dist) if student.has_distillation_token else None,
+        labels=images.labels.cpu(),
+        teacher=torch.cat(taught) if taught else None,
+    )

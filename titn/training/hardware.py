@@ -1,0 +1,145 @@
+"""Devices, precisions, and what the hardware is good at."""
+
+import ctypes
+import gc
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from titn.config.constraints import check_device_name
+from titn.system.errors import ConfigError
+from titn.system.progress import say
+
+# Otherwise it repeats at every start what the configuration says.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+
+NOT_DETERMINISTIC = " does not have a deterministic implementation"
+
+# The dtype to which autocast would convert the weights of a layer that multiplies matrices.
+WEIGHT_DTYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16}
+
+
+def device(name: str) -> torch.device:
+    """auto: the GPU if there is one. ConfigError for a device that is not there."""
+    check_device_name(name)
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    chosen = torch.device(name)
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(chosen.type, False):
+        raise ConfigError(f"device={name}: there is none on this machine; choose auto or cpu")
+    return chosen
+
+
+def precision(name: str, device: torch.device) -> str:
+    """auto: bf16 with float32 weights where the hardware multiplies bf16, else float32."""
+    if name == "auto":
+        return "bf16-mixed" if _good_at_bf16(device) else "32-true"
+    if name == "bf16-mixed" and device.type == "cuda" and not _good_at_bf16(device):
+        raise ConfigError(f"precision={name}: {device} has no bf16; choose precision=32-true")
+    return name
+
+
+def _good_at_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    # The public torch.cpu.get_capabilities is younger than the oldest torch that we support.
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, lambda: False)() for name in names)
+
+
+def description(device: torch.device) -> dict:
+    """Device, GPU and threads of the CPU, for a run's environment."""
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {"device": str(device), "gpu": gpu, "threads": torch.get_num_threads()}
+
+
+def fabric(device: torch.device, precision: str) -> Fabric:
+    """Lightning Fabric on one device."""
+    devices: Any = [device.index or 0] if device.type == "cuda" else 1
+    kind: Any = precision
+    return Fabric(accelerator=device.type, devices=devices, precision=kind)
+
+
+@contextmanager
+def deterministic(on: bool) -> Iterator[None]:
+    """Kernels that give the same bits every time; an operation that has none is named.
+
+    On a CPU all that titn uses do anyway. On a GPU they are slower, and an operation of which
+    PyTorch has no such kernel runs with the one that there is.
+    """
+    if on:
+        # Read by cuBLAS when it is first used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(on, warn_only=True)
+    with warnings.catch_warnings():
+        if on:
+            warnings.showwarning = _naming(warnings.showwarning)
+        yield
+    torch.use_deterministic_algorithms(False)
+
+
+def _naming(show: Callable[..., None]) -> Callable[..., None]:
+    """An operation of which PyTorch warns that it is not deterministic, in a line of ours."""
+
+    def named(message: Warning | str, *rest: Any, **keywords: Any) -> None:
+        operation, found, _ = str(message).partition(
+            " does not have a deterministic implementation"
+        )
+        if found:
+            say(f"not deterministic here, so a resumed run may end otherwise: {operation}")
+        else:
+            show(message, *rest, **keywords)
+
+    return named
+
+
+def _of_libc(name: str) -> Any:
+    """A function of glibc; None elsewhere, musl included."""
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None), name, None)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device, or the machine itself, had no memory left for what was asked."""
+    known = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, known) or "can't allocate memory" in str(error)
+
+
+def release_memory() -> None:
+    """What a run that is over, or failed, still holds, for the next one."""
+    gc.collect()
+    if trim := _of_libc("malloc_trim"):
+        trim(0)  # what `keep_freed_memory` kept
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def keep_freed_memory() -> None:
+    """Ask glibc to reuse large blocks that are freed instead of returning them to the system.
+
+    On a CPU every step would otherwise fault in its gradients and activations anew, page by page:
+    VGG-16 trains twice as fast with this (benchmarks/cpu_choices.py). Elsewhere it does
+    nothing.
+    """
+    trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
+    if mallopt := _of_libc("mallopt"):
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, -1)

@@ -1,0 +1,61 @@
+"""What a training step minimises: student, frozen teacher and loss on one mixed batch."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from titn.losses.terms import Loss, Terms
+from titn.types import Batch, Output
+
+
+class Kept(Protocol):
+    """Answers that a teacher gave before, to these very images: see titn.training.label_cache."""
+
+    def of(self, batch: Batch, ask: Callable[[], Tensor]) -> Tensor:
+        """The (b,) classes for a batch; `ask` is how to have them from the teacher itself."""
+
+
+class Objective:
+    """Batch to named terms: "loss", what it is made of, and "accuracy".
+
+    student: a module that returns Output. teacher: one that returns (b, k) logits and takes no
+    gradients, of exactly the images that the student sees; None where the loss needs none. kept:
+    asked in its place by a loss that takes hard labels.
+    """
+
+    def __init__(
+        self,
+        student: nn.Module,
+        loss: Loss,
+        teacher: nn.Module | None = None,
+        kept: Kept | None = None,
+    ):
+        if loss.needs_teacher and teacher is None:
+            raise ValueError("this loss needs a teacher")
+        self.student = student
+        self.loss = loss
+        self.teacher = teacher if loss.needs_teacher else None
+        self.kept = kept if loss.hard_labels else None
+
+    def __call__(self, batch: Batch) -> Terms:
+        answer = None if self.teacher is None else self._answer(self.teacher, batch)
+        output: Output = self.student(batch.images)
+        terms = self.loss(output, batch, answer)
+        return terms | {"accuracy": mixed_accuracy(output.cls.detach(), batch)}
+
+    def _answer(self, teacher: nn.Module, batch: Batch) -> Tensor:
+        def classes() -> Tensor:
+            return teacher(batch.images).argmax(-1)
+
+        if not self.loss.hard_labels:
+            return teacher(batch.images)
+        return classes() if self.kept is None else self.kept.of(batch, classes)
+
+
+def mixed_accuracy(logits: Tensor, batch: Batch) -> Tensor:
+    """The share of predictions that name a label of the image, each label counting its share."""
+    predicted = logits.argmax(-1)
+    first = (predicted == batch.labels).float().mean()
+    second = (predicted == batch.partners).float().mean()
+    return batch.lam * first + (1 - batch.lam) * second

@@ -1,0 +1,239 @@
+"""Weights from files: a run's own, a stranger's, torchvision's. Nothing here is unpickled blindly.
+
+`load` fills a model exactly; `start_from` takes what another task's weights have in common with
+it, for fine-tuning.
+"""
+
+import hashlib
+import pickle
+import warnings
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import get_model_weights
+
+from titn.config.constraints import IMAGENET, check_imagenet, weights_file
+from titn.system import tensor_files
+from titn.system.errors import ConfigError, first_line, said
+from titn.system.progress import say
+from titn.system.tensor_files import DamageError
+from titn.system.text import printable
+
+# Names of the buffers with the mean and deviation of the data set.
+NORMALISATION = "normalise."
+
+
+def digest(path: Path, key: str = "checkpoint") -> str:
+    """SHA-256 of the file that `load` reads; ConfigError if it cannot be read."""
+    place = weights_file(path, key)
+    try:
+        with open(place, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(place, key, said(error)) from None
+
+
+def load(model: nn.Module, path: Path, key: str = "checkpoint") -> None:
+    """Fill a model with a run directory's, a safetensors or a PyTorch file's weights.
+
+    key: what the user calls the path. Raises ConfigError if it is not there, is not one of these,
+    or does not fit the model.
+    """
+    state = _own_names(_read(path, key), model)
+    wanted = model.state_dict()
+    # Weights from elsewhere bring no normalisation; the model keeps that of its data set.
+    state = {n: value for n, value in wanted.items() if n.startswith(NORMALISATION)} | state
+    if misfit := _misfit(state, wanted, _own_layers(model)) or _unusable(state, wanted):
+        raise ConfigError(printable(f"{key}={path}: does not fit the model: {misfit}"))
+    model.load_state_dict(state)
+
+
+class Start(NamedTuple):
+    """Where a fine-tuned model starts: the file's SHA-256, and the layers that it did not have."""
+
+    digest: str
+    new_layers: tuple[str, ...]
+
+
+def start_from(model: nn.Module, weights: str) -> Start:
+    """Fill a model with weights of another task, but for its own layers.
+
+    weights: "imagenet", torchvision's for this network, downloaded once into torch's cache; or a
+    file or run directory with weights of the same network for any number of classes. The layers
+    that depend on the classes, and a stem that another has not, stay as they were initialised, and
+    so does the normalisation, which is that of the data set.
+
+    Raises ConfigError if there are none, they cannot be fetched, or another network's.
+    """
+    path = _imagenet_file(model) if weights == IMAGENET else Path(weights).expanduser()
+    origin = digest(path, "weights")
+    if weights == IMAGENET and not origin.startswith(_published_digest(path)):
+        raise ConfigError(
+            f"weights=imagenet: {path} is not what torchvision publishes (its SHA-256 differs); "
+            "remove it, and it is fetched anew"
+        )
+    state = _own_names(_read(path, "weights"), model)
+    wanted = model.state_dict()
+    own = (*_own_layers(model), NORMALISATION)
+    kept = {name: value for name, value in wanted.items() if name.startswith(own)}
+    state = {name: value for name, value in state.items() if not name.startswith(own)} | kept
+    if misfit := _misfit(state, wanted):
+        raise ConfigError(printable(f"weights={weights}: are of another network: {misfit}"))
+    if misfit := _unusable(state, wanted):
+        raise ConfigError(printable(f"weights={weights}: do not fit the model: {misfit}"))
+    model.load_state_dict(state)
+    new = sorted({name.rpartition(".")[0] for name in kept} - {NORMALISATION[:-1]})
+    return Start(origin, tuple(new))
+
+
+def _imagenet_file(model: nn.Module) -> Path:
+    name = getattr(model, "imagenet", None)
+    check_imagenet(type(model).__name__, name is not None)
+    url = get_model_weights(name)["IMAGENET1K_V1"].url
+    file_name = url.rpartition("/")[2]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / file_name
+    if path.exists():
+        return path
+    say(f"fetching {url}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), _published_digest(path))
+    except Exception as error:
+        raise ConfigError(
+            f"weights=imagenet: {url} could not be fetched ({first_line(error)}); "
+            "fetch it elsewhere and give the file instead of imagenet"
+        ) from None
+    return path
+
+
+def _published_digest(path: Path) -> str:
+    """The first eight digits of the SHA-256 of a file of torchvision's, which its name carries."""
+    return path.stem.rpartition("-")[2]
+
+
+def _read(path: Path, key: str) -> dict[str, Tensor]:
+    """The tensors of a file by name, on the CPU."""
+    file = weights_file(path, key)
+    try:
+        if file.suffix == ".safetensors":
+            content = tensor_files.load(file, own=path.is_dir())[0]
+        else:
+            content = _load_state_dict(file)
+    except (OSError, DamageError) as error:
+        raise _unreadable(file, key, said(error)) from None
+    for name, value in content.items():
+        if not _is_plain(value):
+            raise _unreadable(file, key, f"{name} is not a dense tensor on the CPU")
+    return content
+
+
+def _unreadable(file: Path, key: str, reason: str) -> ConfigError:
+    return ConfigError(
+        printable(
+            f"{key}={file}: cannot be read as weights ({reason}); "
+            "give a .safetensors file or a state dict saved by torch.save"
+        )
+    )
+
+
+def _load_state_dict(file: Path) -> dict[str, Tensor]:
+    """What `torch.save` has written; DamageError, with the reason, if it has not or it has changed.
+
+    Only tensors and plain containers are unpickled: whatever else a file wants is refused.
+    """
+    _check_archive(file)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice for those who call it
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except pickle.UnpicklingError:
+        raise DamageError("it holds, or is, more than tensors") from None
+    except Exception as error:
+        # In a damaged file the unpickler stumbles over anything; what torch says is worth saying.
+        own = isinstance(error, RuntimeError)
+        reason = first_line(error).partition(". ")[0][:120] if own else "it is none of torch.save's"
+        raise DamageError(reason) from None
+    content = content.get("state_dict", content) if isinstance(content, dict) else {}
+    named = content.items() if isinstance(content, dict) else ()
+    return {name: v for name, v in named if isinstance(name, str) and isinstance(v, Tensor)}
+
+
+def _check_archive(file: Path) -> None:
+    """DamageError if the parts of a file do not have their checksums, which torch does not compare.
+
+    Files of before torch 1.6 are no archives and have none.
+    """
+    packed, changed = False, None
+    try:
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                packed = any(part.compress_type for part in archive.infolist())
+                changed = None if packed else archive.testzip()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError):
+        raise DamageError("its archive is damaged") from None
+    if packed:
+        raise DamageError("it is compressed, as torch.save writes none")
+    if changed:
+        raise DamageError(f"{changed} in it has changed since it was written")
+
+
+def _is_plain(value: Tensor) -> bool:
+    return (
+        not value.is_nested
+        and value.layout == torch.strided
+        and not value.is_quantized
+        and value.device.type == "cpu"
+    )
+
+
+def _own_names(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """torchvision's names of a CNN's weights, as found in files from elsewhere, are our `net`'s."""
+    if not hasattr(model, "net"):
+        return state
+    ours = ("net.", NORMALISATION)
+    return {
+        name if name.startswith(ours) else f"net.{name}": value for name, value in state.items()
+    }
+
+
+def _own_layers(model: nn.Module) -> tuple[str, ...]:
+    """Prefixes of the parameters that depend on the number of classes, or are no other's."""
+    return getattr(model, "own_layers", ("heads.",))
+
+
+def _misfit(
+    state: dict[str, Tensor], wanted: dict[str, Tensor], heads: tuple[str, ...] = ()
+) -> str | None:
+    """What keeps `state` from being `wanted`, in words; None if nothing does."""
+    if missing := sorted(set(wanted) - set(state)):
+        return f"it has no {missing[0]}"
+    if extra := sorted(set(state) - set(wanted)):
+        return f"it has {extra[0]}, the model has not"
+    differing = [name for name, value in wanted.items() if state[name].shape != value.shape]
+    if not differing:
+        return None
+    theirs, ours = (of[differing[0]].shape for of in (state, wanted))
+    if all(name.startswith(heads) for name in differing) and theirs[1:] == ours[1:]:
+        return f"it knows {theirs[0]} classes, the data set has {ours[0]}"
+    return f"{differing[0]} is {tuple(theirs)}, the model's {tuple(ours)}"
+
+
+def _unusable(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> str | None:
+    """What is wrong with values whose names and shapes fit, in words; None if nothing is."""
+    for name, ours in wanted.items():
+        theirs = state[name]
+        if theirs.is_complex() or theirs.is_floating_point() != ours.is_floating_point():
+            return f"{name} is {theirs.dtype}, the model's {ours.dtype}"
+        try:
+            # As the model is going to have it: what float64 has may be too large.
+            values = theirs.to(ours.dtype)
+        except RuntimeError:
+            return f"{name} is {theirs.dtype}, which is not to be made {ours.dtype}"
+        if not values.isfinite().all():
+            return f"{name} has values that are not finite"
+    return None
