@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from titn.config.constraints import check_device_name
 from titn.system.console import (
     FAILED,
     Arguments,
     answered,
+    checked,
     complain,
-    device_name,
     not_negative,
     show,
 )
@@ -42,7 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("run", type=Path, help="directory of a finished run")
     parser.add_argument("--root", help="where its data set lies, if not where it lay")
     parser.add_argument(
-        "--device", type=device_name, default="auto", help="auto, cpu, cuda, cuda:1, mps"
+        "--device",
+        type=checked("device", check_device_name),
+        default="auto",
+        help="auto, cpu, cuda, cuda:1, mps",
     )
     parser.add_argument(
         "--tolerance",

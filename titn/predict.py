@@ -11,7 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-from titn.system.console import BAD_INPUT, Arguments, answered, complain, device_name, show, whole
+from titn.config.constraints import check_device_name
+from titn.system.console import BAD_INPUT, Arguments, answered, checked, complain, show, whole
 
 COLUMNS = ("image", "rank", "class", "probability")
 
@@ -30,7 +31,10 @@ def _parser() -> argparse.ArgumentParser:
         "--top", type=whole(1), default=5, help="classes for each image (default 5)"
     )
     parser.add_argument(
-        "--device", type=device_name, default="auto", help="auto, cpu, cuda, cuda:1, mps"
+        "--device",
+        type=checked("device", check_device_name),
+        default="auto",
+        help="auto, cpu, cuda, cuda:1, mps",
     )
     parser.add_argument(
         "--trust", action="store_true", help="run code other than titn's that the record names"

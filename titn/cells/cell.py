@@ -10,12 +10,12 @@ from torch import nn
 
 from titn.cells.autosave import Keeper, whereabouts
 from titn.cells.checkpoints import Checkpoints
+from titn.cells.curves import Curves
 from titn.config.resolve import config_root
 from titn.data.batches import steps_per_epoch
 from titn.data.images import Dataset, Images
 from titn.losses.terms import Loss
 from titn.records import provenance
-from titn.records.curves import Curves
 from titn.records.run_dir import RunDir
 from titn.system import signals, tensor_files
 from titn.system.errors import ConfigError

@@ -19,9 +19,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from titn.config.checks import check_memory
+from titn.config.overrides import key_of
 from titn.config.resolve import FOLLOWED, GROUPS, conf_dir, config_root, resolve, unresolved
 from titn.config.schema import LONGEST_KEY
-from titn.sweeps.overrides import key_of
 from titn.system.console import option_error
 from titn.system.errors import CellError, ConfigError, one_line
 from titn.system.text import is_utf8

@@ -12,7 +12,7 @@ do, to rounding; products of attention are summed in float32.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -21,10 +21,8 @@ from timm.layers import Mlp
 from torch import Tensor, nn
 
 from titn.models.layers import ALL, Attention, Block, read_rows
+from titn.models.nested_layer import NestedLayer
 from titn.types import Compiler, Output
-
-if TYPE_CHECKING:
-    from titn.models.titn import TITN, Layer
 
 
 class PixelsLast(nn.Module):
@@ -33,10 +31,11 @@ class PixelsLast(nn.Module):
     Compiled as a whole, its last layer computes only the rows that the heads read.
     """
 
-    def __init__(self, network: "TITN", compiler: Compiler | None):
+    def __init__(self, network: Any, compiler: Compiler | None):
+        """network: a TITN, whose module imports this one to offer its compiled form."""
         super().__init__()
         self.network = network
-        self.has_distillation_token = network.has_distillation_token
+        self.has_distillation_token: bool = network.has_distillation_token
         self.run: Callable = layer if compiler is None else compiler(layer)
         self.last_rows = ALL
         if compiler is None:
@@ -54,8 +53,10 @@ class PixelsLast(nn.Module):
         return network.read(self.run(last, pixels, tokens, self.last_rows)[1])
 
 
-def layer(modules: "Layer", pixels: Tensor, tokens: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
-    """`Layer`: pixels (d, p, b n), tokens (b, n + 1 or n + 2, d) to the same, or `rows` of them."""
+def layer(
+    modules: NestedLayer, pixels: Tensor, tokens: Tensor, rows: slice
+) -> tuple[Tensor, Tensor]:
+    """`NestedLayer`: pixels (d, p, b n), tokens (b, n + 1 or n + 2, d) to both, or `rows` of them."""
     pixels = block(modules.inner, pixels)
     for further in modules.further_inner:
         pixels = block(cast(Block, further), pixels)

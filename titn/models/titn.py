@@ -2,61 +2,15 @@
 
 from typing import Annotated
 
-import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from titn.config.annotations import Count, Init, Positive, ProperFraction, Shares, Tiles
 from titn.config.constraints import check_heads, grid_side
-from titn.models.layers import ALL, Block, Heads, Normalise, drop_path_rates, initialise, learned
+from titn.models.layers import Heads, Normalise, drop_path_rates, initialise, learned
+from titn.models.nested_layer import NestedLayer
 from titn.models.pixels_last import PixelsLast
 from titn.types import Compiler, ImageSpec, Output
-
-
-class Layer(nn.Module):
-    """Inner transformer blocks and one outer block, joined by the patch residual (figure 1).
-
-    inner_depth: how many inner blocks; figure 1 and algorithm 1 have one. drop_path: of every
-    block, inner or outer.
-    """
-
-    def __init__(
-        self,
-        *,
-        pixels_per_patch: int,
-        pixel_dim: int,
-        patch_dim: int,
-        inner_depth: int,
-        inner_heads: int,
-        outer_heads: int,
-        mlp_ratio: float,
-        drop_path: float,
-    ):
-        super().__init__()
-        self.inner = Block(pixel_dim, inner_heads, mlp_ratio, True, drop_path)
-        # Beside the first, not around it: a network with one block keeps the names of its weights.
-        self.further_inner = nn.ModuleList(
-            Block(pixel_dim, inner_heads, mlp_ratio, True, drop_path)
-            for _ in range(inner_depth - 1)
-        )
-        self.residual_norm = nn.LayerNorm(pixel_dim)
-        self.residual = nn.Linear(pixels_per_patch * pixel_dim, patch_dim)
-        self.outer = Block(patch_dim, outer_heads, mlp_ratio, True, drop_path)
-
-    def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """pixels (b n, p, d), tokens (b, n + 1 or n + 2, d) to the same shapes."""
-        pixels = self.inner(pixels)
-        for block in self.further_inner:
-            pixels = block(pixels)
-        residual = self.residual(rearrange(self.residual_norm(pixels), "m p d -> m (p d)"))
-        return pixels, self.attend(residual, tokens)
-
-    def attend(self, residual: Tensor, tokens: Tensor, rows: slice = ALL) -> Tensor:
-        """The outer block, after the patch residual (b n, d) was added to the tokens of patches."""
-        residual = rearrange(residual, "(b n) d -> b n d", b=len(tokens))
-        # Zero rows: above for the class token, below for the distillation token if there is one.
-        rows_below = tokens.shape[1] - residual.shape[1] - 1
-        return self.outer(tokens + F.pad(residual, (0, 0, 1, rows_below)), rows)
 
 
 class TITN(nn.Module):
@@ -113,7 +67,7 @@ class TITN(nn.Module):
         self.tokens = learned(num_tokens, patch_dim, std=token_std)
         self.token_pos = learned(num_tokens, patch_dim, std=token_std)
         self.layers = nn.ModuleList(
-            Layer(
+            NestedLayer(
                 pixels_per_patch=pixel_grid**2,
                 pixel_dim=pixel_dim,
                 patch_dim=patch_dim,

@@ -6,12 +6,12 @@ A question's rows, or without one the combinations of what was swept; times the 
 import fnmatch
 import itertools
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hydra.core.override_parser.types import Override
 
+from titn.config.overrides import key_of, quoted
 from titn.records.question import Question
 from titn.system.errors import ConfigError, first_line
 
@@ -62,14 +62,6 @@ class Asking:
             yield Wanted(row, seed, overrides)
 
 
-def quoted(text: str) -> str:
-    """A text as a value on Hydra's command line, whatever is in it."""
-    # To Hydra a backslash is one but before a quotation mark, where two are one.
-    escaped = re.sub(r'(\\*)"', r'\1\1\\"', text)
-    at_the_end = escaped[len(escaped.rstrip("\\")) :]
-    return f'"{escaped}{at_the_end}"'
-
-
 def spelled_for_hydra(argument: str) -> str:
     """An argument; the labels of `rows=[TITN (MixUp),ViT]` and the reason of `postpone=` in quotes.
 
@@ -87,10 +79,6 @@ def spelled_for_hydra(argument: str) -> str:
     if key != "rows" or value != f"[{labels}]" or not set(labels) & set("(){}"):
         return argument
     return f"rows=[{','.join(quoted(label.strip()) for label in labels.split(','))}]"
-
-
-def key_of(override: str) -> str:
-    return override.partition("=")[0].lstrip("+~")
 
 
 def _heard(row: tuple[str, ...]) -> tuple[str, ...]:

@@ -24,12 +24,13 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from titn.config.annotations import Busy, Text
 from titn.config.hydra_errors import explain
+from titn.config.overrides import key_of, quoted
 from titn.config.resolve import SWITCHES, resolve
 from titn.config.schema import checked_value, shown
 from titn.records.question import Question, question_of
 from titn.records.sweep_dir import DIVERGED, FAILED, RECORDED, Asked, Setting, SweepDir
 from titn.sweeps.estimate import Past
-from titn.sweeps.overrides import QUESTIONS, Asking, Wanted, askings, key_of, quoted, said_to_cells
+from titn.sweeps.overrides import QUESTIONS, Asking, Wanted, askings, said_to_cells
 from titn.sweeps.plan import Planned, plan_lines
 from titn.system import signals
 from titn.system.console import complain

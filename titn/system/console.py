@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from math import nan
 from typing import NoReturn
 
-from titn.config.constraints import check_device_name
 from titn.system.errors import CellError, ConfigError
 from titn.system.text import printable
 
@@ -108,12 +107,19 @@ def not_negative(text: str) -> float:
     return number
 
 
-def device_name(text: str) -> str:
-    """A type for argparse: the name of a device that some machine may have."""
-    try:
-        check_device_name(text)
-    except ConfigError as error:
-        raise ArgumentTypeError(str(error).removeprefix("device=")) from None
+def checked(key: str, check: Callable[[str], None]) -> Callable[[str], str]:
+    """A type for argparse: a text that `check` accepts.
+
+    check: raises ConfigError with a message that begins with "key=".
+    """
+
+    def text(value: str) -> str:
+        try:
+            check(value)
+        except ConfigError as error:
+            raise ArgumentTypeError(str(error).removeprefix(f"{key}=")) from None
+        return value
+
     return text
 
 

@@ -9,8 +9,8 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
+from titn.cells.curves import Curves, numbers
 from titn.records import provenance
-from titn.records.curves import Curves, numbers
 from titn.records.run_dir import RunDir, write_json, write_text
 
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from titn.config.constraints import check_device_name
 from titn.system import console
 from titn.system.errors import CellError, ConfigError
 
@@ -139,7 +140,7 @@ def test_a_number_is_given():
 
 def test_a_device_that_no_machine_has_is_a_bad_argument():
     with pytest.raises(argparse.ArgumentTypeError, match=r"^tpu: choose auto, cpu, cuda"):
-        console.device_name("tpu")
+        console.checked("device", check_device_name)("tpu")
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "x", ""])

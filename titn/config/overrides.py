@@ -1,0 +1,15 @@
+"""The text of one override on Hydra's command line. No Hydra here."""
+
+import re
+
+
+def key_of(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~")
+
+
+def quoted(text: str) -> str:
+    """A text as a value on Hydra's command line, whatever is in it."""
+    # To Hydra a backslash is one but before a quotation mark, where two are one.
+    escaped = re.sub(r'(\\*)"', r'\1\1\\"', text)
+    at_the_end = escaped[len(escaped.rstrip("\\")) :]
+    return f'"{escaped}{at_the_end}"'
