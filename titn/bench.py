@@ -15,12 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from titn.system.console import Arguments, answered, show, whole
+from titn.system.console import Arguments, print_table, run_command, whole_number
 from titn.system.errors import ConfigError
 from titn.system.files import write_text
 
 if TYPE_CHECKING:
-    from titn.profiling.stages import Measured, Stage
+    from titn.profiling.stages import Stage, StepProfile
 
 COLUMNS = ("stage", "ms_a_batch", "of_the_step", "images_per_sec", "of_the_ceiling")
 
@@ -28,7 +28,7 @@ COLUMNS = ("stage", "ms_a_batch", "of_the_step", "images_per_sec", "of_the_ceili
 def main() -> None:
     """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
     arguments = _parser().parse_intermixed_args()
-    sys.exit(answered(lambda: bench(arguments)))
+    sys.exit(run_command(lambda: bench(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,11 +41,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="as for titn.train, for example model=deit",
     )
-    parser.add_argument("--steps", type=whole(1), default=10, help="of a round (default 10)")
-    parser.add_argument("--rounds", type=whole(1), default=5, help="default 5")
-    parser.add_argument("--classes", type=whole(2, 2**15), default=100, help="default 100")
+    parser.add_argument("--steps", type=whole_number(1), default=10, help="of a round (default 10)")
+    parser.add_argument("--rounds", type=whole_number(1), default=5, help="default 5")
+    parser.add_argument("--classes", type=whole_number(2, 2**15), default=100, help="default 100")
     parser.add_argument(
-        "--cells", type=whole(1, 1000), default=1, help="also N runs at once, a process for each"
+        "--cells",
+        type=whole_number(1, 1000),
+        default=1,
+        help="also N runs at once, a process for each",
     )
     parser.add_argument(
         "--only-whole", action="store_true", help="whole steps only, not stage by stage"
@@ -62,11 +65,11 @@ def _parser() -> argparse.ArgumentParser:
 def bench(arguments: argparse.Namespace) -> int:
     """Measure, print, write."""
     from titn.config.constraints import check_memory
-    from titn.config.hydra_errors import composed
+    from titn.config.hydra_errors import compose_run
     from titn.profiling import stages
     from titn.system.progress import say
 
-    run = composed(arguments.overrides)
+    run = compose_run(arguments.overrides)
     batch, size = run["batch_size"], run["dataset"]["image_size"]
     # All images of a round as bytes, and those of a batch in floating point.
     needed = (arguments.steps + 4) * 3 * batch * size**2
@@ -88,9 +91,9 @@ def bench(arguments: argparse.Namespace) -> int:
         found |= facts(measured)
         say(in_words(measured))
         step = measured.stages[0]
-        show(COLUMNS, [row(stage, step, measured) for stage in measured.stages])
+        print_table(COLUMNS, [row(stage, step, measured) for stage in measured.stages])
     if arguments.cells > 1:
-        rates = stages.together(run, arguments.cells, **settings)
+        rates = stages.concurrent_rates(run, arguments.cells, **settings)
         found["cells"], found["images_per_sec_together"] = arguments.cells, rates
         alone = statistics.median(found["images_per_sec"])
         total = statistics.median(rates)
@@ -116,14 +119,14 @@ def _check_writable(path: Path) -> None:
 
 def _whole_steps(run: dict, settings: dict, kept_labels: bool) -> list[float]:
     from titn.profiling import stages
-    from titn.training.label_cache import KeptLabels
+    from titn.training.label_cache import LabelCache
 
     with TemporaryDirectory() as place:
-        kept = KeptLabels(Path(place), {}, settings["steps"]) if kept_labels else None
-        return stages.end_to_end(run, **settings, kept=kept)
+        kept = LabelCache(Path(place), {}, settings["steps"]) if kept_labels else None
+        return stages.training_rates(run, **settings, kept=kept)
 
 
-def facts(measured: "Measured") -> dict:
+def facts(measured: "StepProfile") -> dict:
     """What was measured, fit for JSON; the first stage is the whole step."""
     step = measured.stages[0]
     return {
@@ -148,7 +151,7 @@ def facts(measured: "Measured") -> dict:
     }
 
 
-def in_words(measured: "Measured") -> str:
+def in_words(measured: "StepProfile") -> str:
     """What it was measured on, and what does not fit into the table."""
     made = measured.assembled
     compiled = f"compiled ({made.compiled}) in {made.compile_secs:.1f} s"
@@ -160,7 +163,7 @@ def in_words(measured: "Measured") -> str:
     )
 
 
-def row(stage: "Stage", step: "Stage", measured: "Measured") -> tuple[str, ...]:
+def row(stage: "Stage", step: "Stage", measured: "StepProfile") -> tuple[str, ...]:
     """A line of the table; the share of the step is that of the same number of images."""
     of_an_image = stage.secs / stage.num_images
     share = of_an_image / (step.secs / step.num_images)

@@ -14,17 +14,17 @@ from titn.config.constraints import check_device_name
 from titn.system.console import (
     FAILED,
     Arguments,
-    answered,
     checked,
     complain,
-    not_negative,
-    show,
+    non_negative_number,
+    print_table,
+    run_command,
 )
 from titn.system.errors import ConfigError
 from titn.system.text import printable
 
 if TYPE_CHECKING:
-    from titn.cells.reopen import Finished
+    from titn.cells.reopen import FinishedRun
 
 METRICS = ("top1", "top5", "nll", "precision", "recall", "f1", "ece")
 HEADS = ("cls", "dist", "fused")
@@ -33,7 +33,7 @@ HEADS = ("cls", "dist", "fused")
 def main() -> None:
     """Console entry: exit code 0 agrees, 1 differs, 2 bad input, 130 interrupted."""
     arguments = _parser().parse_args()
-    sys.exit(answered(lambda: evaluate(arguments)))
+    sys.exit(run_command(lambda: evaluate(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--tolerance",
-        type=not_negative,
+        type=non_negative_number,
         default=1e-6,
         help="how far a number may lie from the recorded one (default 1e-6); another device, "
         "number of threads or version rounds otherwise",
@@ -88,7 +88,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     now = flat(summarise(predictions, finished.token_weights()))
 
     rows = [(name, _number(then[name]), _number(now.get(name))) for name in then]
-    show(("metric", "recorded", "recomputed"), rows)
+    print_table(("metric", "recorded", "recomputed"), rows)
     differing = [name for name in then if not _near(then[name], now.get(name), arguments.tolerance)]
     if differing:
         return complain(
@@ -101,7 +101,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def metrics(finished: "Finished") -> dict[str, float | None]:
+def metrics(finished: "FinishedRun") -> dict[str, float | None]:
     """The recorded numbers by path; ConfigError if they are none."""
     place = f"{finished.directory.path}/result.json"
     try:
@@ -116,7 +116,7 @@ def metrics(finished: "Finished") -> dict[str, float | None]:
     return found
 
 
-def _machine(finished: "Finished") -> str:
+def _machine(finished: "FinishedRun") -> str:
     """What a record was made on, as far as it says."""
     try:
         machine = finished.directory.environment() or {}

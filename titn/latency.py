@@ -11,10 +11,16 @@ import statistics
 import sys
 from typing import TYPE_CHECKING
 
-from titn.system.console import Arguments, answered, not_negative, show, whole
+from titn.system.console import (
+    Arguments,
+    non_negative_number,
+    print_table,
+    run_command,
+    whole_number,
+)
 
 if TYPE_CHECKING:
-    from titn.profiling.latencies import Contestant
+    from titn.profiling.latencies import TimedNetwork
 
 COLUMNS = (
     "model", "parameters_m", "macs_m", "batch", "median_ms", "fastest_ms", "slowest_ms",
@@ -25,7 +31,7 @@ COLUMNS = (
 def main() -> None:
     """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
     arguments = _parser().parse_intermixed_args()
-    sys.exit(answered(lambda: latency(arguments)))
+    sys.exit(run_command(lambda: latency(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,11 +46,11 @@ def _parser() -> argparse.ArgumentParser:
         "say how",
     )
     parser.add_argument("--batch", type=_batches, default=[1, 128], help="default 1,128")
-    parser.add_argument("--classes", type=whole(2, 2**15), default=100, help="default 100")
-    parser.add_argument("--rounds", type=whole(1), default=11, help="default 11")
+    parser.add_argument("--classes", type=whole_number(2, 2**15), default=100, help="default 100")
+    parser.add_argument("--rounds", type=whole_number(1), default=11, help="default 11")
     parser.add_argument(
         "--secs",
-        type=not_negative,
+        type=non_negative_number,
         default=0.1,
         help="the least time of a round's part (default 0.1)",
     )
@@ -52,19 +58,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _batches(text: str) -> list[int]:
-    return [whole(1)(part) for part in text.split(",")]
+    return [whole_number(1)(part) for part in text.split(",")]
 
 
 def latency(arguments: argparse.Namespace) -> int:
     """Build, warm up, take turns, print."""
     from titn.config.constraints import check_memory
-    from titn.config.hydra_errors import composed
+    from titn.config.hydra_errors import compose_run
     from titn.profiling import latencies
     from titn.system.progress import say
     from titn.types import ImageSpec
 
     names, overrides = _models(arguments.overrides)
-    runs = {name: composed([f"model={name}", *overrides]) for name in names}
+    runs = {name: compose_run([f"model={name}", *overrides]) for name in names}
     for run in runs.values():
         batch, size = max(arguments.batch), run["dataset"]["image_size"]
         # As bytes, and as the floating point that a network makes of them.
@@ -73,14 +79,14 @@ def latency(arguments: argparse.Namespace) -> int:
     timed = []
     for name, run in runs.items():
         spec = ImageSpec(num_classes=arguments.classes, size=run["dataset"]["image_size"])
-        timed += latencies.contestants(name, run, spec, arguments.batch, arguments.secs)
-    say(latencies.how(next(iter(runs.values()))))
+        timed += latencies.timed_networks(name, run, spec, arguments.batch, arguments.secs)
+    say(latencies.describe_setup(next(iter(runs.values()))))
     latencies.take_turns(timed, arguments.rounds)
-    show(COLUMNS, [row(one) for one in timed])
+    print_table(COLUMNS, [row(one) for one in timed])
     return 0
 
 
-def row(one: "Contestant") -> tuple[str, ...]:
+def row(one: "TimedNetwork") -> tuple[str, ...]:
     """A line of the table: times of a batch in milliseconds, images a second at the median."""
     median = statistics.median(one.times)
     times = (f"{1000 * secs:.3f}" for secs in (median, min(one.times), max(one.times)))

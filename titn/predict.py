@@ -12,7 +12,15 @@ import sys
 from pathlib import Path
 
 from titn.config.constraints import check_device_name
-from titn.system.console import BAD_INPUT, Arguments, answered, checked, complain, show, whole
+from titn.system.console import (
+    BAD_INPUT,
+    Arguments,
+    checked,
+    complain,
+    print_table,
+    run_command,
+    whole_number,
+)
 
 COLUMNS = ("image", "rank", "class", "probability")
 
@@ -20,7 +28,7 @@ COLUMNS = ("image", "rank", "class", "probability")
 def main() -> None:
     """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
     arguments = _parser().parse_args()
-    sys.exit(answered(lambda: predict(arguments)))
+    sys.exit(run_command(lambda: predict(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -28,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("run", type=Path, help="directory of a finished run")
     parser.add_argument("images", type=Path, nargs="+", help="files of any format, size and mode")
     parser.add_argument(
-        "--top", type=whole(1), default=5, help="classes for each image (default 5)"
+        "--top", type=whole_number(1), default=5, help="classes for each image (default 5)"
     )
     parser.add_argument(
         "--device",
@@ -76,7 +84,7 @@ def predict(arguments: argparse.Namespace) -> int:
         for (path, _), values, labels in zip(read, *map(torch.Tensor.tolist, top), strict=True)
         for rank, (probability, label) in enumerate(zip(values, labels, strict=True), start=1)
     ]
-    show(COLUMNS, rows)
+    print_table(COLUMNS, rows)
     return code
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from titn.system.console import Arguments, answered, complain
-from titn.system.errors import ConfigError, said
+from titn.system.console import Arguments, complain, run_command
+from titn.system.errors import ConfigError, error_text
 from titn.system.text import printable
 
 DEFAULT_RUNS, DEFAULT_OUT = Path("runs"), Path("reports")
@@ -26,7 +26,7 @@ ROOM = "choose another directory, or make room"
 def main() -> None:
     """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
     arguments = _parser().parse_args()
-    sys.exit(answered(lambda: report(arguments)))
+    sys.exit(run_command(lambda: report(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def report(arguments: argparse.Namespace) -> int:
     """Load, compare, write; what could not be read is named, and the rest goes on."""
-    from titn.records.archive import Kept, keep
+    from titn.records.archive import Archived, archive
     from titn.records.collation import load
     from titn.records.sweep_dir import DAMAGED
     from titn.reporting.readme_table import fill
@@ -73,10 +73,10 @@ def report(arguments: argparse.Namespace) -> int:
     if runs.empty:
         named = " ".join(map(str, arguments.runs))
         raise ConfigError(f"{printable(named)}: holds no run; titn.train makes one")
-    kept = Kept()
+    kept = Archived()
     if arguments.keep:
         with _writing("--keep", arguments.keep):
-            kept = keep(arguments.runs, arguments.keep)
+            kept = archive(arguments.runs, arguments.keep)
     with _writing("--out", arguments.out):
         written = write(runs, arguments.runs, arguments.out, strangers)
     if arguments.readme:
@@ -107,7 +107,7 @@ def _reading(file: Path) -> Iterator[None]:
         yield
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            printable(f"--readme {file}: cannot be filled ({said(error)}); give another")
+            printable(f"--readme {file}: cannot be filled ({error_text(error)}); give another")
         ) from None
 
 
@@ -122,7 +122,7 @@ def _writing(option: str, directory: Path) -> Iterator[None]:
     except OSError as error:
         failed = "written" if begun else "made"
         raise ConfigError(
-            printable(f"{option} {directory}: cannot be {failed} ({said(error)}); {ROOM}")
+            printable(f"{option} {directory}: cannot be {failed} ({error_text(error)}); {ROOM}")
         ) from None
 
 

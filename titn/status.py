@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from titn.records.run_dir import RunDir
-from titn.records.safe_open import opened
-from titn.records.schemas import config_of, said_of
+from titn.records.safe_open import safe_path
+from titn.records.schemas import read_config, read_run_files
 from titn.records.sweep_dir import (
     DAMAGED,
     DIVERGED,
@@ -24,11 +24,11 @@ from titn.records.sweep_dir import (
     WAITING,
     PlannedCell,
     SweepDir,
-    damage_of,
-    state_of,
+    cell_state,
+    damage_reason,
     sweep_dirs,
 )
-from titn.system.console import Arguments, answered, complain, show
+from titn.system.console import Arguments, complain, print_table, run_command
 from titn.system.errors import ConfigError
 from titn.system.progress import say
 from titn.system.text import printable
@@ -41,7 +41,7 @@ LISTED = (RUNNING, HALF_DONE, DIVERGED, FAILED, DAMAGED)
 def main() -> None:
     """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
     arguments = _parser().parse_args()
-    sys.exit(answered(lambda: status(arguments)))
+    sys.exit(run_command(lambda: status(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,14 +63,14 @@ def status(arguments: argparse.Namespace) -> int:
     found = (sweep for directory in arguments.runs for sweep in _found(directory))
     sweeps = {os.path.realpath(sweep.path): sweep for sweep in found}.values()
     cells = _cells_of(list(sweeps))
-    states = {_place(one): state_of(one.run) for one in cells}
+    states = {_place(one): cell_state(one.run) for one in cells}
     if arguments.cells:
         columns: tuple[str, ...] = ("sweep", "row", "seed", "state", "epochs", "directory")
         rows = [_line(one, states[_place(one)]) for one in cells]
     else:
         columns = ("sweep", "row", *STATES)
         rows = _counted(cells, states)
-    show(columns, [tuple(map(printable, row)) for row in rows])
+    print_table(columns, [tuple(map(printable, row)) for row in rows])
     for one in cells:
         state = states[_place(one)]
         if state == DAMAGED or (state in LISTED and not arguments.cells):
@@ -160,8 +160,8 @@ def _line(one: Listed, state: str) -> tuple[str, ...]:
 def _epochs(run: RunDir) -> str:
     """How many epochs are done, of how many; empty before the first step."""
     try:
-        wanted = config_of(run.path)["epochs"]
-        opened(run.path, "epochs.jsonl")
+        wanted = read_config(run.path)["epochs"]
+        safe_path(run.path, "epochs.jsonl")
         return f"{run.num_epochs()}/{wanted}"
     except (OSError, ValueError):
         return ""
@@ -169,8 +169,8 @@ def _epochs(run: RunDir) -> str:
 
 def _told(one: Listed, state: str) -> str:
     if state == DAMAGED:
-        about = f"{damage_of(one.run)}; put back a copy, or remove it"
-    elif state in (DIVERGED, FAILED) and (failure := said_of(one.run.path).failure):
+        about = f"{damage_reason(one.run)}; put back a copy, or remove it"
+    elif state in (DIVERGED, FAILED) and (failure := read_run_files(one.run.path).failure):
         about = failure["reason"]
     else:
         about = f"{_epochs(one.run) or 'no'} epochs"

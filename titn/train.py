@@ -17,10 +17,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from titn.config import resolve
 from titn.config.annotations import Busy
-from titn.config.hydra_errors import explained
-from titn.config.schema import checked_value
-from titn.records.sweep_dir import state_of
-from titn.sweeps.overrides import QUESTIONS, spelled_for_hydra
+from titn.config.hydra_errors import explaining
+from titn.config.schema import validate_value
+from titn.records.sweep_dir import cell_state
+from titn.sweeps.overrides import QUESTIONS, quote_for_hydra
 from titn.sweeps.sweeper import Outcome
 from titn.system import signals
 from titn.system.console import BAD_INPUT, FAILED, complain
@@ -39,7 +39,7 @@ def run() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     resolve.register_sweeps()
     signals.install()
-    sys.argv[1:] = map(spelled_for_hydra, sys.argv[1:])
+    sys.argv[1:] = map(quote_for_hydra, sys.argv[1:])
     failure: ConfigError | CellError | None = None
 
     def job(configuration: DictConfig) -> dict | Outcome | None:
@@ -53,11 +53,11 @@ def run() -> int:
         except (ConfigError, CellError) as error:
             failure = error
         except OmegaConfBaseException as error:
-            failure = ConfigError(resolve.unresolved(error))
+            failure = ConfigError(resolve.omegaconf_message(error))
         return None
 
     try:
-        with signals.interruptible(), explained(sys.argv[1:]):
+        with signals.interruptible(), explaining(sys.argv[1:]):
             entry = hydra.main(resolve.conf_dir(), "config", version_base="1.3")
             entry(job)()
         if failure is not None:
@@ -80,8 +80,8 @@ def train(composed: DictConfig) -> dict | None:
     from titn.cells import ensure
 
     if composed.dry_run:
-        cell = ensure.Plans().plan(run)
-        print(f"{cell.name} {ensure.describe(cell)}: {state_of(cell.directory)}")
+        cell = ensure.Planner().plan(run)
+        print(f"{cell.name} {ensure.describe(cell)}: {cell_state(cell.directory)}")
         print(f"record: {cell.directory.path}")
         return None
     directory, result = ensure.ensure(run, composed.busy == "wait")
@@ -118,8 +118,8 @@ def checked(composed: DictConfig) -> dict:
     asked = [group for group in QUESTIONS if group in job.runtime.choices]
     if asked and job.mode == RunMode.RUN:
         raise ConfigError(f"+{asked[0]}: asks a question of many cells; add --multirun")
-    checked_value(composed.dry_run, bool, "dry_run")
-    checked_value(composed.busy, Busy, "busy")
+    validate_value(composed.dry_run, bool, "dry_run")
+    validate_value(composed.busy, Busy, "busy")
     if composed.postpone is not None:
         raise ConfigError(
             "postpone: is for a question, whose page says it; add one, as +ablation=mix"

@@ -7,7 +7,7 @@ import thop
 import torch
 from torchvision.models import get_model, get_model_weights
 
-from titn.config.hydra_errors import composed
+from titn.config.hydra_errors import compose_run
 from titn.config.resolve import config_root
 from titn.models import cnn
 from titn.models.wide_resnet import wide_resnet28_10
@@ -137,5 +137,5 @@ def test_a_row_of_the_table_is_what_is_counted(row):
 
 def ours(name: str, num_classes: int, *overrides: str) -> list[int]:
     spec = ImageSpec(num_classes=num_classes)
-    model = build.make(composed([f"model={name}", *overrides]), "model", images=spec)
+    model = build.instantiate(compose_run([f"model={name}", *overrides]), "model", images=spec)
     return [num_parameters(model), macs(model, spec)[0]]

@@ -27,7 +27,7 @@ def configured(name: str, num_classes: int) -> tuple[int, int, int]:
         run = resolve.resolve(compose("config", [f"model={name}"]))
     spec = ImageSpec(num_classes=num_classes)
     with torch.device("meta"):
-        return counted(build.make(run, "model", images=spec), spec)
+        return counted(build.instantiate(run, "model", images=spec), spec)
 
 
 LARGE_PATCH = {"patch_size": 16, "pixel_size": 4}

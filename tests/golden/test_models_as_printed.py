@@ -28,7 +28,7 @@ def built(name: str, num_classes: int, *overrides: str) -> tuple[torch.nn.Module
     with initialize_config_dir(resolve.conf_dir(), version_base="1.3"):
         run = resolve.resolve(compose("config", [f"model={name}", *overrides]))
     spec = ImageSpec(num_classes=num_classes)
-    return build.make(run, "model", images=spec).eval(), spec
+    return build.instantiate(run, "model", images=spec).eval(), spec
 
 
 @pytest.mark.parametrize(("name", "num_classes", "gflops", "millions", "margin"), PRINTED)

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from titn.system import signals
-from titn.system.errors import reason
+from titn.system.errors import file_error_text
 from titn.system.progress import say
 from titn.training.engine import State
 
 
-class Keeper:
+class Autosave:
     """Called where a run's state is whole: saves it from time to time, and before leaving.
 
     secs: between two savings, but never so few that more than a twentieth of the time goes into
@@ -38,7 +38,7 @@ class Keeper:
             self.is_failing = False
         except OSError as error:
             if not self.is_failing:
-                say(f"not saved, and the run goes on: {reason(error)}")
+                say(f"not saved, and the run goes on: {file_error_text(error)}")
             self.is_failing = True
         now = time.monotonic()
         self.due = now + (max(self.secs, 19 * (now - started)) if self.secs else 0)
@@ -56,13 +56,13 @@ class Keeper:
         try:
             self._save_once()
             secs = time.monotonic() - started
-            say(f"{leave}: saved {whereabouts(self.state)}, in {secs:.1f} s")
+            say(f"{leave}: saved {describe_position(self.state)}, in {secs:.1f} s")
         except OSError as error:
-            say(f"{leave}: not saved: {reason(error)}")
+            say(f"{leave}: not saved: {file_error_text(error)}")
         raise leave
 
 
-def whereabouts(state: State) -> str:
+def describe_position(state: State) -> str:
     """How far a run has come, in words."""
     if not state.step:
         return f"after epoch {state.epoch}"

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from titn.cells.autosave import Keeper, whereabouts
+from titn.cells.autosave import Autosave, describe_position
 from titn.cells.checkpoints import Checkpoints
 from titn.cells.curves import Curves
 from titn.config.resolve import config_root
@@ -23,7 +23,7 @@ from titn.system.progress import Progress, say
 from titn.training import build, hardware, weights
 from titn.training.assembly import Assembled, assemble
 from titn.training.engine import RunningMeans, State, evaluate, fit
-from titn.training.label_cache import KeptLabels
+from titn.training.label_cache import LabelCache
 from titn.training.metrics import Predictions, macs, num_parameters, summarise, train_metrics
 from titn.types import ImageSpec
 
@@ -81,7 +81,7 @@ class Cell:
         environment = self._environment(resumed=bool(state.images_seen))
         self.directory.begin(self.run | {"precision": self.precision}, environment)
         secs = self.run["checkpoint_secs"]
-        keeper = Keeper(state, secs, lambda: self._save(made, state, clock))
+        keeper = Autosave(state, secs, lambda: self._save(made, state, clock))
         self._fit(made, state, keeper)
         predictions = evaluate(task.network, task.dataset.evaluated, made.frozen, keep=keeper)
         some = _spread(task.dataset.train, TRAIN_IMAGES)
@@ -113,14 +113,14 @@ class Cell:
     def _teachers_network(self) -> nn.Module | None:
         if self.teacher is None:
             return None
-        network = build.make(self.teacher.run, "model", images=self.teacher.dataset.spec)
+        network = build.instantiate(self.teacher.run, "model", images=self.teacher.dataset.spec)
         try:
             weights.load(network, self.teacher.directory.path, key="teacher.run_dir")
         except ConfigError as error:
             raise ConfigError(f"{error}, or teacher.force=true to make it again") from None
         return network
 
-    def _kept(self, loss: Loss) -> KeptLabels | None:
+    def _kept(self, loss: Loss) -> LabelCache | None:
         """The labels that the teacher gave to others who saw what this run sees."""
         if self.teacher is None or not self.run["keep_labels"] or not loss.hard_labels:
             return None
@@ -139,7 +139,7 @@ class Cell:
             **hardware.description(self.device),
         }
         steps = steps_per_epoch(len(self.dataset.train), run["batch_size"])
-        return KeptLabels(Path(run["runs_dir"]) / "labels", key, steps)
+        return LabelCache(Path(run["runs_dir"]) / "labels", key, steps)
 
     def _environment(self, resumed: bool) -> dict:
         """Of this part of the run; what an interrupted one ran on is kept under `earlier`."""
@@ -153,7 +153,7 @@ class Cell:
     def _checkpoints(self) -> Checkpoints:
         return Checkpoints(self.directory, self.identity)
 
-    def _fit(self, made: Assembled, state: State, keeper: Keeper) -> None:
+    def _fit(self, made: Assembled, state: State, keeper: Autosave) -> None:
         task = made.task
         steps = steps_per_epoch(len(task.dataset.train), task.batch_size)
         per_epoch = steps * min(task.batch_size, len(task.dataset.train))
@@ -206,7 +206,7 @@ class Cell:
         clock.before = facts["wall_secs"]
         whole = ("epoch", "step", "train_secs", "images_seen", "rows")
         state = State(**{key: facts[key] for key in whole}, means=means)
-        say(f"{self.name} resumes {whereabouts(state)}")
+        say(f"{self.name} resumes {describe_position(state)}")
         return state
 
     def _write_files(self, parts: build.Parts, predictions: Predictions) -> None:

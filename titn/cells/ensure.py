@@ -18,8 +18,8 @@ from titn.config import resolve
 from titn.data.images import Dataset
 from titn.records import provenance
 from titn.records.run_dir import RunDir
-from titn.system.errors import CellError, ConfigError, first_line, is_full, reason
-from titn.system.progress import logged, note, say
+from titn.system.errors import CellError, ConfigError, file_error_text, first_line, is_full
+from titn.system.progress import log_to, note, say
 from titn.training import build, hardware
 from titn.training.engine import DivergenceError
 
@@ -38,11 +38,11 @@ def ensure(run: dict, wait: bool = True, checked: bool = False) -> tuple[RunDir,
     Raises ConfigError before anything is trained, CellError when a cell cannot be finished;
     BusyError, without `wait`, when another process is at it.
     """
-    cell = Plans(checked).plan(run)
-    return cell.directory, make(cell, wait)
+    cell = Planner(checked).plan(run)
+    return cell.directory, make_cell(cell, wait)
 
 
-class Plans:
+class Planner:
     """Plans cells; what several have in common, images and teachers, is built once for all.
 
     checked: the runs have been planned before; so no network is built to find their mistakes, which
@@ -111,7 +111,7 @@ def _once(known: dict[str, T], node: dict, make: Callable[[], T]) -> T:
     return known[key]
 
 
-def make(cell: Cell, wait: bool = True) -> dict:
+def make_cell(cell: Cell, wait: bool = True) -> dict:
     """The record of a planned cell: the one that is there, or one that is made now."""
     run, directory = cell.run, cell.directory
     _claim(cell)
@@ -129,7 +129,7 @@ def make(cell: Cell, wait: bool = True) -> dict:
         if (result := _recorded(cell)) is not None:
             return result
         _check_failure(cell)
-        with _naming_file(cell), logged(directory.log), _recording_failure(cell):
+        with _naming_file(cell), log_to(directory.log), _recording_failure(cell):
             say(f"{cell.name} {describe(cell)}, in {directory.path}")
             return cell.make(teacher)
 
@@ -149,7 +149,7 @@ def _make_teacher(cell: Cell, wait: bool) -> dict | None:
     if not teacher.run["force"] and _recorded(teacher) is None:
         say(f"{teacher.name} is not recorded yet: it is made first, once, for all its students")
     try:
-        record = make(teacher, wait)
+        record = make_cell(teacher, wait)
     except CellError as error:
         raise CellError(f"the teacher failed: {error}") from error
     if not teacher.directory.weights.exists():
@@ -215,7 +215,8 @@ def _naming_file(cell: Cell) -> Iterator[None]:
             ) from None
         remedy = "make room, and " if is_full(error) else ""
         raise CellError(
-            f"{cell.name}: {reason(error)}; {remedy}the same command goes on from what was saved"
+            f"{cell.name}: {file_error_text(error)}; {remedy}the same command goes on from what "
+            "was saved"
         ) from error
 
 

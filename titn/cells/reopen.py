@@ -19,8 +19,8 @@ from titn.config import resolve
 from titn.data.images import Dataset
 from titn.losses.terms import TokenWeights
 from titn.records.run_dir import RunDir
-from titn.records.safe_open import check_plain, opened, read_yaml
-from titn.system.errors import ConfigError, first_line, said
+from titn.records.safe_open import check_plain, read_yaml, safe_path
+from titn.system.errors import ConfigError, error_text, first_line
 from titn.system.text import is_utf8, printable
 from titn.training import build, hardware, weights
 from titn.types import ImageSpec
@@ -38,7 +38,7 @@ PACKAGES = {
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedRun:
     """run: as `titn.config.resolve.resolve` returns it. result: the record."""
 
     directory: RunDir
@@ -79,7 +79,7 @@ class Finished:
         """What a group of the configuration says, which has to be of this kind."""
         place = f"{self.directory.path}/config.yaml: {group}"
         try:
-            built = build.make(self.run, group, **supplied)
+            built = build.instantiate(self.run, group, **supplied)
         except (RuntimeError, MemoryError, OverflowError) as error:
             # What torch makes of sizes that nothing can have.
             raise ConfigError(
@@ -96,7 +96,7 @@ class Finished:
         try:
             size = self.directory.weights.stat().st_size
             with torch.device("meta"):
-                sketch = build.make(self.run, "model", images=spec)
+                sketch = build.instantiate(self.run, "model", images=spec)
             numbers = sum(value.numel() for value in sketch.state_dict().values())
         except (OSError, RuntimeError, AttributeError):
             return  # those who open it or build it know better what to say
@@ -107,7 +107,7 @@ class Finished:
             )
 
 
-def open_run(path: Path, trust: bool = False) -> Finished:
+def open_run(path: Path, trust: bool = False) -> FinishedRun:
     """Read a run directory; ConfigError if it holds no finished run, or not as it was written.
 
     trust: run code that is not titn's own if the configuration names some.
@@ -116,7 +116,7 @@ def open_run(path: Path, trust: bool = False) -> Finished:
     with _told(path):
         if not path.is_dir():
             raise ConfigError("no such directory; give a run's, as runs/<config_hash>")
-        result = directory.result() if opened(path, "result.json") else None
+        result = directory.result() if safe_path(path, "result.json") else None
         if result is None:
             failed = "; it failed" if (path / "failure.json").exists() else ""
             raise ConfigError(f"holds no finished run{failed}; result.json is what says so")
@@ -125,9 +125,9 @@ def open_run(path: Path, trust: bool = False) -> Finished:
         content = _configuration(path)
         if not trust:
             _check_targets(content)
-        run = resolve.of_record(content)
+        run = resolve.resolve_recorded(content)
         _check_identity(run, result)
-    return Finished(directory, run, result)
+    return FinishedRun(directory, run, result)
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def _told(place: object) -> Iterator[None]:
         raise ConfigError(printable(f"{place}: {error}")) from None
     except (OSError, ValueError, ImportError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(
-            printable(f"{place}: cannot be believed ({said(error)}); put back a copy")
+            printable(f"{place}: cannot be believed ({error_text(error)}); put back a copy")
         ) from None
 
 
@@ -155,7 +155,7 @@ def _check_result(result: dict) -> None:
 
 def _configuration(path: Path) -> dict:
     """What config.yaml says; ValueError if that is nothing that a run writes."""
-    file = opened(path, "config.yaml")
+    file = safe_path(path, "config.yaml")
     if file is None:
         raise ValueError("there is none")
     content = read_yaml(file)

@@ -58,7 +58,7 @@ Compile = Literal["auto", "none", "layers", "whole"]
 
 
 @dataclass(frozen=True)
-class Tiles:
+class Divides:
     """A length that goes evenly into that of another keyword, or into `images.size`."""
 
     whole: str

@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from titn.config import constraints
-from titn.config.annotations import CheckedBy, Needs, Shares, Tiles
-from titn.config.schema import built_class, keywords_of, may_have, said_of
+from titn.config.annotations import CheckedBy, Divides, Needs, Shares
+from titn.config.schema import (
+    built_class,
+    class_attribute,
+    configurable_keywords,
+    may_have_attribute,
+)
 from titn.system.errors import ConfigError, first_line
 
 # What sentences call that which the build supplies.
@@ -38,10 +43,12 @@ def check_fits(run: dict, prefix: str) -> None:
             constraints.check_padding(augment["padding"], size)
     with _named(prefix):
         constraints.check_device_name(run["device"])
-        needs_teacher = bool(said_of(run["loss"]["_target_"], "needs_teacher"))
-        constraints.check_taught(needs_teacher, run["teacher"] is not None, run["choices"]["loss"])
+        needs_teacher = bool(class_attribute(run["loss"]["_target_"], "needs_teacher"))
+        constraints.check_has_teacher(
+            needs_teacher, run["teacher"] is not None, run["choices"]["loss"]
+        )
     network = run["model"]["_target_"]
-    smallest = said_of(network, "smallest_image")
+    smallest = class_attribute(network, "smallest_image")
     if size is not None and smallest is not None:
         with _named(f"{prefix}model."):
             constraints.check_image_size(size, smallest, network.rpartition(".")[2])
@@ -50,7 +57,7 @@ def check_fits(run: dict, prefix: str) -> None:
 def _check_word(word: object, key: str, known: dict[str, Any]) -> None:
     """ValueError if the value of a keyword is not what a word of its annotation says."""
     match word:
-        case Tiles(whole) if known.get(whole) is not None:
+        case Divides(whole) if known.get(whole) is not None:
             constraints.grid_side(known[whole], known[key], SUPPLIED.get(whole, whole), key)
         case Shares(width) if width in known:
             constraints.check_heads(known[width], known[key], width, key)
@@ -120,7 +127,7 @@ def _check_weights(run: dict, prefix: str) -> None:
                 constraints.weights_file(Path(run[key]).expanduser(), key)
     network = built_class(run["model"]["_target_"])
     if run["weights"] == constraints.IMAGENET and network is not None:
-        constraints.check_imagenet(network.name, may_have(network, "imagenet"))
+        constraints.check_imagenet(network.name, may_have_attribute(network, "imagenet"))
 
 
 def _nodes(run: dict, prefix: str) -> Iterator[tuple[str, dict]]:
@@ -132,7 +139,7 @@ def _nodes(run: dict, prefix: str) -> Iterator[tuple[str, dict]]:
 
 def _words(path: str, node: dict) -> Iterator[tuple[str, object]]:
     """The keywords of a node, each with every word that its annotation adds to its type."""
-    for key, annotation in keywords_of(node["_target_"], path).items():
+    for key, annotation in configurable_keywords(node["_target_"], path).items():
         if key in node:
             for word in getattr(annotation, "__metadata__", ()):
                 yield key, word

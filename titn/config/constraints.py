@@ -98,7 +98,7 @@ def check_num_classes(num_classes: int | None, there: int, dataset: str) -> None
         raise ValueError(f"num_classes={num_classes}: {dataset} has {there}; choose fewer")
 
 
-def check_taught(needs_teacher: bool, has_teacher: bool, loss: str) -> None:
+def check_has_teacher(needs_teacher: bool, has_teacher: bool, loss: str) -> None:
     """ConfigError if a loss that learns from a teacher has none."""
     if needs_teacher and not has_teacher:
         raise ConfigError(

@@ -19,8 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from titn.config.checks import check_memory
-from titn.config.overrides import key_of
-from titn.config.resolve import FOLLOWED, GROUPS, conf_dir, config_root, resolve, unresolved
+from titn.config.overrides import override_key
+from titn.config.resolve import FOLLOWED, GROUPS, conf_dir, config_root, omegaconf_message, resolve
 from titn.config.schema import LONGEST_KEY
 from titn.system.console import option_error
 from titn.system.errors import CellError, ConfigError, one_line
@@ -86,7 +86,7 @@ SENTENCES = (
 
 
 @contextmanager
-def explained(arguments: Sequence[str]) -> Iterator[None]:
+def explaining(arguments: Sequence[str]) -> Iterator[None]:
     """What Hydra raises, or warns of, because of a command line becomes a ConfigError of one line.
 
     What it raises from within a job is the job's, and comes through as it is.
@@ -151,13 +151,13 @@ def _option_error(message: str) -> str:
     return option_error(message)
 
 
-def composed(overrides: list[str]) -> dict:
+def compose_run(overrides: list[str]) -> dict:
     """The checked configuration of overrides, outside of Hydra's main; ConfigError if they are bad.
 
     Without Hydra's names of the choices, which a cell's record would carry, and for commands that
     build its networks: on this machine.
     """
-    with explained(["--run", "--", *overrides]):
+    with explaining(["--run", "--", *overrides]):
         content = _apart(overrides)
     run = resolve(content)
     check_memory(run)
@@ -215,12 +215,12 @@ def _of_a_value(error: Exception, arguments: Sequence[str]) -> str:
     elif isinstance(cause, RecursionError):
         said = "is nested too deeply; write it flat"
     elif isinstance(cause, OmegaConfBaseException):
-        said = unresolved(cause)
+        said = omegaconf_message(cause)
     elif "Config group override" in str(error):
         said = "is a group; choose one of its files, as GROUP=NAME; --help lists them"
     else:
         said = f"{one_line(str(cause)) or type(cause).__name__}; --help lists the groups and keys"
-    return f"{typed}: {said}" if typed and not said.startswith(f"{key_of(typed)}:") else said
+    return f"{typed}: {said}" if typed and not said.startswith(f"{override_key(typed)}:") else said
 
 
 def _culprit(error: Exception, arguments: Sequence[str]) -> str | None:
@@ -239,7 +239,7 @@ def _culprit(error: Exception, arguments: Sequence[str]) -> str | None:
     first = bisect_left(range(len(overrides) + 1), True, key=fails)
     if 0 < first <= len(overrides):
         return overrides[first - 1]
-    about_hydra = [one for one in overrides if key_of(one).startswith("hydra")]
+    about_hydra = [one for one in overrides if override_key(one).startswith("hydra")]
     return about_hydra[-1] if about_hydra else None
 
 

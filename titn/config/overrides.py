@@ -3,11 +3,11 @@
 import re
 
 
-def key_of(override: str) -> str:
+def override_key(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """A text as a value on Hydra's command line, whatever is in it."""
     # To Hydra a backslash is one but before a quotation mark, where two are one.
     escaped = re.sub(r'(\\*)"', r'\1\1\\"', text)

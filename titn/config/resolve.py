@@ -19,12 +19,12 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from titn.config import annotations
 from titn.config.checks import check_fits, check_places
 from titn.config.schema import (
-    checked_value,
-    keywords_of,
-    makes_nothing,
-    required_of,
-    shown,
+    as_typed,
+    configurable_keywords,
+    required_keywords,
+    returns_nothing,
     unknown_key,
+    validate_value,
 )
 from titn.system.errors import ConfigError, first_line
 
@@ -58,7 +58,7 @@ SWITCHES: dict[str, Any] = {
 }
 
 # What is said to the command, not to a run: see titn.train and titn.sweeps.sweeper.
-ASIDE = ("recipe", "question", "rows", "dry_run", "postpone", "cell", "round", "busy")
+COMMAND_KEYS = ("recipe", "question", "rows", "dry_run", "postpone", "cell", "round", "busy")
 
 # What a file says of its choice to others, and not to the choice's constructor.
 NOTES = ("_recipe_", "_lr_")
@@ -120,12 +120,12 @@ def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict
         _check_recipes(composed)
         content = OmegaConf.to_container(composed, resolve=True)
     except OmegaConfBaseException as error:
-        raise ConfigError(unresolved(error)) from None
+        raise ConfigError(omegaconf_message(error)) from None
     assert isinstance(content, dict)
     if content.get("rows") is not None:
-        rows = shown(content["rows"])
+        rows = as_typed(content["rows"])
         raise ConfigError(f"rows={rows}: a question has rows; ask one, as --multirun +ablation=mix")
-    for key in ASIDE:
+    for key in COMMAND_KEYS:
         content.pop(key, None)
     run = _checked_run(content, choices or {}, prefix="")
     if choices is not None:
@@ -143,11 +143,12 @@ def _check_recipes(composed: DictConfig) -> None:
         if isinstance(recipes, DictConfig) and (not isinstance(name, str) or name not in recipes):
             known = ", ".join(key for key in map(str, recipes) if key != "augment")
             raise ConfigError(
-                f"{path}.{NOTES[0]}={shown(name)}: there is no such recipe; choose one of {known}"
+                f"{path}.{NOTES[0]}={as_typed(name)}: there is no such recipe; "
+                f"choose one of {known}"
             )
 
 
-def unresolved(error: OmegaConfBaseException) -> str:
+def omegaconf_message(error: OmegaConfBaseException) -> str:
     """What OmegaConf says of a value that it does not take, with its key in front."""
     said, key = first_line(error), error.full_key
     leads_nowhere = isinstance(error, InterpolationResolutionError)
@@ -155,7 +156,7 @@ def unresolved(error: OmegaConfBaseException) -> str:
     return f"{key}: {said}; {remedy}" if key else said
 
 
-def of_record(content: dict) -> dict:
+def resolve_recorded(content: dict) -> dict:
     """The run of a config.yaml, checked anew: it may be older than a key, or anyone's.
 
     content: what `resolve` returned when the run was made. ConfigError as there.
@@ -164,7 +165,7 @@ def of_record(content: dict) -> dict:
     content = added | SWITCHES_ADDED_LATER | content
     choices = content.pop("choices", None)
     if isinstance(content.get("teacher"), dict):
-        content["teacher"] = of_record(content["teacher"])
+        content["teacher"] = resolve_recorded(content["teacher"])
         del content["teacher"]["choices"]
     return _checked_run(content, {}, prefix="") | {"choices": choices}
 
@@ -188,7 +189,7 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     for key, annotation in scalars.items():
         if key not in content:
             raise ConfigError(f"{prefix}{key}: missing; give {prefix}{key}=VALUE")
-        run[key] = checked_value(content[key], annotation, prefix + key)
+        run[key] = validate_value(content[key], annotation, prefix + key)
     if run["checkpoint"] and run["weights"]:
         raise ConfigError(
             f"{prefix}weights={run['weights']}: {prefix}checkpoint replaces all weights; give one"
@@ -199,7 +200,7 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
         raise ConfigError("teacher=[]: choose a file of conf/teacher, or teacher=none")
     teacher = content.get("teacher")
     if teacher is not None and not isinstance(teacher, dict):
-        raise ConfigError(f"{prefix}teacher={shown(teacher)}: choose a file of conf/teacher")
+        raise ConfigError(f"{prefix}teacher={as_typed(teacher)}: choose a file of conf/teacher")
     nested = f"{prefix}teacher."
     run["teacher"] = None if teacher is None else _checked_run(teacher, choices, nested)
     check_fits(run, prefix)
@@ -212,7 +213,7 @@ def _move_stem(content: dict, prefix: str) -> None:
         raise ConfigError(
             f"{prefix}stem={content['stem']}: this network has one stem; leave it out"
         )
-    content["model"]["stem"] = checked_value(content["stem"], annotations.Stem, f"{prefix}stem")
+    content["model"]["stem"] = validate_value(content["stem"], annotations.Stem, f"{prefix}stem")
 
 
 def _named(content: dict, choices: dict[str, str], prefix: str) -> dict[str, str | None]:
@@ -233,15 +234,17 @@ def _checked_node(node: Any, path: str) -> dict:
     if not isinstance(node, dict):
         group, source = path.rsplit(".", 1)[-1], FOLLOWED.get(path, path)
         choice = source if group == source else f"{group}@{source}"
-        raise ConfigError(f"{path}={shown(node)}: choose a file of conf/{group} with {choice}=NAME")
+        raise ConfigError(
+            f"{path}={as_typed(node)}: choose a file of conf/{group} with {choice}=NAME"
+        )
     node = {key: value for key, value in node.items() if key not in NOTES}
     target = node.get("_target_")
     if not isinstance(target, str):
         raise ConfigError(
-            f"{path}._target_={shown(target)}: name a class or function, as package.module.name"
+            f"{path}._target_={as_typed(target)}: name a class or function, as package.module.name"
         )
-    keywords = keywords_of(target, path)
-    if makes_nothing(target):
+    keywords = configurable_keywords(target, path)
+    if returns_nothing(target):
         raise ConfigError(f"{path}._target_={target}: makes nothing; name what makes one")
     checked = {"_target_": target}
     for key, value in node.items():
@@ -249,14 +252,15 @@ def _checked_node(node: Any, path: str) -> dict:
             continue
         if not keywords:
             raise ConfigError(
-                f"{path}.{key}={shown(value)}: {target} takes no keys; name another {path}._target_"
+                f"{path}.{key}={as_typed(value)}: {target} takes no keys; "
+                f"name another {path}._target_"
             )
         if key not in keywords:
             known = [f"{path}.{name}" for name in keywords]
             raise ConfigError(unknown_key(f"{path}.{key}", value, known))
-        checked[key] = checked_value(value, keywords[key], f"{path}.{key}")
+        checked[key] = validate_value(value, keywords[key], f"{path}.{key}")
     for key in keywords:
-        if key in required_of(target) and key not in checked:
+        if key in required_keywords(target) and key not in checked:
             raise ConfigError(f"{path}.{key}: missing; give {path}.{key}=VALUE")
     return checked
 

@@ -29,7 +29,7 @@ ANNOTATION = (
 SCALARS = (bool, dict, float, int, list, str, tuple)
 
 
-def checked_value(value: Any, annotation: Any, path: str) -> Any:
+def validate_value(value: Any, annotation: Any, path: str) -> Any:
     """The value as its annotation has it (a whole number as a float where one is asked for).
 
     Strict: a text is not a number and true is not 1. ConfigError names `path` and what it takes.
@@ -38,7 +38,7 @@ def checked_value(value: Any, annotation: Any, path: str) -> Any:
         return TypeAdapter(annotation).validate_python(value, strict=True)
     except ValidationError as error:
         wanted = " or ".join(dict.fromkeys(_wanted(item) for item in error.errors()))
-        raise ConfigError(f"{path}={shown(value)}: should be {wanted}") from None
+        raise ConfigError(f"{path}={as_typed(value)}: should be {wanted}") from None
 
 
 def _wanted(error: ErrorDetails) -> str:
@@ -50,16 +50,16 @@ def _wanted(error: ErrorDetails) -> str:
     return wanted.replace("a valid integer", "an integer").replace("a valid ", "a ")
 
 
-def shown(value: Any) -> str:
+def as_typed(value: Any) -> str:
     """A value as a command line has it."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return f"[{','.join(map(shown, value))}]"
+        return f"[{','.join(map(as_typed, value))}]"
     if isinstance(value, dict):
-        return f"{{{','.join(f'{key}:{shown(one)}' for key, one in value.items())}}}"
+        return f"{{{','.join(f'{key}:{as_typed(one)}' for key, one in value.items())}}}"
     return str(value)
 
 
@@ -70,11 +70,11 @@ def unknown_key(key: str, value: Any, known: list[str]) -> str:
         key = f"{key}.{name}"
     near = difflib.get_close_matches(key[:LONGEST_KEY], known, n=1, cutoff=0.5)
     remedy = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
-    return f"{key}={shown(value)}: there is no such key; {remedy}"
+    return f"{key}={as_typed(value)}: there is no such key; {remedy}"
 
 
 @cache
-def keywords_of(target: str, path: str) -> dict[str, Any]:
+def configurable_keywords(target: str, path: str) -> dict[str, Any]:
     """The configurable keywords of a constructor and their annotations.
 
     target: package.module.name of a class or function; path: the node that names it. A keyword
@@ -102,7 +102,7 @@ def keywords_of(target: str, path: str) -> dict[str, Any]:
     return _vocabulary_keywords(_constructor(statement))
 
 
-def makes_nothing(target: str) -> bool:
+def returns_nothing(target: str) -> bool:
     """Whether a target is a function that says to return nothing."""
     statement = _definition(target)
     returns = statement.returns if isinstance(statement, ast.FunctionDef) else None
@@ -110,7 +110,7 @@ def makes_nothing(target: str) -> bool:
 
 
 @cache
-def required_of(target: str) -> frozenset[str]:
+def required_keywords(target: str) -> frozenset[str]:
     """The keywords of a constructor, configurable or not, that have no default."""
     statement = _definition(target)
     constructor = _constructor(statement) if statement else None
@@ -140,7 +140,7 @@ def built_class(target: str) -> ast.ClassDef | None:
     return built_class(f"{module_name}.{name}") if same_package else None
 
 
-def said_of(target: str, attribute: str) -> Any:
+def class_attribute(target: str, attribute: str) -> Any:
     """What the class that a target builds says in its body, as a literal; None if nothing."""
     built = built_class(target)
     for line in built.body if built else ():
@@ -152,7 +152,7 @@ def said_of(target: str, attribute: str) -> Any:
     return None
 
 
-def may_have(built: ast.ClassDef, attribute: str) -> bool:
+def may_have_attribute(built: ast.ClassDef, attribute: str) -> bool:
     """Whether an object of a class could have an attribute: its source or its parents' may say."""
     bases = [ast.unparse(base) for base in built.bases]
     return bases not in ([], ["nn.Module"]) or attribute in ast.unparse(built)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from titn.data.paths import is_file
 from titn.system import tensor_files
-from titn.system.errors import first_line, said
+from titn.system.errors import error_text, first_line
 from titn.system.files import remove_leftovers
 from titn.system.text import printable
 
@@ -43,7 +43,7 @@ def cached_arrays(stamp: str, make: Callable[[], Arrays]) -> Arrays:
         remove_leftovers(path.parent, LEFTOVER_SECS)
         tensor_files.save(path, tensors, facts | {"name": name})
     except OSError as error:
-        _say(f"not cached in {path.parent} ({said(error)}); TITN_CACHE=DIR moves it")
+        _say(f"not cached in {path.parent} ({error_text(error)}); TITN_CACHE=DIR moves it")
     return tensors, facts
 
 
@@ -57,7 +57,7 @@ def _read(path: Path, name: str) -> Arrays | None:
         _say(f"{first_line(error)}; the images are decoded anew")
         return None
     except OSError as error:
-        _say(f"{path} cannot be read ({said(error)}); the images are decoded anew")
+        _say(f"{path} cannot be read ({error_text(error)}); the images are decoded anew")
         return None
     if facts.pop("name", None) != name:
         _say(f"{path} has the images of others; these are decoded anew")

@@ -15,7 +15,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from titn.data.paths import why_no_file
-from titn.system.errors import ConfigError, said
+from titn.system.errors import ConfigError, error_text
 from titn.system.text import printable
 
 # To read these, Pillow has another program run what is in them.
@@ -53,7 +53,7 @@ def read_picture(source: Path | bytes) -> Image.Image:
         raise PictureError("of no known image format") from None
     except Exception as error:
         # Whatever a format's reader stumbles over, in whatever way: the file is what is wrong.
-        raise PictureError(printable(said(error))) from None
+        raise PictureError(printable(error_text(error))) from None
 
 
 @contextmanager

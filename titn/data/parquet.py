@@ -13,7 +13,7 @@ from tqdm import tqdm
 from titn.data.decoding import PictureError, read_picture
 from titn.data.images import Images
 from titn.data.paths import MOST_CLASSES, told
-from titn.data.shards import Shards, opened
+from titn.data.shards import Shards, open_shard
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Parquet:
             bar.update()
 
     def _read(self, shard: Path, column: str) -> pa.Table:
-        with opened(self.found.root, shard) as file:
+        with open_shard(self.found.root, shard) as file:
             return file.read([column])
 
     def _bad(self, shard: Path, row: int, what: str) -> ValueError:

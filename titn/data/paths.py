@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from titn.system.errors import said
+from titn.system.errors import error_text
 from titn.system.text import is_utf8, printable
 
 # A record has 16 bits for a class.
@@ -27,7 +27,7 @@ def told(root: str | Path) -> Iterator[None]:
         place = "" if error.filename is None else f"{os.fsdecode(error.filename)} "
         raise ValueError(
             printable(
-                f"root={root}: {place}cannot be read ({said(error)}); mend it or give another"
+                f"root={root}: {place}cannot be read ({error_text(error)}); mend it or give another"
             )
         ) from None
     except ValueError as error:

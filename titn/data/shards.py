@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from titn.data.paths import check_class_names, why_no_file
-from titn.system.errors import said
+from titn.system.errors import error_text
 
 IMAGE_COLUMNS = ("img", "image")
 LABEL_COLUMNS = ("fine_label", "label")
@@ -86,7 +86,7 @@ def _check_different(root: Path, files: tuple[Path, ...]) -> None:
 
 
 def _schema(root: Path, shard: Path) -> Schema:
-    with opened(root, shard) as file:
+    with open_shard(root, shard) as file:
         schema = file.schema_arrow
         columns = schema.names
         # Where there is an image in each, it is a lie that would cost all the memory.
@@ -120,7 +120,7 @@ def _schema(root: Path, shard: Path) -> Schema:
 
 
 @contextmanager
-def opened(root: Path, shard: Path) -> Iterator[pq.ParquetFile]:
+def open_shard(root: Path, shard: Path) -> Iterator[pq.ParquetFile]:
     """A file, to be read at once; ValueError if it cannot be, or not to the end."""
     try:
         if reason := why_no_file(shard):
@@ -133,7 +133,8 @@ def opened(root: Path, shard: Path) -> Iterator[pq.ParquetFile]:
             yield file
     except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
         raise ValueError(
-            f"root={root}: {shard.relative_to(root)} cannot be read as parquet ({said(error)}); "
+            f"root={root}: {shard.relative_to(root)} cannot be read as parquet "
+            f"({error_text(error)}); "
             "fetch it anew"
         ) from None
 

@@ -56,7 +56,7 @@ class PixelsLast(nn.Module):
 def layer(
     modules: NestedLayer, pixels: Tensor, tokens: Tensor, rows: slice
 ) -> tuple[Tensor, Tensor]:
-    """`NestedLayer`: pixels (d, p, b n), tokens (b, n + 1 or n + 2, d) to both, or `rows` of them."""
+    """`NestedLayer`: pixels (d, p, b n), tokens (b, n + 1 or n + 2, d) to the same, or `rows`."""
     pixels = block(modules.inner, pixels)
     for further in modules.further_inner:
         pixels = block(cast(Block, further), pixels)

@@ -5,7 +5,7 @@ from typing import Annotated
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from titn.config.annotations import Count, Init, Positive, ProperFraction, Shares, Tiles
+from titn.config.annotations import Count, Divides, Init, Positive, ProperFraction, Shares
 from titn.config.constraints import check_heads, grid_side
 from titn.models.layers import Heads, Normalise, drop_path_rates, initialise, learned
 from titn.models.nested_layer import NestedLayer
@@ -39,8 +39,8 @@ class TITN(nn.Module):
         *,
         images: ImageSpec,
         distillation_token: bool,
-        patch_size: Annotated[Count, Tiles("images.size")] = 8,
-        pixel_size: Annotated[Count, Tiles("patch_size")] = 2,
+        patch_size: Annotated[Count, Divides("images.size")] = 8,
+        pixel_size: Annotated[Count, Divides("patch_size")] = 2,
         depth: Count = 12,
         inner_depth: Count = 1,
         patch_dim: Count = 192,

@@ -6,7 +6,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from titn.config.annotations import Count, Init, Positive, ProperFraction, Shares, Tiles
+from titn.config.annotations import Count, Divides, Init, Positive, ProperFraction, Shares
 from titn.config.constraints import check_heads, grid_side
 from titn.models.layers import (
     ALL,
@@ -39,7 +39,7 @@ class ViT(nn.Module):
         *,
         images: ImageSpec,
         distillation_token: bool,
-        patch_size: Annotated[Count, Tiles("images.size")] = 8,
+        patch_size: Annotated[Count, Divides("images.size")] = 8,
         depth: Count = 12,
         patch_dim: Count = 192,
         heads: Annotated[Count, Shares("patch_dim")] = 3,

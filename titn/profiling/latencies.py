@@ -19,7 +19,7 @@ from titn.types import ImageSpec
 
 
 @dataclass
-class Contestant:
+class TimedNetwork:
     """A network at a batch size. answer: runs it once and waits for it. times: seconds a batch."""
 
     name: str
@@ -31,13 +31,13 @@ class Contestant:
     times: list[float] = field(default_factory=list)
 
 
-def contestants(
+def timed_networks(
     name: str, run: dict, spec: ImageSpec, batches: Sequence[int], secs: float
-) -> list[Contestant]:
+) -> list[TimedNetwork]:
     """A run's network at every batch size, warm. secs: the least time of a round's part."""
     device = hardware.device(run["device"])
     precision = hardware.precision(run["precision"], device)
-    network = build.make(run, "model", images=spec)
+    network = build.instantiate(run, "model", images=spec)
     counted = num_parameters(network), macs(network, spec)[1]
     fabric = hardware.fabric(device, precision)
     frozen = in_inference_form(network, fabric, precision, fold=False)
@@ -45,11 +45,11 @@ def contestants(
     for batch in batches:
         shape = (batch, spec.channels, spec.size, spec.size)
         answer = _answer(frozen, torch.randint(256, shape, dtype=torch.uint8).to(device))
-        made.append(Contestant(name, *counted, batch, answer, _calls(answer, secs)))
+        made.append(TimedNetwork(name, *counted, batch, answer, _calls(answer, secs)))
     return made
 
 
-def how(run: dict) -> str:
+def describe_setup(run: dict) -> str:
     """In words, what a run's network is timed on."""
     device = hardware.device(run["device"])
     precision = hardware.precision(run["precision"], device)
@@ -57,7 +57,7 @@ def how(run: dict) -> str:
     return f"{precision} on {device}, {threads} threads, torch {torch.__version__}"
 
 
-def take_turns(timed: Sequence[Contestant], rounds: int) -> None:
+def take_turns(timed: Sequence[TimedNetwork], rounds: int) -> None:
     """Fill in the times: one for each round."""
     bar = tqdm(total=rounds * len(timed), unit="part", disable=None, leave=False)
     with bar:

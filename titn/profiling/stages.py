@@ -21,7 +21,7 @@ from titn.data.images import Dataset, Images
 from titn.training import build, hardware
 from titn.training.assembly import Assembled, assemble
 from titn.training.engine import EVALUATION_BATCH, State, evaluate, train_epoch
-from titn.training.label_cache import KeptLabels
+from titn.training.label_cache import LabelCache
 from titn.training.metrics import macs
 from titn.types import Batch, ImageSpec
 
@@ -48,7 +48,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Measured:
+class StepProfile:
     """What `measure` found. ceiling: operations a second of a large matrix product, in the run's
     precision. memory: bytes at the peak, of the GPU or else of the process."""
 
@@ -62,7 +62,7 @@ class Measured:
     memory: int
 
 
-def measure(run: dict, *, steps: int, rounds: int, num_classes: int) -> Measured:
+def measure(run: dict, *, steps: int, rounds: int, num_classes: int) -> StepProfile:
     """All stages of a run take turns, `rounds` times, each over `steps` batches.
 
     run: as `titn.config.resolve` returns it. No labels are kept: the teacher answers every time.
@@ -85,7 +85,7 @@ def measure(run: dict, *, steps: int, rounds: int, num_classes: int) -> Measured
                 _wait(device)
                 stage.times.append(time.perf_counter() - started)
                 bar.update()
-    return Measured(
+    return StepProfile(
         stages=stages,
         assembled=made,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
@@ -97,8 +97,8 @@ def measure(run: dict, *, steps: int, rounds: int, num_classes: int) -> Measured
     )
 
 
-def end_to_end(
-    run: dict, *, steps: int, rounds: int, num_classes: int, kept: KeptLabels | None = None
+def training_rates(
+    run: dict, *, steps: int, rounds: int, num_classes: int, kept: LabelCache | None = None
 ) -> list[float]:
     """Images a second of whole training steps, one number for each round, after a warm-up.
 
@@ -110,7 +110,9 @@ def end_to_end(
     return [_rate(whole, made.task.fabric.device) for _ in range(rounds)]
 
 
-def together(run: dict, cells: int, *, steps: int, rounds: int, num_classes: int) -> list[float]:
+def concurrent_rates(
+    run: dict, cells: int, *, steps: int, rounds: int, num_classes: int
+) -> list[float]:
     """Images a second of `cells` runs at once, each a process; summed, for each round.
 
     On a CPU they share its threads.
@@ -152,7 +154,7 @@ def _rate(stage: Stage, device: torch.device) -> float:
 
 
 def _assembled(
-    run: dict, steps: int, num_classes: int, kept: KeptLabels | None = None
+    run: dict, steps: int, num_classes: int, kept: LabelCache | None = None
 ) -> Assembled:
     device = hardware.device(run["device"])
     precision = hardware.precision(run["precision"], device)
@@ -161,7 +163,7 @@ def _assembled(
     torch.manual_seed(run["seed"])
     teacher = None
     if run["teacher"] is not None:
-        teacher = build.make(run["teacher"], "model", images=spec)
+        teacher = build.instantiate(run["teacher"], "model", images=spec)
     return assemble(
         run,
         parts=build.parts(run, spec),

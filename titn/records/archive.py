@@ -9,8 +9,8 @@ from pathlib import Path
 from titn.records.epochs_and_samples import read_epochs, read_samples
 from titn.records.rows import read_run
 from titn.records.run_dir import run_paths
-from titn.records.safe_open import opened
-from titn.records.schemas import identity_of
+from titn.records.safe_open import safe_path
+from titn.records.schemas import read_identity
 from titn.records.sweep_dir import LATENCY, PLAN, POSTPONED, SweepDir, sweep_dirs
 from titn.system.errors import ConfigError
 from titn.system.files import replacing
@@ -24,14 +24,14 @@ OF_SWEEP = (PLAN, LATENCY, POSTPONED)
 
 
 @dataclass
-class Kept:
+class Archived:
     """runs: how many were copied. faults: (path, reason) of what was not, for it cannot be read."""
 
     runs: int = 0
     faults: list[tuple[str, str]] = field(default_factory=list)
 
 
-def keep(directories: Sequence[Path], destination: Path) -> Kept:
+def archive(directories: Sequence[Path], destination: Path) -> Archived:
     """Copy what reports are made from, in the same arrangement.
 
     A place may keep what several machines found, and source code of several ages: a run's files of
@@ -40,7 +40,7 @@ def keep(directories: Sequence[Path], destination: Path) -> Kept:
     left where it is: the earlier copy may be the one to put back. ConfigError if `destination` lies
     in a directory.
     """
-    kept = Kept()
+    kept = Archived()
     for directory in directories:
         if os.path.realpath(directory) == os.path.realpath(destination):
             continue  # what is there is kept already
@@ -65,7 +65,7 @@ def _is_below(path: Path, directory: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory))
 
 
-def _is_whole(path: Path, faults: Callable[[Path], Iterator[str]], kept: Kept) -> bool:
+def _is_whole(path: Path, faults: Callable[[Path], Iterator[str]], kept: Archived) -> bool:
     """Whether a directory has no faults; those that it has are added to `kept`."""
     found = [(str(path), fault) for fault in faults(path)]
     kept.faults += found
@@ -74,7 +74,7 @@ def _is_whole(path: Path, faults: Callable[[Path], Iterator[str]], kept: Kept) -
 
 def _copy_run(run: Path, place: Path) -> bool:
     """Whether it was copied: not where a record lies of which this run is only a part."""
-    own, there = identity_of(run), identity_of(place)
+    own, there = read_identity(run), read_identity(place)
     # The same cell made by other source code has the same name: sweeps of then still need it.
     differing = [own[key][:8] for key in own if own[key] != there.get(key, own[key])]
     place = place.with_name("-".join([place.name, *differing]))
@@ -91,7 +91,7 @@ def _has_record(run: Path) -> bool:
 def _copy(source: Path, destination: Path, names: Sequence[str]) -> None:
     destination.mkdir(parents=True, exist_ok=True)
     for name in names:
-        if (file := opened(source, name)) is not None:
+        if (file := safe_path(source, name)) is not None:
             with replacing(destination / name) as temporary:
                 shutil.copyfile(file, temporary)
 
@@ -118,7 +118,7 @@ def _run(path: Path) -> Iterator[str]:
         # Not read, but not to be followed out of the run either.
         for name in OF_RUN:
             try:
-                opened(path, name)
+                safe_path(path, name)
             except ValueError as error:
                 yield str(error)
 
@@ -129,7 +129,7 @@ def _sweep(path: Path) -> Iterator[str]:
     try:
         for setting in sweep.settings():
             sweep.latency(setting)
-        opened(path, LATENCY)
+        safe_path(path, LATENCY)
         sweep.postponed()
     except ValueError as error:
         yield str(error)

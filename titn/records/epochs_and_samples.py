@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from titn.records.safe_open import MEGABYTE, opened
-from titn.records.schemas import CLOSE, Epoch, believed
+from titn.records.safe_open import MEGABYTE, safe_path
+from titn.records.schemas import CLOSE, Epoch, validated
 from titn.system.errors import first_line
 from titn.system.text import printable
 
@@ -40,7 +40,7 @@ Run = Mapping[str, Any]
 
 def read_epochs(run: Run) -> list[dict[str, Any]]:
     """The rows of a record's epochs.jsonl; none if it was not kept with it."""
-    file = opened(Path(run["path"]), EPOCHS)
+    file = safe_path(Path(run["path"]), EPOCHS)
     if file is None:
         return []
     try:
@@ -65,7 +65,7 @@ def _epoch(line: str, number: int) -> dict[str, Any]:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{file}: {printable(first_line(error))}") from None
-    row = believed(file, Epoch, row)
+    row = validated(file, Epoch, row)
     if row["epoch"] != number:
         raise ValueError(f"{file}: is of epoch {row['epoch']}")
     return row
@@ -73,7 +73,7 @@ def _epoch(line: str, number: int) -> dict[str, Any]:
 
 def read_samples(run: Run) -> dict[str, NDArray[Any]] | None:
     """The columns of a record's samples.parquet; None if they were not kept with it."""
-    file = opened(Path(run["path"]), SAMPLES)
+    file = safe_path(Path(run["path"]), SAMPLES)
     if file is None:
         return None
     try:

@@ -21,11 +21,11 @@ def read_run(path: Path) -> Row:
         return {"path": printable(path), "status": "damaged", "reason": reason}
     row: Row = {"path": str(path), "status": "unfinished", "reason": None}
     try:
-        said = schemas.said_of(path)
+        said = schemas.read_run_files(path)
         row |= said.identity
         # What failed before its first step has left no configuration.
         if said.environment is not None:
-            config = schemas.config_of(path)
+            config = schemas.read_config(path)
             if said.result is not None:
                 schemas.check_agree(said.result, config)
             row = _joined(row, "config.yaml", _described(config, said.environment))
@@ -33,7 +33,7 @@ def read_run(path: Path) -> Row:
             return _joined(row | {"status": "recorded"}, "result.json", _numbers(said.result))
         return row | _failed(said.failure)
     except ValueError as error:
-        known = {"path": str(path)} | schemas.identity_of(path)
+        known = {"path": str(path)} | schemas.read_identity(path)
         return known | {"status": "damaged", "reason": first_line(error)}
 
 

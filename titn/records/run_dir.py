@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from titn.records.safe_open import directories, read_yaml
+from titn.records.safe_open import read_yaml, walk_directories
 from titn.system.errors import first_line
 from titn.system.files import remove_leftovers, replacing, write_text
 
@@ -146,7 +146,7 @@ class RunDir:
 def run_paths(directory: Path) -> Iterator[Path]:
     """Directories of runs below `directory`, itself included, in a fixed order."""
     found: Path | None = None
-    for path, names in directories(directory):
+    for path, names in walk_directories(directory):
         if found is not None and path.is_relative_to(found):
             continue
         if any(mark in names for mark in MARKS):

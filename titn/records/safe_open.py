@@ -31,7 +31,7 @@ MOST_VALUES = 1_000_000
 LARGEST = 2**63 - 1
 
 
-def opened(directory: Path, name: str) -> Path | None:
+def safe_path(directory: Path, name: str) -> Path | None:
     """The path of a directory's file, None without it; ValueError if it should not be opened.
 
     A pipe would be waited for, a link may lead to what the owner of the link could not read.
@@ -60,7 +60,7 @@ def _is_within(path: Path, directory: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(directory))
 
 
-def directories(root: Path) -> Iterator[tuple[Path, list[str]]]:
+def walk_directories(root: Path) -> Iterator[tuple[Path, list[str]]]:
     """Every directory below `root`, itself first, with the names in it; links are not followed.
 
     In a fixed order. Not os.walk, which before Python 3.12 calls itself for each level.

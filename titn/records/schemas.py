@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from titn.records.run_dir import RunDir
-from titn.records.safe_open import check_plain, opened, read_yaml
+from titn.records.safe_open import check_plain, read_yaml, safe_path
 from titn.system.errors import first_line
 from titn.system.text import printable
 
@@ -56,7 +56,7 @@ class Train(Model):
     num_images: Count = 1
 
 
-class Taught(Model):
+class TeacherSummary(Model):
     """What a record says of its teacher."""
 
     config_hash: Digest
@@ -94,7 +94,7 @@ class Result(Head):
     class_names: Annotated[list[str], Field(min_length=1)] = []
     data_digest: str = ""
     git_commit: str | None = None
-    teacher: Taught | None = None
+    teacher: TeacherSummary | None = None
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "Result":
@@ -186,7 +186,7 @@ class Training(Model):
     weights: str | None = None
 
 
-class TeachersChoices(Choices):
+class TeacherChoices(Choices):
     """A teacher is called by its network."""
 
     model: str | None
@@ -195,7 +195,7 @@ class TeachersChoices(Choices):
 class Teacher(Training):
     """The node of a run's teacher."""
 
-    choices: TeachersChoices
+    choices: TeacherChoices
 
 
 class Config(Training):
@@ -289,7 +289,7 @@ class Timing(Model):
 BECOME_ROWS = (Result, Config, Epoch)
 
 
-def believed(file: str, kind: type[Model], content: Any) -> Any:
+def validated(file: str, kind: type[Model], content: Any) -> Any:
     """The content, if it has the schema of its file; ValueError that names file and key if not."""
     try:
         if not isinstance(content, dict):
@@ -314,7 +314,7 @@ def _said(error: ValidationError) -> str:
 
 
 @dataclass(frozen=True)
-class Said:
+class RunFiles:
     """What a run's files say; None where there is no such file."""
 
     environment: dict[str, Any] | None
@@ -328,10 +328,10 @@ class Said:
         return {key: facts[key] for key in ("config_hash", "source_digest")}
 
 
-def said_of(path: Path) -> Said:
+def read_run_files(path: Path) -> RunFiles:
     """What became of the run in a directory; ValueError if a file of it cannot be believed."""
     directory = RunDir(path)
-    said = Said(
+    said = RunFiles(
         environment=_content(path, "environment.json", directory.environment, Environment),
         failure=_content(path, "failure.json", directory.failure, Failure),
         result=_content(path, "result.json", directory.result, Result),
@@ -349,7 +349,7 @@ def said_of(path: Path) -> Said:
     return said
 
 
-def identity_of(path: Path) -> dict[str, str]:
+def read_identity(path: Path) -> dict[str, str]:
     """config_hash and source_digest as far as a file of a damaged run still says them."""
     directory = RunDir(path)
     read: dict[str, tuple[Callable[[], Any], type[Model]]] = {
@@ -367,7 +367,7 @@ def identity_of(path: Path) -> dict[str, str]:
     return {}
 
 
-def config_of(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
     """A run's configuration; ValueError without one, or if it cannot be believed."""
     file = "config.yaml"
     content = _content(path, file, lambda: read_yaml(path / file), Config)
@@ -390,7 +390,7 @@ def check_agree(result: dict[str, Any], config: dict[str, Any]) -> None:
 def _content(path: Path, file: str, read: Callable[[], Any], kind: type[Model]) -> Any:
     """What a file says, None without it; the error of whatever reads it begins with its name."""
     try:
-        if opened(path, file) is None:
+        if safe_path(path, file) is None:
             return None
         content = read()
     except OSError as error:
@@ -398,4 +398,4 @@ def _content(path: Path, file: str, read: Callable[[], Any], kind: type[Model]) 
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         said = printable(first_line(error))
         raise ValueError(said if said.startswith(f"{file}: ") else f"{file}: {said}") from None
-    return believed(file, kind, content)
+    return validated(file, kind, content)

@@ -16,8 +16,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from titn.records.run_dir import RunDir, read_json, write_json
-from titn.records.safe_open import check_plain, directories, opened
-from titn.records.schemas import Notes, Plan, Timing, believed, said_of
+from titn.records.safe_open import check_plain, safe_path, walk_directories
+from titn.records.schemas import Notes, Plan, Timing, read_run_files, validated
 from titn.system.errors import ConfigError, first_line
 from titn.system.text import counted, printable
 
@@ -58,7 +58,7 @@ class PlannedCell:
 
     @property
     def name(self) -> str:
-        return name_of(self.row, self.tuned)
+        return row_name(self.row, self.tuned)
 
 
 @dataclass(frozen=True)
@@ -108,14 +108,14 @@ def _in_order(before: list[str], now: list[str], question: dict | None) -> list[
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """What an asking is of, whether it is run or put off."""
 
     overrides: list[str]
     rows: list[str]
     seeds: list[int]
 
-    def covers(self, other: "Asked") -> bool:
+    def covers(self, other: "Request") -> bool:
         """Whether all that the other asks for is asked for here."""
         return (
             self.overrides == other.overrides
@@ -125,7 +125,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Postponed(Asked):
+class Postponed(Request):
     """An asking that was put off: why, and what it would take.
 
     command: what asks for it. secs: of all cells and teachers one after another, by past cells;
@@ -172,12 +172,12 @@ class SweepDir:
         return self._plan().get("sweep") or self._notes().get("sweep", self.path.name)
 
     def _plan(self) -> dict:
-        return self._read(PLAN, lambda plan: believed(PLAN, Plan, plan), REMEDY)
+        return self._read(PLAN, lambda plan: validated(PLAN, Plan, plan), REMEDY)
 
     def _read(self, file: str, check: Callable[[dict], Any], remedy: str) -> dict:
         """A file's content, empty without it; ConfigError with the remedy if it is damaged."""
         try:
-            if opened(self.path, file) is None:
+            if safe_path(self.path, file) is None:
                 return {}
             content = read_json(self.path / file) or {}
             check(content)
@@ -210,7 +210,7 @@ class SweepDir:
         def check(content: dict) -> None:
             check_plain(content)
             if key in content:
-                believed(LATENCY, Timing, content[key])
+                validated(LATENCY, Timing, content[key])
 
         return self._read(LATENCY, check, RETIMED).get(key)
 
@@ -248,7 +248,7 @@ class SweepDir:
             others = [one for one in self.postponed() if not note.covers(one)]
             self._write_notes(name, [*others, note])
 
-    def take_up(self, name: str, asked: Asked) -> None:
+    def take_up(self, name: str, asked: Request) -> None:
         """Remove the notes of what is asked for now."""
         if not self.postponed():
             return
@@ -256,7 +256,7 @@ class SweepDir:
             self._write_notes(name, [one for one in self.postponed() if not asked.covers(one)])
 
     def _notes(self) -> dict:
-        return self._read(POSTPONED, lambda notes: believed(POSTPONED, Notes, notes), REMEDY)
+        return self._read(POSTPONED, lambda notes: validated(POSTPONED, Notes, notes), REMEDY)
 
     def _write_notes(self, name: str, notes: list["Postponed"]) -> None:
         write_json(self.path / POSTPONED, {"sweep": name, "notes": [asdict(one) for one in notes]})
@@ -285,7 +285,7 @@ class SweepDir:
         return RunDir(Path(os.path.normpath(self.path / cell.directory)))
 
 
-def name_of(row: str, tuned: dict[str, Any]) -> str:
+def row_name(row: str, tuned: dict[str, Any]) -> str:
     """What messages call a row: with the values that it tries or has chosen."""
     return ", ".join([row, *(f"{key}={value}" for key, value in tuned.items())])
 
@@ -316,7 +316,7 @@ def sweep_dirs(directory: Path) -> list[SweepDir]:
     """Sweeps at any depth below a directory, itself included, in a fixed order."""
     return [
         SweepDir(place)
-        for place, names in directories(directory)
+        for place, names in walk_directories(directory)
         if PLAN in names or POSTPONED in names
     ]
 
@@ -325,7 +325,7 @@ def _setting(node: dict) -> Setting:
     return Setting(**{**node, "cells": [PlannedCell(**cell) for cell in node["cells"]]})
 
 
-def state_of(directory: RunDir) -> str:
+def cell_state(directory: RunDir) -> str:
     """What has become of a cell: recorded, running, diverged, failed, half done or waiting.
 
     Damaged if a file that would say so cannot be believed.
@@ -336,10 +336,10 @@ def state_of(directory: RunDir) -> str:
         return DAMAGED
 
 
-def damage_of(directory: RunDir) -> str:
+def damage_reason(directory: RunDir) -> str:
     """Why a cell is damaged: the file and what is wrong with it. Empty if it is not."""
     try:
-        said_of(directory.path)
+        read_run_files(directory.path)
     except ValueError as error:
         return str(error)
     return ""
@@ -348,7 +348,7 @@ def damage_of(directory: RunDir) -> str:
 def _state_of(directory: RunDir) -> str:
     # The lock first: a cell that is finished while this looks is recorded, not half done.
     is_held = _is_held(directory.lock)
-    said = said_of(directory.path)
+    said = read_run_files(directory.path)
     if said.result is not None:
         return RECORDED
     if is_held:

@@ -16,7 +16,7 @@ from titn.paper.printed import printed
 from titn.records.collation import Records
 from titn.records.question import Question, question_of
 from titn.records.run_dir import RunDir
-from titn.records.schemas import said_of
+from titn.records.schemas import read_run_files
 from titn.records.sweep_dir import (
     LATENCY,
     PLAN,
@@ -173,7 +173,7 @@ def cells_elsewhere(directories: Sequence[Path]) -> tuple[list[Path], list[Fault
 
 def _is(cell: PlannedCell, run: RunDir) -> bool:
     try:
-        return said_of(run.path).identity["config_hash"] == cell.config_hash
+        return read_run_files(run.path).identity["config_hash"] == cell.config_hash
     except ValueError:
         return False
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from titn.records.run_dir import run_paths
-from titn.records.schemas import check_agree, config_of, said_of
+from titn.records.schemas import check_agree, read_config, read_run_files
 
 # The parts of a configuration that decide what an image costs, from most to least alike.
 ALIKE = (
@@ -19,7 +19,7 @@ ALIKE = (
 )
 
 
-class Past:
+class PastCells:
     """Seconds an image of the recorded cells below a directory."""
 
     def __init__(self, runs_dir: Path):
@@ -31,10 +31,10 @@ class Past:
                 continue  # a damaged record tells nothing; the report names it
 
     def _add(self, path: Path) -> None:
-        said = said_of(path)
+        said = read_run_files(path)
         if not said.result or not said.result["epochs"]:
             return
-        config = config_of(path)
+        config = read_config(path)
         check_agree(said.result, config)
         secs = said.result.get("wall_secs") or said.result.get("train_secs")
         num_train, device = said.result.get("num_train"), (said.environment or {}).get("device")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from hydra.core.override_parser.types import Override
 
-from titn.config.overrides import key_of, quoted
+from titn.config.overrides import override_key, quote
 from titn.records.question import Question
 from titn.system.errors import ConfigError, first_line
 
@@ -23,7 +23,7 @@ MOST_CELLS = 10_000
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CellRequest:
     """A cell as it was asked for: its row, and the overrides that make it.
 
     seed: of the command line or the sweep's file; None where neither names one. tuned: the values
@@ -42,7 +42,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Asking:
+class SweepRequest:
     """fixed: overrides that all cells share. rows: label -> overrides of that row alone."""
 
     fixed: tuple[str, ...]
@@ -56,13 +56,13 @@ class Asking:
             for row, own in self.rows.items()
         ]
 
-    def cells(self) -> Iterator[Wanted]:
+    def cells(self) -> Iterator[CellRequest]:
         """All cells, seed by seed: a sweep that is cut short has compared all rows already."""
         for seed, (row, overrides) in itertools.product(self.seeds, self.of_rows()):
-            yield Wanted(row, seed, overrides)
+            yield CellRequest(row, seed, overrides)
 
 
-def spelled_for_hydra(argument: str) -> str:
+def quote_for_hydra(argument: str) -> str:
     """An argument; the labels of `rows=[TITN (MixUp),ViT]` and the reason of `postpone=` in quotes.
 
     Hydra would take a label's brackets for those of a function, and stumble over a reason's
@@ -72,13 +72,13 @@ def spelled_for_hydra(argument: str) -> str:
     if key == "postpone":
         # An apostrophe does not make it one that is in quotes.
         is_spelled = value in ("", "null") or (value[0] == value[-1] and value[0] in "\"'")
-        return argument if is_spelled else f"postpone={quoted(value)}"
+        return argument if is_spelled else f"postpone={quote(value)}"
     if set(value) & set("\"'"):
         return argument
     labels = value.removeprefix("[").removesuffix("]")
     if key != "rows" or value != f"[{labels}]" or not set(labels) & set("(){}"):
         return argument
-    return f"rows=[{','.join(quoted(label.strip()) for label in labels.split(','))}]"
+    return f"rows=[{','.join(quote(label.strip()) for label in labels.split(','))}]"
 
 
 def _heard(row: tuple[str, ...]) -> tuple[str, ...]:
@@ -86,12 +86,12 @@ def _heard(row: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _concerns(override: str, row: tuple[str, ...]) -> bool:
-    key = key_of(override)
+    key = override_key(override)
     of_teacher = key.startswith("teacher.") or "@teacher." in key
     return not (of_teacher and "teacher=none" in row)
 
 
-def said_to_cells(overrides: Sequence[Override], own_keys: Sequence[str]) -> list[Override]:
+def cell_overrides(overrides: Sequence[Override], own_keys: Sequence[str]) -> list[Override]:
     """Those of a sweep's overrides that are not `own_keys`, which have one value for all cells."""
     for one in overrides:
         if one.get_key_element() in own_keys and one.is_sweep_override():
@@ -99,15 +99,17 @@ def said_to_cells(overrides: Sequence[Override], own_keys: Sequence[str]) -> lis
     return [one for one in overrides if one.get_key_element() not in own_keys]
 
 
-def askings(
+def parse_requests(
     overrides: Sequence[Override], question: Question | None, chosen: Sequence[str] | None
-) -> list[Asking]:
+) -> list[SweepRequest]:
     """What a command line asks; several askings if it sweeps over what a question leaves open.
 
     overrides: of the sweep's file and of the command line, in that order. chosen: patterns for
     the labels of the rows that are wanted, None for all.
     """
-    by_key = {key_of(override.get_key_element()): _spelled(override) for override in overrides}
+    by_key = {
+        override_key(override.get_key_element()): _spelled(override) for override in overrides
+    }
     for group in QUESTIONS:
         if len(by_key.get(group, [])) > 1:
             named = ",".join(one.partition("=")[2] for one in by_key[group])
@@ -121,12 +123,13 @@ def askings(
             raise ConfigError(f"rows=[{','.join(chosen)}]: a question has rows; none is asked")
         rows = {", ".join(row) or "one row": row for row in map(_heard, itertools.product(*swept))}
         _check_places(by_key, len(rows) * len(seeds))
-        return [Asking(fixed, rows, seeds)]
+        return [SweepRequest(fixed, rows, seeds)]
     _check_keys(by_key, question)
     rows = _selected(question, chosen)
     _check_places(by_key, len(rows) * len(seeds))
     return [
-        Asking((*fixed, *combination), rows, seeds) for combination in itertools.product(*swept)
+        SweepRequest((*fixed, *combination), rows, seeds)
+        for combination in itertools.product(*swept)
     ]
 
 
@@ -180,7 +183,7 @@ def _check_keys(by_key: dict[str, list[str]], question: Question) -> None:
     """ConfigError if the command line sets what the rows differ in."""
     for row, overrides in question.rows.items():
         for override in (*overrides, *(f"{key}=" for key in question.tune)):
-            key = key_of(override)
+            key = override_key(override)
             if key in by_key:
                 raise ConfigError(
                     f"{by_key[key][0]}: the rows differ in it ({row}: {override}); leave it out, "

@@ -12,11 +12,11 @@ from titn.records.sweep_dir import (
     FAILED,
     RECORDED,
     PlannedCell,
-    name_of,
-    state_of,
+    cell_state,
+    row_name,
 )  # fmt: skip
-from titn.sweeps.estimate import Past
-from titn.sweeps.overrides import Wanted
+from titn.sweeps.estimate import PastCells
+from titn.sweeps.overrides import CellRequest
 from titn.system.progress import duration
 
 if TYPE_CHECKING:
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Planned:
+class SweepCell:
     """A cell of a sweep: as it was asked for, and as it will be made.
 
     role: "cell", or "candidate" for one that tries a value on a validation split.
     """
 
-    wanted: Wanted
+    wanted: CellRequest
     cell: "Cell"
     role: str = "cell"
 
     @property
     def name(self) -> str:
         """The row, with the values that it tries or has chosen."""
-        return name_of(self.wanted.row, self.wanted.tuned)
+        return row_name(self.wanted.row, self.wanted.tuned)
 
     @property
     def label(self) -> str:
@@ -50,7 +50,7 @@ class Planned:
 
     @property
     def state(self) -> str:
-        return state_of(self.cell.directory)
+        return cell_state(self.cell.directory)
 
     @property
     def is_open(self) -> bool:
@@ -89,7 +89,7 @@ class Planned:
         )
 
 
-def plan_lines(planned: Sequence[Planned], past: Past) -> list[str]:
+def plan_lines(planned: Sequence[SweepCell], past: PastCells) -> list[str]:
     """A plan for a terminal: the state of each row and seed, and how long the rest will take."""
     rows: dict[str, dict[int, str]] = {}
     for one in planned:
@@ -103,7 +103,7 @@ def plan_lines(planned: Sequence[Planned], past: Past) -> list[str]:
     return [*lines, "  " + _to_do(planned, past)]
 
 
-def _to_do(planned: Sequence[Planned], past: Past) -> str:
+def _to_do(planned: Sequence[SweepCell], past: PastCells) -> str:
     todo = [one for one in planned if one.is_open]
     if not todo:
         return "nothing to do"
@@ -125,10 +125,10 @@ def _to_do(planned: Sequence[Planned], past: Past) -> str:
     return text
 
 
-def _teachers_to_make(todo: Sequence[Planned]) -> list["Cell"]:
+def _teachers_to_make(todo: Sequence[SweepCell]) -> list["Cell"]:
     """Teachers without a record that are not cells of the sweep themselves."""
     teachers = (one.cell.teacher for one in todo)
     different = {cell.identity["config_hash"]: cell for cell in teachers if cell}
     for one in todo:
         different.pop(one.config_hash, None)
-    return [cell for cell in different.values() if state_of(cell.directory) != RECORDED]
+    return [cell for cell in different.values() if cell_state(cell.directory) != RECORDED]

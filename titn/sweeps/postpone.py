@@ -7,9 +7,9 @@ from typing import Any
 from titn.config import resolve
 from titn.records import provenance
 from titn.records.run_dir import run_paths
-from titn.records.schemas import config_of, said_of
+from titn.records.schemas import read_config, read_run_files
 from titn.records.sweep_dir import Postponed
-from titn.sweeps.estimate import Past
+from titn.sweeps.estimate import PastCells
 from titn.system.errors import ConfigError
 from titn.system.text import counted
 from titn.training import hardware
@@ -19,7 +19,7 @@ NUM_TRAIN = {"mnist": 60_000, "cifar10": 50_000, "cifar100": 50_000, "digits": 1
 NUM_CLASSES = {"mnist": 10, "cifar10": 10, "cifar100": 100, "digits": 10}
 
 
-def put_off(
+def postponement(
     reason: str,
     command: str,
     overrides: Sequence[str],
@@ -32,7 +32,7 @@ def put_off(
     Its hours are of all cells that have no record in `runs_dir` and of the teachers that are none
     of them, one after another. Raises ConfigError for a data set whose size is not known.
     """
-    past, recorded = Past(runs_dir), set(_recorded(runs_dir))
+    past, recorded = PastCells(runs_dir), set(_recorded(runs_dir))
     cells = {key: run for run in runs if (key := _identity(run)) not in recorded}
     taught = [run["teacher"] for run in cells.values() if run["teacher"] is not None]
     teachers = {key: run for run in taught if (key := _identity(run)) not in recorded | set(cells)}
@@ -66,10 +66,10 @@ def _recorded(runs_dir: Path) -> Iterator[str]:
     digest = provenance.source_digest()
     for path in run_paths(runs_dir) if runs_dir.is_dir() else ():
         try:
-            said = said_of(path)
+            said = read_run_files(path)
             is_ours = said.identity.get("source_digest") == digest
             if said.result is not None and is_ours:
-                yield _identity(resolve.of_record(config_of(path)))
+                yield _identity(resolve.resolve_recorded(read_config(path)))
         except ValueError:
             continue  # of a damaged record, or one of another version, nothing is known
 
@@ -86,7 +86,7 @@ def _identity(run: dict[str, Any]) -> str:
     )
 
 
-def _seconds(run: dict[str, Any], past: Past) -> float | None:
+def _seconds(run: dict[str, Any], past: PastCells) -> float | None:
     device = hardware.device(run["device"])
     precision = hardware.precision(run["precision"], device)
     return past.seconds(run, str(device), precision, num_train(run["dataset"]))

@@ -24,14 +24,20 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from titn.config.annotations import Busy, Text
 from titn.config.hydra_errors import explain
-from titn.config.overrides import key_of, quoted
+from titn.config.overrides import override_key, quote
 from titn.config.resolve import SWITCHES, resolve
-from titn.config.schema import checked_value, shown
+from titn.config.schema import as_typed, validate_value
 from titn.records.question import Question, question_of
-from titn.records.sweep_dir import DIVERGED, FAILED, RECORDED, Asked, Setting, SweepDir
-from titn.sweeps.estimate import Past
-from titn.sweeps.overrides import QUESTIONS, Asking, Wanted, askings, said_to_cells
-from titn.sweeps.plan import Planned, plan_lines
+from titn.records.sweep_dir import DIVERGED, FAILED, RECORDED, Request, Setting, SweepDir
+from titn.sweeps.estimate import PastCells
+from titn.sweeps.overrides import (
+    QUESTIONS,
+    CellRequest,
+    SweepRequest,
+    cell_overrides,
+    parse_requests,
+)
+from titn.sweeps.plan import SweepCell, plan_lines
 from titn.system import signals
 from titn.system.console import complain
 from titn.system.errors import CellError, ConfigError, first_line, is_full, one_line
@@ -102,25 +108,25 @@ class Sweep(Sweeper):
         chosen = self.config.rows
         if isinstance(chosen, ListConfig):
             chosen = OmegaConf.to_container(chosen)
-        checked_value(chosen, list[str] | None, "rows")
-        checked_value(self.config.dry_run, bool, "dry_run")
-        checked_value(self.config.postpone, Text | None, "postpone")
-        checked_value(self.config.busy, Busy, "busy")
+        validate_value(chosen, list[str] | None, "rows")
+        validate_value(self.config.dry_run, bool, "dry_run")
+        validate_value(self.config.postpone, Text | None, "postpone")
+        validate_value(self.config.busy, Busy, "busy")
         for key in ("runs_dir", "force"):
-            checked_value(self.config.get(key), SWITCHES[key], key)
+            validate_value(self.config.get(key), SWITCHES[key], key)
         self.name = self._name()
         self.question = self._question()
-        asked = askings(self._overrides(arguments), self.question, chosen)
+        asked = parse_requests(self._overrides(arguments), self.question, chosen)
         self.runs_dir = Path(self.config.runs_dir)
         self.directory = SweepDir(Path(self.config.hydra.sweep.dir))
         if self.config.postpone is not None:
             self._postpone(asked)
             return
 
-        from titn.cells.ensure import Plans
+        from titn.cells.ensure import Planner
 
-        self.plans = Plans()
-        self.past = Past(self.runs_dir)
+        self.plans = Planner()
+        self.past = PastCells(self.runs_dir)
         self.outcomes: dict[str, Outcome] = {}
         self.rounds = 0
         tried = [(one, self._candidates(one)) for one in asked]
@@ -149,26 +155,26 @@ class Sweep(Sweeper):
     def _overrides(self, arguments: list[str]) -> list[Override]:
         if not isinstance(self.params, DictConfig):
             raise ConfigError(
-                f"hydra.sweeper.params={shown(self.params)}: should be keys and values, "
+                f"hydra.sweeper.params={as_typed(self.params)}: should be keys and values, "
                 "as {seed: 0}"
             )
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         params = [f"{key!s}={value}" for key, value in self.params.items()]
         parsed = parser.parse_overrides([*params, *arguments])
-        return said_to_cells(parsed, OWN_KEYS)
+        return cell_overrides(parsed, OWN_KEYS)
 
     # What the cells are
 
-    def _candidates(self, asking: Asking) -> list[Planned]:
+    def _candidates(self, asking: SweepRequest) -> list[SweepCell]:
         """The cells by which rows choose their values: one seed, on a validation split.
 
         The seed is always the same, so that more seeds, asked for later, find the choice made.
         """
         return [self._planned(one, "candidate") for one in self._tried(asking)]
 
-    def _tried(self, asking: Asking) -> list[Wanted]:
+    def _tried(self, asking: SweepRequest) -> list[CellRequest]:
         return [
-            Wanted(row, "0", (*overrides, HELD_OUT), tried)
+            CellRequest(row, "0", (*overrides, HELD_OUT), tried)
             for row, overrides in asking.of_rows()
             for tried in self._tries(row)
             if len(self._tries(row)) > 1
@@ -177,7 +183,7 @@ class Sweep(Sweeper):
     def _tries(self, row: str) -> list[dict[str, float]]:
         return self.question.tries(row) if self.question else [{}]
 
-    def _cells(self, asking: Asking, candidates: list[Planned]) -> list[Planned]:
+    def _cells(self, asking: SweepRequest, candidates: list[SweepCell]) -> list[SweepCell]:
         """The cells of all rows that need not choose, or can."""
         chosen = {
             row: self._chosen(candidates, row) for row in asking.rows if can_choose(candidates, row)
@@ -188,7 +194,7 @@ class Sweep(Sweeper):
             if one.row in chosen
         ]
 
-    def _chosen(self, candidates: list[Planned], row: str) -> dict[str, float]:
+    def _chosen(self, candidates: list[SweepCell], row: str) -> dict[str, float]:
         """The values that were best on validation; the first of equals."""
         if len(tries := self._tries(row)) == 1:
             return tries[0]
@@ -197,9 +203,9 @@ class Sweep(Sweeper):
         recorded = [(result["top1"], values) for result, values in tried if result]
         return max(recorded, key=lambda pair: pair[0])[1]
 
-    def _planned(self, wanted: Wanted, role: str = "cell") -> Planned:
+    def _planned(self, wanted: CellRequest, role: str = "cell") -> SweepCell:
         try:
-            return Planned(wanted, self.plans.plan(self._run(wanted.arguments())), role)
+            return SweepCell(wanted, self.plans.plan(self._run(wanted.arguments())), role)
         except ConfigError as error:
             raise ConfigError(f"{wanted.row}: {error}" if self.question else str(error)) from error
 
@@ -214,9 +220,9 @@ class Sweep(Sweeper):
             del composed["hydra"]
         return resolve(composed, choices)
 
-    def _postpone(self, asked: list[Asking]) -> None:
+    def _postpone(self, asked: list[SweepRequest]) -> None:
         """Write down that these cells are not made now, and how long they would take."""
-        from titn.sweeps.postpone import put_off
+        from titn.sweeps.postpone import postponement
 
         if self.question is None:
             raise ConfigError(
@@ -226,7 +232,7 @@ class Sweep(Sweeper):
             wanted = (*self._tried(asking), *asking.cells())
             runs = [self._run(one.arguments()) for one in wanted]
             command, said = self._command(), _said_of(asking)
-            note = put_off(
+            note = postponement(
                 self.config.postpone, command, said, list(asking.rows), runs, self.runs_dir
             )
             self.directory.postpone(self.name, note)
@@ -234,7 +240,7 @@ class Sweep(Sweeper):
 
     # What is done about them
 
-    def _ask(self, asked: list[tuple[Asking, list[Planned]]]) -> list[Planned]:
+    def _ask(self, asked: list[tuple[SweepRequest, list[SweepCell]]]) -> list[SweepCell]:
         """Say what will be done, and do it; returns the cells that have no record in the end."""
         asked = [(asking, cells) for asking, cells in asked if cells]
         for _, cells in asked:
@@ -252,10 +258,10 @@ class Sweep(Sweeper):
             self._launch(left, "wait")
         return self._report(planned, time.monotonic() - started)
 
-    def _add(self, asking: Asking, planned: list[Planned]) -> None:
+    def _add(self, asking: SweepRequest, planned: list[SweepCell]) -> None:
         setting = self._setting(asking, planned)
         seeds = sorted({one.cell.run["seed"] for one in planned})
-        asked = Asked(setting.overrides, setting.rows, seeds)
+        asked = Request(setting.overrides, setting.rows, seeds)
         try:
             self.directory.add(self.name, setting)
             self.directory.take_up(self.name, asked)
@@ -265,7 +271,7 @@ class Sweep(Sweeper):
                 raise CellError(f"{place}; make room, and the same command goes on") from None
             raise ConfigError(f"{place}; choose another") from None
 
-    def _announce(self, planned: list[Planned]) -> None:
+    def _announce(self, planned: list[SweepCell]) -> None:
         run = planned[0].cell.run
         title = f": {self.question.title}" if self.question else ""
         part = ", choosing on a validation split" if planned[0].role == "candidate" else ""
@@ -273,7 +279,7 @@ class Sweep(Sweeper):
         for line in plan_lines(planned, self.past):
             say(line)
 
-    def _setting(self, asking: Asking, planned: list[Planned]) -> Setting:
+    def _setting(self, asking: SweepRequest, planned: list[SweepCell]) -> Setting:
         """An asking for sweep.json. One cell's identity stands for what all have in common."""
         own = self.question.rows[self.question.baseline] if self.question else ()
         common = self.plans.plan(self._run([*asking.fixed, *own, "seed=0"]))
@@ -289,16 +295,16 @@ class Sweep(Sweeper):
         )
 
     def _command(self) -> str:
-        said = [one for one in sys.argv[1:] if key_of(one) != "postpone"]
+        said = [one for one in sys.argv[1:] if override_key(one) != "postpone"]
         return shlex.join(["python", "-m", "titn.train", *said])
 
-    def _launch(self, todo: list[Planned], busy: str) -> list[Planned]:
+    def _launch(self, todo: list[SweepCell], busy: str) -> list[SweepCell]:
         """Make cells; returns those that other processes are making.
 
         What a worker had that died, or that was told to leave, is given to others, as long as
         that gets anywhere. Raises Leave if it was this process that was told.
         """
-        at_others: list[Planned] = []
+        at_others: list[SweepCell] = []
         in_vain = 0
         while todo:
             self.rounds += 1
@@ -315,10 +321,10 @@ class Sweep(Sweeper):
             todo = left
         return at_others
 
-    def _round(self, todo: list[Planned], busy: str) -> dict[str, Outcome]:
+    def _round(self, todo: list[SweepCell], busy: str) -> dict[str, Outcome]:
         """What became of each cell; left, if a worker's death has taken the others with it."""
         own = (f"busy={busy}", f"+round={self.rounds}")
-        batch = [[*one.wanted.arguments(), *own, f"+cell={quoted(one.label)}"] for one in todo]
+        batch = [[*one.wanted.arguments(), *own, f"+cell={quote(one.label)}"] for one in todo]
         try:
             with signals.passed_on():
                 jobs = self.launcher.launch(batch, initial_job_idx=0)
@@ -329,7 +335,7 @@ class Sweep(Sweeper):
             return {one.config_hash: Outcome(left=True) for one in todo}
         return {one.config_hash: outcome_of(job) for one, job in zip(todo, jobs, strict=True)}
 
-    def _time(self, asking: Asking, planned: list[Planned]) -> None:
+    def _time(self, asking: SweepRequest, planned: list[SweepCell]) -> None:
         """The latency of the rows' networks, if the question asks for it and it is not recorded."""
         if self.question is None or self.question.measure is None or self.config.dry_run:
             return
@@ -337,9 +343,9 @@ class Sweep(Sweeper):
         first = {one.wanted.row: one.cell for one in reversed(planned)}
         known = self.directory.latency(setting)
         if known is None or set(known["rows"]) != set(first) or self.config.force:
-            self.directory.add_latency(setting, timed(first))
+            self.directory.add_latency(setting, time_networks(first))
 
-    def _report(self, planned: list[Planned], secs: float) -> list[Planned]:
+    def _report(self, planned: list[SweepCell], secs: float) -> list[SweepCell]:
         """One line for what was done, and one for each cell without a record; returns those.
 
         A candidate that diverged is no trouble: its value was tried, and is not chosen.
@@ -351,7 +357,7 @@ class Sweep(Sweeper):
             complain(f"{one.label}: {self._reason(one)}", 0)
         return [one for one in without if (one.role, one.state) != ("candidate", DIVERGED)]
 
-    def _end(self, without: list[Planned], stuck: list[str]) -> None:
+    def _end(self, without: list[SweepCell], stuck: list[str]) -> None:
         """Raise if there is anything to be sorry for."""
         for row in stuck:
             complain(
@@ -363,7 +369,7 @@ class Sweep(Sweeper):
             kind = ConfigError if bad_input else CellError
             raise kind(f"{self.name}: {' and '.join(filter(None, troubles))}")
 
-    def _reason(self, one: Planned) -> str:
+    def _reason(self, one: SweepCell) -> str:
         outcome = self.outcomes.get(one.config_hash)
         if outcome is not None and outcome.reason:
             return outcome.reason
@@ -373,36 +379,36 @@ class Sweep(Sweeper):
         return f"{failure.get('reason')} (log: {one.cell.directory.log}; retry=failed tries again)"
 
 
-def _said_of(asking: Asking) -> list[str]:
+def _said_of(asking: SweepRequest) -> list[str]:
     """What was said to all cells of an asking, without what changes no number."""
-    return [one for one in asking.fixed if key_of(one) not in SWITCHES]
+    return [one for one in asking.fixed if override_key(one) not in SWITCHES]
 
 
 def _lacking(things: list, name: str, lack: str) -> str:
     return f"{counted(len(things), name)} without {lack}" if things else ""
 
 
-def timed(cells: dict[str, "Cell"]) -> dict:
+def time_networks(cells: dict[str, "Cell"]) -> dict:
     """label -> batch -> seconds a batch in each round, and what they were timed on."""
     from titn.profiling import latencies
 
     say(f"timing {len(cells)} networks; the machine should have nothing else to do")
     contestants = []
     for label, cell in cells.items():
-        made = latencies.contestants(label, cell.run, cell.dataset.spec, BATCHES, ROUND_SECS)
+        made = latencies.timed_networks(label, cell.run, cell.dataset.spec, BATCHES, ROUND_SECS)
         contestants += made
     latencies.take_turns(contestants, ROUNDS)
     rows: dict[str, dict[str, list[float]]] = {label: {} for label in cells}
     for one in contestants:
         rows[one.name][str(one.batch)] = one.times
-    return {"how": latencies.how(next(iter(cells.values())).run), "rows": rows}
+    return {"how": latencies.describe_setup(next(iter(cells.values())).run), "rows": rows}
 
 
-def of_row(planned: list[Planned], row: str) -> list[Planned]:
+def of_row(planned: list[SweepCell], row: str) -> list[SweepCell]:
     return [one for one in planned if one.wanted.row == row]
 
 
-def can_choose(candidates: list[Planned], row: str) -> bool:
+def can_choose(candidates: list[SweepCell], row: str) -> bool:
     """Whether each value of a row has been tried, and one was not too much for it."""
     states = [one.state for one in of_row(candidates, row)]
     done = all(state in (RECORDED, DIVERGED) for state in states)
@@ -417,7 +423,7 @@ def outcome_of(job: JobReturn) -> Outcome:
         return Outcome(reason=f"{type(error).__name__}: {first_line(error)}")
 
 
-def refuse_other_source(planned: list[Planned]) -> None:
+def refuse_other_source(planned: list[SweepCell]) -> None:
     """ConfigError if other source code made some of the cells: they are not comparable."""
     other = [one for one in planned if one.is_of_other_source]
     if other:

@@ -32,7 +32,7 @@ def _cut(line: str) -> str:
     return f"{line[:half]} ... {line[-half:]}"
 
 
-def answered(job: Callable[[], int]) -> int:
+def run_command(job: Callable[[], int]) -> int:
     """The exit code of a command; what it raises for the user to read becomes one line."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name of a file that is no text in this encoding is printed all the same.
@@ -82,7 +82,7 @@ def option_error(message: str) -> str:
     return f"{said}; --help says more"
 
 
-def whole(least: int, most: int = 10**9) -> Callable[[str], int]:
+def whole_number(least: int, most: int = 10**9) -> Callable[[str], int]:
     """A type for argparse: a whole number from `least` to `most`."""
 
     def number(text: str) -> int:
@@ -96,7 +96,7 @@ def whole(least: int, most: int = 10**9) -> Callable[[str], int]:
     return number
 
 
-def not_negative(text: str) -> float:
+def non_negative_number(text: str) -> float:
     """A type for argparse: a number from 0 to a million."""
     try:
         number = float(text)
@@ -123,7 +123,7 @@ def checked(key: str, check: Callable[[str], None]) -> Callable[[str], str]:
     return text
 
 
-def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on a terminal, CSV for a pipe or a file."""
     if not sys.stdout.isatty():
         writer = csv.writer(sys.stdout, lineterminator="\n")

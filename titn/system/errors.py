@@ -16,7 +16,7 @@ def first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
-def said(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """What the system says of a file, without its number and the name; else the first line."""
     return getattr(error, "strerror", None) or first_line(error)
 
@@ -26,9 +26,9 @@ def is_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def reason(error: OSError) -> str:
+def file_error_text(error: OSError) -> str:
     """What the system said, behind the name of the file."""
-    return f"{error.filename}: {said(error)}" if error.filename else said(error)
+    return f"{error.filename}: {error_text(error)}" if error.filename else error_text(error)
 
 
 def one_line(text: str) -> str:

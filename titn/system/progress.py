@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from titn.system.text import printable
 
-# Only to the files of `logged`: what is on the terminal is printed there, beside the bar.
+# Only to the files of `log_to`: what is on the terminal is printed there, beside the bar.
 LOG = logging.getLogger("titn")
 LOG.setLevel(logging.INFO)
 LOG.propagate = False
@@ -100,7 +100,7 @@ class Log(logging.FileHandler):
 
 
 @contextmanager
-def logged(path: Path) -> Iterator[None]:
+def log_to(path: Path) -> Iterator[None]:
     """What is said in the meantime is kept in a file as well, with the time of each line."""
     handler = Log(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

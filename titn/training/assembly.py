@@ -12,7 +12,7 @@ from titn.data.batches import training_batches
 from titn.data.images import Dataset, Images
 from titn.training import build, compiling, hardware
 from titn.training.engine import Task
-from titn.training.label_cache import KeptLabels
+from titn.training.label_cache import LabelCache
 from titn.training.objective import Objective
 from titn.training.teacher import Frozen
 from titn.types import Batch
@@ -28,7 +28,7 @@ class Assembled:
     task: Task
     parts: build.Parts
     frozen: nn.Module | None
-    kept: KeptLabels | None
+    kept: LabelCache | None
     compiled: Compile
     compile_secs: float
 
@@ -41,14 +41,14 @@ def assemble(
     fabric: Fabric,
     precision: str,
     teacher: nn.Module | None,
-    kept: KeptLabels | None = None,
+    kept: LabelCache | None = None,
 ) -> Assembled:
     """Put a run together. teacher: its trained network; it is changed into its inference form."""
     hardware.keep_freed_memory()
     dataset = _to(dataset, fabric.device)
     # Twice the same parameters: in the plain form, which is evaluated, and in the one that trains.
     network = fabric.setup_module(parts.model)
-    trained, compiled, secs = compiling.set_up(
+    trained, compiled, secs = compiling.prepare(
         fabric,
         parts.model,
         run["compile"],

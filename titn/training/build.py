@@ -14,7 +14,7 @@ import torch
 from hydra.utils import get_object
 from torch import nn
 
-from titn.config.constraints import check_taught
+from titn.config.constraints import check_has_teacher
 from titn.data.images import Dataset
 from titn.data.mixing import Mix
 from titn.data.streams import draw_seed
@@ -26,7 +26,7 @@ from titn.training import weights
 from titn.types import ImageSpec
 
 # What those who use the parts of a run ask of them.
-ASKED = {
+REQUIRED_ATTRIBUTES = {
     "model": ("has_distillation_token", "parameters"),
     "dataset": ("train", "evaluated", "spec", "digest"),
     "augment": ("draw", "apply"),
@@ -57,7 +57,7 @@ class Parts:
 
 def dataset(run: dict) -> Dataset:
     """A run's images; ConfigError if they are not where they were said to be."""
-    return make(run, "dataset")
+    return instantiate(run, "dataset")
 
 
 def parts(run: dict, spec: ImageSpec) -> Parts:
@@ -67,10 +67,10 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
     """
     if run["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
         raise ConfigError("tensorboard=true: not installed; pip install tensorboard")
-    loss = make(run, "loss")
-    check_taught(loss.needs_teacher, run["teacher"] is not None, run["choices"]["loss"])
+    loss = instantiate(run, "loss")
+    check_has_teacher(loss.needs_teacher, run["teacher"] is not None, run["choices"]["loss"])
     torch.manual_seed(draw_seed("initialisation", run["seed"]))
-    model = make(run, "model", images=spec)
+    model = instantiate(run, "model", images=spec)
     origin: str | None = None
     new_layers: tuple[str, ...] = ()
     if run["checkpoint"]:
@@ -79,22 +79,22 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
         origin = weights.digest(path)
     if run["weights"]:
         origin, new_layers = weights.start_from(model, run["weights"])
-    optimizer = make(run, "optimizer", model=model)
+    optimizer = instantiate(run, "optimizer", model=model)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
     return Parts(
         model=model,
-        view=make(run, "augment"),
-        mix=make(run, "mix"),
+        view=instantiate(run, "augment"),
+        mix=instantiate(run, "mix"),
         loss=loss,
-        schedule=make(run, "schedule"),
+        schedule=instantiate(run, "schedule"),
         optimizer=optimizer,
         origin=origin,
         new_layers=new_layers,
     )
 
 
-def make(run: dict, group: str, **supplied: Any) -> Any:
+def instantiate(run: dict, group: str, **supplied: Any) -> Any:
     """The object that a group's node describes; `supplied` is what only the build has."""
     target = run[group]["_target_"]
     keywords = {key: value for key, value in run[group].items() if key != "_target_"}
@@ -102,7 +102,7 @@ def make(run: dict, group: str, **supplied: Any) -> Any:
         made = get_object(target)(**keywords, **supplied)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{group}.{error}") from error
-    if missing := [name for name in ASKED[group] if not hasattr(made, name)]:
+    if missing := [name for name in REQUIRED_ATTRIBUTES[group] if not hasattr(made, name)]:
         raise ConfigError(
             f"{group}._target_={target}: makes no {group}: a {type(made).__name__} has no "
             f"{missing[0]}; name what makes one"

@@ -22,7 +22,7 @@ PAYS_FROM_ON_GPU = 500_000
 WHOLE_PAYS_FROM = 1_000_000
 
 
-def way(asked: Compile, model: nn.Module, device: torch.device, num_images: int) -> Compile:
+def choose_mode(asked: Compile, model: nn.Module, device: torch.device, num_images: int) -> Compile:
     """How a model is compiled for training on `num_images` in all; never "auto".
 
     A model says with a method `compiled` that one of its layers can be compiled for all of them,
@@ -37,13 +37,13 @@ def way(asked: Compile, model: nn.Module, device: torch.device, num_images: int)
     return "none" if asked == "layers" and not hasattr(model, "compiled") else asked
 
 
-def form(model: nn.Module, way: Compile) -> nn.Module:
+def training_form(model: nn.Module, way: Compile) -> nn.Module:
     """The model in the form that trains; it shares the parameters, and compiles when it is run."""
     if way == "layers":
         layered: Any = model
         compiled: nn.Module = layered.compiled(compiler)
         return compiled
-    return Whole(model) if way == "whole" else model
+    return CompiledNetwork(model) if way == "whole" else model
 
 
 def compiler(function: Callable) -> Callable:
@@ -53,7 +53,7 @@ def compiler(function: Callable) -> Callable:
     return torch.compile(function, dynamic=False, options={"fallback_random": True})
 
 
-class Whole(nn.Module):
+class CompiledNetwork(nn.Module):
     """A network compiled in one piece; on a GPU its kernels are launched as one CUDA graph."""
 
     def __init__(self, network: nn.Module):
@@ -72,7 +72,7 @@ class Whole(nn.Module):
         return self.run(images)
 
 
-def set_up(
+def prepare(
     fabric: Fabric,
     model: nn.Module,
     asked: Compile,
@@ -85,15 +85,15 @@ def set_up(
     compiler asks for them. With `asked` "auto" a compiler that fails, for want of a C++ compiler
     for one, is done without.
     """
-    chosen = way(asked, model, fabric.device, num_images)
-    student = fabric.setup_module(form(model, chosen))
+    chosen = choose_mode(asked, model, fabric.device, num_images)
+    student = fabric.setup_module(training_form(model, chosen))
     if chosen == "none":
         return student, chosen, 0.0
     started = time.perf_counter()
     # It would warn that it found a CUDA compiler on a machine without a GPU.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     try:
-        rehearse(fabric, student, example())
+        warm_up(fabric, student, example())
     except Exception as error:
         if asked != "auto":
             raise
@@ -102,7 +102,7 @@ def set_up(
     return student, chosen, time.perf_counter() - started
 
 
-def rehearse(fabric: Fabric, student: nn.Module, images: Tensor) -> None:
+def warm_up(fabric: Fabric, student: nn.Module, images: Tensor) -> None:
     """A step forward and backward that leaves nothing behind but compiled code."""
     buffers = {name: buffer.clone() for name, buffer in student.named_buffers()}
     student.train()

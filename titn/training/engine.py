@@ -92,7 +92,7 @@ class State:
     rows: list[dict] = field(default_factory=list)
 
 
-def keep_nothing() -> None:
+def no_autosave() -> None:
     """For what is not worth keeping."""
 
 
@@ -101,7 +101,7 @@ def fit(
     state: State,
     progress: Progress,
     on_epoch: Callable[[dict], None],
-    keep: Callable[[], None] = keep_nothing,
+    keep: Callable[[], None] = no_autosave,
 ) -> None:
     """Train from `state` to the last epoch; `on_epoch` gets the row of each epoch.
 
@@ -131,7 +131,7 @@ def fit(
 
 
 def train_epoch(
-    task: Task, state: State, progress: Progress, keep: Callable[[], None] = keep_nothing
+    task: Task, state: State, progress: Progress, keep: Callable[[], None] = no_autosave
 ) -> dict[str, float]:
     """What is left of one pass over the training images; the mean terms of the whole pass."""
     task.objective.student.train()
@@ -175,7 +175,7 @@ def set_learning_rate(task: Task, step: int, steps: int) -> None:
         group["lr"] = group["initial_lr"] * factor
 
 
-def epoch_metrics(task: Task, keep: Callable[[], None] = keep_nothing) -> dict:
+def epoch_metrics(task: Task, keep: Callable[[], None] = no_autosave) -> dict:
     """What the curves show of the evaluated images; it never chooses anything."""
     predictions = evaluate(task.network, task.dataset.evaluated, keep=keep)
     heads = all_heads(predictions, task.objective.loss.token_weights)
@@ -188,7 +188,7 @@ def evaluate(
     student: nn.Module,
     images: Images,
     teacher: nn.Module | None = None,
-    keep: Callable[[], None] = keep_nothing,
+    keep: Callable[[], None] = no_autosave,
 ) -> Predictions:
     """Log-probabilities of all images, and the teacher's classes if there is one.
 

@@ -26,7 +26,7 @@ MOST_BYTES = 2 * 2**30
 MOST_DIFFERENT = 0.01
 
 
-class KeptLabels:
+class LabelCache:
     """The labels of one teacher for one stream of mixed batches.
 
     place: the directory of all kept labels. key: everything that decides the labels, fit for JSON.

@@ -9,7 +9,7 @@ from titn.losses.terms import Loss, Terms
 from titn.types import Batch, Output
 
 
-class Kept(Protocol):
+class CachedLabels(Protocol):
     """Answers that a teacher gave before, to these very images: see titn.training.label_cache."""
 
     def of(self, batch: Batch, ask: Callable[[], Tensor]) -> Tensor:
@@ -29,7 +29,7 @@ class Objective:
         student: nn.Module,
         loss: Loss,
         teacher: nn.Module | None = None,
-        kept: Kept | None = None,
+        kept: CachedLabels | None = None,
     ):
         if loss.needs_teacher and teacher is None:
             raise ValueError("this loss needs a teacher")

@@ -17,7 +17,7 @@ from torchvision.models import get_model_weights
 
 from titn.config.constraints import IMAGENET, check_imagenet, weights_file
 from titn.system import tensor_files
-from titn.system.errors import ConfigError, first_line, said
+from titn.system.errors import ConfigError, error_text, first_line
 from titn.system.progress import say
 from titn.system.tensor_files import DamageError
 from titn.system.text import printable
@@ -33,7 +33,7 @@ def digest(path: Path, key: str = "checkpoint") -> str:
         with open(place, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise _unreadable(place, key, said(error)) from None
+        raise _unreadable(place, key, error_text(error)) from None
 
 
 def load(model: nn.Module, path: Path, key: str = "checkpoint") -> None:
@@ -123,7 +123,7 @@ def _read(path: Path, key: str) -> dict[str, Tensor]:
         else:
             content = _load_state_dict(file)
     except (OSError, DamageError) as error:
-        raise _unreadable(file, key, said(error)) from None
+        raise _unreadable(file, key, error_text(error)) from None
     for name, value in content.items():
         if not _is_plain(value):
             raise _unreadable(file, key, f"{name} is not a dense tensor on the CPU")

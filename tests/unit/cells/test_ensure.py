@@ -166,7 +166,7 @@ def test_a_checkpoint_of_another_run_is_not_used(half_done, tiny, capsys):
     other = RunDir(directory.path.with_name("other"))
     shutil.copytree(directory.path, other.path)
     found = read_json(other.path / "environment.json")
-    config_hash = ensure.Plans().plan(tiny("seed=1")).identity["config_hash"]
+    config_hash = ensure.Planner().plan(tiny("seed=1")).identity["config_hash"]
     write_json(other.path / "environment.json", found | {"config_hash": config_hash})
     ensure.ensure(tiny("seed=1", f"run_dir={other.path}"))
     assert "is of another run" in capsys.readouterr().err
@@ -357,7 +357,7 @@ def test_a_teacher_that_diverges_is_named_with_its_own_remedy(tiny):
 
 
 def test_planning_trains_and_writes_nothing(tiny, tmp_path):
-    planned = ensure.Plans().plan(tiny(*TEACHER))
+    planned = ensure.Planner().plan(tiny(*TEACHER))
     assert planned.teacher is not None
     assert not (tmp_path / "runs").exists()
 
@@ -388,8 +388,8 @@ def test_a_teacher_starts_from_other_weights_with_a_head_of_its_own(tiny):
     assert torch.equal(after["tokens"], before["tokens"])
     assert after["heads.cls.weight"].shape != before["heads.cls.weight"].shape
     assert (
-        ensure.Plans().plan(tuned).identity
-        != ensure.Plans().plan(run["teacher"] | {"epochs": 0}).identity
+        ensure.Planner().plan(tuned).identity
+        != ensure.Planner().plan(run["teacher"] | {"epochs": 0}).identity
     )
 
 
@@ -444,9 +444,9 @@ def test_wall_time_counts_what_was_spent_before_a_kill(tiny, killed_after_first_
 
 
 def test_a_run_that_was_checked_before_is_planned_without_building_its_networks(tiny, monkeypatch):
-    planned = ensure.Plans().plan(tiny(*TEACHER))
+    planned = ensure.Planner().plan(tiny(*TEACHER))
     monkeypatch.setattr(ensure.build, "parts", lambda *_: pytest.fail("built"))
-    assert ensure.Plans(checked=True).plan(tiny(*TEACHER)).identity == planned.identity
+    assert ensure.Planner(checked=True).plan(tiny(*TEACHER)).identity == planned.identity
 
 
 def test_what_several_cells_share_is_built_once(tiny, monkeypatch):
@@ -454,17 +454,17 @@ def test_what_several_cells_share_is_built_once(tiny, monkeypatch):
     monkeypatch.setattr(
         ensure.build, "parts", lambda run, spec: built.append(run) or parts(run, spec)
     )
-    plans = ensure.Plans()
+    plans = ensure.Planner()
     for seed in (0, 1):
         plans.plan(tiny(*TEACHER, f"seed={seed}"))
     assert len(built) == 2  # one student, one teacher
 
 
 def test_a_cell_that_another_process_makes_can_be_left_to_it(tiny):
-    planned = ensure.Plans().plan(tiny())
+    planned = ensure.Planner().plan(tiny())
     planned.directory.path.mkdir(parents=True)
     with FileLock(planned.directory.lock), pytest.raises(ensure.BusyError):
-        ensure.make(planned, wait=False)
+        ensure.make_cell(planned, wait=False)
 
 
 def test_a_failed_cell_has_its_traceback_in_its_log(tiny):

@@ -19,7 +19,7 @@ from titn import evaluate, predict
 from titn.cells import ensure
 from titn.cells.reopen import open_run
 from titn.config import resolve
-from titn.config.hydra_errors import composed
+from titn.config.hydra_errors import compose_run
 from titn.records.run_dir import RunDir, read_json, write_json
 from titn.system.errors import ConfigError
 
@@ -28,7 +28,7 @@ from titn.system.errors import ConfigError
 def made(tmp_path_factory):
     """The directory of a tiny run that has learnt a little."""
     place = tmp_path_factory.mktemp("made")
-    run = composed([*TINY, "epochs=3", "batch_size=64", f"runs_dir={place}"])
+    run = compose_run([*TINY, "epochs=3", "batch_size=64", f"runs_dir={place}"])
     return ensure.ensure(run)[0].path
 
 
@@ -145,7 +145,7 @@ def unsealed(path) -> dict:
 def reseal(path, **changes) -> None:
     """A record of another configuration or data, which it says itself."""
     record = unsealed(path) | changes
-    run = resolve.of_record(RunDir(path).config())
+    run = resolve.resolve_recorded(RunDir(path).config())
     record["config_hash"] = resolve.config_hash(
         run, precision=run["precision"], data=record["data_digest"], origin=None, teacher=None
     )
@@ -222,13 +222,13 @@ def rewrite(path, **changes) -> None:
 
 
 def test_a_record_that_names_foreign_code_does_not_run_it(finished):
-    rewrite(finished, loss={"_target_": "test_finished.Foreign"})
+    rewrite(finished, loss={"_target_": "test_reopen.Foreign"})
     with pytest.raises(
         ConfigError, match=r"loss\._target_=test_finished\.Foreign: is not titn's own"
     ):
         open_run(finished)
     reseal(finished)
-    assert open_run(finished, trust=True).run["loss"]["_target_"] == "test_finished.Foreign"
+    assert open_run(finished, trust=True).run["loss"]["_target_"] == "test_reopen.Foreign"
 
 
 class Foreign:
@@ -415,5 +415,5 @@ def test_a_configuration_older_than_a_key_is_completed(finished):
 
 
 def test_a_configuration_is_read_as_it_was_resolved():
-    run = composed(["teacher=vgg16_bn", "dataset=cifar100", "dataset.root=x"])
-    assert resolve.of_record(run) == run
+    run = compose_run(["teacher=vgg16_bn", "dataset=cifar100", "dataset.root=x"])
+    assert resolve.resolve_recorded(run) == run

@@ -9,7 +9,12 @@ from titn.config import resolve
 from titn.config.annotations import Count
 from titn.config.checks import check_places
 from titn.config.constraints import grid_side
-from titn.config.schema import built_class, keywords_of, may_have, said_of
+from titn.config.schema import (
+    built_class,
+    class_attribute,
+    configurable_keywords,
+    may_have_attribute,
+)
 from titn.data import layouts, torchvision_layout
 from titn.system.errors import ConfigError
 from titn.training import build
@@ -38,7 +43,7 @@ def test_a_model_says_what_its_configuration_said(composed, name, key, value):
     run = composed(f"model={name}")
     run["model"][key] = value
     with pytest.raises(ConfigError) as built:
-        build.make(run, "model", images=IMAGES[32])
+        build.instantiate(run, "model", images=IMAGES[32])
     with pytest.raises(ConfigError) as asked:
         composed(f"model={name}", f"model.{key}={value}")
     assert str(asked.value) == str(built.value)
@@ -46,7 +51,7 @@ def test_a_model_says_what_its_configuration_said(composed, name, key, value):
 
 def test_a_network_says_what_its_configuration_said_of_small_images(composed):
     with pytest.raises(ConfigError) as built:
-        build.make(composed("model=resnet18"), "model", images=IMAGES[16])
+        build.instantiate(composed("model=resnet18"), "model", images=IMAGES[16])
     with pytest.raises(ConfigError) as asked:
         composed("model=resnet18", "dataset.image_size=16")
     assert str(asked.value) == str(built.value)
@@ -56,7 +61,7 @@ def test_an_optimizer_says_what_its_configuration_said(composed):
     run = composed("optimizer=sgd")
     run["optimizer"] |= {"nesterov": True, "momentum": 0.0}
     with pytest.raises(ConfigError) as built:
-        build.make(run, "optimizer", model=None)
+        build.instantiate(run, "optimizer", model=None)
     with pytest.raises(ConfigError) as asked:
         composed("optimizer=sgd", "optimizer.nesterov=true", "optimizer.momentum=0")
     assert str(asked.value) == str(built.value)
@@ -118,7 +123,7 @@ def test_only_a_job_looks_for_its_files(composed):
 
 def test_a_record_is_read_where_its_files_are_not(composed):
     run = composed("dataset=cifar100", "dataset.root=no", "checkpoint=no.pt")
-    assert resolve.of_record(run) == run
+    assert resolve.resolve_recorded(run) == run
 
 
 @pytest.mark.parametrize("key", ["checkpoint", "weights"])
@@ -226,7 +231,7 @@ def test_looking_for_a_class_runs_no_code(tmp_path, monkeypatch):
         "def net(*, depth: Count, width: __import__('os').abort(), name: 'Count'): ..."
     )
     monkeypatch.syspath_prepend(tmp_path)
-    assert keywords_of("strangers.nets.net", "model") == {"depth": Count}
+    assert configurable_keywords("strangers.nets.net", "model") == {"depth": Count}
 
 
 @pytest.mark.parametrize("source", [b"def net(:", b"\xff\xfe", b"\0"])
@@ -237,7 +242,7 @@ def test_source_that_is_not_python_is_named(tmp_path, monkeypatch, source):
     with pytest.raises(
         ConfigError, match=rf"^model\._target_={name}\.net: the source of {name} can"
     ):
-        keywords_of(f"{name}.net", "model")
+        configurable_keywords(f"{name}.net", "model")
 
 
 def test_a_function_builds_the_class_that_it_says_to_return():
@@ -265,7 +270,7 @@ def test_a_class_of_another_package_is_not_followed(tmp_path, monkeypatch):
     ],
 )
 def test_a_class_says_whether_it_needs_a_teacher(target, said):
-    assert said_of(target, "needs_teacher") is said
+    assert class_attribute(target, "needs_teacher") is said
 
 
 @pytest.mark.parametrize(
@@ -277,7 +282,7 @@ def test_a_class_says_whether_it_needs_a_teacher(target, said):
     ],
 )
 def test_what_a_parent_may_have_is_left_open(source, expected):
-    assert may_have(ast.parse(source).body[0], "imagenet") is expected
+    assert may_have_attribute(ast.parse(source).body[0], "imagenet") is expected
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])

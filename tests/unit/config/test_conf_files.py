@@ -6,7 +6,7 @@ import yaml
 
 from titn.config import resolve
 from titn.config.resolve import GROUPS, config_root
-from titn.config.schema import keywords_of
+from titn.config.schema import configurable_keywords
 from titn.training import build
 from titn.types import ImageSpec
 
@@ -41,19 +41,19 @@ def test_a_choice_lists_every_keyword_of_its_constructor(group, name):
     content = yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
     node = content.get(group, content)
     keys = {key for key in node if key[0] != "_"}
-    assert keys == set(keywords_of(node["_target_"], group))
+    assert keys == set(configurable_keywords(node["_target_"], group))
 
 
 @pytest.mark.parametrize(
     ("group", "name"), [c for c in CHOICES if c[0] in ("augment", "mix", "loss", "schedule")]
 )
 def test_a_choice_builds(composed, group, name):
-    assert build.make(composed(f"{group}={name}", "teacher=vgg16_bn"), group) is not None
+    assert build.instantiate(composed(f"{group}={name}", "teacher=vgg16_bn"), group) is not None
 
 
 @pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "model"])
 def test_a_model_gives_two_logits_for_each_class(composed, name):
-    model = build.make(composed(f"model={name}"), "model", images=IMAGES).eval()
+    model = build.instantiate(composed(f"model={name}"), "model", images=IMAGES).eval()
     with torch.no_grad():
         output = model(torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
     assert output.cls.shape == output.dist.shape == (2, 10)
@@ -80,7 +80,7 @@ def test_a_teacher_builds(composed, name):
     teacher = composed(f"teacher={name}")["teacher"]
     assert (teacher is None) == (name == "none")
     if teacher:
-        assert build.make(teacher, "model", images=IMAGES).has_distillation_token is False
+        assert build.instantiate(teacher, "model", images=IMAGES).has_distillation_token is False
 
 
 QUESTIONS = sorted((config_root() / "sweeps").rglob("*.yaml"))
@@ -101,7 +101,7 @@ def test_a_question_says_what_it_asks_and_costs_and_its_cells_compose(composed, 
 @pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "optimizer"])
 def test_an_optimizer_takes_every_parameter_once(composed, name):
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.LayerNorm(2))
-    optimizer = build.make(composed(f"optimizer={name}"), "optimizer", model=model)
+    optimizer = build.instantiate(composed(f"optimizer={name}"), "optimizer", model=model)
     taken = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert sorted(taken) == sorted(id(p) for p in model.parameters())
 
@@ -113,7 +113,7 @@ def test_an_optimizer_takes_every_parameter_once(composed, name):
      "model.mlp_ratio=2", "model.drop_path=0.1"],
 )  # fmt: skip
 def test_titn_can_be_resized_from_the_command_line(composed, override):
-    model = build.make(composed(override), "model", images=IMAGES).train()
+    model = build.instantiate(composed(override), "model", images=IMAGES).train()
     output = model(torch.rand(2, 3, 32, 32))
     (output.cls.sum() + output.dist.sum()).backward()
     assert all(p.grad is not None for p in model.parameters())
@@ -121,7 +121,7 @@ def test_titn_can_be_resized_from_the_command_line(composed, override):
 
 @pytest.mark.parametrize("size", ["patch_size=4", "depth=2", "patch_dim=96", "heads=6"])
 def test_vit_can_be_resized_from_the_command_line(composed, size):
-    model = build.make(composed("model=deit", f"model.{size}"), "model", images=IMAGES)
+    model = build.instantiate(composed("model=deit", f"model.{size}"), "model", images=IMAGES)
     assert model(torch.rand(2, 3, 32, 32)).dist.shape == (2, 10)
 
 

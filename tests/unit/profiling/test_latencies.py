@@ -40,7 +40,7 @@ def test_without_a_name_all_models_are_timed():
 
 
 def test_a_row_by_hand():
-    one = latencies.Contestant(
+    one = latencies.TimedNetwork(
         "vit", 5_390_000, 92_510_000, 10, lambda: None, 1, [0.004, 0.002, 0.003]
     )
     assert latency.row(one) == (

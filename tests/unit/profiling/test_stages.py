@@ -7,7 +7,7 @@ import torch
 
 from titn import bench
 from titn.profiling import stages
-from titn.training.label_cache import KeptLabels
+from titn.training.label_cache import LabelCache
 from titn.types import ImageSpec
 
 SETTINGS = {"steps": 2, "rounds": 2, "num_classes": 10}
@@ -76,7 +76,7 @@ def test_a_line_of_the_table_by_hand(measured):
 
 def test_labels_are_kept_in_the_warm_up_and_used_in_the_rounds(tiny, tmp_path):
     run = tiny("teacher=resnet18", "dataset.image_size=32", "model.patch_size=16", "batch_size=4")
-    kept = KeptLabels(tmp_path / "labels", {}, steps=2)
-    rates = stages.end_to_end(run, **SETTINGS, kept=kept)
+    kept = LabelCache(tmp_path / "labels", {}, steps=2)
+    rates = stages.training_rates(run, **SETTINGS, kept=kept)
     assert len(rates) == 2
     assert kept.counts == [4, 2]

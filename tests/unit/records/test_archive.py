@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from titn.records.archive import Kept, keep
+from titn.records.archive import Archived, archive
 from titn.records.run_dir import RunDir, write_json
 from titn.records.sweep_dir import Postponed, SweepDir
 from titn.system.errors import ConfigError
@@ -26,7 +26,7 @@ def test_weights_and_logs_are_left_behind_and_the_arrangement_is_kept(tmp_path):
     sweep = tmp_path / "runs" / "sweeps" / "mix"
     sweep.mkdir(parents=True)
     write_json(sweep / "sweep.json", plan("3"))
-    assert keep([tmp_path / "runs"], tmp_path / "kept") == Kept(1)
+    assert archive([tmp_path / "runs"], tmp_path / "kept") == Archived(1)
     files = {str(f.relative_to(tmp_path / "kept")) for f in (tmp_path / "kept").rglob("*.*")}
     assert files == {
         "a/config.yaml", "a/environment.json", "a/result.json", "sweeps/mix/sweep.json",
@@ -35,10 +35,10 @@ def test_weights_and_logs_are_left_behind_and_the_arrangement_is_kept(tmp_path):
 
 def test_a_later_copy_replaces_the_files_of_an_earlier_one(tmp_path):
     run = made(tmp_path / "runs", "a")
-    keep([tmp_path / "runs"], tmp_path / "kept")
+    archive([tmp_path / "runs"], tmp_path / "kept")
     later = run.result() | {"top1": 0.6}
     run.finish(later)
-    keep([tmp_path / "runs"], tmp_path / "kept")
+    archive([tmp_path / "runs"], tmp_path / "kept")
     assert RunDir(tmp_path / "kept" / "a").result() == later
 
 
@@ -55,7 +55,7 @@ def test_another_run_of_the_same_name_is_kept_beside_it(tmp_path, other, place):
     made(tmp_path / "one", "a", top1=0.5)
     made(tmp_path / "two", "a", top1=0.6, **other)
     for name in ("one", "two", "one", "two"):
-        keep([tmp_path / name], tmp_path / "kept")
+        archive([tmp_path / name], tmp_path / "kept")
     found = {path.name: RunDir(path).result()["top1"] for path in (tmp_path / "kept").iterdir()}
     assert found == {"a": 0.5, place: 0.6}
 
@@ -65,24 +65,24 @@ def test_a_record_is_not_replaced_by_the_same_run_half_done(tmp_path):
     part = made(tmp_path / "two", "a")
     (part.path / "result.json").unlink()
     part.fail({"kind": "memory", "reason": "out of memory"})
-    assert keep([tmp_path / "one"], tmp_path / "kept") == Kept(1)
-    assert keep([tmp_path / "two"], tmp_path / "kept") == Kept(0)
+    assert archive([tmp_path / "one"], tmp_path / "kept") == Archived(1)
+    assert archive([tmp_path / "two"], tmp_path / "kept") == Archived(0)
     assert not (tmp_path / "kept" / "a" / "failure.json").exists()
 
 
 def test_two_runs_that_are_kept_one_by_one_have_each_its_own_place(tmp_path):
     for name in ("a", "b"):
         run = made(tmp_path / "runs", name)
-        keep([run.path], tmp_path / "kept")
+        archive([run.path], tmp_path / "kept")
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["a", "b"]
 
 
 def test_a_good_copy_is_not_replaced_by_a_damaged_file(tmp_path):
     run = made(tmp_path / "runs", "a")
-    keep([tmp_path / "runs"], tmp_path / "kept")
+    archive([tmp_path / "runs"], tmp_path / "kept")
     before = (tmp_path / "kept" / "a" / "result.json").read_bytes()
     (run.path / "result.json").write_text('{"top1": 0.')
-    kept = keep([tmp_path / "runs"], tmp_path / "kept")
+    kept = archive([tmp_path / "runs"], tmp_path / "kept")
     assert (kept.runs, [place for place, _ in kept.faults]) == (0, [str(run.path)])
     assert (tmp_path / "kept" / "a" / "result.json").read_bytes() == before
 
@@ -93,7 +93,7 @@ def test_a_link_out_of_a_run_is_not_copied(tmp_path, file):
     (tmp_path / "private").write_text("secret")
     (run.path / file).unlink(missing_ok=True)
     (run.path / file).symlink_to(tmp_path / "private")
-    kept = keep([tmp_path / "runs"], tmp_path / "kept")
+    kept = archive([tmp_path / "runs"], tmp_path / "kept")
     assert [reason.partition(": ")[2] for _, reason in kept.faults] == [
         "is a link that leads out of its directory"
     ]
@@ -105,7 +105,7 @@ def test_a_link_beside_an_unfinished_run_is_not_copied_either(tmp_path):
     (run.path / "result.json").unlink()
     (tmp_path / "private").write_text("secret")
     (run.path / "samples.parquet").symlink_to(tmp_path / "private")
-    assert keep([tmp_path / "runs"], tmp_path / "kept").runs == 0
+    assert archive([tmp_path / "runs"], tmp_path / "kept").runs == 0
 
 
 def plan(epochs: str, *seeds: int, row: str = "a") -> dict:
@@ -138,7 +138,7 @@ def test_what_several_machines_asked_is_kept_in_one_plan(tmp_path):
     asked(tmp_path / "two", plan("3", 1, 2))
     asked(tmp_path / "three", plan("9", 0, row="b"))
     for name in ("one", "two", "three", "one"):
-        keep([tmp_path / name], tmp_path / "kept")
+        archive([tmp_path / name], tmp_path / "kept")
     sweep = SweepDir(tmp_path / "kept" / "sweeps" / "mix")
     assert [[(cell.row, cell.seed) for cell in one.cells] for one in sweep.settings()] == [
         [("a", 0), ("a", 1), ("a", 2)],
@@ -153,7 +153,7 @@ def test_what_several_machines_asked_is_kept_in_one_plan(tmp_path):
 def test_a_note_is_kept_until_all_of_it_was_asked_elsewhere(tmp_path, seeds, left):
     SweepDir(tmp_path / "kept" / "sweeps" / "mix").postpone("ablation/mix", note(0, 1))
     asked(tmp_path / "runs", plan("3", *seeds))
-    keep([tmp_path / "runs"], tmp_path / "kept")
+    archive([tmp_path / "runs"], tmp_path / "kept")
     sweep = SweepDir(tmp_path / "kept" / "sweeps" / "mix")
     assert [one.reason for one in sweep.postponed()] == left
 
@@ -163,7 +163,7 @@ def test_a_later_note_takes_the_place_of_an_earlier_one(tmp_path):
         SweepDir(tmp_path / root / "sweeps" / "mix").postpone(
             "ablation/mix", note(0, reason=reason)
         )
-    keep([tmp_path / "runs"], tmp_path / "kept")
+    archive([tmp_path / "runs"], tmp_path / "kept")
     sweep = SweepDir(tmp_path / "kept" / "sweeps" / "mix")
     assert [one.reason for one in sweep.postponed()] == ["no disk"]
 
@@ -172,20 +172,20 @@ def test_a_damaged_plan_that_was_kept_is_replaced(tmp_path):
     whole = asked(tmp_path / "runs", plan("3", 0))
     (tmp_path / "kept" / "sweeps" / "mix").mkdir(parents=True)
     (tmp_path / "kept" / "sweeps" / "mix" / "sweep.json").write_text("{")
-    assert keep([tmp_path / "runs"], tmp_path / "kept").faults == []
+    assert archive([tmp_path / "runs"], tmp_path / "kept").faults == []
     assert SweepDir(tmp_path / "kept" / "sweeps" / "mix").settings() == whole.settings()
 
 
 def test_what_is_kept_already_is_left(tmp_path):
     made(tmp_path / "kept", "a")
     made(tmp_path / "runs", "b")
-    assert keep([tmp_path / "kept", tmp_path / "runs"], tmp_path / "kept") == Kept(1)
+    assert archive([tmp_path / "kept", tmp_path / "runs"], tmp_path / "kept") == Archived(1)
 
 
 def test_records_are_not_kept_among_themselves(tmp_path):
     made(tmp_path / "runs", "a")
     with pytest.raises(ConfigError, match=r"--keep .*: lies in .*; choose a place outside"):
-        keep([tmp_path / "runs"], tmp_path / "runs" / "kept")
+        archive([tmp_path / "runs"], tmp_path / "runs" / "kept")
 
 
 def test_a_copy_that_is_cut_short_has_no_record(tmp_path, monkeypatch):
@@ -193,7 +193,7 @@ def test_a_copy_that_is_cut_short_has_no_record(tmp_path, monkeypatch):
     made(tmp_path / "runs", "a")
     monkeypatch.setattr("titn.records.archive.shutil.copyfile", _full_after(2))
     with pytest.raises(OSError, match="No space"):
-        keep([tmp_path / "runs"], tmp_path / "kept")
+        archive([tmp_path / "runs"], tmp_path / "kept")
     assert sorted(path.name for path in (tmp_path / "kept" / "a").iterdir()) == [
         "config.yaml", "environment.json",
     ]  # fmt: skip

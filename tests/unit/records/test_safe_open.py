@@ -6,19 +6,25 @@ import time
 import pytest
 import yaml
 
-from titn.records.safe_open import MOST_MEGABYTES, check_plain, directories, opened, read_yaml
+from titn.records.safe_open import (
+    MOST_MEGABYTES,
+    check_plain,
+    read_yaml,
+    safe_path,
+    walk_directories,
+)
 
 NAME = "result.json"
 
 
 def test_a_file_is_opened(tmp_path):
     (tmp_path / NAME).write_text("{}")
-    assert opened(tmp_path, NAME) == tmp_path / NAME
+    assert safe_path(tmp_path, NAME) == tmp_path / NAME
 
 
 def test_a_file_that_is_not_there_is_none(tmp_path):
-    assert opened(tmp_path, NAME) is None
-    assert opened(tmp_path / "none", NAME) is None
+    assert safe_path(tmp_path, NAME) is None
+    assert safe_path(tmp_path / "none", NAME) is None
 
 
 def test_a_link_out_of_the_directory_is_refused(tmp_path):
@@ -26,45 +32,45 @@ def test_a_link_out_of_the_directory_is_refused(tmp_path):
     (tmp_path / "run").mkdir()
     os.symlink("../private", tmp_path / "run" / NAME)
     with pytest.raises(ValueError, match=r"^result.json: is a link that leads out of its dir"):
-        opened(tmp_path / "run", NAME)
+        safe_path(tmp_path / "run", NAME)
 
 
 def test_a_link_within_the_directory_is_a_file(tmp_path):
     (tmp_path / "other").write_text("{}")
     os.symlink("other", tmp_path / NAME)
-    assert opened(tmp_path, NAME) == tmp_path / NAME
+    assert safe_path(tmp_path, NAME) == tmp_path / NAME
 
 
 def test_the_directory_may_be_a_link_itself(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / NAME).write_text("{}")
     os.symlink("run", tmp_path / "linked")
-    assert opened(tmp_path / "linked", NAME)
+    assert safe_path(tmp_path / "linked", NAME)
 
 
 def test_a_link_to_nothing_is_none(tmp_path):
     os.symlink("gone", tmp_path / NAME)
-    assert opened(tmp_path, NAME) is None
+    assert safe_path(tmp_path, NAME) is None
 
 
 def test_a_link_in_circles_is_an_error_of_the_system(tmp_path):
     os.symlink(NAME, tmp_path / NAME)
     with pytest.raises(OSError, match="symbolic links"):
-        opened(tmp_path, NAME)
+        safe_path(tmp_path, NAME)
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_what_is_no_file_is_refused(tmp_path, make):
     make(tmp_path / NAME)
     with pytest.raises(ValueError, match=r"^result.json: is not a file$"):
-        opened(tmp_path, NAME)
+        safe_path(tmp_path, NAME)
 
 
 def test_a_file_that_is_larger_than_any_is_refused(tmp_path):
     with open(tmp_path / NAME, "wb") as file:
         file.truncate(MOST_MEGABYTES[NAME] * 2**20 + 1)
     with pytest.raises(ValueError, match=r"^result.json: has 16 megabytes"):
-        opened(tmp_path, NAME)
+        safe_path(tmp_path, NAME)
 
 
 # Directories
@@ -75,7 +81,7 @@ def test_directories_are_walked_in_order_without_links(tmp_path):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "b" / "file").touch()
     os.symlink(tmp_path, tmp_path / "a" / "circle")
-    found = [(str(path.relative_to(tmp_path)), names) for path, names in directories(tmp_path)]
+    found = [(str(path.relative_to(tmp_path)), names) for path, names in walk_directories(tmp_path)]
     assert found == [(".", ["a", "b"]), ("a", ["circle"]), ("b", ["c", "file"]), ("b/c", [])]
 
 
@@ -94,7 +100,7 @@ def deep(tmp_path, monkeypatch):
 
 
 def test_a_tree_may_be_deeper_than_python_calls(deep):
-    assert sum(1 for _ in directories(deep)) == 1501
+    assert sum(1 for _ in walk_directories(deep)) == 1501
 
 
 # YAML

@@ -14,11 +14,11 @@ from titn.records.schemas import (
     Plan,
     Result,
     Timing,
-    believed,
     check_agree,
-    config_of,
-    identity_of,
-    said_of,
+    read_config,
+    read_identity,
+    read_run_files,
+    validated,
 )
 
 RECORDS = Path(__file__).resolve().parents[3] / "reports" / "records"
@@ -43,7 +43,7 @@ def run(tmp_path):
 
 
 def test_what_a_run_writes_is_believed(run):
-    said = said_of(run.path)
+    said = read_run_files(run.path)
     assert (said.result, said.failure, said.environment) == (RESULT, None, IDENTITY)
     assert said.identity == IDENTITY
 
@@ -53,7 +53,7 @@ def test_records_that_are_kept_are_believed():
     places = [path.parent for path in RECORDS.glob("*/result.json")]
     assert len(places) > 50
     for place in places:
-        check_agree(said_of(place).result, config_of(place))
+        check_agree(read_run_files(place).result, read_config(place))
 
 
 @pytest.mark.parametrize(
@@ -84,17 +84,17 @@ def test_records_that_are_kept_are_believed():
 )
 def test_a_record_with_such_a_value_is_not(key, value, said):
     with pytest.raises(ValueError, match=r"result.json") as raised:
-        believed("result.json", Result, RESULT | {key: value})
+        validated("result.json", Result, RESULT | {key: value})
     assert str(raised.value).startswith(f"result.json: {said}")
     assert str(raised.value).isprintable()
 
 
 def test_arguments_of_ones_own_network_may_be_anything():
-    assert believed("config.yaml", Config, CONFIG | {"model": {"depth": [2, 2, 6], "heads": "8"}})
+    assert validated("config.yaml", Config, CONFIG | {"model": {"depth": [2, 2, 6], "heads": "8"}})
 
 
 def test_keys_that_came_later_are_no_damage():
-    assert believed("result.json", Result, RESULT | {"new": {"deep": [1, None]}})
+    assert validated("result.json", Result, RESULT | {"new": {"deep": [1, None]}})
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_keys_that_came_later_are_no_damage():
 )  # fmt: skip
 def test_neither_is_another_file_with_such_a_value(kind, content, said):
     with pytest.raises(ValueError, match="file") as raised:
-        believed("file", kind, content)
+        validated("file", kind, content)
     assert str(raised.value).startswith(f"file: {said}")
 
 
@@ -129,50 +129,50 @@ def test_a_record_that_was_edited_is_known_by_its_checksum(run):
     path = run.path / "result.json"
     path.write_text(path.read_text().replace('"top1": 0.5', '"top1": 0.6', 1))
     with pytest.raises(ValueError, match=r"^result.json: has changed since it was written$"):
-        said_of(run.path)
+        read_run_files(run.path)
 
 
 def test_a_record_of_another_run_is_named(run):
     run.finish(RESULT | {"config_hash": "other"})
     with pytest.raises(ValueError, match=r"result.json: config_hash is not that of environment"):
-        said_of(run.path)
+        read_run_files(run.path)
 
 
 def test_a_record_of_another_configuration_is_named(run):
     run.finish(RESULT | {"seed": 7})
     with pytest.raises(ValueError, match=r"result.json: seed=7: config.yaml says 0"):
-        check_agree(said_of(run.path).result, config_of(run.path))
+        check_agree(read_run_files(run.path).result, read_config(run.path))
 
 
 def test_a_record_without_its_environment_is_named(run):
     (run.path / "environment.json").unlink()
     with pytest.raises(ValueError, match=r"environment.json: is missing"):
-        said_of(run.path)
+        read_run_files(run.path)
 
 
 def test_a_configuration_has_no_key_of_a_record(run):
     run.begin(CONFIG | {"top1": 0.9}, IDENTITY)
     with pytest.raises(ValueError, match=r"config.yaml: top1: is a key of result.json"):
-        config_of(run.path)
+        read_config(run.path)
 
 
 @pytest.mark.parametrize("file", ["environment.json", "result.json"])
 def test_a_damaged_run_has_the_identity_that_another_file_says(run, file):
     (run.path / file).write_text("{")
-    assert identity_of(run.path) == IDENTITY
+    assert read_identity(run.path) == IDENTITY
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' * 500 + "1" + "}" * 500])
 def test_json_that_is_nested_too_deeply_is_named(run, text):
     (run.path / "environment.json").write_text(text)
     with pytest.raises(ValueError, match=r"^environment.json: "):
-        said_of(run.path)
+        read_run_files(run.path)
 
 
 def test_what_a_value_says_cannot_move_a_cursor(run):
     run.finish(RESULT | {"split": ["\x1b[31m\n\u202e"]})
     with pytest.raises(ValueError, match="split") as raised:
-        said_of(run.path)
+        read_run_files(run.path)
     assert str(raised.value).isprintable()
 
 
@@ -180,4 +180,4 @@ def test_a_number_with_thousands_of_digits_is_named(run):
     text = json.dumps(IDENTITY).removesuffix("}") + f', "n": {"9" * 5000}' + "}"
     (run.path / "failure.json").write_text(text)
     with pytest.raises(ValueError, match=r"^failure.json: "):
-        said_of(run.path)
+        read_run_files(run.path)

@@ -16,7 +16,7 @@ from titn.records.sweep_dir import (
     Postponed,
     Setting,
     SweepDir,
-    state_of,
+    cell_state,
     sweep_dirs,
 )
 from titn.system.errors import ConfigError
@@ -337,16 +337,16 @@ def _hold(lock: str, is_held, is_over) -> None:
 
 
 def test_an_empty_directory_waits(directory):
-    assert state_of(directory) == "waiting"
+    assert cell_state(directory) == "waiting"
 
 
 def test_a_directory_that_is_not_there_waits(directory):
-    assert state_of(RunDir(directory.path / "none")) == "waiting"
+    assert cell_state(RunDir(directory.path / "none")) == "waiting"
 
 
 def test_what_has_begun_and_not_ended_is_half_done(directory):
     directory.begin({}, IDENTITY)
-    assert state_of(directory) == "half done"
+    assert cell_state(directory) == "half done"
 
 
 def test_a_lock_that_nobody_holds_says_nothing(directory):
@@ -354,21 +354,21 @@ def test_a_lock_that_nobody_holds_says_nothing(directory):
     with FileLock(directory.lock):
         pass
     directory.lock.touch()
-    assert state_of(directory) == "half done"
+    assert cell_state(directory) == "half done"
 
 
 def test_a_lock_that_another_process_holds_says_that_it_is_running(directory, held):
-    assert state_of(directory) == "running"
+    assert cell_state(directory) == "running"
 
 
 def test_a_failure_that_is_tried_again_is_running(directory, held):
     directory.fail(FAILURE | {"kind": "error"})
-    assert state_of(directory) == "running"
+    assert cell_state(directory) == "running"
 
 
 def test_looking_does_not_keep_a_cell_from_being_made(directory):
     directory.lock.touch()
-    state_of(directory)
+    cell_state(directory)
     with FileLock(directory.lock, timeout=0):
         pass
 
@@ -379,7 +379,7 @@ def test_a_lock_that_cannot_be_opened_says_nothing(directory, monkeypatch):
 
     directory.lock.touch()
     monkeypatch.setattr(FileLock, "acquire", denied)
-    assert state_of(directory) == "waiting"
+    assert cell_state(directory) == "waiting"
 
 
 @pytest.mark.parametrize(
@@ -389,14 +389,14 @@ def test_a_lock_that_cannot_be_opened_says_nothing(directory, monkeypatch):
 def test_a_failure_is_one_or_a_divergence(directory, failure, state):
     directory.begin({}, IDENTITY)
     directory.fail(FAILURE | failure)
-    assert state_of(directory) == state
+    assert cell_state(directory) == state
 
 
 def test_a_result_is_a_record_whatever_else_lies_there(directory):
     directory.begin({}, IDENTITY)
     directory.fail(FAILURE | {"kind": "error"})
     directory.finish(RECORD)
-    assert state_of(directory) == "recorded"
+    assert cell_state(directory) == "recorded"
 
 
 def test_a_cell_that_is_finished_while_its_lock_is_tried_is_recorded(directory, monkeypatch):
@@ -410,13 +410,13 @@ def test_a_cell_that_is_finished_while_its_lock_is_tried_is_recorded(directory, 
         return acquire(lock, *arguments, **named)
 
     monkeypatch.setattr(FileLock, "acquire", late)
-    assert state_of(directory) == "recorded"
+    assert cell_state(directory) == "recorded"
 
 
 @pytest.mark.parametrize("file", ["result.json", "failure.json", "environment.json"])
 def test_a_file_that_is_cut_short_is_damage(directory, file):
     (directory.path / file).write_text('{"top1": 0.')
-    assert state_of(directory) == "damaged"
+    assert cell_state(directory) == "damaged"
 
 
 def test_the_plan_is_one_file_that_people_can_read(sweep):

@@ -7,7 +7,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from titn.records.question import question_of
-from titn.sweeps.overrides import Wanted, askings, said_to_cells, spelled_for_hydra
+from titn.sweeps.overrides import CellRequest, cell_overrides, parse_requests, quote_for_hydra
 from titn.system.errors import ConfigError
 
 
@@ -17,7 +17,7 @@ def asked():
 
     def ask(*overrides: str, question=None, rows=None):
         parsed = OverridesParser.create().parse_overrides(list(overrides))
-        return askings(parsed, question, rows)
+        return parse_requests(parsed, question, rows)
 
     return ask
 
@@ -210,7 +210,7 @@ def test_an_interval_is_refused_with_a_remedy(asked):
 
 
 def test_what_a_row_has_chosen_comes_after_its_overrides():
-    wanted = Wanted("SGD", "2", ("optimizer=sgd",), {"optimizer.lr": 3e-05})
+    wanted = CellRequest("SGD", "2", ("optimizer=sgd",), {"optimizer.lr": 3e-05})
     assert wanted.arguments() == ["optimizer=sgd", "optimizer.lr=3e-05", "seed=2"]
 
 
@@ -264,12 +264,12 @@ def test_a_row_may_say_where_it_lives(asked):
 def test_what_is_said_to_the_sweep_is_not_swept():
     parsed = OverridesParser.create().parse_overrides(["dry_run=true,false", "epochs=3"])
     with pytest.raises(ConfigError, match=r"^dry_run=true,false: is said to the sweep as a whole"):
-        said_to_cells(parsed, ["dry_run"])
+        cell_overrides(parsed, ["dry_run"])
 
 
 def test_what_is_said_to_the_sweep_is_not_said_to_its_cells():
     parsed = OverridesParser.create().parse_overrides(["dry_run=true", "epochs=3"])
-    assert [one.input_line for one in said_to_cells(parsed, ["dry_run"])] == ["epochs=3"]
+    assert [one.input_line for one in cell_overrides(parsed, ["dry_run"])] == ["epochs=3"]
 
 
 # What Hydra's parser would stumble over
@@ -288,12 +288,12 @@ def test_what_is_said_to_the_sweep_is_not_said_to_its_cells():
     ],
 )
 def test_labels_with_brackets_may_be_typed_as_they_are(typed, spelled):
-    assert spelled_for_hydra(typed) == spelled
+    assert quote_for_hydra(typed) == spelled
 
 
 def test_a_label_is_read_as_it_was_typed():
     (parsed,) = OverridesParser.create().parse_overrides(
-        [spelled_for_hydra("rows=[TITN (large patch),VGG16-BN]")]
+        [quote_for_hydra("rows=[TITN (large patch),VGG16-BN]")]
     )
     assert parsed.value() == ["TITN (large patch)", "VGG16-BN"]
 
@@ -310,9 +310,9 @@ def test_a_label_is_read_as_it_was_typed():
     ],
 )
 def test_a_reason_is_read_as_it_was_typed(reason):
-    (parsed,) = OverridesParser.create().parse_overrides([spelled_for_hydra(f"postpone={reason}")])
+    (parsed,) = OverridesParser.create().parse_overrides([quote_for_hydra(f"postpone={reason}")])
     assert parsed.value() == reason
 
 
 def test_a_reason_that_is_in_quotes_already_is_left():
-    assert spelled_for_hydra('postpone="no time"') == 'postpone="no time"'
+    assert quote_for_hydra('postpone="no time"') == 'postpone="no time"'

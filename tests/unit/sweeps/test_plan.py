@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from titn.cells.ensure import Plans
+from titn.cells.ensure import Planner
 from titn.records.run_dir import RunDir
 from titn.records.sweep_dir import SweepDir
-from titn.sweeps.estimate import Past
-from titn.sweeps.overrides import Wanted
-from titn.sweeps.plan import Planned, plan_lines
+from titn.sweeps.estimate import PastCells
+from titn.sweeps.overrides import CellRequest
+from titn.sweeps.plan import SweepCell, plan_lines
 
 DIVERGED = {"kind": "diverged", "reason": "the loss is nan"}
 FAILED = {"kind": "error", "reason": "out of memory"}
@@ -33,7 +33,7 @@ def planned(tmp_path):
             dataset=SimpleNamespace(train=range(100)),
             teacher=teacher,
         )  # fmt: skip
-        return Planned(Wanted(row, str(seed), (), tuned or {}), cell, role)
+        return SweepCell(CellRequest(row, str(seed), (), tuned or {}), cell, role)
 
     return plan
 
@@ -56,7 +56,7 @@ def fail(cell, failure: dict) -> None:
 
 
 def lines(*planned, runs=Path("none")) -> list[str]:
-    return plan_lines(planned, Past(runs))
+    return plan_lines(planned, PastCells(runs))
 
 
 # What there is to do
@@ -247,12 +247,12 @@ def test_the_time_of_a_teacher_is_added(planned, tmp_path):
 
 def test_a_record_of_another_seed_is_the_most_alike(tiny, tmp_path):
     """What a record keeps of a configuration is what a new one is compared with."""
-    plans = Plans()
+    plans = Planner()
     first, deep, second = (
         plans.plan(tiny(*more)) for more in (["seed=0"], ["model.depth=2"], ["seed=1"])
     )
     finish(first, wall_secs=20)
     finish(deep, wall_secs=2000)
-    past = Past(tmp_path / "runs")
+    past = PastCells(tmp_path / "runs")
     secs = past.seconds(second.run, str(second.device), second.precision, 100)
     assert secs == pytest.approx(20)

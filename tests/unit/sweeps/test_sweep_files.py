@@ -235,7 +235,7 @@ def test_a_teacher_sees_the_same_part_of_the_data():
     ],
 )
 def test_a_row_trains_the_tokens_that_it_names(name, row, weights):
-    assert build.make(run(named(name), row), "loss").token_weights == weights
+    assert build.instantiate(run(named(name), row), "loss").token_weights == weights
 
 
 def test_a_default_is_chosen_on_validation_images():

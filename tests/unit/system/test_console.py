@@ -17,14 +17,14 @@ ROWS = [("a, b", "7"), ("longer", "12"), ("none", "")]
 
 
 def test_a_pipe_gets_csv(capsys):
-    console.show(COLUMNS, ROWS)
+    console.print_table(COLUMNS, ROWS)
     read = list(csv.reader(io.StringIO(capsys.readouterr().out)))
     assert read == [list(COLUMNS), *map(list, ROWS)]
 
 
 def test_a_terminal_gets_a_table_with_numbers_to_the_right(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    console.show(COLUMNS, ROWS)
+    console.print_table(COLUMNS, ROWS)
     assert capsys.readouterr().out.splitlines() == [
         "name    count",
         "a, b        7",
@@ -35,7 +35,7 @@ def test_a_terminal_gets_a_table_with_numbers_to_the_right(capsys, monkeypatch):
 
 def test_a_terminal_is_not_moved_by_what_a_table_shows(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    console.show(("name",), [("a\x1b[2J",)])
+    console.print_table(("name",), [("a\x1b[2J",)])
     assert capsys.readouterr().out == "name\na\\x1b[2J\n"
 
 
@@ -51,7 +51,7 @@ def test_what_is_raised_becomes_a_line_and_a_code(capsys, error, code, line):
     def job():
         raise error
 
-    assert console.answered(job) == code
+    assert console.run_command(job) == code
     assert capsys.readouterr().err == line
 
 
@@ -59,7 +59,7 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     code = (
         "import sys; from titn.system import console\n"
         "rows = [('x' * 100,)] * 10000\n"
-        "sys.exit(console.answered(lambda: console.show(('a',), rows) or 0))"
+        "sys.exit(console.run_command(lambda: console.print_table(('a',), rows) or 0))"
     )
     writer = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -86,7 +86,7 @@ def test_a_long_complaint_keeps_its_key_and_its_remedy(capsys):
 def test_a_name_that_is_no_text_is_printed_all_the_same():
     code = (
         "import sys; from titn.system import console\n"
-        "sys.exit(console.answered(lambda: console.show(('a',), [('x\\udcff',)]) or 0))"
+        "sys.exit(console.run_command(lambda: console.print_table(('a',), [('x\\udcff',)]) or 0))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout == b"a\nx\\udcff\n"
@@ -95,7 +95,7 @@ def test_a_name_that_is_no_text_is_printed_all_the_same():
 def test_a_full_disk_under_standard_output_is_one_line():
     code = (
         "import sys; from titn.system import console\n"
-        "sys.exit(console.answered(lambda: print('x') or 0))"
+        "sys.exit(console.run_command(lambda: print('x') or 0))"
     )
     with open("/dev/full", "w") as full:
         done = subprocess.run(
@@ -116,7 +116,7 @@ def test_a_full_disk_under_standard_output_is_one_line():
 )
 def test_bad_arguments_are_one_line(capsys, arguments, line):
     parser = console.Arguments("titn.test")
-    parser.add_argument("--top", type=console.whole(1), required="--no" not in arguments)
+    parser.add_argument("--top", type=console.whole_number(1), required="--no" not in arguments)
     with pytest.raises(SystemExit) as left:
         parser.parse_args(arguments)
     assert (left.value.code, capsys.readouterr().err) == (2, f"titn: {line}\n")
@@ -125,17 +125,17 @@ def test_bad_arguments_are_one_line(capsys, arguments, line):
 @pytest.mark.parametrize("text", ["11", "9" * 5000])
 def test_a_whole_number_may_be_too_large(text):
     with pytest.raises(argparse.ArgumentTypeError, match="should be a whole number, 10 or less"):
-        console.whole(1, 10)(text)
+        console.whole_number(1, 10)(text)
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "-1e-9", "1e300", "", "x"])
 def test_a_number_is_not_negative_and_not_endless(text):
     with pytest.raises(argparse.ArgumentTypeError, match="should be a number from 0 to 1000000"):
-        console.not_negative(text)
+        console.non_negative_number(text)
 
 
 def test_a_number_is_given():
-    assert console.not_negative("1e-6") == 1e-6
+    assert console.non_negative_number("1e-6") == 1e-6
 
 
 def test_a_device_that_no_machine_has_is_a_bad_argument():
@@ -146,8 +146,8 @@ def test_a_device_that_no_machine_has_is_a_bad_argument():
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "x", ""])
 def test_a_whole_number_is_asked_for(text):
     with pytest.raises(argparse.ArgumentTypeError, match="should be a whole number, 1 or more"):
-        console.whole(1)(text)
+        console.whole_number(1)(text)
 
 
 def test_a_whole_number_is_given():
-    assert console.whole(1)("12") == 12
+    assert console.whole_number(1)("12") == 12

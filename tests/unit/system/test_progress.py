@@ -60,7 +60,7 @@ def lines(path):
 
 
 def test_what_is_said_is_kept_with_its_time(tmp_path, capsys):
-    with progress.logged(tmp_path / "log.txt"):
+    with progress.log_to(tmp_path / "log.txt"):
         progress.say("begun")
     assert capsys.readouterr().err == "begun\n"
     said = (tmp_path / "log.txt").read_text()
@@ -68,7 +68,7 @@ def test_what_is_said_is_kept_with_its_time(tmp_path, capsys):
 
 
 def test_what_is_noted_is_kept_alone(tmp_path, capsys):
-    with progress.logged(tmp_path / "log.txt"):
+    with progress.log_to(tmp_path / "log.txt"):
         progress.note("a traceback")
     assert lines(tmp_path / "log.txt") == ["a traceback"]
     assert capsys.readouterr().err == ""
@@ -76,7 +76,7 @@ def test_what_is_noted_is_kept_alone(tmp_path, capsys):
 
 def test_a_log_keeps_only_what_is_said_in_the_meantime(tmp_path):
     progress.say("before")
-    with progress.logged(tmp_path / "log.txt"):
+    with progress.log_to(tmp_path / "log.txt"):
         progress.say("in it")
     progress.say("after")
     assert lines(tmp_path / "log.txt") == ["in it"]
@@ -84,26 +84,26 @@ def test_a_log_keeps_only_what_is_said_in_the_meantime(tmp_path):
 
 def test_a_log_goes_on_where_it_ended(tmp_path):
     for text in ("begun", "resumed"):
-        with progress.logged(tmp_path / "log.txt"):
+        with progress.log_to(tmp_path / "log.txt"):
             progress.say(text)
     assert lines(tmp_path / "log.txt") == ["begun", "resumed"]
 
 
 def test_a_log_is_closed_after_an_error(tmp_path):
-    with pytest.raises(KeyboardInterrupt), progress.logged(tmp_path / "log.txt"):
+    with pytest.raises(KeyboardInterrupt), progress.log_to(tmp_path / "log.txt"):
         raise KeyboardInterrupt
     progress.say("after")
     assert lines(tmp_path / "log.txt") == []
 
 
 def test_a_bars_lines_are_in_the_log(clock, tmp_path):
-    with progress.logged(tmp_path / "log.txt"):
+    with progress.log_to(tmp_path / "log.txt"):
         progress.Progress("titn", epochs=2, total=200, done=0).epoch(ROW)
     assert lines(tmp_path / "log.txt")[0].startswith("titn epoch 1/2: loss 0.500 | test top1")
 
 
 def test_names_that_are_not_ascii_are_kept(tmp_path):
-    with progress.logged(tmp_path / "log.txt"):
+    with progress.log_to(tmp_path / "log.txt"):
         progress.say("Zürich – 北京")
     assert (tmp_path / "log.txt").read_text(encoding="utf-8").endswith(" Zürich – 北京\n")
 

@@ -64,12 +64,12 @@ def fabric():
     ],
 )
 def test_where_it_pays(asked, model, device, num_images, expected):
-    assert compiling.way(asked, model, torch.device(device), num_images) == expected
+    assert compiling.choose_mode(asked, model, torch.device(device), num_images) == expected
 
 
 def test_a_compiler_that_fails_is_done_without(fabric, capsys):
     model = Failing()
-    student, how, _ = compiling.set_up(fabric, model, "auto", MANY, lambda: IMAGES)
+    student, how, _ = compiling.prepare(fabric, model, "auto", MANY, lambda: IMAGES)
     assert how == "none"
     assert student(IMAGES).cls.shape == (4, 2)
     assert "not compiled" in capsys.readouterr().err
@@ -77,13 +77,13 @@ def test_a_compiler_that_fails_is_done_without(fabric, capsys):
 
 def test_a_compiler_that_was_asked_for_may_not_fail(fabric):
     with pytest.raises(ZeroDivisionError):
-        compiling.set_up(fabric, Failing(), "layers", MANY, lambda: IMAGES)
+        compiling.prepare(fabric, Failing(), "layers", MANY, lambda: IMAGES)
 
 
 def test_a_rehearsal_leaves_nothing_behind(fabric):
     model = Plain()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    compiling.rehearse(fabric, fabric.setup_module(model), IMAGES)
+    compiling.warm_up(fabric, fabric.setup_module(model), IMAGES)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -92,7 +92,7 @@ def test_a_rehearsal_leaves_nothing_behind(fabric):
 def test_compiled_for_real_it_computes_what_it_did(fabric, way):
     torch.manual_seed(0)
     model = TITN(images=ImageSpec(num_classes=10), distillation_token=True, depth=2, patch_dim=24)
-    student, how, secs = compiling.set_up(fabric, model, way, FEW, lambda: IMAGES)
+    student, how, secs = compiling.prepare(fabric, model, way, FEW, lambda: IMAGES)
     assert how == way
     assert secs > 0
     compiled, plain = student(IMAGES), model(IMAGES)

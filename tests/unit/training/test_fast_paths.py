@@ -6,7 +6,7 @@ import torch
 from titn.data.batches import training_batches
 from titn.training import build, hardware
 from titn.training.assembly import assemble
-from titn.training.label_cache import KeptLabels
+from titn.training.label_cache import LabelCache
 from titn.types import ImageSpec
 
 STEPS = 20
@@ -39,7 +39,7 @@ def dataset_of():
 def losses(composed, dataset_of):
     """The losses of the first steps of a run with these switches."""
 
-    def of(*switches: str, kept: KeptLabels | None = None) -> list[float]:
+    def of(*switches: str, kept: LabelCache | None = None) -> list[float]:
         run = composed(*RUN, *switches)
         dataset, precision = dataset_of(run), run["precision"]
         spec: ImageSpec = dataset.spec
@@ -51,7 +51,7 @@ def losses(composed, dataset_of):
             dataset=dataset,
             fabric=hardware.fabric(device, precision),
             precision=precision,
-            teacher=build.make(run["teacher"], "model", images=spec),
+            teacher=build.instantiate(run["teacher"], "model", images=spec),
             kept=kept,
         )
         task, found = made.task, []
@@ -96,7 +96,7 @@ def test_a_folded_teacher(losses):
 
 def test_kept_labels_change_nothing_at_all(losses, tmp_path):
     steps = 359 // 16
-    first, second = (KeptLabels(tmp_path / "labels", {}, steps) for _ in range(2))
+    first, second = (LabelCache(tmp_path / "labels", {}, steps) for _ in range(2))
     heard = losses(*PLAIN, kept=first)
     assert losses(*PLAIN, kept=second) == heard == losses(*PLAIN)
     assert second.share == 1.0

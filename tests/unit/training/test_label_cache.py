@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from titn.training.label_cache import KeptLabels, make_room
+from titn.training.label_cache import LabelCache, make_room
 from titn.types import Batch
 
 STEPS, BATCH = 3, 200
@@ -17,7 +17,7 @@ class Teacher:
     def __init__(self, offset: int = 0):
         self.offset, self.asked = offset, 0
 
-    def of(self, kept: KeptLabels, epoch: int, step: int) -> torch.Tensor:
+    def of(self, kept: LabelCache, epoch: int, step: int) -> torch.Tensor:
         def ask() -> torch.Tensor:
             self.asked += 1
             return torch.full((BATCH,), (step + self.offset) % 10)
@@ -26,14 +26,14 @@ class Teacher:
         batch = Batch(torch.zeros(BATCH, 1, 2, 2), labels, labels, 1.0, at=(epoch, step))
         return kept.of(batch, ask)
 
-    def teach(self, kept: KeptLabels, epoch: int = 0, steps=range(STEPS)) -> list[int]:
+    def teach(self, kept: LabelCache, epoch: int = 0, steps=range(STEPS)) -> list[int]:
         return [int(self.of(kept, epoch, step)[0]) for step in steps]
 
 
 @pytest.fixture
 def kept(tmp_path):
-    def keep(key: str = "same", most_bytes: int = 10**6) -> KeptLabels:
-        return KeptLabels(tmp_path / "labels", {"key": key}, STEPS, most_bytes)
+    def keep(key: str = "same", most_bytes: int = 10**6) -> LabelCache:
+        return LabelCache(tmp_path / "labels", {"key": key}, STEPS, most_bytes)
 
     return keep
 
@@ -122,7 +122,7 @@ def test_the_share_that_was_not_asked_for(kept):
 
 def test_a_place_that_cannot_be_written_is_done_without(tmp_path, capsys):
     (tmp_path / "labels").write_text("a file")
-    teacher, kept = Teacher(), KeptLabels(tmp_path / "labels", {}, STEPS)
+    teacher, kept = Teacher(), LabelCache(tmp_path / "labels", {}, STEPS)
     assert teacher.teach(kept) == [0, 1, 2]
     assert "labels are not kept" in capsys.readouterr().err
 
