@@ -101,7 +101,8 @@ class Cell:
             "data_digest": self.dataset.digest,
             **self.identity,
             "git_commit": environment["git_commit"],
-            "teacher": teacher and {"config_hash": teacher["config_hash"], "top1": teacher["top1"]},
+            "teacher": teacher
+            and {key: teacher[key] for key in ("config_hash", "source_digest", "top1")},
             "compiled": made.compiled,
             "compile_secs": made.compile_secs,
             "kept_labels": made.kept.share if made.kept else 0.0,

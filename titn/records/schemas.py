@@ -8,7 +8,7 @@ the file and the key.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -60,6 +60,7 @@ class TeacherSummary(Model):
     """What a record says of its teacher."""
 
     config_hash: Digest
+    source_digest: Digest | Literal[""] = ""
     top1: Share
 
 
@@ -224,6 +225,7 @@ class Cell(Model):
     teacher: Digest | None = None
     role: Annotated[str, Field(pattern="^(cell|candidate|teacher)$")] = "cell"
     tuned: dict[str, str | bool | int | float | None] = {}
+    source_digest: Digest | Literal[""] = ""
     model_config = ConfigDict(extra="forbid")
 
 

@@ -45,7 +45,8 @@ class PlannedCell:
     """A cell of a plan: row and seed, identity, and place, relative to the sweep's directory.
 
     role: "cell"; "candidate" where a row chooses its tuned values on a validation split, with
-    `tuned` the values tried (and in a cell, the ones that were chosen); "teacher".
+    `tuned` the values tried (and in a cell, the ones that were chosen); "teacher". source_digest:
+    of the code that this cell uses; empty in an older plan, whose cells all had their setting's.
     """
 
     row: str
@@ -55,6 +56,7 @@ class PlannedCell:
     teacher: str | None = None
     role: str = "cell"
     tuned: dict[str, Any] = field(default_factory=dict)
+    source_digest: str = ""
 
     @property
     def name(self) -> str:
@@ -81,10 +83,20 @@ class Setting:
     cells: list[PlannedCell]
 
     def joined(self, later: "Setting") -> "Setting":
-        """This plan and a later one of the same setting."""
+        """This plan and a later one of the same setting.
+
+        Of a row that was asked for again by other source code the earlier cells leave the plan:
+        seeds of two versions of a model are no sample of one. Their records stay where they are.
+        """
+        now = {(cell.role, cell.row): cell.source_digest for cell in later.cells}
+        before = (
+            cell
+            for cell in self.cells
+            if now.get((cell.role, cell.row), cell.source_digest) == cell.source_digest
+        )
         cells = {
             (cell.role, cell.row, cell.seed, cell.config_hash): cell
-            for cell in (*self.cells, *later.cells)
+            for cell in (*before, *later.cells)
         }
         return replace(
             later,

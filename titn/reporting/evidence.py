@@ -1,7 +1,7 @@
 """What the records say of a sweep's rows, brought together: one `Evidence` for each setting.
 
-A cell counts if its identity is the planned one and its source digest the setting's: records of
-other digests, or of other configurations, never enter a mean.
+A cell counts if its identity and its source digest are the planned ones: records of other digests,
+or of other configurations, never enter a mean.
 """
 
 import json
@@ -147,10 +147,12 @@ class Row:
         return len(self.one("class_names") or ()) or int(self.one("dataset.num_classes") or 0)
 
     @property
-    def teachers(self) -> set[str]:
-        """The identities of the teachers that its students had."""
-        found = (run.get("teacher.config_hash") for run in self.runs.values())
-        return {one for one in found if isinstance(one, str)}
+    def teachers(self) -> set[tuple[str, str]]:
+        """The teachers that its students had: config hash, source digest (empty where unknown)."""
+        taught = [run for run in self.runs.values() if run.get("teacher.config_hash")]
+        return {
+            (run["teacher.config_hash"], run.get("teacher.source_digest", "")) for run in taught
+        }
 
 
 @dataclass(frozen=True)
@@ -267,6 +269,11 @@ def index_of(runs: Records) -> Index:
     return {key: same[0] if len(same) == 1 else _first(same) for key, same in found.items()}
 
 
+def identity_of(cell: PlannedCell, setting: Setting) -> tuple[str, str]:
+    """The key of a planned cell in the index: what it is, and the code that makes it."""
+    return cell.config_hash, cell.source_digest or setting.source_digest
+
+
 def _first(same: list[dict[str, Any]]) -> dict[str, Any]:
     chosen, *others = sorted(same, key=_precedence)
     outcomes = {_outcome(run) for run in others if run["status"] == RECORDED}
@@ -300,9 +307,7 @@ def evidence_of(
         question=question,
         rows=[replace(row, reach=reach) for row in rows],
         timing=timing,
-        candidates=[
-            (cell, index.get((cell.config_hash, setting.source_digest))) for cell in candidates
-        ],
+        candidates=[(cell, index.get(identity_of(cell, setting))) for cell in candidates],
     )
 
 
@@ -321,11 +326,7 @@ def _reach(question: Question | None, rows: list[Row]) -> float | None:
 
 
 def _row(label: str, cells: list[PlannedCell], setting: Setting, index: Index) -> Row:
-    own = [
-        (cell, index.get((cell.config_hash, setting.source_digest)))
-        for cell in cells
-        if cell.row == label
-    ]
+    own = [(cell, index.get(identity_of(cell, setting))) for cell in cells if cell.row == label]
     alike = list(_of_one_recipe(own))
     # Of a seed that was asked for twice, the record counts; of two, the one asked for later.
     alike.sort(key=lambda pair: (pair[0].seed, _is_recorded(pair[1])))

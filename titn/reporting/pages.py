@@ -188,9 +188,10 @@ def _body(
 
 
 def _teachers(evidence: Evidence, index: Index) -> list[dict[str, Any]]:
-    hashes = sorted(set().union(*(row.teachers for row in evidence.rows)))
-    keys = [(one, evidence.setting.source_digest) for one in hashes]
-    return [index[key] for key in keys if key in index]
+    keys = sorted(set().union(*(row.teachers for row in evidence.rows)))
+    # Records of before named their teachers without a digest, which was the setting's.
+    named = [(one, digest or evidence.setting.source_digest) for one, digest in keys]
+    return [index[key] for key in named if key in index]
 
 
 def _claims_not_run(question: Question | None) -> list[str]:

@@ -86,6 +86,7 @@ class SweepCell:
             teacher=teacher.identity["config_hash"] if teacher else None,
             role=self.role,
             tuned=self.wanted.tuned,
+            source_digest=self.cell.identity["source_digest"],
         )
 
 

@@ -224,7 +224,7 @@ def rewrite(path, **changes) -> None:
 def test_a_record_that_names_foreign_code_does_not_run_it(finished):
     rewrite(finished, loss={"_target_": "test_reopen.Foreign"})
     with pytest.raises(
-        ConfigError, match=r"loss\._target_=test_finished\.Foreign: is not titn's own"
+        ConfigError, match=r"loss\._target_=test_reopen\.Foreign: is not titn's own"
     ):
         open_run(finished)
     reseal(finished)
