@@ -61,16 +61,12 @@ def dataset(run: dict) -> Dataset:
 
 
 def parts(run: dict, spec: ImageSpec) -> Parts:
-    """Build a run's objects; ConfigError for what they do not accept.
-
-    The model is initialised from the run's seed alone, whatever was built before it.
-    """
+    """Build a run's objects; ConfigError for what they do not accept."""
     if run["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
         raise ConfigError("tensorboard=true: not installed; pip install tensorboard")
     loss = instantiate(run, "loss")
     check_has_teacher(loss.needs_teacher, run["teacher"] is not None, run["choices"]["loss"])
-    torch.manual_seed(draw_seed("initialisation", run["seed"]))
-    model = instantiate(run, "model", images=spec)
+    model = initialise_model(run, spec)
     origin: str | None = None
     new_layers: tuple[str, ...] = ()
     if run["checkpoint"]:
@@ -92,6 +88,15 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
         origin=origin,
         new_layers=new_layers,
     )
+
+
+def initialise_model(run: dict, spec: ImageSpec) -> nn.Module:
+    """A run's network before training, on the CPU.
+
+    Its first weights follow from the run's seed alone, whatever was built before it.
+    """
+    torch.manual_seed(draw_seed("initialisation", run["seed"]))
+    return instantiate(run, "model", images=spec)
 
 
 def instantiate(run: dict, group: str, **supplied: Any) -> Any:
