@@ -6,16 +6,14 @@ mistyped value should be answered at once.
 
 import ast
 import difflib
-import sys
 from functools import cache
-from importlib.machinery import ModuleSpec
-from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from titn.config import annotations
+from titn.config.source_code import find_definition, parse_module
 from titn.system.errors import ConfigError, first_line
 
 # What is longer resembles no key, and would take long to compare.
@@ -83,18 +81,18 @@ def configurable_keywords(target: str, path: str) -> dict[str, Any]:
     """
     module_name, _, name = target.rpartition(".")
     try:
-        body = _body(module_name)
+        module = parse_module(module_name)
     except (SyntaxError, ValueError, OSError, RecursionError) as error:
         raise ConfigError(
             f"{path}._target_={target}: the source of {module_name} cannot be read "
             f"({first_line(error)}); name another"
         ) from None
-    if body is None:
+    if module is None:
         raise ConfigError(
             f"{path}._target_={target}: there is no module {module_name!r} with Python source; "
             "name a class or function, as package.module.name"
         )
-    statement = _definition(target)
+    statement = find_definition(target)
     if statement is None:
         raise ConfigError(
             f"{path}._target_={target}: {module_name} defines no {name}; name what it defines"
@@ -104,7 +102,7 @@ def configurable_keywords(target: str, path: str) -> dict[str, Any]:
 
 def returns_nothing(target: str) -> bool:
     """Whether a target is a function that says to return nothing."""
-    statement = _definition(target)
+    statement = find_definition(target)
     returns = statement.returns if isinstance(statement, ast.FunctionDef) else None
     return isinstance(returns, ast.Constant) and returns.value is None
 
@@ -112,7 +110,7 @@ def returns_nothing(target: str) -> bool:
 @cache
 def required_keywords(target: str) -> frozenset[str]:
     """The keywords of a constructor, configurable or not, that have no default."""
-    statement = _definition(target)
+    statement = find_definition(target)
     constructor = _constructor(statement) if statement else None
     if constructor is None:
         return frozenset()
@@ -127,13 +125,14 @@ def built_class(target: str) -> ast.ClassDef | None:
 
     Beyond the target's own package nothing is followed: what is there need not be Python.
     """
-    statement = _definition(target)
+    statement = find_definition(target)
     if not isinstance(statement, ast.FunctionDef):
         return statement
     if not isinstance(statement.returns, ast.Name):
         return None
     module_name, name = target.rpartition(".")[0], statement.returns.id
-    for line in _body(module_name) or ():
+    module = parse_module(module_name)
+    for line in module.body if module else ():
         if isinstance(line, ast.ImportFrom) and name in [alias.name for alias in line.names]:
             module_name = line.module or ""
     same_package = module_name.partition(".")[0] == target.partition(".")[0]
@@ -156,42 +155,6 @@ def may_have_attribute(built: ast.ClassDef, attribute: str) -> bool:
     """Whether an object of a class could have an attribute: its source or its parents' may say."""
     bases = [ast.unparse(base) for base in built.bases]
     return bases not in ([], ["nn.Module"]) or attribute in ast.unparse(built)
-
-
-@cache
-def _body(module_name: str) -> list[ast.stmt] | None:
-    """The statements of a module's source; None if there is none."""
-    spec = _found(module_name)
-    if spec is None or not spec.has_location or not str(spec.origin).endswith(".py"):
-        return None
-    return ast.parse(Path(str(spec.origin)).read_bytes()).body
-
-
-def _found(module_name: str) -> ModuleSpec | None:
-    """Where a module is. Unlike importlib's own search this imports no package on the way."""
-    spec, path = None, None
-    parts = module_name.split(".")
-    if not all(part.isidentifier() for part in parts):
-        return None
-    for count in range(1, len(parts) + 1):
-        if spec is not None:
-            path = spec.submodule_search_locations
-            if path is None:
-                return None  # not a package
-        name = ".".join(parts[:count])
-        finders = (finder.find_spec(name, path) for finder in sys.meta_path)
-        spec = next(filter(None, finders), None)
-        if spec is None:
-            return None
-    return spec
-
-
-def _definition(target: str) -> ast.FunctionDef | ast.ClassDef | None:
-    module_name, _, name = target.rpartition(".")
-    for statement in _body(module_name) or ():
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef) and statement.name == name:
-            return statement
-    return None
 
 
 def _constructor(statement: ast.FunctionDef | ast.ClassDef) -> ast.FunctionDef | None:

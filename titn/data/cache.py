@@ -1,29 +1,22 @@
 """Decoded arrays, kept between runs."""
 
 import hashlib
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import platformdirs
 from torch import Tensor
 
 from titn.data.paths import is_file
 from titn.system import tensor_files
 from titn.system.errors import error_text, first_line
-from titn.system.files import remove_leftovers
+from titn.system.files import cache_dir, remove_leftovers
 from titn.system.text import printable
 
 Arrays = tuple[dict[str, Tensor], dict]
 
 # What a killed process was writing; by then nobody still is.
 LEFTOVER_SECS = 86_400.0
-
-
-def cache_dir() -> Path:
-    """$TITN_CACHE, or the user's cache directory."""
-    return Path(os.environ.get("TITN_CACHE") or platformdirs.user_cache_dir("titn"))
 
 
 def cached_arrays(stamp: str, make: Callable[[], Arrays]) -> Arrays:

@@ -20,13 +20,14 @@ from titn.config.annotations import (
     Split,
 )
 from titn.data import layouts
-from titn.data.cache import cache_dir, cached_arrays
+from titn.data.cache import cached_arrays
 from titn.data.folder import Folder
 from titn.data.images import Dataset, Images, digest_of
 from titn.data.parquet import Parquet
 from titn.data.paths import place_of
 from titn.data.prepare import Decoded, Part, arrays_of, decoded, images_of, prepare
 from titn.data.torchvision_layout import TorchvisionLayout
+from titn.system.files import cache_dir
 from titn.system.text import printable
 
 

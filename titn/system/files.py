@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import platformdirs
+
 TEMPORARY = ".tmp"
+
+
+def cache_dir() -> Path:
+    """$TITN_CACHE, or the user's cache directory: what is there can be made again."""
+    return Path(os.environ.get("TITN_CACHE") or platformdirs.user_cache_dir("titn"))
 
 
 @contextmanager
