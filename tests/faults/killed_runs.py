@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from harness import Done, Process, Tally, record, start
 from safetensors import safe_open
 
-import titn.cells.cell
+import titn.cells.make
 import titn.cells.checkpoints
 import titn.records.run_dir
 import titn.training.engine
@@ -50,9 +50,9 @@ class Observed:
         """In the process: note when the real functions begin and end; they do what they did."""
         self._mark(titn.training.engine, "train_epoch", TRAINING)
         self._mark(titn.training.engine, "evaluate", EVALUATION)
-        self._mark(titn.cells.cell, "evaluate", EVALUATION)
+        self._mark(titn.cells.make, "evaluate", EVALUATION)
         self._mark(titn.cells.checkpoints.Checkpoints, "save", CHECKPOINT)
-        self._mark(titn.cells.cell.Cell, "_write_files", RECORD)
+        self._mark(titn.cells.make.Cell, "_write_files", RECORD)
         self._mark(titn.records.run_dir.RunDir, "finish", RECORD)
 
     def _mark(self, owner: object, name: str, phase: str) -> None:

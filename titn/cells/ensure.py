@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
-from titn.cells.cell import Cell
+from titn.cells.make import Cell
 from titn.config import resolve
 from titn.data.images import Dataset
 from titn.records import provenance

@@ -20,7 +20,7 @@ from titn.sweeps.overrides import CellRequest
 from titn.system.progress import duration
 
 if TYPE_CHECKING:
-    from titn.cells.cell import Cell
+    from titn.cells.make import Cell
 
 
 @dataclass(frozen=True)

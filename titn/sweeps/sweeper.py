@@ -45,7 +45,7 @@ from titn.system.progress import duration, say
 from titn.system.text import counted
 
 if TYPE_CHECKING:
-    from titn.cells.cell import Cell
+    from titn.cells.make import Cell
 
 # Of a sweep's command line, what is said to the sweep and not to its cells.
 OWN_KEYS = ("rows", "dry_run", "postpone", "busy")

@@ -15,7 +15,8 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file
 
-from titn.cells import cell, ensure
+from titn.cells import ensure
+from titn.cells import make as cell
 from titn.records.run_dir import RunDir, read_json, write_json
 from titn.system.errors import CellError, ConfigError
 from titn.training import engine
