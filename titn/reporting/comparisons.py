@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from titn.paper.printed import PROTOCOL, departures, printed, spoken
+from titn.paper.departures import PROTOCOL, departures, printed, spoken
 from titn.records.question import Bound, Claim, Question
 from titn.records.sweep_dir import DIVERGED
 from titn.reporting import statistics as st

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from titn.paper.printed import in_one_line
+from titn.paper.departures import in_one_line
 from titn.reporting import comparisons as co
 from titn.reporting.evidence import Row
 from titn.reporting.formats import interval_in_percent, mean, plain

@@ -12,7 +12,7 @@ import yaml
 
 from titn.config.resolve import config_root
 from titn.paper.audit import audit
-from titn.paper.printed import printed
+from titn.paper.departures import printed
 from titn.records.collation import Records
 from titn.records.question import Question, question_of
 from titn.records.run_dir import RunDir

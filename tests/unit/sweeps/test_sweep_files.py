@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from titn.config import resolve
 from titn.config.resolve import config_hash, config_root
-from titn.paper import printed
+from titn.paper import departures as printed
 from titn.records.question import Question, question_of
 from titn.training import build
 

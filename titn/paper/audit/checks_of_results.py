@@ -11,7 +11,7 @@ from titn.paper.audit.tables import (
     printed_rows,
     printed_table,
 )
-from titn.paper.printed import CLASSES, printed
+from titn.paper.departures import CLASSES, printed
 
 UNIT_OF: Mapping[str, Unit] = {
     "top1": "accuracy",

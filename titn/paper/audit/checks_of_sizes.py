@@ -12,7 +12,7 @@ from titn.paper.audit.tables import (
     printed_size,
     student_cost,
 )
-from titn.paper.printed import CLASSES
+from titn.paper.departures import CLASSES
 
 PART = "Parameters and GFLOPs"
 # How far a printed parameter count may lie from its recomputation, in millions, besides half of

@@ -15,7 +15,7 @@ from titn.paper.audit.tables import (
     printed_table,
     student_cost,
 )
-from titn.paper.printed import CLASSES
+from titn.paper.departures import CLASSES
 from titn.system.text import percent
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from titn.paper.audit import prose
 from titn.paper.audit.findings import Contradiction
 from titn.paper.audit.tables import printed_column, printed_table
-from titn.paper.printed import CLASSES
+from titn.paper.departures import CLASSES
 from titn.system.text import percent
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from titn.paper import costs
-from titn.paper.printed import CLASSES, printed
+from titn.paper.departures import CLASSES, printed
 
 # How table 6 calls the paper's own row.
 OURS = "VGG16-BN → TITN"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from titn.paper.printed import in_one_line
+from titn.paper.departures import in_one_line
 from titn.reporting import comparisons as co
 from titn.reporting.formats import bounds, interval_in, plain
 from titn.reporting.latencies import METRICS

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from titn.paper.printed import printed, spoken
+from titn.paper.departures import printed, spoken
 from titn.records.question import Question
 from titn.reporting.comparisons import COUNTED, metric_name
 from titn.reporting.evidence import Evidence

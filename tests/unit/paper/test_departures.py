@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from titn.paper.printed import PROTOCOL, departures, in_one_line, printed
+from titn.paper.departures import PROTOCOL, departures, in_one_line, printed
 
 
 def flat(node: dict, prefix: str = "") -> dict:
