@@ -1,22 +1,21 @@
-"""The making of one cell: begin or resume, fit, record."""
+"""The making of one cell: begin or resume, fit, evaluate, record."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
+from titn.cells import result
 from titn.cells.autosave import Autosave, describe_position
+from titn.cells.cell import Cell
 from titn.cells.checkpoints import Checkpoints
 from titn.cells.curves import Curves
+from titn.cells.identity import labels_source_digest
 from titn.config.resolve import config_root
 from titn.data.batches import steps_per_epoch
-from titn.data.images import Dataset, Images
 from titn.losses.terms import Loss
 from titn.records import provenance
-from titn.records.run_dir import RunDir
 from titn.system import signals, tensor_files
 from titn.system.errors import ConfigError
 from titn.system.progress import Progress, say
@@ -24,201 +23,20 @@ from titn.training import build, hardware, weights
 from titn.training.assembly import Assembled, assemble
 from titn.training.engine import RunningMeans, State, evaluate, fit
 from titn.training.label_cache import LabelCache
-from titn.training.metrics import Predictions, macs, num_parameters, summarise, train_metrics
-from titn.types import ImageSpec
-
-# Of train, evaluated once at the end for the gap to test: more would not make it any clearer.
-TRAIN_IMAGES = 10_000
+from titn.training.metrics import Predictions, summarise, train_metrics
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """A run with its identity and its place; `make` does the work, in a directory that is locked.
-
-    prefix: what its keys begin with on the command line. identity: config_hash and source_digest.
-    precision: the resolved one. teacher: the cell that has to be made before.
-    """
-
-    run: dict
-    prefix: str
-    directory: RunDir
-    identity: dict
-    device: torch.device
-    precision: str
-    dataset: Dataset
-    teacher: "Cell | None"
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return f"{'teacher ' if self.prefix else ''}{self.run['choices']['model']}"
-
-    def make(self, teacher: dict | None) -> dict:
-        """Train, or go on training, and write the record; `teacher` is the teacher's record."""
-        clock = Clock()
-        hardware.release_memory()
-        fabric = hardware.fabric(self.device, self.precision)
-        spec = self.dataset.spec
-        parts = build.parts(self.run, spec)
-        if parts.new_layers:
-            source, new = self.run["weights"], ", ".join(parts.new_layers)
-            say(f"{self.name} starts from {self.prefix}weights={source}; new: {new}")
-        made = assemble(
-            self.run,
-            parts=parts,
-            dataset=self.dataset,
-            fabric=fabric,
-            precision=self.precision,
-            teacher=self._teachers_network(),
-            kept=self._kept(parts.loss),
-        )
-        with signals.held(), hardware.deterministic(self.run["deterministic"]):
-            return self._made(made, teacher, clock)
-
-    def _made(self, made: Assembled, teacher: dict | None, clock: "Clock") -> dict:
-        task, parts, spec = made.task, made.parts, made.task.dataset.spec
-        state = self._resume(made, clock)
-        environment = self._environment(resumed=bool(state.images_seen))
-        self.directory.begin(self.run | {"precision": self.precision}, environment)
-        secs = self.run["checkpoint_secs"]
-        keeper = Autosave(state, secs, lambda: self._save(made, state, clock))
-        self._fit(made, state, keeper)
-        predictions = evaluate(task.network, task.dataset.evaluated, made.frozen, keep=keeper)
-        some = _spread(task.dataset.train, TRAIN_IMAGES)
-        learned = evaluate(task.network, some, keep=keeper)
-        self._checkpoints.giving_room(lambda: self._write_files(parts, predictions))
-        summary = summarise(predictions, parts.loss.token_weights)
-        result = {
-            **summary,
-            **_course(state, summary["top1"], timed=not (made.kept and made.kept.share)),
-            "train": train_metrics(learned, parts.loss.token_weights),
-            **_costs(parts.model, spec),
-            "seed": self.run["seed"],
-            "split": self.dataset.split,
-            "num_train": len(self.dataset.train),
-            "num_evaluated": len(self.dataset.evaluated),
-            "class_names": list(self.dataset.class_names),
-            "data_digest": self.dataset.digest,
-            **self.identity,
-            "git_commit": environment["git_commit"],
-            "teacher": teacher
-            and {key: teacher[key] for key in ("config_hash", "source_digest", "top1")},
-            "compiled": made.compiled,
-            "compile_secs": made.compile_secs,
-            "kept_labels": made.kept.share if made.kept else 0.0,
-            "wall_secs": clock.read(),
-        }
-        self._checkpoints.giving_room(lambda: self.directory.finish(result))
-        return result
-
-    def _teachers_network(self) -> nn.Module | None:
-        if self.teacher is None:
-            return None
-        network = build.instantiate(self.teacher.run, "model", images=self.teacher.dataset.spec)
-        try:
-            weights.load(network, self.teacher.directory.path, key="teacher.run_dir")
-        except ConfigError as error:
-            raise ConfigError(f"{error}, or teacher.force=true to make it again") from None
-        return network
-
-    def _kept(self, loss: Loss) -> LabelCache | None:
-        """The labels that the teacher gave to others who saw what this run sees."""
-        if self.teacher is None or not self.run["keep_labels"] or not loss.hard_labels:
-            return None
-        run = self.run
-        dataset = {key: value for key, value in run["dataset"].items() if key != "root"}
-        key = {
-            "teacher": self.teacher.identity,
-            "data": [self.dataset.digest, dataset],
-            **{name: run[name] for name in ("augment", "mix", "seed", "batch_size")},
-            # What rounds: a label may hang by it.
-            "precision": self.precision,
-            "folded": run["fold_teacher"],
-            "source_digest": self.identity["source_digest"],
-            "torch": torch.__version__,
-            "cpu": provenance.cpu_name(),
-            **hardware.description(self.device),
-        }
-        steps = steps_per_epoch(len(self.dataset.train), run["batch_size"])
-        return LabelCache(Path(run["runs_dir"]) / "labels", key, steps)
-
-    def _environment(self, resumed: bool) -> dict:
-        """Of this part of the run; what an interrupted one ran on is kept under `earlier`."""
-        machine = hardware.description(self.device)
-        before = self.directory.environment() if resumed else None
-        earlier = [*before.pop("earlier", []), before] if before else []
-        now = self.identity | provenance.environment(config_root()) | machine
-        return now | {"earlier": earlier}
-
-    @property
-    def _checkpoints(self) -> Checkpoints:
-        return Checkpoints(self.directory, self.identity)
-
-    def _fit(self, made: Assembled, state: State, keeper: Autosave) -> None:
-        task = made.task
-        steps = steps_per_epoch(len(task.dataset.train), task.batch_size)
-        per_epoch = steps * min(task.batch_size, len(task.dataset.train))
-        curves = Curves(self.directory, state.rows, self.run["tensorboard"])
-        progress = Progress(
-            self.name,
-            epochs=task.epochs,
-            total=task.epochs * per_epoch,
-            done=state.images_seen,
-        )
-        try:
-            fit(task, state, progress, curves.add, keeper)
-        finally:
-            progress.close()
-            curves.close()
-
-    def _save(self, made: Assembled, state: State, clock: "Clock") -> None:
-        """Write all that the rest of the run depends on."""
-        tree = {
-            "model": made.parts.model.state_dict(),
-            "optimizer": made.parts.optimizer.state_dict(),
-            "means": state.means.totals,
-        }
-        facts = {
-            "epoch": state.epoch,
-            "step": state.step,
-            "train_secs": state.train_secs,
-            "images_seen": state.images_seen,
-            "rows": state.rows,
-            "labels": made.kept and made.kept.counts,
-            "wall_secs": clock.read(),
-        }
-        steps = steps_per_epoch(len(made.task.dataset.train), made.task.batch_size)
-        self._checkpoints.save(state.epoch * steps + state.step, tree, facts)
-
-    def _resume(self, made: Assembled, clock: "Clock") -> State:
-        """The state that an interrupted run left, with model and optimizer as they were then."""
-        found = self._checkpoints.newest()
-        if found is None:
-            return State()
-        tree, facts = found
-        made.parts.model.load_state_dict(tree["model"])
-        made.parts.optimizer.load_state_dict(tree["optimizer"])
-        means = RunningMeans()
-        means.count = facts["step"]
-        device = made.task.fabric.device
-        means.totals = {name: total.to(device) for name, total in tree["means"].items()}
-        if made.kept and facts["labels"]:
-            made.kept.counts = facts["labels"]
-        clock.before = facts["wall_secs"]
-        whole = ("epoch", "step", "train_secs", "images_seen", "rows")
-        state = State(**{key: facts[key] for key in whole}, means=means)
-        say(f"{self.name} resumes {describe_position(state)}")
-        return state
-
-    def _write_files(self, parts: build.Parts, predictions: Predictions) -> None:
-        """What a record refers to: it has to be there before the record is."""
-        facts = {"config_hash": self.identity["config_hash"]}
-        tensor_files.save(self.directory.weights, parts.model.state_dict(), facts)
-        self.directory.write_samples(samples(predictions, parts.loss.token_weights))
+def make(cell: Cell, teacher_record: dict | None) -> dict:
+    """Train, or go on training, and write the record; the cell's directory is locked."""
+    clock = Clock()
+    hardware.release_memory()
+    assembled = _assemble(cell)
+    with signals.held(), hardware.deterministic(cell.run["deterministic"]):
+        return Making(cell, assembled, clock).record(teacher_record)
 
 
 class Clock:
-    """Seconds that a cell takes, with what was saved of the earlier parts of an interrupted run."""
+    """Seconds that a cell takes, the earlier parts of an interrupted run included."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
@@ -228,51 +46,182 @@ class Clock:
         return self.before + time.monotonic() - self.started
 
 
-def _spread(images: Images, most: int) -> Images:
-    """Evenly spaced images, `most` at most: of every class, even where classes lie in a row."""
-    return images.take(torch.arange(0, len(images), -(-len(images) // most)))
+def _assemble(cell: Cell) -> Assembled:
+    """All objects of a cell, on its device."""
+    parts = build.parts(cell.run, cell.dataset.spec)
+    if parts.new_layers:
+        source, new = cell.run["weights"], ", ".join(parts.new_layers)
+        say(f"{cell.name} starts from {cell.prefix}weights={source}; new: {new}")
+    return assemble(
+        cell.run,
+        parts=parts,
+        dataset=cell.dataset,
+        fabric=hardware.fabric(cell.device, cell.precision),
+        precision=cell.precision,
+        teacher=None if cell.teacher is None else _trained_network(cell.teacher),
+        kept=_label_cache(cell, parts.loss),
+    )
 
 
-def _course(state: State, last: float, timed: bool) -> dict:
-    """How training went: the best epoch, which chose itself, and the throughput.
+def _trained_network(teacher: Cell) -> nn.Module:
+    """A teacher's network with its recorded weights; ConfigError if they cannot be read."""
+    network = build.instantiate(teacher.run, "model", images=teacher.dataset.spec)
+    try:
+        weights.load(network, teacher.directory.path, key="teacher.run_dir")
+    except ConfigError as error:
+        raise ConfigError(f"{error}, or teacher.force=true to make it again") from None
+    return network
 
-    last: top1 after the last epoch, which is the best of a run without epochs. timed: whether the
-    throughput is that of student and teacher; it is null where the teacher's labels were kept.
-    """
-    evaluated = [(row["top1"], row["epoch"]) for row in state.rows if "top1" in row]
-    trained = state.train_secs > 0
-    # Of equal maxima the first: the epoch by which it had been reached.
-    best = max(evaluated, key=lambda pair: (pair[0], -pair[1]), default=(last, 0))
-    return {
-        "best_top1": best[0],
-        "best_epoch": best[1],
-        "epochs": state.epoch,
-        "images_per_sec": state.images_seen / state.train_secs if timed and trained else None,
-        "train_secs": state.train_secs,
+
+def _label_cache(cell: Cell, loss: Loss) -> LabelCache | None:
+    """The labels that the teacher gave to students that saw the images that this one will see."""
+    run = cell.run
+    if cell.teacher is None or not run["keep_labels"] or not loss.hard_labels:
+        return None
+    dataset = {key: value for key, value in run["dataset"].items() if key != "root"}
+    key = {
+        "teacher": cell.teacher.identity,
+        "data": [cell.dataset.digest, dataset],
+        **{name: run[name] for name in ("augment", "mix", "seed", "batch_size")},
+        # What rounds: a label may hang by it.
+        "precision": cell.precision,
+        "folded": run["fold_teacher"],
+        "source_digest": labels_source_digest(run),
+        "torch": torch.__version__,
+        "cpu": provenance.cpu_name(),
+        **hardware.description(cell.device),
     }
+    steps = steps_per_epoch(len(cell.dataset.train), run["batch_size"])
+    return LabelCache(Path(run["runs_dir"]) / "labels", key, steps)
 
 
-def _costs(model: nn.Module, spec: ImageSpec) -> dict:
-    macs_paper, macs_all = macs(model, spec)
-    return {"parameters": num_parameters(model), "macs_paper": macs_paper, "macs": macs_all}
+class Making:
+    """A cell while it is trained: how far it has come, and how that is saved and resumed."""
 
+    def __init__(self, cell: Cell, assembled: Assembled, clock: Clock):
+        self.cell = cell
+        self.assembled = assembled
+        self.task = assembled.task
+        self.clock = clock
+        self.checkpoints = Checkpoints(cell.directory, cell.identity)
+        self.steps_per_epoch = steps_per_epoch(len(self.task.dataset.train), self.task.batch_size)
+        self.state = self._resume()
 
-def samples(predictions: Predictions, weights: Any) -> dict[str, Any]:
-    """Columns for samples.parquet: one row per evaluated image, in the data set's order.
+    def record(self, teacher_record: dict | None) -> dict:
+        """Train to the last epoch, evaluate, and write the record."""
+        cell, dataset = self.cell, self.task.dataset
+        environment = self._environment()
+        cell.directory.begin(cell.run | {"precision": cell.precision}, environment)
+        autosave = Autosave(self.state, cell.run["checkpoint_secs"], self._save)
+        self._fit(autosave)
+        network, frozen = self.task.network, self.assembled.frozen
+        predictions = evaluate(network, dataset.evaluated, frozen, keep=autosave)
+        train_images = result.evenly_spaced(dataset.train, result.TRAIN_IMAGES)
+        train_predictions = evaluate(network, train_images, keep=autosave)
+        self.checkpoints.giving_room(lambda: self._write_files(predictions))
+        record = self._result(predictions, train_predictions, environment, teacher_record)
+        self.checkpoints.giving_room(lambda: cell.directory.finish(record))
+        return record
 
-    label, cls, dist, fused, teacher: classes; log_prob_*: natural logarithm of the probability
-    of the label. A column is null where there is no such token or teacher.
-    """
-    labels = predictions.labels
-    heads = {"cls": predictions.cls, "dist": predictions.dist, "fused": predictions.fused(weights)}
-    columns: dict[str, Any] = {"label": _small(labels)}
-    for name, log_probs in heads.items():
-        columns[name] = None if log_probs is None else _small(log_probs.argmax(-1))
-        true = None if log_probs is None else log_probs.gather(1, labels[:, None])[:, 0].numpy()
-        columns[f"log_prob_{name}"] = true
-    columns["teacher"] = None if predictions.teacher is None else _small(predictions.teacher)
-    return {k: [None] * len(labels) if v is None else v for k, v in columns.items()}
+    def _fit(self, autosave: Autosave) -> None:
+        task, state = self.task, self.state
+        images_per_epoch = self.steps_per_epoch * min(task.batch_size, len(task.dataset.train))
+        curves = Curves(self.cell.directory, state.rows, self.cell.run["tensorboard"])
+        progress = Progress(
+            self.cell.name,
+            epochs=task.epochs,
+            total=task.epochs * images_per_epoch,
+            done=state.images_seen,
+        )
+        try:
+            fit(task, state, progress, curves.add, autosave)
+        finally:
+            progress.close()
+            curves.close()
 
+    def _result(
+        self,
+        predictions: Predictions,
+        train_predictions: Predictions,
+        environment: dict,
+        teacher_record: dict | None,
+    ) -> dict:
+        """The content of result.json."""
+        cell, assembled = self.cell, self.assembled
+        token_weights, labels = assembled.parts.loss.token_weights, assembled.kept
+        cached_share = labels.share if labels else 0.0
+        metrics = summarise(predictions, token_weights)
+        teacher = None
+        if teacher_record is not None:
+            kept = ("config_hash", "source_digest", "top1")
+            teacher = {key: teacher_record[key] for key in kept}
+        return {
+            **metrics,
+            **result.course(self.state, metrics["top1"], timed=not cached_share),
+            "train": train_metrics(train_predictions, token_weights),
+            **result.costs(assembled.parts.model, self.task.dataset.spec),
+            "seed": cell.run["seed"],
+            **result.data(cell.dataset),
+            **cell.identity,
+            "git_commit": environment["git_commit"],
+            "teacher": teacher,
+            "compiled": assembled.compiled,
+            "compile_secs": assembled.compile_secs,
+            "kept_labels": cached_share,
+            "wall_secs": self.clock.read(),
+        }
 
-def _small(classes: torch.Tensor) -> Any:
-    return classes.to(torch.int16).numpy()
+    def _environment(self) -> dict:
+        """Of this part of the run; what an interrupted one ran on is kept under `earlier`."""
+        cell = self.cell
+        before = cell.directory.environment() if self.state.images_seen else None
+        earlier = [*before.pop("earlier", []), before] if before else []
+        now = provenance.environment(config_root()) | hardware.description(cell.device)
+        return cell.identity | now | {"earlier": earlier}
+
+    def _write_files(self, predictions: Predictions) -> None:
+        """What a record refers to, which has to be there before the record is."""
+        cell, parts = self.cell, self.assembled.parts
+        facts = {"config_hash": cell.identity["config_hash"]}
+        tensor_files.save(cell.directory.weights, parts.model.state_dict(), facts)
+        cell.directory.write_samples(result.sample_columns(predictions, parts.loss.token_weights))
+
+    def _save(self) -> None:
+        """Write all that the rest of the run depends on."""
+        state, parts, labels = self.state, self.assembled.parts, self.assembled.kept
+        tree = {
+            "model": parts.model.state_dict(),
+            "optimizer": parts.optimizer.state_dict(),
+            "means": state.means.totals,
+        }
+        facts = {
+            "epoch": state.epoch,
+            "step": state.step,
+            "train_secs": state.train_secs,
+            "images_seen": state.images_seen,
+            "rows": state.rows,
+            "labels": labels and labels.counts,
+            "wall_secs": self.clock.read(),
+        }
+        self.checkpoints.save(state.epoch * self.steps_per_epoch + state.step, tree, facts)
+
+    def _resume(self) -> State:
+        """The state that an interrupted run left, with model and optimizer as they were then."""
+        found = self.checkpoints.newest()
+        if found is None:
+            return State()
+        tree, facts = found
+        parts, labels = self.assembled.parts, self.assembled.kept
+        parts.model.load_state_dict(tree["model"])
+        parts.optimizer.load_state_dict(tree["optimizer"])
+        means = RunningMeans()
+        means.count = facts["step"]
+        device = self.task.fabric.device
+        means.totals = {name: total.to(device) for name, total in tree["means"].items()}
+        if labels and facts["labels"]:
+            labels.counts = facts["labels"]
+        self.clock.before = facts["wall_secs"]
+        saved = ("epoch", "step", "train_secs", "images_seen", "rows")
+        state = State(**{key: facts[key] for key in saved}, means=means)
+        say(f"{self.cell.name} resumes {describe_position(state)}")
+        return state

@@ -15,8 +15,11 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file
 
-from titn.cells import ensure
-from titn.cells import make as cell
+from titn.cells import ensure as ensuring
+from titn.cells import make, planning, result
+from titn.cells.ensure import BusyError, ensure, ensure_recorded
+from titn.cells.planning import Planner
+from titn.data.images import Images
 from titn.records.run_dir import RunDir, read_json, write_json
 from titn.system.errors import CellError, ConfigError
 from titn.training import engine
@@ -58,7 +61,7 @@ def assert_same_weights(first: RunDir, second: RunDir) -> None:
 
 
 def test_a_record_says_what_the_contracts_ask(tiny):
-    directory, result = ensure.ensure(tiny())
+    directory, result = ensure(tiny())
     wanted = """top1 top5 precision recall f1 nll ece cls dist fused best_top1 best_epoch parameters
         macs_paper macs epochs images_per_sec train_secs seed config_hash source_digest git_commit
         teacher""".split()
@@ -71,26 +74,26 @@ def test_a_record_says_what_the_contracts_ask(tiny):
 
 
 def test_a_recorded_cell_is_not_run_again(tiny, monkeypatch):
-    _, first = ensure.ensure(tiny())
-    monkeypatch.setattr(cell, "fit", lambda *_: pytest.fail("trained again"))
-    assert ensure.ensure(tiny())[1] == first
+    _, first = ensure(tiny())
+    monkeypatch.setattr(make, "fit", lambda *_: pytest.fail("trained again"))
+    assert ensure(tiny())[1] == first
 
 
 def test_force_begins_anew(tiny):
-    directory, _ = ensure.ensure(tiny())
+    directory, _ = ensure(tiny())
     write_json(directory.path / "result.json", {"top1": "old"})
-    assert ensure.ensure(tiny("force=true"))[1]["top1"] != "old"
+    assert ensure(tiny("force=true"))[1]["top1"] != "old"
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(tiny, tmp_path):
-    first, _ = ensure.ensure(tiny())
-    second, _ = ensure.ensure(tiny(f"run_dir={tmp_path / 'again'}"))
+    first, _ = ensure(tiny())
+    second, _ = ensure(tiny(f"run_dir={tmp_path / 'again'}"))
     assert_same_weights(first, second)
 
 
 def test_another_seed_gives_other_weights(tiny):
-    first, _ = ensure.ensure(tiny())
-    second, _ = ensure.ensure(tiny("seed=1"))
+    first, _ = ensure(tiny())
+    second, _ = ensure(tiny("seed=1"))
     assert not torch.equal(weights(first)["norm.weight"], weights(second)["norm.weight"])
 
 
@@ -102,10 +105,10 @@ def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not_killed(
 ):
     run = tiny("checkpoint_secs=0", *extra)
     with pytest.raises(Killed):
-        ensure.ensure(run)
+        ensure(run)
     killed_after_first_epoch.undo()
-    resumed, result = ensure.ensure(run)
-    whole, expected = ensure.ensure(tiny(f"run_dir={tmp_path / 'whole'}", *extra))
+    resumed, result = ensure(run)
+    whole, expected = ensure(tiny(f"run_dir={tmp_path / 'whole'}", *extra))
     assert_same_weights(resumed, whole)
     assert result["top1"] == expected["top1"]
     rows = [json.loads(line) for line in (resumed.path / "epochs.jsonl").open()]
@@ -116,7 +119,7 @@ def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not_killed(
 def test_a_resumed_run_does_not_repeat_what_was_saved(tiny, killed_after_first_epoch):
     run = tiny("checkpoint_secs=0")
     with pytest.raises(Killed):
-        ensure.ensure(run)
+        ensure(run)
     killed_after_first_epoch.undo()
     train_epoch, epochs = engine.train_epoch, []
 
@@ -125,7 +128,7 @@ def test_a_resumed_run_does_not_repeat_what_was_saved(tiny, killed_after_first_e
         return train_epoch(task, state, *others)
 
     killed_after_first_epoch.setattr(engine, "train_epoch", counting)
-    ensure.ensure(run)
+    ensure(run)
     assert epochs == [1]
 
 
@@ -134,7 +137,7 @@ def half_done(tiny, killed_after_first_epoch) -> tuple[dict, RunDir]:
     """A run that was killed after its first epoch of five steps, saved after each; its place."""
     run = tiny("checkpoint_secs=0")
     with pytest.raises(Killed):
-        ensure.ensure(run)
+        ensure(run)
     killed_after_first_epoch.undo()
     (directory,) = Path(run["runs_dir"]).iterdir()
     return run, RunDir(directory)
@@ -148,7 +151,7 @@ def test_the_last_two_checkpoints_are_kept(half_done):
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(half_done, capsys):
     run, directory = half_done
     directory.checkpoints()[0].write_bytes(b"broken")
-    assert ensure.ensure(run)[1]["epochs"] == 2
+    assert ensure(run)[1]["epochs"] == 2
     said = capsys.readouterr().err
     assert "checkpoint-000000005.safetensors is not a safetensors file" in said
     assert "resumes after step 4 of epoch 1" in said
@@ -158,7 +161,7 @@ def test_without_a_checkpoint_that_is_whole_a_run_says_that_it_begins_anew(half_
     run, directory = half_done
     for path in directory.checkpoints():
         path.write_bytes(b"broken")
-    assert ensure.ensure(run)[1]["epochs"] == 2
+    assert ensure(run)[1]["epochs"] == 2
     assert "no checkpoint is whole, so this run begins anew" in capsys.readouterr().err
 
 
@@ -167,22 +170,22 @@ def test_a_checkpoint_of_another_run_is_not_used(half_done, tiny, capsys):
     other = RunDir(directory.path.with_name("other"))
     shutil.copytree(directory.path, other.path)
     found = read_json(other.path / "environment.json")
-    config_hash = ensure.Planner().plan(tiny("seed=1")).identity["config_hash"]
+    config_hash = Planner().plan(tiny("seed=1")).identity["config_hash"]
     write_json(other.path / "environment.json", found | {"config_hash": config_hash})
-    ensure.ensure(tiny("seed=1", f"run_dir={other.path}"))
+    ensure(tiny("seed=1", f"run_dir={other.path}"))
     assert "is of another run" in capsys.readouterr().err
 
 
 def test_a_resumed_run_ends_as_recorded_by_what_is_in_the_checkpoint(half_done):
     run, directory = half_done
     (directory.path / "epochs.jsonl").write_text('{"epoch": 1, "cut off')
-    ensure.ensure(run)
+    ensure(run)
     rows = [json.loads(line) for line in (directory.path / "epochs.jsonl").open()]
     assert [row["epoch"] for row in rows] == [1, 2]
 
 
 def test_no_epochs_evaluate_and_record_the_untrained_model(tiny):
-    directory, result = ensure.ensure(tiny("epochs=0"))
+    directory, result = ensure(tiny("epochs=0"))
     assert (result["epochs"], result["best_epoch"], result["images_per_sec"]) == (0, 0, None)
     assert result["best_top1"] == result["top1"]
     assert directory.weights.exists()
@@ -193,35 +196,35 @@ def test_best_top1_is_the_maximum_over_epochs_and_its_first_epoch(tiny, monkeypa
     monkeypatch.setattr(
         engine, "epoch_metrics", lambda *_: {"top1": next(rows), "nll": 1, "split": "test"}
     )
-    result = ensure.ensure(tiny("epochs=3"))[1]
+    result = ensure(tiny("epochs=3"))[1]
     assert (result["best_top1"], result["best_epoch"]) == (0.7, 2)
 
 
 def test_evaluations_can_be_rarer_and_the_last_epoch_has_one(tiny):
-    directory, _ = ensure.ensure(tiny("epochs=3", "eval_every=2"))
+    directory, _ = ensure(tiny("epochs=3", "eval_every=2"))
     rows = [json.loads(line) for line in (directory.path / "epochs.jsonl").open()]
     assert ["top1" in row for row in rows] == [False, True, True]
 
 
 def test_a_directory_of_another_configuration_is_refused(tiny, tmp_path):
-    ensure.ensure(tiny(f"run_dir={tmp_path / 'mine'}"))
+    ensure(tiny(f"run_dir={tmp_path / 'mine'}"))
     with pytest.raises(ConfigError, match=r"^run_dir=.*holds another configuration"):
-        ensure.ensure(tiny(f"run_dir={tmp_path / 'mine'}", "seed=1"))
+        ensure(tiny(f"run_dir={tmp_path / 'mine'}", "seed=1"))
 
 
 def test_a_directory_of_other_files_is_refused_even_with_force(tiny, tmp_path):
     (tmp_path / "config.yaml").write_text("mine")
     with pytest.raises(ConfigError, match="is not empty and holds no run"):
-        ensure.ensure(tiny(f"run_dir={tmp_path}", "force=true"))
+        ensure(tiny(f"run_dir={tmp_path}", "force=true"))
     assert (tmp_path / "config.yaml").read_text() == "mine"
 
 
 def test_a_record_of_other_source_code_is_refused(tiny):
-    directory, _ = ensure.ensure(tiny())
+    directory, _ = ensure(tiny())
     environment = directory.environment()
     write_json(directory.path / "environment.json", environment | {"source_digest": "0" * 64})
     with pytest.raises(ConfigError, match=r"other source code .*force=true"):
-        ensure.ensure(tiny())
+        ensure(tiny())
 
 
 def test_a_failure_is_recorded_and_needs_a_retry(tiny, monkeypatch):
@@ -229,21 +232,21 @@ def test_a_failure_is_recorded_and_needs_a_retry(tiny, monkeypatch):
         raise RuntimeError("out of memory\nand more")
 
     with monkeypatch.context() as patched:
-        patched.setattr(cell, "fit", failing)
+        patched.setattr(make, "fit", failing)
         with pytest.raises(CellError, match=r"out of memory \(recorded in"):
-            ensure.ensure(tiny())
+            ensure(tiny())
     with pytest.raises(
         CellError, match=r"failed before \(RuntimeError: out of memory\); retry=failed"
     ):
-        ensure.ensure(tiny())
-    assert ensure.ensure(tiny("retry=failed"))[1]["epochs"] == 2
+        ensure(tiny())
+    assert ensure(tiny("retry=failed"))[1]["epochs"] == 2
 
 
 def test_a_run_that_diverges_stops_and_is_recorded_as_such(tiny):
     with pytest.raises(
         CellError, match=r"^the loss is nan in epoch 1: the run has diverged; lower"
     ):
-        ensure.ensure(tiny("optimizer=sgd", "optimizer.lr=1e30"))
+        ensure(tiny("optimizer=sgd", "optimizer.lr=1e30"))
     (directory,) = Path(tiny()["runs_dir"]).iterdir()
     failure = RunDir(directory).failure()
     assert (failure["kind"], failure["epoch"], failure["seed"]) == ("diverged", 1, 0)
@@ -253,10 +256,10 @@ def test_a_run_that_diverges_stops_and_is_recorded_as_such(tiny):
 def test_a_run_that_diverged_is_not_tried_again_unasked(tiny, monkeypatch):
     run = tiny("optimizer=sgd", "optimizer.lr=1e30")
     with pytest.raises(CellError):
-        ensure.ensure(run)
-    monkeypatch.setattr(cell, "fit", lambda *_: pytest.fail("trained again"))
+        ensure(run)
+    monkeypatch.setattr(make, "fit", lambda *_: pytest.fail("trained again"))
     with pytest.raises(CellError, match=r"so it would again: lower optimizer\.lr"):
-        ensure.ensure(run)
+        ensure(run)
 
 
 def test_predictions_that_are_not_numbers_are_a_divergence(tiny, monkeypatch):
@@ -268,11 +271,11 @@ def test_predictions_that_are_not_numbers_are_a_divergence(tiny, monkeypatch):
 
     monkeypatch.setattr(engine, "evaluate", broken)
     with pytest.raises(CellError, match="predictions are not numbers in epoch 1: the run has div"):
-        ensure.ensure(tiny())
+        ensure(tiny())
 
 
 def test_samples_keep_the_evaluated_images(tiny):
-    directory, result = ensure.ensure(tiny())
+    directory, result = ensure(tiny())
     samples = samples_of(directory)
     assert len(samples["label"]) == result["num_evaluated"] == 360
     assert agreement(samples["fused"], samples["label"]) == pytest.approx(result["top1"])
@@ -289,8 +292,8 @@ TEACHER = ("teacher=vgg16_bn", "model@teacher.model=tnt", "teacher.model.patch_s
 
 
 def test_a_teacher_is_made_first_once_and_shared(tiny, capsys):
-    _, first = ensure.ensure(tiny(*TEACHER))
-    _, second = ensure.ensure(tiny(*TEACHER, "seed=1"))
+    _, first = ensure(tiny(*TEACHER))
+    _, second = ensure(tiny(*TEACHER, "seed=1"))
     assert first["teacher"] == second["teacher"]
     messages = capsys.readouterr().err
     assert messages.count("teacher TITN is not recorded yet") == 1
@@ -299,52 +302,52 @@ def test_a_teacher_is_made_first_once_and_shared(tiny, capsys):
 
 def test_a_teachers_record_is_that_of_its_run(tiny):
     run = tiny(*TEACHER)
-    _, result = ensure.ensure(run)
-    _, teacher = ensure.ensure(run["teacher"])
+    _, result = ensure(run)
+    _, teacher = ensure(run["teacher"])
     assert result["teacher"] == {"config_hash": teacher["config_hash"], "top1": teacher["top1"]}
 
 
 def test_the_teachers_classes_are_kept_for_each_image(tiny):
-    directory, result = ensure.ensure(tiny(*TEACHER))
+    directory, result = ensure(tiny(*TEACHER))
     samples = samples_of(directory)
     top1 = agreement(samples["teacher"], samples["label"])
     assert top1 == pytest.approx(result["teacher"]["top1"])
 
 
 def test_a_mistake_in_the_student_costs_no_teacher(tiny, monkeypatch):
-    monkeypatch.setattr(cell, "fit", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(make, "fit", lambda *_: pytest.fail("trained"))
     with pytest.raises(ConfigError, match=r"^model\.patch_size=3: "):
-        ensure.ensure(tiny(*TEACHER, "model.patch_size=3"))
+        ensure(tiny(*TEACHER, "model.patch_size=3"))
 
 
 def test_a_place_that_cannot_be_had_costs_no_teacher(tiny, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setattr(cell, "fit", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(make, "fit", lambda *_: pytest.fail("trained"))
     with pytest.raises(ConfigError, match=r"^run_dir=.*cannot be written"):
-        ensure.ensure(tiny(*TEACHER, f"run_dir={tmp_path / 'file' / 'run'}"))
+        ensure(tiny(*TEACHER, f"run_dir={tmp_path / 'file' / 'run'}"))
 
 
 def test_a_recorded_student_does_not_need_its_teacher_again(tiny):
-    _, first = ensure.ensure(tiny(*TEACHER))
+    _, first = ensure(tiny(*TEACHER))
     shutil.rmtree(Path(tiny()["runs_dir"]) / first["teacher"]["config_hash"])
-    assert ensure.ensure(tiny(*TEACHER))[1] == first
+    assert ensure(tiny(*TEACHER))[1] == first
 
 
 def test_a_teacher_without_its_weights_is_named(tiny):
     run = tiny(*TEACHER)
-    taught, _ = ensure.ensure(run["teacher"])
+    taught, _ = ensure(run["teacher"])
     taught.weights.unlink()
     with pytest.raises(ConfigError, match=r"^teacher\.run_dir=.*no weights; .*teacher\.force=true"):
-        ensure.ensure(run)
-    assert ensure.ensure(tiny(*TEACHER, "teacher.force=true"))[1]["teacher"] is not None
+        ensure(run)
+    assert ensure(tiny(*TEACHER, "teacher.force=true"))[1]["teacher"] is not None
 
 
 def test_a_teacher_of_other_source_code_is_named(tiny):
     run = tiny(*TEACHER)
-    taught, _ = ensure.ensure(run["teacher"])
+    taught, _ = ensure(run["teacher"])
     write_json(taught.path / "environment.json", taught.environment() | {"source_digest": "0" * 64})
     with pytest.raises(ConfigError, match=r"^teacher\.run_dir=.*other source.*teacher\.force=true"):
-        ensure.ensure(run)
+        ensure(run)
 
 
 def test_a_teacher_that_diverges_is_named_with_its_own_remedy(tiny):
@@ -352,60 +355,55 @@ def test_a_teacher_that_diverges_is_named_with_its_own_remedy(tiny):
         CellError,
         match=r"^the teacher failed: the loss is nan in epoch 1: .*; lower teacher\.optimizer\.lr",
     ):
-        ensure.ensure(
-            tiny(*TEACHER, "optimizer@teacher.optimizer=sgd", "teacher.optimizer.lr=1e30")
-        )
+        ensure(tiny(*TEACHER, "optimizer@teacher.optimizer=sgd", "teacher.optimizer.lr=1e30"))
 
 
 def test_planning_trains_and_writes_nothing(tiny, tmp_path):
-    planned = ensure.Planner().plan(tiny(*TEACHER))
+    planned = Planner().plan(tiny(*TEACHER))
     assert planned.teacher is not None
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_mistake_in_the_teacher_is_named_in_full(tiny):
     with pytest.raises(ConfigError, match=r"^teacher\.model\.patch_size=3: does not divide"):
-        ensure.ensure(tiny(*TEACHER, "teacher.model.patch_size=3"))
+        ensure(tiny(*TEACHER, "teacher.model.patch_size=3"))
 
 
 def test_a_loss_that_needs_a_teacher_says_so(tiny):
     with pytest.raises(ConfigError, match="needs a teacher"):
-        ensure.ensure(tiny("loss=hard"))
+        ensure(tiny("loss=hard"))
 
 
 def test_a_teacher_from_a_checkpoint_is_taken_as_it_is(tiny):
     run = tiny(*TEACHER)
-    taught, _ = ensure.ensure(run["teacher"])
-    _, result = ensure.ensure(tiny(*TEACHER, f"teacher.checkpoint={taught.path}"))
+    taught, _ = ensure(run["teacher"])
+    _, result = ensure(tiny(*TEACHER, f"teacher.checkpoint={taught.path}"))
     assert result["teacher"]["top1"] == taught.result()["top1"]
     assert result["teacher"]["config_hash"] != taught.result()["config_hash"]
 
 
 def test_a_teacher_starts_from_other_weights_with_a_head_of_its_own(tiny):
     run = tiny(*TEACHER)
-    other, _ = ensure.ensure(tiny(*TEACHER, "dataset.num_classes=5")["teacher"])
+    other, _ = ensure(tiny(*TEACHER, "dataset.num_classes=5")["teacher"])
     tuned = tiny(*TEACHER, f"teacher.weights={other.path}", "teacher.epochs=0")["teacher"]
-    before, after = weights(other), weights(ensure.ensure(tuned)[0])
+    before, after = weights(other), weights(ensure(tuned)[0])
     assert torch.equal(after["tokens"], before["tokens"])
     assert after["heads.cls.weight"].shape != before["heads.cls.weight"].shape
-    assert (
-        ensure.Planner().plan(tuned).identity
-        != ensure.Planner().plan(run["teacher"] | {"epochs": 0}).identity
-    )
+    assert Planner().plan(tuned).identity != Planner().plan(run["teacher"] | {"epochs": 0}).identity
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(tiny):
-    other, _ = ensure.ensure(tiny("model.depth=2", "epochs=0"))
+    other, _ = ensure(tiny("model.depth=2", "epochs=0"))
     with pytest.raises(
         ConfigError, match=r"^checkpoint=.*does not fit the model: it has layers\.1"
     ):
-        ensure.ensure(tiny(f"checkpoint={other.path}"))
+        ensure(tiny(f"checkpoint={other.path}"))
 
 
 def test_a_checkpoint_that_is_no_checkpoint_is_refused(tiny, tmp_path):
     (tmp_path / "x.pt").write_text("hello")
     with pytest.raises(ConfigError, match=r"^checkpoint=.*cannot be read as weights"):
-        ensure.ensure(tiny(f"checkpoint={tmp_path / 'x.pt'}"))
+        ensure(tiny(f"checkpoint={tmp_path / 'x.pt'}"))
 
 
 def test_two_processes_make_a_cell_once(tiny, tmp_path):
@@ -419,68 +417,68 @@ def test_two_processes_make_a_cell_once(tiny, tmp_path):
 
 
 def _ensure(run: dict) -> dict:
-    return ensure.ensure(run)[1]
+    return ensure(run)[1]
 
 
 def test_a_record_has_the_accuracy_on_unaugmented_training_images(tiny):
-    result = ensure.ensure(tiny("epochs=0"))[1]
+    result = ensure(tiny("epochs=0"))[1]
     assert result["train"]["num_images"] == result["num_train"]
     assert result["train"]["nll"] == pytest.approx(np.log(10), rel=0.2)  # untrained: about chance
 
 
 def test_images_that_are_spread_over_train_are_not_only_its_first():
-    images = cell.Images(torch.zeros(10, 1, 1, 1), torch.arange(10))
-    assert cell._spread(images, 4).labels.tolist() == [0, 3, 6, 9]
-    assert cell._spread(images, 10).labels.tolist() == list(range(10))
+    images = Images(torch.zeros(10, 1, 1, 1), torch.arange(10))
+    assert result.evenly_spaced(images, 4).labels.tolist() == [0, 3, 6, 9]
+    assert result.evenly_spaced(images, 10).labels.tolist() == list(range(10))
 
 
 def test_wall_time_counts_what_was_spent_before_a_kill(tiny, killed_after_first_epoch, monkeypatch):
     run = tiny("checkpoint_secs=0")
     with monkeypatch.context() as patched:
-        patched.setattr(cell.Clock, "read", lambda clock: 1000.0)
+        patched.setattr(make.Clock, "read", lambda clock: 1000.0)
         with pytest.raises(Killed):
-            ensure.ensure(run)
+            ensure(run)
     killed_after_first_epoch.undo()
-    assert ensure.ensure(run)[1]["wall_secs"] > 1000
+    assert ensure(run)[1]["wall_secs"] > 1000
 
 
 def test_a_run_that_was_checked_before_is_planned_without_building_its_networks(tiny, monkeypatch):
-    planned = ensure.Planner().plan(tiny(*TEACHER))
-    monkeypatch.setattr(ensure.build, "parts", lambda *_: pytest.fail("built"))
-    assert ensure.Planner(checked=True).plan(tiny(*TEACHER)).identity == planned.identity
+    planned = Planner().plan(tiny(*TEACHER))
+    monkeypatch.setattr(planning.build, "parts", lambda *_: pytest.fail("built"))
+    assert Planner(checked=True).plan(tiny(*TEACHER)).identity == planned.identity
 
 
 def test_what_several_cells_share_is_built_once(tiny, monkeypatch):
-    built, parts = [], ensure.build.parts
+    built, parts = [], planning.build.parts
     monkeypatch.setattr(
-        ensure.build, "parts", lambda run, spec: built.append(run) or parts(run, spec)
+        planning.build, "parts", lambda run, spec: built.append(run) or parts(run, spec)
     )
-    plans = ensure.Planner()
+    plans = Planner()
     for seed in (0, 1):
         plans.plan(tiny(*TEACHER, f"seed={seed}"))
     assert len(built) == 2  # one student, one teacher
 
 
 def test_a_cell_that_another_process_makes_can_be_left_to_it(tiny):
-    planned = ensure.Planner().plan(tiny())
+    planned = Planner().plan(tiny())
     planned.directory.path.mkdir(parents=True)
-    with FileLock(planned.directory.lock), pytest.raises(ensure.BusyError):
-        ensure.make_cell(planned, wait=False)
+    with FileLock(planned.directory.lock), pytest.raises(BusyError):
+        ensure_recorded(planned, wait=False)
 
 
 def test_a_failed_cell_has_its_traceback_in_its_log(tiny):
     with pytest.raises(CellError):
-        ensure.ensure(tiny("optimizer=sgd", "optimizer.lr=1e30"))
+        ensure(tiny("optimizer=sgd", "optimizer.lr=1e30"))
     (log,) = Path(tiny()["runs_dir"]).glob("*/log.txt")
     assert "Traceback (most recent call last)" in log.read_text()
 
 
 def test_a_cell_that_failed_before_it_began_can_be_tried_again(tiny, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(ensure.Cell, "make", lambda *_: 1 / 0)
+        patched.setattr(ensuring, "make", lambda *_: 1 / 0)
         with pytest.raises(CellError, match="ZeroDivisionError"):
-            ensure.ensure(tiny())
-    assert ensure.ensure(tiny("retry=failed"))[1]["epochs"] == 2
+            ensure(tiny())
+    assert ensure(tiny("retry=failed"))[1]["epochs"] == 2
 
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "weights.safetensors")
@@ -494,65 +492,65 @@ def raising(error: Exception):
 
 
 def test_a_full_disk_fails_a_run_and_not_its_cell(tiny, monkeypatch):
-    monkeypatch.setattr(cell.Cell, "_write_files", raising(FULL))
+    monkeypatch.setattr(make.Making, "_write_files", raising(FULL))
     with pytest.raises(CellError, match=r"weights\.safetensors: No space left.*make room, and the"):
-        ensure.ensure(tiny())
+        ensure(tiny())
     monkeypatch.undo()
-    assert ensure.ensure(tiny())[1]["epochs"] == 2
+    assert ensure(tiny())[1]["epochs"] == 2
 
 
 def test_training_goes_on_when_a_checkpoint_does_not_fit(tiny, monkeypatch, capsys):
-    monkeypatch.setattr(cell.Checkpoints, "save", raising(FULL))
-    assert ensure.ensure(tiny("checkpoint_secs=0"))[1]["epochs"] == 2
+    monkeypatch.setattr(make.Checkpoints, "save", raising(FULL))
+    assert ensure(tiny("checkpoint_secs=0"))[1]["epochs"] == 2
     said = [line for line in capsys.readouterr().err.splitlines() if "not saved" in line]
     assert said == ["not saved, and the run goes on: weights.safetensors: No space left on device"]
 
 
 def test_memory_that_is_out_marks_the_cell_and_says_what_to_lower(tiny, monkeypatch):
-    monkeypatch.setattr(cell, "fit", raising(torch.OutOfMemoryError("CUDA out of memory.")))
+    monkeypatch.setattr(make, "fit", raising(torch.OutOfMemoryError("CUDA out of memory.")))
     with pytest.raises(CellError, match=r"^out of memory on cpu; lower batch_size \(it is 256\)"):
-        ensure.ensure(tiny())
+        ensure(tiny())
     (directory,) = Path(tiny()["runs_dir"]).iterdir()
     assert RunDir(directory).failure()["kind"] == "memory"
 
 
 @pytest.mark.parametrize("name", ["result.json", "environment.json"])
 def test_what_cannot_be_believed_is_refused_with_the_remedy(tiny, name):
-    directory, _ = ensure.ensure(tiny())
+    directory, _ = ensure(tiny())
     path = directory.path / name
     path.write_text(path.read_text()[:-20])
     with pytest.raises(ConfigError, match=rf"^run_dir=.*{name}: .*put back a copy, or force=true"):
-        ensure.ensure(tiny())
+        ensure(tiny())
 
 
 @pytest.mark.parametrize("name", ["result.json", "environment.json"])
 def test_what_cannot_be_believed_is_made_again_by_force(tiny, name):
-    directory, first = ensure.ensure(tiny())
+    directory, first = ensure(tiny())
     (directory.path / name).write_text("{")
-    assert ensure.ensure(tiny("force=true"))[1]["top1"] == first["top1"]
+    assert ensure(tiny("force=true"))[1]["top1"] == first["top1"]
 
 
 def test_damaged_weights_of_a_teacher_are_not_the_failure_of_its_student(tiny):
-    _, first = ensure.ensure(tiny(*TEACHER))
+    _, first = ensure(tiny(*TEACHER))
     place = Path(tiny()["runs_dir"])
     teacher = RunDir(place / first["teacher"]["config_hash"])
     teacher.weights.write_bytes(teacher.weights.read_bytes()[:-1])
     with pytest.raises(ConfigError, match=r"^teacher\.run_dir=.*or teacher\.force=true to make it"):
-        ensure.ensure(tiny(*TEACHER, "seed=1"))
+        ensure(tiny(*TEACHER, "seed=1"))
     assert not list(place.glob("*/failure.json"))
 
 
 def test_a_record_with_a_checkpoint_beside_it_is_tidied(tiny):
-    directory, _ = ensure.ensure(tiny())
+    directory, _ = ensure(tiny())
     directory.checkpoint(3).write_text("left by a kill just before it was removed")
-    ensure.ensure(tiny())
+    ensure(tiny())
     assert directory.checkpoints() == []
 
 
 @pytest.mark.parametrize("secs", [0.0, 60.0])
 def test_an_interval_of_nothing_saves_after_every_step(tiny, monkeypatch, secs):
     saved = []
-    monkeypatch.setattr(cell.Checkpoints, "save", lambda _, position, *__: saved.append(position))
-    ensure.ensure(tiny(f"checkpoint_secs={secs}"))
+    monkeypatch.setattr(make.Checkpoints, "save", lambda _, position, *__: saved.append(position))
+    ensure(tiny(f"checkpoint_secs={secs}"))
     # Two epochs of five steps, and each epoch's end once more, when it has been evaluated.
     assert saved == ([1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 10] if not secs else [])

@@ -16,7 +16,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from titn import evaluate, predict
-from titn.cells import ensure
+from titn.cells.ensure import ensure
 from titn.cells.reopen import open_run
 from titn.config import resolve
 from titn.config.hydra_errors import compose_run
@@ -29,7 +29,7 @@ def made(tmp_path_factory):
     """The directory of a tiny run that has learnt a little."""
     place = tmp_path_factory.mktemp("made")
     run = compose_run([*TINY, "epochs=3", "batch_size=64", f"runs_dir={place}"])
-    return ensure.ensure(run)[0].path
+    return ensure(run)[0].path
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_a_name_does_not_reach_the_terminal_as_it_is(finished, tmp_path, capsys)
 @pytest.mark.parametrize("extra", [(), ("model=tnt", "loss=supervised"), ("precision=bf16-mixed",)])
 def test_a_record_is_recomputed_from_its_weights(tiny, capsys, extra):
     model = [] if "model=tnt" not in extra else ["model.patch_size=4", "model.depth=1"]
-    directory, result = ensure.ensure(tiny(*extra, *model))
+    directory, result = ensure(tiny(*extra, *model))
     assert run(evaluate, directory.path) == 0
     table = {row["metric"]: row["recomputed"] for row in rows(capsys)}
     assert table["top1"] == f"{result['top1']:.6f}"
@@ -172,9 +172,7 @@ def test_other_images_than_the_records_are_refused(finished, capsys):
 
 def test_a_data_set_that_moved_can_be_named(tiny, hugging_face, tmp_path, capsys):
     root, _ = hugging_face("image", "label", shape=(28, 28), names=tuple("0123456789"))
-    directory, _ = ensure.ensure(
-        tiny("dataset=mnist", f"dataset.root={root}", "dataset.image_size=8")
-    )
+    directory, _ = ensure(tiny("dataset=mnist", f"dataset.root={root}", "dataset.image_size=8"))
     moved = root.rename(tmp_path / "elsewhere")
     assert run(evaluate, directory.path) == 2
     assert "no such directory" in capsys.readouterr().err

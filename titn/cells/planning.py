@@ -1,0 +1,90 @@
+"""From a checked configuration to a cell: its identity, its place and its teacher."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from titn.cells.cell import Cell
+from titn.cells.identity import run_source_digest
+from titn.config.resolve import config_hash
+from titn.data.images import Dataset
+from titn.records.run_dir import RunDir
+from titn.system.errors import ConfigError
+from titn.training import build, hardware
+
+T = TypeVar("T")
+
+
+class Planner:
+    """Plans cells; it trains nothing and writes nothing.
+
+    Images and teachers that several cells have in common are built once for all.
+
+    checked: the runs have been planned before. Then no network is built to find their mistakes,
+    which takes a second for a teacher with 134M weights.
+    """
+
+    def __init__(self, checked: bool = False) -> None:
+        self.checked = checked
+        self.datasets: dict[str, Dataset] = {}
+        self.teachers: dict[str, Cell] = {}
+        self.origins: dict[str, str | None] = {}
+
+    def plan(self, run: dict, prefix: str = "") -> Cell:
+        """The cell of a run, and of its teacher.
+
+        Everything is built once, for what only the built objects know: a mistake in the student's
+        last key should not cost a teacher's training first. prefix: what the run's keys begin with
+        on the command line, "teacher." for a teacher's. Raises ConfigError.
+        """
+        device = hardware.device(run["device"])
+        precision = hardware.precision(run["precision"], device)
+        dataset = _once(self.datasets, run["dataset"], lambda: build.dataset(run))
+        origin = self._origin(run, dataset)
+        teacher = self._plan_teacher(run["teacher"])
+        identity = {
+            "config_hash": config_hash(
+                run,
+                precision=precision,
+                data=dataset.digest,
+                origin=origin,
+                teacher=teacher.identity["config_hash"] if teacher else None,
+            ),
+            "source_digest": run_source_digest(run),
+        }
+        path = run["run_dir"] or Path(run["runs_dir"]) / identity["config_hash"]
+        return Cell(
+            run=run,
+            prefix=prefix,
+            directory=RunDir(Path(path)),
+            identity=identity,
+            device=device,
+            precision=precision,
+            dataset=dataset,
+            teacher=teacher,
+        )
+
+    def _origin(self, run: dict, dataset: Dataset) -> str | None:
+        """The digest of the file that a run's first weights come from, if they come from one."""
+        if self.checked and not (run["checkpoint"] or run["weights"]):
+            return None
+        # Another seed builds nothing else.
+        unseeded = run | {"seed": 0}
+        return _once(self.origins, unseeded, lambda: build.parts(run, dataset.spec).origin)
+
+    def _plan_teacher(self, teacher: dict | None) -> Cell | None:
+        if teacher is None:
+            return None
+        try:
+            return _once(self.teachers, teacher, lambda: self.plan(teacher, "teacher."))
+        except ConfigError as error:
+            raise ConfigError(f"teacher.{error}") from error
+
+
+def _once(known: dict[str, T], node: dict, make: Callable[[], T]) -> T:
+    """What `make` returns, remembered for all who ask with an equal node."""
+    key = json.dumps(node, sort_keys=True)
+    if key not in known:
+        known[key] = make()
+    return known[key]

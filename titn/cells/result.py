@@ -1,0 +1,80 @@
+"""What a record says of a finished run, and what it keeps for each evaluated image."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from titn.data.images import Dataset, Images
+from titn.losses.terms import TokenWeights
+from titn.training.engine import State
+from titn.training.metrics import Predictions, macs, num_parameters
+from titn.types import ImageSpec
+
+# Training images that are evaluated once at the end, for the gap to test: more of them would not
+# make it any clearer.
+TRAIN_IMAGES = 10_000
+
+
+def evenly_spaced(images: Images, most: int) -> Images:
+    """At most `most` images, evenly spaced: of every class, even where classes lie in a row."""
+    step = -(-len(images) // most)
+    return images.take(torch.arange(0, len(images), step))
+
+
+def course(state: State, last_top1: float, timed: bool) -> dict[str, Any]:
+    """How training went: the best evaluated epoch, and the throughput in images a second.
+
+    last_top1: after the last epoch, the best of a run without epochs. timed: whether the time is
+    that of student and teacher; where the labels came from a cache the throughput is null.
+    """
+    evaluated = [(row["top1"], row["epoch"]) for row in state.rows if "top1" in row]
+    # Of equal maxima the first: the epoch by which it had been reached.
+    best = max(evaluated, key=lambda pair: (pair[0], -pair[1]), default=(last_top1, 0))
+    is_timed = timed and state.train_secs > 0
+    return {
+        "best_top1": best[0],
+        "best_epoch": best[1],
+        "epochs": state.epoch,
+        "images_per_sec": state.images_seen / state.train_secs if is_timed else None,
+        "train_secs": state.train_secs,
+    }
+
+
+def costs(model: nn.Module, spec: ImageSpec) -> dict[str, int]:
+    """Parameters, and multiply-accumulates for one image."""
+    macs_paper, macs_all = macs(model, spec)
+    return {"parameters": num_parameters(model), "macs_paper": macs_paper, "macs": macs_all}
+
+
+def data(dataset: Dataset) -> dict[str, Any]:
+    """Which images were trained on and evaluated."""
+    return {
+        "split": dataset.split,
+        "num_train": len(dataset.train),
+        "num_evaluated": len(dataset.evaluated),
+        "class_names": list(dataset.class_names),
+        "data_digest": dataset.digest,
+    }
+
+
+def sample_columns(predictions: Predictions, weights: TokenWeights) -> dict[str, Any]:
+    """Columns for samples.parquet: one row per evaluated image, in the data set's order.
+
+    label, cls, dist, fused, teacher: classes; log_prob_*: natural logarithm of the probability
+    of the label. A column is null where there is no such token or teacher.
+    """
+    labels = predictions.labels
+    heads = {"cls": predictions.cls, "dist": predictions.dist, "fused": predictions.fused(weights)}
+    columns: dict[str, Any] = {"label": _int16(labels)}
+    for name, log_probs in heads.items():
+        columns[name] = None if log_probs is None else _int16(log_probs.argmax(-1))
+        true = None if log_probs is None else log_probs.gather(1, labels[:, None])[:, 0].numpy()
+        columns[f"log_prob_{name}"] = true
+    columns["teacher"] = None if predictions.teacher is None else _int16(predictions.teacher)
+    nulls = [None] * len(labels)
+    return {name: nulls if column is None else column for name, column in columns.items()}
+
+
+def _int16(classes: torch.Tensor) -> Any:
+    return classes.to(torch.int16).numpy()

@@ -1,0 +1,29 @@
+"""A record in a few lines, for a terminal."""
+
+
+def summarise_record(result: dict) -> str:
+    """Accuracies of each token, size, cost and time.
+
+    result: as `titn.records.run_dir.RunDir.result` returns it.
+    """
+    lines = [f"{'':12}{'top1':>8}{'top5':>8}{'nll':>8}"]
+    for head in ("cls", "dist", "fused"):
+        if result[head] is not None:
+            numbers = (result[head][key] for key in ("top1", "top5", "nll"))
+            cells = ("-" if number is None else f"{number:.4f}" for number in numbers)
+            lines.append(f"{head:12}" + "".join(f"{cell:>8}" for cell in cells))
+    lines.append(
+        f"{result['split']} of {result['num_evaluated']} images after {result['epochs']} epochs; "
+        f"macro f1 {result['f1']:.4f}, ece {result['ece']:.4f}"
+    )
+    lines.append(
+        f"{result['parameters'] / 1e6:.2f}M parameters, "
+        f"{result['macs'] / 1e6:.1f}M multiply-accumulates an image"
+    )
+    if result["train_secs"]:
+        speed = result["images_per_sec"]
+        rate = f"at {speed:.0f} images/s" if speed else "with its teacher's labels from the cache"
+        lines.append(f"trained in {result['train_secs']:.0f} s {rate}")
+    if result["teacher"]:
+        lines.append(f"teacher top1 {result['teacher']['top1']:.4f}")
+    return "\n".join(lines)

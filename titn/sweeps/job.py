@@ -1,0 +1,82 @@
+"""What Hydra runs for a composed configuration: a single run, or one cell of a sweep."""
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from titn.config import resolve
+from titn.config.annotations import Busy
+from titn.config.schema import validate_value
+from titn.records.cell_state import cell_state
+from titn.records.summary import summarise_record
+from titn.sweeps.overrides import QUESTIONS
+from titn.sweeps.sweeper import Outcome
+from titn.system import signals
+from titn.system.errors import CellError, ConfigError
+from titn.system.progress import duration, say
+
+
+def run_job(composed: DictConfig) -> dict | Outcome | None:
+    """The record of a single run, the outcome of a sweep's cell, or nothing with dry_run=true.
+
+    A single run raises ConfigError or CellError. A sweep's cell does not.
+    """
+    # titn's sweeper says itself what it would do; another sweeper leaves that to its jobs.
+    if HydraConfig.get().mode == RunMode.MULTIRUN and not composed.dry_run:
+        return _run_cell_of_sweep(composed)
+    return _run_single(composed)
+
+
+def _run_single(composed: DictConfig) -> dict | None:
+    """Check a configuration, make its cell and print its record."""
+    run = _resolve(composed)
+
+    from titn.cells.ensure import ensure
+    from titn.cells.planning import Planner
+
+    if composed.dry_run:
+        cell = Planner().plan(run)
+        print(f"{cell.name} {cell.describe()}: {cell_state(cell.directory)}")
+        print(f"record: {cell.directory.path}")
+        return None
+    directory, result = ensure(run, wait=composed.busy == "wait")
+    print(summarise_record(result))
+    print(f"record: {directory.path}")
+    return result
+
+
+def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
+    """Make one cell of a sweep. It raises nothing: a launcher would stop the other cells."""
+    from titn.cells.ensure import BusyError, ensure
+
+    label, wait = composed.get("cell"), composed.busy == "wait"
+    signals.install(worker=True)
+    signals.begin_round(composed.get("round"))
+    try:
+        with signals.interruptible():
+            directory, result = ensure(_resolve(composed), wait, checked=True)
+    except signals.Leave:
+        return Outcome(left=True)
+    except BusyError:
+        say(f"{label}: another process is making it")
+        return Outcome(busy=True)
+    except (ConfigError, CellError) as error:
+        say(f"{label}: {error}")
+        return Outcome(reason=str(error), bad_input=isinstance(error, ConfigError))
+    say(f"{label}: top1 {result['top1']:.4f} ({duration(result['wall_secs'])}), {directory.path}")
+    return Outcome()
+
+
+def _resolve(composed: DictConfig) -> dict:
+    """The checked run of a job; the keys that are meant for the command are checked too."""
+    hydra_config = HydraConfig.get()
+    questions = [group for group in QUESTIONS if group in hydra_config.runtime.choices]
+    if questions and hydra_config.mode == RunMode.RUN:
+        raise ConfigError(f"+{questions[0]}: asks a question of many cells; add --multirun")
+    validate_value(composed.dry_run, bool, "dry_run")
+    validate_value(composed.busy, Busy, "busy")
+    if composed.postpone is not None:
+        raise ConfigError(
+            "postpone: is for a question, whose page says it; add one, as +ablation=mix"
+        )
+    return resolve.resolve(composed, dict(hydra_config.runtime.choices))
