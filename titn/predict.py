@@ -55,7 +55,7 @@ def predict(arguments: argparse.Namespace) -> int:
     import torch
 
     from titn.cells.reopen import open_run
-    from titn.data.decoding import PictureError, picture
+    from titn.data.decoding import ImageError, decode_image
     from titn.data.images import Images
     from titn.training.engine import evaluate
 
@@ -68,8 +68,8 @@ def predict(arguments: argparse.Namespace) -> int:
     code = 0
     for path in arguments.images:
         try:
-            read.append((path, picture(path, size)))
-        except PictureError as error:
+            read.append((path, decode_image(path, size)))
+        except ImageError as error:
             code = complain(f"{path}: is not an image that can be read ({error})", BAD_INPUT)
     if not read:
         return code

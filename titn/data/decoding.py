@@ -14,29 +14,29 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from titn.data.paths import why_no_file
+from titn.data.paths import why_not_a_file
 from titn.system.errors import ConfigError, error_text
 from titn.system.text import printable
 
 # To read these, Pillow has another program run what is in them.
-PROGRAMS = ("EPS",)
+PROGRAM_FORMATS = ("EPS",)
 
 # Of a side; from here on a number of pixels is more than torch can count.
-MOST_SIZE = 2**31
+MAX_SIZE = 2**31
 
 
-class PictureError(ValueError):
+class ImageError(ValueError):
     """The bytes are not an image that can be read to its end."""
 
 
-def read_picture(source: Path | bytes) -> Image.Image:
+def read_image(source: Path | bytes) -> Image.Image:
     """The image as a person sees it, in mode L or RGB.
 
     Turned as its EXIF says; transparency on white; 16 bits and floating point brought to 8; of
-    an animation the first frame. Raises PictureError, with the reason in one line.
+    an animation the first frame. Raises ImageError, with the reason in one line.
     """
-    if isinstance(source, Path) and (reason := why_no_file(source)):
-        raise PictureError(reason)
+    if isinstance(source, Path) and (reason := why_not_a_file(source)):
+        raise ImageError(reason)
     try:
         with warnings.catch_warnings():
             # What Pillow has to say of a file that it reads all the same is nothing for a terminal.
@@ -44,16 +44,16 @@ def read_picture(source: Path | bytes) -> Image.Image:
             # But it also only warns of images that are too large to be believed, up to a point.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-                if image.format in PROGRAMS:
-                    raise PictureError(f"{image.format} is a program, not an image")
+                if image.format in PROGRAM_FORMATS:
+                    raise ImageError(f"{image.format} is a program, not an image")
                 with _silenced(image.format == "TIFF"):
                     image.load()
                 return _as_seen(ImageOps.exif_transpose(image))
     except UnidentifiedImageError:
-        raise PictureError("of no known image format") from None
+        raise ImageError("of no known image format") from None
     except Exception as error:
         # Whatever a format's reader stumbles over, in whatever way: the file is what is wrong.
-        raise PictureError(printable(error_text(error))) from None
+        raise ImageError(printable(error_text(error))) from None
 
 
 @contextmanager
@@ -91,13 +91,13 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
     return (np.clip(values / top, 0, 1) * 255).round().astype(np.uint8)
 
 
-def picture(source: Path | bytes, size: int) -> Tensor:
+def decode_image(source: Path | bytes, size: int) -> Tensor:
     """(3, size, size) uint8, as a data set's images are brought to the size that networks see."""
-    pixels = torch.from_numpy(np.array(read_picture(source).convert("RGB")))
-    return resized(pixels.permute(2, 0, 1), size).contiguous()
+    pixels = torch.from_numpy(np.array(read_image(source).convert("RGB")))
+    return resize(pixels.permute(2, 0, 1), size).contiguous()
 
 
-def resized(pixels: Tensor, size: int) -> Tensor:
+def resize(pixels: Tensor, size: int) -> Tensor:
     """(..., h, w) to (..., size, size): the whole image, bilinear, antialiased.
 
     Proportions are not kept, so that nothing is cut off. ConfigError if there is not the memory.
@@ -106,15 +106,15 @@ def resized(pixels: Tensor, size: int) -> Tensor:
         return pixels
     # In parts: the resampling works in floating point, four bytes for every one.
     parts = pixels.split(8192)
-    with fitting(size):
+    with explain_memory_errors(size):
         return torch.cat([transforms.resize(part, [size, size], antialias=True) for part in parts])
 
 
 @contextmanager
-def fitting(size: int) -> Iterator[None]:
+def explain_memory_errors(size: int) -> Iterator[None]:
     """ConfigError if images of this size do not fit into the memory."""
     try:
-        if size >= MOST_SIZE:
+        if size >= MAX_SIZE:
             raise MemoryError
         yield
     except (RuntimeError, MemoryError):  # the first is what torch raises

@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from titn.data.decoding import PictureError, fitting, picture
+from titn.data.decoding import ImageError, decode_image, explain_memory_errors
 from titn.data.images import Images
 from titn.data.layouts import ClassFolders
-from titn.data.paths import told
+from titn.data.paths import explain_read_errors
 
 # So many files that cannot be read are named; of the rest there is the number.
 NAMED_FILES = 5
@@ -25,62 +25,62 @@ NAMED_FILES = 5
 class Folder:
     """What is in the image files of both splits."""
 
-    found: ClassFolders
+    folders: ClassFolders
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        return tuple(self.found.train)
+        return tuple(self.folders.train)
 
     def stamp(self, size: int) -> str:
         """Changes whenever a file is added, taken away or replaced."""
         files = [(*self._place(file), *(_facts(file) or ())) for file in self._files()]
-        with told(self.found.root):
-            return repr(("folder", 2, str(self.found.root.resolve()), size, files))
+        with explain_read_errors(self.folders.root):
+            return repr(("folder", 2, str(self.folders.root.resolve()), size, files))
 
     def digest(self) -> str:
         """SHA-256 over the names and contents of the files."""
         sha = hashlib.sha256()
         for file in self._files():
-            with told(self.found.root), open(file, "rb") as content:
+            with explain_read_errors(self.folders.root), open(file, "rb") as content:
                 inner = hashlib.file_digest(content, "sha256").hexdigest()
             sha.update(repr((*self._place(file), inner)).encode())
         return sha.hexdigest()
 
     def decode(self, size: int) -> tuple[Images, Images]:
         """All images, (n, 3, size, size); ValueError names the files that are not images."""
-        train, test = self.found.train, self.found.test
-        with told(self.found.root):
+        train, test = self.folders.train, self.folders.test
+        with explain_read_errors(self.folders.root):
             return self._images("train", train, size), self._images("test", test, size)
 
     def _images(self, split: str, classes: dict[str, tuple[Path, ...]], size: int) -> Images:
         files = [(f, label) for label, name in enumerate(classes) for f in classes[name]]
-        with fitting(size):
+        with explain_memory_errors(size):
             pixels = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
         bad: list[str] = []
         for row, (file, _) in enumerate(
             tqdm(files, desc=f"decoding {split}", unit="img", disable=None, leave=False)
         ):
             try:
-                pixels[row] = picture(file, size)
-            except PictureError as error:
-                bad.append(f"{file.relative_to(self.found.root)} ({error})")
+                pixels[row] = decode_image(file, size)
+            except ImageError as error:
+                bad.append(f"{file.relative_to(self.folders.root)} ({error})")
         if bad:
             more = f", and {len(bad) - NAMED_FILES} more" if len(bad) > NAMED_FILES else ""
             raise ValueError(
-                f"root={self.found.root}: {len(bad)} of {len(files)} files of {split}/ cannot be "
+                f"root={self.folders.root}: {len(bad)} of {len(files)} files of {split}/ cannot be "
                 f"read as images: {', '.join(bad[:NAMED_FILES])}{more}; mend them or take them away"
             )
         labels = torch.tensor([label for _, label in files], dtype=torch.int64)
         return Images(pixels, labels)
 
     def _files(self) -> Iterator[Path]:
-        for classes in (self.found.train, self.found.test):
+        for classes in (self.folders.train, self.folders.test):
             for files in classes.values():
                 yield from files
 
     def _place(self, file: Path) -> tuple[str, ...]:
         """Split, class and name: where a file lies under the root, whatever the root is called."""
-        return file.relative_to(self.found.root).parts
+        return file.relative_to(self.folders.root).parts
 
 
 def _facts(file: Path) -> tuple[int, int] | None:

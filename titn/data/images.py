@@ -79,7 +79,7 @@ def hold_out(labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
     return kept.nonzero().flatten(), held
 
 
-def share_of(labels: Tensor, fraction: float) -> Tensor:
+def stratified_subset(labels: Tensor, fraction: float) -> Tensor:
     """Indices of a part that has the same share of every class, and one of each at the least.
 
     Fixed: the same for every seed; and a smaller part is a part of every larger one.
@@ -96,7 +96,7 @@ def _stratified(labels: Tensor, fraction: float, purpose: str, least: int) -> Te
     return torch.cat(chosen).sort().values
 
 
-def digest_of(train: Images, test: Images, class_names: tuple[str, ...]) -> str:
+def images_digest(train: Images, test: Images, class_names: tuple[str, ...]) -> str:
     """SHA-256 over shapes, pixels, labels and class names."""
     sha = hashlib.sha256(repr(class_names).encode())
     for tensor in (train.pixels, train.labels, test.pixels, test.labels):

@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from titn.config.constraints import check_num_classes
-from titn.data.paths import check_class_names, is_file, place_of, told, why_no_file
-from titn.data.shards import Shards, shards
+from titn.data.paths import (
+    check_class_names,
+    expand_root,
+    explain_read_errors,
+    is_file,
+    why_not_a_file,
+)
+from titn.data.shards import Shards, find_shards
 
 
-class Kind(NamedTuple):
+class PublishedFormat(NamedTuple):
     """What tells the published sets apart, whatever directory they are in."""
 
     num_classes: int
@@ -26,14 +32,18 @@ class Kind(NamedTuple):
 
 
 NUM_DIGITS = 10
-KINDS = {"mnist": Kind(10, 1, 28), "cifar10": Kind(10, 3, 32), "cifar100": Kind(100, 3, 32)}
+PUBLISHED_FORMATS = {
+    "mnist": PublishedFormat(10, 1, 28),
+    "cifar10": PublishedFormat(10, 3, 32),
+    "cifar100": PublishedFormat(100, 3, 32),
+}
 
 MNIST_FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 # Under torchvision's root: the directory of each published set and the files there.
-TORCHVISION = {
+TORCHVISION_FILES = {
     "mnist": ("MNIST/raw", (*MNIST_FILES["train"], *MNIST_FILES["test"])),
     "cifar10": (
         "cifar-10-batches-py",
@@ -68,7 +78,7 @@ def published(
     **_: Any,
 ) -> Shards | None:
     """The shards under `root`; None where torchvision's files are, or will have been fetched."""
-    check_num_classes(num_classes, KINDS[name].num_classes, name)
+    check_num_classes(num_classes, PUBLISHED_FORMATS[name].num_classes, name)
     if download:
         return None
     if not root:
@@ -76,11 +86,11 @@ def published(
             f"root=null: {name} has to be on this machine already; give its directory as "
             "dataset.root=DIR, or dataset.download=true to have it fetched"
         )
-    with told(root):
-        place = place_of(root)
+    with explain_read_errors(root):
+        place = expand_root(root)
         if all(is_file(file) for file in torchvision_files(name, place)):
             return None
-        return shards(place, or_else=TORCHVISION[name][0])
+        return find_shards(place, alternative=TORCHVISION_FILES[name][0])
 
 
 def parquet(*, root: str | None = None, num_classes: int | None = None, **_: Any) -> Shards:
@@ -90,8 +100,8 @@ def parquet(*, root: str | None = None, num_classes: int | None = None, **_: Any
             "root=null: give the directory with train-*.parquet and test-*.parquet as "
             "dataset.root=DIR"
         )
-    with told(root):
-        found = shards(place_of(root))
+    with explain_read_errors(root):
+        found = find_shards(expand_root(root))
     if found.class_names:
         check_num_classes(num_classes, len(found.class_names), "parquet")
     return found
@@ -103,11 +113,11 @@ def folder(*, root: str | None = None, num_classes: int | None = None, **_: Any)
         raise ValueError(
             "root=null: give the directory with train/CLASS/* and test/CLASS/* as dataset.root=DIR"
         )
-    with told(root):
-        place = place_of(root)
+    with explain_read_errors(root):
+        place = expand_root(root)
         if not place.is_dir():
             raise ValueError(f"root={root}: no such directory; give the one with train/ and test/")
-        found = class_folders(place)
+        found = find_class_folders(place)
     check_num_classes(num_classes, len(found.train), "folder")
     return found
 
@@ -117,11 +127,11 @@ def folder(*, root: str | None = None, num_classes: int | None = None, **_: Any)
 
 def torchvision_files(name: str, root: Path) -> list[Path]:
     """Where torchvision keeps a published set."""
-    directory, names = TORCHVISION[name]
+    directory, names = TORCHVISION_FILES[name]
     return [root / directory / file for file in names]
 
 
-def class_folders(root: Path) -> ClassFolders:
+def find_class_folders(root: Path) -> ClassFolders:
     """The class folders under `root`; ValueError if train/ and test/ do not hold the same ones."""
     train, test = (_classes(root, split) for split in ("train", "test"))
     if train.keys() != test.keys():
@@ -163,7 +173,7 @@ def _classes(root: Path, split: str) -> dict[str, tuple[Path, ...]]:
 
 
 def _no_class(item: Path, split: str) -> str:
-    reason = why_no_file(item)
+    reason = why_not_a_file(item)
     if item.is_symlink() and reason:
         return f"is no directory but {reason}; mend it or take it away"
     return f"is in no class; put it in {split}/CLASS/"

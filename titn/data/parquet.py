@@ -10,9 +10,9 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
-from titn.data.decoding import PictureError, read_picture
+from titn.data.decoding import ImageError, read_image
 from titn.data.images import Images
-from titn.data.paths import MOST_CLASSES, told
+from titn.data.paths import MAX_CLASSES, explain_read_errors
 from titn.data.shards import Shards, open_shard
 
 
@@ -20,14 +20,14 @@ from titn.data.shards import Shards, open_shard
 class Parquet:
     """What is in the shards of the two splits."""
 
-    found: Shards
+    shards: Shards
 
     def stamp(self) -> str:
         """Changes whenever a shard is replaced."""
-        with told(self.found.root):
-            facts = [(file.resolve(), file.stat()) for file in self._shards()]
+        with explain_read_errors(self.shards.root):
+            facts = [(file.resolve(), file.stat()) for file in self._files()]
         files = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in facts]
-        columns = self.found.image_column, self.found.label_column
+        columns = self.shards.image_column, self.shards.label_column
         return repr(("parquet", 2, *columns, files))
 
     def decode(self) -> tuple[Images, Images, tuple[str, ...]]:
@@ -35,20 +35,20 @@ class Parquet:
 
         Raises ValueError that names the file, and the row, of what is not an image with a label.
         """
-        with told(self.found.root):
-            labels = {shard: self._labels(shard) for shard in self._shards()}
+        with explain_read_errors(self.shards.root):
+            labels = {shard: self._labels(shard) for shard in self._files()}
             names = self._names(labels)
             train, test = (
                 self._images(split, {shard: labels[shard] for shard in shards})
-                for split, shards in (("train", self.found.train), ("test", self.found.test))
+                for split, shards in (("train", self.shards.train), ("test", self.shards.test))
             )
         return train, test, names
 
-    def _shards(self) -> tuple[Path, ...]:
-        return self.found.train + self.found.test
+    def _files(self) -> tuple[Path, ...]:
+        return self.shards.train + self.shards.test
 
     def _labels(self, shard: Path) -> list[int]:
-        column = self.found.label_column
+        column = self.shards.label_column
         labels = self._read(shard, column)[column].to_pylist()
         if None in labels:
             raise self._bad(shard, labels.index(None), f"has no {column}")
@@ -56,10 +56,10 @@ class Parquet:
 
     def _names(self, labels: dict[Path, list[int]]) -> tuple[str, ...]:
         """The names of the classes; ValueError if there are labels of others."""
-        names = self.found.class_names
+        names = self.shards.class_names
         if names is None:
-            highest = max((max(labels[shard], default=0) for shard in self.found.train), default=0)
-            names = tuple(str(label) for label in range(min(highest + 1, MOST_CLASSES)))
+            highest = max((max(labels[shard], default=0) for shard in self.shards.train), default=0)
+            names = tuple(str(label) for label in range(min(highest + 1, MAX_CLASSES)))
         for shard, values in labels.items():
             for row, label in enumerate(values):
                 if not 0 <= label < len(names):
@@ -75,7 +75,7 @@ class Parquet:
         """Of the shards of a split, whose labels are known; grey ones have one channel."""
         total = sum(map(len, labels.values()))
         if not total:
-            raise ValueError(f"root={self.found.root}: {split} has no rows; fetch it anew")
+            raise ValueError(f"root={self.shards.root}: {split} has no rows; fetch it anew")
         pixels: list[np.ndarray] = []
         bar = tqdm(total=total, desc=f"decoding {split}", unit="img", disable=None, leave=False)
         with bar:
@@ -86,7 +86,7 @@ class Parquet:
                 pixels += decoded
         if len({image.shape for image in pixels}) != 1:
             raise ValueError(
-                f"root={self.found.root}: the images of {split} differ in size or mode; "
+                f"root={self.shards.root}: the images of {split} differ in size or mode; "
                 "dataset=folder takes such, a file for each"
             )
         stacked = torch.from_numpy(np.stack(pixels))
@@ -95,20 +95,20 @@ class Parquet:
         return Images(stacked.contiguous(), torch.tensor(together, dtype=torch.int64))
 
     def _decoded(self, shard: Path, bar: Any) -> Iterator[np.ndarray]:
-        column = self.found.image_column
+        column = self.shards.image_column
         for row, cell in enumerate(self._read(shard, f"{column}.bytes")[column].to_pylist()):
             if cell is None or cell["bytes"] is None:
                 raise self._bad(shard, row, "has no image")
             try:
-                yield np.asarray(read_picture(cell["bytes"]))
-            except PictureError as error:
+                yield np.asarray(read_image(cell["bytes"]))
+            except ImageError as error:
                 raise self._bad(shard, row, f"is not an image ({error})") from None
             bar.update()
 
     def _read(self, shard: Path, column: str) -> pa.Table:
-        with open_shard(self.found.root, shard) as file:
+        with open_shard(self.shards.root, shard) as file:
             return file.read([column])
 
     def _bad(self, shard: Path, row: int, what: str) -> ValueError:
-        place = f"root={self.found.root}: row {row} of {shard.relative_to(self.found.root)}"
+        place = f"root={self.shards.root}: row {row} of {shard.relative_to(self.shards.root)}"
         return ValueError(f"{place} {what}; fetch it anew or leave it out")

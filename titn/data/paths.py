@@ -11,11 +11,11 @@ from titn.system.errors import error_text
 from titn.system.text import is_utf8, printable
 
 # A record has 16 bits for a class.
-MOST_CLASSES = 2**15
+MAX_CLASSES = 2**15
 
 
 @contextmanager
-def told(root: str | Path) -> Iterator[None]:
+def explain_read_errors(root: str | Path) -> Iterator[None]:
     """Whatever is wrong with what lies under `root` becomes a ValueError of one plain line."""
     try:
         yield
@@ -34,7 +34,7 @@ def told(root: str | Path) -> Iterator[None]:
         raise ValueError(printable(error)) from None
 
 
-def place_of(root: str) -> Path:
+def expand_root(root: str) -> Path:
     """The directory that a user names; ValueError if a record could not name it."""
     name = printable(root)
     if not is_utf8(root):
@@ -55,7 +55,7 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def why_no_file(path: Path) -> str | None:
+def why_not_a_file(path: Path) -> str | None:
     """What keeps a path from being opened as a file, in words; None if nothing does.
 
     To be asked before: what is no file is never opened, for a pipe would be waited for.
@@ -77,8 +77,8 @@ def why_no_file(path: Path) -> str | None:
 
 def check_class_names(names: tuple[str, ...]) -> None:
     """ValueError, to be said of what has the classes, if a record cannot have them."""
-    if len(names) > MOST_CLASSES:
-        raise ValueError(f"has {len(names)} classes; {MOST_CLASSES} are the most")
+    if len(names) > MAX_CLASSES:
+        raise ValueError(f"has {len(names)} classes; {MAX_CLASSES} are the most")
     known: set[str] = set()
     for name in names:
         if name in known:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from titn.data.paths import check_class_names, why_no_file
+from titn.data.paths import check_class_names, why_not_a_file
 from titn.system.errors import error_text
 
 IMAGE_COLUMNS = ("img", "image")
@@ -38,10 +38,10 @@ class Schema(NamedTuple):
     class_names: tuple[str, ...] | None
 
 
-def shards(root: Path, or_else: str | None = None) -> Shards:
+def find_shards(root: Path, alternative: str | None = None) -> Shards:
     """The parquet files under `root`; ValueError if they or their columns are not there.
 
-    or_else: another layout's directory that would have done as well.
+    alternative: another layout's directory that would have done as well.
     """
     if not root.is_dir():
         raise ValueError(f"root={root}: no such directory; give the one with the data set")
@@ -52,7 +52,7 @@ def shards(root: Path, or_else: str | None = None) -> Shards:
     }
     for split, found in files.items():
         if not found:
-            nor = f", nor torchvision's {or_else}/" if or_else else ""
+            nor = f", nor torchvision's {alternative}/" if alternative else ""
             raise ValueError(
                 f"root={root}: holds no {split}-*.parquet{nor}; give the data set's own"
             )
@@ -123,7 +123,7 @@ def _schema(root: Path, shard: Path) -> Schema:
 def open_shard(root: Path, shard: Path) -> Iterator[pq.ParquetFile]:
     """A file, to be read at once; ValueError if it cannot be, or not to the end."""
     try:
-        if reason := why_no_file(shard):
+        if reason := why_not_a_file(shard):
             raise ValueError(reason)
         # Opened here: pyarrow takes some names for addresses.
         with (

@@ -22,10 +22,17 @@ from titn.config.annotations import (
 from titn.data import layouts
 from titn.data.cache import cached_arrays
 from titn.data.folder import Folder
-from titn.data.images import Dataset, Images, digest_of
+from titn.data.images import Dataset, Images, images_digest
 from titn.data.parquet import Parquet
-from titn.data.paths import place_of
-from titn.data.prepare import Decoded, Part, arrays_of, decoded, images_of, prepare
+from titn.data.paths import expand_root
+from titn.data.prepare import (
+    DecodedDataset,
+    Selection,
+    decode_cached,
+    from_arrays,
+    prepare,
+    to_arrays,
+)
 from titn.data.torchvision_layout import TorchvisionLayout
 from titn.system.files import cache_dir
 from titn.system.text import printable
@@ -56,9 +63,9 @@ def digits(
     )
     train, test = (everything.take(torch.from_numpy(part).sort().values) for part in parts)
     class_names = tuple(str(name) for name in raw.target_names)
-    whole = Decoded(train, test, class_names, digest_of(train, test, class_names))
-    part = Part(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare("digits", whole, part)
+    decoded = DecodedDataset(train, test, class_names, images_digest(train, test, class_names))
+    selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
+    return prepare("digits", decoded, selection)
 
 
 def published(
@@ -80,24 +87,24 @@ def published(
 
     Raises ValueError if the files are not there or are not what they should be.
     """
-    part = Part(image_size, num_classes, fraction, split, validation_fraction)
+    selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
     shards = layouts.published(name=name, root=root, download=download, num_classes=num_classes)
-    place = place_of(root) if root else cache_dir() / "downloads"
+    place = expand_root(root) if root else cache_dir() / "downloads"
     if shards is None:
         layout = TorchvisionLayout(name, place)
         if not layout.is_there():
             layout.download()
-        return prepare(name, decoded(layout.stamp(), layout.decode), part)
+        return prepare(name, decode_cached(layout.stamp(), layout.decode), selection)
     source = Parquet(shards)
-    whole = decoded(source.stamp(), source.decode)
-    kind = layouts.KINDS[name]
-    found = layouts.Kind(len(whole.class_names), *whole.train.pixels.shape[1:3])
+    decoded = decode_cached(source.stamp(), source.decode)
+    kind = layouts.PUBLISHED_FORMATS[name]
+    found = layouts.PublishedFormat(len(decoded.class_names), *decoded.train.pixels.shape[1:3])
     if found != kind:
         raise ValueError(
             f"root={printable(place)}: is not {name}, which has {kind}; this has {found}; "
             "for any other set choose dataset=parquet"
         )
-    return prepare(name, whole, part)
+    return prepare(name, decoded, selection)
 
 
 def parquet(
@@ -117,8 +124,8 @@ def parquet(
     Raises ValueError if the directory is not given or does not hold such files.
     """
     source = Parquet(layouts.parquet(root=root, num_classes=num_classes))
-    part = Part(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare("parquet", decoded(source.stamp(), source.decode), part)
+    selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
+    return prepare("parquet", decode_cached(source.stamp(), source.decode), selection)
 
 
 def folder(
@@ -141,8 +148,8 @@ def folder(
     files = Folder(layouts.folder(root=root, num_classes=num_classes))
     tensors, facts = cached_arrays(
         files.stamp(image_size),
-        lambda: (arrays_of(*files.decode(image_size)), {"digest": files.digest()}),
+        lambda: (to_arrays(*files.decode(image_size)), {"digest": files.digest()}),
     )
-    whole = Decoded(*images_of(tensors), files.class_names, facts["digest"])
-    part = Part(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare("folder", whole, part)
+    decoded = DecodedDataset(*from_arrays(tensors), files.class_names, facts["digest"])
+    selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
+    return prepare("folder", decoded, selection)

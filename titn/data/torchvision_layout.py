@@ -16,12 +16,12 @@ from torchvision import datasets
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from titn.data.images import Images
-from titn.data.layouts import MNIST_FILES, TORCHVISION, torchvision_files
-from titn.data.paths import is_file, told
+from titn.data.layouts import MNIST_FILES, TORCHVISION_FILES, torchvision_files
+from titn.data.paths import explain_read_errors, is_file
 from titn.system.errors import first_line
 from titn.system.text import printable
 
-PUBLISHED: dict[str, Any] = {
+TORCHVISION_CLASSES: dict[str, Any] = {
     "mnist": datasets.MNIST,
     "cifar10": datasets.CIFAR10,
     "cifar100": datasets.CIFAR100,
@@ -36,16 +36,16 @@ class TorchvisionLayout:
     root: Path
 
     def is_there(self) -> bool:
-        with told(self.root):
+        with explain_read_errors(self.root):
             return all(is_file(file) for file in self._files())
 
     def download(self) -> None:
         """Fetch and unpack into the root, checksums verified; ValueError if that cannot be."""
         try:
             for train in (True, False):
-                PUBLISHED[self.name](str(self.root), train=train, download=True)
+                TORCHVISION_CLASSES[self.name](str(self.root), train=train, download=True)
         except Exception as error:
-            place, reason = self.root / TORCHVISION[self.name][0], first_line(error)
+            place, reason = self.root / TORCHVISION_FILES[self.name][0], first_line(error)
             raise ValueError(
                 printable(
                     f"download=true: {self.name} could not be fetched ({reason}); give the files "
@@ -55,14 +55,14 @@ class TorchvisionLayout:
 
     def stamp(self) -> str:
         """Changes whenever a file is replaced."""
-        with told(self.root):
+        with explain_read_errors(self.root):
             facts = [(file.resolve(), file.stat()) for file in self._files()]
         files = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in facts]
         return repr(("torchvision", 2, self.name, files))
 
     def decode(self) -> tuple[Images, Images, tuple[str, ...]]:
         """All images of train and test, and the class names in the order of the labels."""
-        with told(self.root):
+        with explain_read_errors(self.root):
             return self._decode()
 
     def _decode(self) -> tuple[Images, Images, tuple[str, ...]]:
@@ -70,7 +70,7 @@ class TorchvisionLayout:
             names = tuple(str(digit) for digit in range(10))
             train, test = (self._digits(split) for split in ("train", "test"))
             return train, test, names
-        published = PUBLISHED[self.name]
+        published = TORCHVISION_CLASSES[self.name]
         meta = self._unpickled(published.meta["filename"], published.meta["md5"])
         train, test = (self._batches(of) for of in (published.train_list, published.test_list))
         return train, test, tuple(meta[published.meta["key"]])
@@ -79,7 +79,7 @@ class TorchvisionLayout:
         return torchvision_files(self.name, self.root)
 
     def _digits(self, split: str) -> Images:
-        files = [self.root / TORCHVISION["mnist"][0] / name for name in MNIST_FILES[split]]
+        files = [self.root / TORCHVISION_FILES["mnist"][0] / name for name in MNIST_FILES[split]]
         try:
             pixels, labels = read_image_file(str(files[0])), read_label_file(str(files[1]))
         except Exception as error:
@@ -109,7 +109,7 @@ class TorchvisionLayout:
         return Images(pixels, torch.tensor(labels, dtype=torch.int64))
 
     def _unpickled(self, name: str, md5: str) -> dict[str, Any]:
-        path = self.root / PUBLISHED[self.name].base_folder / name
+        path = self.root / TORCHVISION_CLASSES[self.name].base_folder / name
         content = path.read_bytes()
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
             raise ValueError(

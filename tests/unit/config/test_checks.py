@@ -287,9 +287,9 @@ def test_what_a_parent_may_have_is_left_open(source, expected):
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
 def test_the_files_of_cifar_are_where_torchvision_keeps_them(name):
-    theirs = torchvision_layout.PUBLISHED[name]
+    theirs = torchvision_layout.TORCHVISION_CLASSES[name]
     names = [file for file, _ in (*theirs.train_list, *theirs.test_list)]
-    assert layouts.TORCHVISION[name] == (
+    assert layouts.TORCHVISION_FILES[name] == (
         theirs.base_folder,
         (*names, theirs.meta["filename"]),
     )
@@ -297,4 +297,4 @@ def test_the_files_of_cifar_are_where_torchvision_keeps_them(name):
 
 def test_the_files_of_mnist_are_what_torchvision_unpacks():
     names = [url.removesuffix(".gz") for url, _ in torchvision_layout.datasets.MNIST.resources]
-    assert sorted(layouts.TORCHVISION["mnist"][1]) == sorted(names)
+    assert sorted(layouts.TORCHVISION_FILES["mnist"][1]) == sorted(names)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from titn.data.decoding import PictureError, picture, read_picture
+from titn.data.decoding import ImageError, decode_image, read_image
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -32,7 +32,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
     ],
 )
 def test_every_mode_is_seen_as_it_looks(mode, colour, seen):
-    picture = read_picture(encoded(Image.new(mode, (3, 2), colour)))
+    picture = read_image(encoded(Image.new(mode, (3, 2), colour)))
     assert picture.mode == ("RGB" if isinstance(seen, tuple) else "L")
     assert picture.getpixel((0, 0)) == seen
 
@@ -40,53 +40,53 @@ def test_every_mode_is_seen_as_it_looks(mode, colour, seen):
 def test_a_palette_is_looked_up():
     image = Image.new("P", (2, 2))
     image.putpalette([10, 20, 30])
-    assert read_picture(encoded(image)).getpixel((0, 0)) == (10, 20, 30)
+    assert read_image(encoded(image)).getpixel((0, 0)) == (10, 20, 30)
 
 
 def test_cmyk_becomes_rgb():
-    assert read_picture(encoded(Image.new("CMYK", (4, 4)), "JPEG")).mode == "RGB"
+    assert read_image(encoded(Image.new("CMYK", (4, 4)), "JPEG")).mode == "RGB"
 
 
 def test_floating_point_in_0_to_1_is_brought_to_0_to_255():
     image = Image.fromarray(np.full((2, 2), 0.2, dtype=np.float32))
-    assert read_picture(encoded(image, "TIFF")).getpixel((0, 0)) == 51
+    assert read_image(encoded(image, "TIFF")).getpixel((0, 0)) == 51
 
 
 def test_exif_turns_the_image():
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter
-    assert read_picture(encoded(Image.new("RGB", (4, 2)), "JPEG", exif=exif)).size == (2, 4)
+    assert read_image(encoded(Image.new("RGB", (4, 2)), "JPEG", exif=exif)).size == (2, 4)
 
 
 def test_the_first_frame_of_an_animation_counts():
     frames = [Image.new("L", (2, 2), shade) for shade in (0, 255)]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert read_picture(data).convert("L").getpixel((0, 0)) == 0
+    assert read_image(data).convert("L").getpixel((0, 0)) == 0
 
 
 def test_a_file_that_is_no_image_says_so(tmp_path):
     (tmp_path / "note.png").write_text("hello")
-    with pytest.raises(PictureError, match="of no known image format"):
-        read_picture(tmp_path / "note.png")
+    with pytest.raises(ImageError, match="of no known image format"):
+        read_image(tmp_path / "note.png")
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
 def test_a_truncated_file_is_refused(kind):
     noise = np.random.default_rng(0).integers(256, size=(40, 40, 3), dtype=np.uint8)
     data = encoded(Image.fromarray(noise), kind)
-    with pytest.raises(PictureError):
-        read_picture(data[: len(data) // 2])
+    with pytest.raises(ImageError):
+        read_image(data[: len(data) // 2])
 
 
 def test_a_directory_is_not_an_image(tmp_path):
-    with pytest.raises(PictureError, match=r"^Is a directory$"):
-        read_picture(tmp_path)
+    with pytest.raises(ImageError, match=r"^Is a directory$"):
+        read_image(tmp_path)
 
 
 def test_an_image_that_claims_to_be_enormous_is_refused(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    with pytest.raises(PictureError, match="exceeds limit"):
-        read_picture(encoded(Image.new("L", (4, 4))))
+    with pytest.raises(ImageError, match="exceeds limit"):
+        read_image(encoded(Image.new("L", (4, 4))))
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -134,8 +134,8 @@ def claiming(kind: str) -> bytes:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_an_image_that_says_it_is_enormous_is_refused_before_there_is_memory_for_it(kind):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(PictureError, match=r"256000000 pixels\) exceeds limit"):
-        read_picture(claiming(kind))
+    with pytest.raises(ImageError, match=r"256000000 pixels\) exceeds limit"):
+        read_image(claiming(kind))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # of 1024 bytes
 
 
@@ -148,8 +148,8 @@ def test_a_text_that_swells_is_refused(kind):
         + chunk(b"IDAT", zlib.compress(bytes(14)))
         + chunk(b"IEND", b"")
     )
-    with pytest.raises(PictureError, match=r"[Dd]ecompressed data too large|too large"):
-        read_picture(image)
+    with pytest.raises(ImageError, match=r"[Dd]ecompressed data too large|too large"):
+        read_image(image)
 
 
 def test_texts_that_swell_together_are_refused():
@@ -158,8 +158,8 @@ def test_texts_that_swell_together_are_refused():
     image = (
         png_header(2, 2) + texts + chunk(b"IDAT", zlib.compress(bytes(14))) + chunk(b"IEND", b"")
     )
-    with pytest.raises(PictureError, match="Too much memory used in text chunks"):
-        read_picture(image)
+    with pytest.raises(ImageError, match="Too much memory used in text chunks"):
+        read_image(image)
 
 
 def test_of_many_frames_one_is_decoded(monkeypatch):
@@ -170,25 +170,25 @@ def test_of_many_frames_one_is_decoded(monkeypatch):
     monkeypatch.setattr(
         PngImagePlugin.PngImageFile, "load_prepare", lambda self: (decoded.append(1), real(self))[1]
     )
-    assert read_picture(data).getpixel((0, 0)) == 0
+    assert read_image(data).getpixel((0, 0)) == 0
     assert len(decoded) == 1
 
 
 def test_a_program_is_not_run():
-    with pytest.raises(PictureError, match="EPS is a program, not an image"):
-        read_picture(encoded(Image.new("L", (4, 4)), "EPS"))
+    with pytest.raises(ImageError, match="EPS is a program, not an image"):
+        read_image(encoded(Image.new("L", (4, 4)), "EPS"))
 
 
 def test_an_empty_file_is_no_image(tmp_path):
     (tmp_path / "empty.png").touch()
-    with pytest.raises(PictureError, match="of no known image format"):
-        read_picture(tmp_path / "empty.png")
+    with pytest.raises(ImageError, match="of no known image format"):
+        read_image(tmp_path / "empty.png")
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(PictureError, match=r"^not a file$"):
-        read_picture(tmp_path / "pipe.png")
+    with pytest.raises(ImageError, match=r"^not a file$"):
+        read_image(tmp_path / "pipe.png")
 
 
 @pytest.mark.parametrize(
@@ -196,8 +196,8 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     [("gone.png", "No such file or directory"), ("x" * 300, "File name too long")],
 )
 def test_what_the_system_says_is_passed_on(tmp_path, name, reason):
-    with pytest.raises(PictureError, match=rf"^{reason}$"):
-        read_picture(tmp_path / name)
+    with pytest.raises(ImageError, match=rf"^{reason}$"):
+        read_image(tmp_path / name)
 
 
 def test_a_disk_that_fails_is_named(tmp_path, monkeypatch):
@@ -206,22 +206,22 @@ def test_a_disk_that_fails_is_named(tmp_path, monkeypatch):
 
     (tmp_path / "a.png").touch()
     monkeypatch.setattr(Image, "open", fails)
-    with pytest.raises(PictureError, match=r"^Input/output error$"):
-        read_picture(tmp_path / "a.png")
+    with pytest.raises(ImageError, match=r"^Input/output error$"):
+        read_image(tmp_path / "a.png")
 
 
 def test_libtiff_does_not_write_past_us_to_the_terminal(capfd):
     noise = np.random.default_rng(0).integers(256, size=(40, 40, 3), dtype=np.uint8)
     data = encoded(Image.fromarray(noise), "TIFF", compression="tiff_lzw")
-    with pytest.raises(PictureError):
-        read_picture(data[:8] + bytes(200) + data[208:])
+    with pytest.raises(ImageError):
+        read_image(data[:8] + bytes(200) + data[208:])
     assert capfd.readouterr().err == ""
 
 
 def test_resizing_keeps_the_whole_image_and_its_colour():
     image = Image.new("RGB", (10, 4), (200, 0, 0))
     image.paste((0, 0, 200), (5, 0, 10, 4))
-    small = picture(encoded(image), 2)
+    small = decode_image(encoded(image), 2)
     assert small.shape == (3, 2, 2)
     assert small[0, :, 0].min() > 150 > small[0, :, 1].max()
 
@@ -231,9 +231,9 @@ def test_resizing_is_pillows_within_a_grey_level(size):
     noise = np.random.default_rng(0).integers(256, size=(20, 20, 3), dtype=np.uint8)
     image = Image.fromarray(noise)
     theirs = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)).astype(int)
-    ours = picture(encoded(image), size).permute(1, 2, 0).numpy()
+    ours = decode_image(encoded(image), size).permute(1, 2, 0).numpy()
     assert np.abs(ours - theirs).max() <= 1
 
 
 def test_grey_becomes_three_equal_channels():
-    assert picture(encoded(Image.new("L", (5, 5), 9)), 3).unique().tolist() == [9]
+    assert decode_image(encoded(Image.new("L", (5, 5), 9)), 3).unique().tolist() == [9]

@@ -48,7 +48,7 @@ def test_files_of_the_system_are_left_out(root):
 
 def test_images_are_decoded_once(root, monkeypatch):
     folder(root=str(root))
-    monkeypatch.setattr(folder_layout, "picture", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(folder_layout, "decode_image", lambda *_: pytest.fail("decoded again"))
     assert len(folder(root=str(root)).train) == 4
 
 
@@ -232,8 +232,8 @@ def test_a_file_that_goes_while_it_is_read_is_named(root, monkeypatch):
         file.unlink()
         return real(file, size)
 
-    real = folder_layout.picture
-    monkeypatch.setattr(folder_layout, "picture", go)
+    real = folder_layout.decode_image
+    monkeypatch.setattr(folder_layout, "decode_image", go)
     with pytest.raises(ValueError, match=r"train/ants/0\.png \(No such file or directory\)"):
         folder(root=str(root))
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from titn.data.images import Dataset, Images, digest_of, hold_out
+from titn.data.images import Dataset, Images, hold_out, images_digest
 
 LABELS = torch.arange(10).repeat(30)
 
@@ -23,11 +23,15 @@ def test_kept_and_held_out_are_disjoint_and_complete():
 
 
 def test_the_digest_changes_with_a_pixel():
-    assert digest_of(images(), images(), ("a", "b")) != digest_of(images(), images(1), ("a", "b"))
+    assert images_digest(images(), images(), ("a", "b")) != images_digest(
+        images(), images(1), ("a", "b")
+    )
 
 
 def test_the_digest_changes_with_a_class_name():
-    assert digest_of(images(), images(), ("a", "b")) != digest_of(images(), images(), ("a", "c"))
+    assert images_digest(images(), images(), ("a", "b")) != images_digest(
+        images(), images(), ("a", "c")
+    )
 
 
 def test_a_spec_has_the_mean_and_deviation_of_the_train_images():

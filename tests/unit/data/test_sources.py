@@ -11,7 +11,7 @@ from PIL import Image
 
 from titn.data import parquet as parquet_layout
 from titn.data import shards
-from titn.data.decoding import PictureError
+from titn.data.decoding import ImageError
 from titn.data.sources import digits, parquet, published
 
 
@@ -63,7 +63,7 @@ def test_grey_images_become_three_equal_channels_of_the_asked_size(hugging_face)
 
 def test_a_constant_grey_image_keeps_its_value_when_resized(hugging_face, monkeypatch):
     constant = Image.new("L", (28, 28), 77)
-    monkeypatch.setattr(parquet_layout, "read_picture", lambda _: constant)
+    monkeypatch.setattr(parquet_layout, "read_image", lambda _: constant)
     root, _ = hugging_face("image", "label", shape=(28, 28))
     pixels = parquet(root=str(root)).train.pixels
     assert pixels.unique().tolist() == [77]
@@ -108,9 +108,9 @@ def test_a_row_that_is_not_an_image_is_named(hugging_face, monkeypatch):
     root, _ = hugging_face()
 
     def broken(_):
-        raise PictureError("cut short")
+        raise ImageError("cut short")
 
-    monkeypatch.setattr(parquet_layout, "read_picture", broken)
+    monkeypatch.setattr(parquet_layout, "read_image", broken)
     with pytest.raises(ValueError, match=r"row 0 of train-00000-of-00001\.parquet is not an .*cut"):
         parquet(root=str(root))
 
@@ -248,7 +248,7 @@ def test_a_column_that_is_there_twice_is_named(shard):
 def test_images_of_several_sizes_are_sent_elsewhere(hugging_face, monkeypatch):
     root, _ = hugging_face()
     sizes = iter([(4, 4), *[(4, 5)] * 100])
-    monkeypatch.setattr(parquet_layout, "read_picture", lambda _: Image.new("L", next(sizes)))
+    monkeypatch.setattr(parquet_layout, "read_image", lambda _: Image.new("L", next(sizes)))
     with pytest.raises(ValueError, match=r"images of train differ in size .*dataset=folder"):
         parquet(root=str(root))
 

@@ -117,7 +117,7 @@ def batch(count: int, key: str) -> dict:
 def cifar(tmp_path, monkeypatch, request):
     """Root and train rows of a small CIFAR whose checksums torchvision is told."""
     name, key = request.param
-    source = torchvision_layout.PUBLISHED[name]
+    source = torchvision_layout.TORCHVISION_CLASSES[name]
     directory = tmp_path / "torchvision" / source.base_folder
     directory.mkdir(parents=True)
     rows, lists = [], {"train_list": [], "test_list": []}
@@ -169,7 +169,7 @@ class Trap:
 @pytest.mark.parametrize("which", ["train_list", "meta"])
 def test_a_file_without_the_published_checksum_is_not_unpickled(cifar, tmp_path, which):
     name, root, _, directory = cifar
-    source = torchvision_layout.PUBLISHED[name]
+    source = torchvision_layout.TORCHVISION_CLASSES[name]
     file = source.meta["filename"] if which == "meta" else source.train_list[0][0]
     (directory / file).write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
     with pytest.raises(ValueError, match=rf"^root=.*{file} is not the published file"):
