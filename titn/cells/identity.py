@@ -23,7 +23,7 @@ TEACHER = "titn.training.teacher.Frozen"
 # By the key that asks for it: where the first weights come from.
 FIRST_WEIGHTS = {
     "checkpoint": "titn.training.weights.load",
-    "weights": "titn.training.weights.start_from",
+    "weights": "titn.training.weights.load_pretrained",
 }
 
 
@@ -32,14 +32,15 @@ def run_source_digest(run: dict[str, Any]) -> str:
 
     run: as `titn.config.resolve.resolve` returns it.
     """
-    return source_digest(frozenset(_targets(run)))
+    return source_digest(frozenset(source_targets(run)))
 
 
-def _targets(run: dict[str, Any]) -> set[str]:
+def source_targets(run: dict[str, Any]) -> set[str]:
+    """The definitions from which all code is reached that decides the numbers of a run."""
     targets = {run[group]["_target_"] for group in GROUPS} | ENGINE
     targets |= {target for key, target in FIRST_WEIGHTS.items() if run[key]}
     if run["teacher"] is not None:
-        targets |= _targets(run["teacher"]) | {TEACHER}
+        targets |= source_targets(run["teacher"]) | {TEACHER}
     return targets
 
 

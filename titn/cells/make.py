@@ -20,7 +20,7 @@ from titn.system import signals, tensor_files
 from titn.system.errors import ConfigError
 from titn.system.progress import Progress, say
 from titn.training import build, hardware, weights
-from titn.training.assembly import Assembled, assemble
+from titn.training.assembly import AssembledRun, assemble
 from titn.training.engine import RunningMeans, State, evaluate, fit
 from titn.training.label_cache import LabelCache
 from titn.training.metrics import Predictions, summarise, train_metrics
@@ -46,7 +46,7 @@ class Clock:
         return self.before + time.monotonic() - self.started
 
 
-def _assemble(cell: Cell) -> Assembled:
+def _assemble(cell: Cell) -> AssembledRun:
     """All objects of a cell, on its device."""
     parts = build.parts(cell.run, cell.dataset.spec)
     if parts.new_layers:
@@ -59,7 +59,7 @@ def _assemble(cell: Cell) -> Assembled:
         fabric=hardware.fabric(cell.device, cell.precision),
         precision=cell.precision,
         teacher=None if cell.teacher is None else _trained_network(cell.teacher),
-        kept=_label_cache(cell, parts.loss),
+        label_cache=_label_cache(cell, parts.loss),
     )
 
 
@@ -98,7 +98,7 @@ def _label_cache(cell: Cell, loss: Loss) -> LabelCache | None:
 class Making:
     """A cell while it is trained: how far it has come, and how that is saved and resumed."""
 
-    def __init__(self, cell: Cell, assembled: Assembled, clock: Clock):
+    def __init__(self, cell: Cell, assembled: AssembledRun, clock: Clock):
         self.cell = cell
         self.assembled = assembled
         self.task = assembled.task
@@ -114,10 +114,10 @@ class Making:
         cell.directory.begin(cell.run | {"precision": cell.precision}, environment)
         autosave = Autosave(self.state, cell.run["checkpoint_secs"], self._save)
         self._fit(autosave)
-        network, frozen = self.task.network, self.assembled.frozen
-        predictions = evaluate(network, dataset.evaluated, frozen, keep=autosave)
+        network, frozen = self.task.network, self.assembled.teacher
+        predictions = evaluate(network, dataset.evaluated, frozen, autosave=autosave)
         train_images = result.evenly_spaced(dataset.train, result.TRAIN_IMAGES)
-        train_predictions = evaluate(network, train_images, keep=autosave)
+        train_predictions = evaluate(network, train_images, autosave=autosave)
         self.checkpoints.giving_room(lambda: self._write_files(predictions))
         record = self._result(predictions, train_predictions, environment, teacher_record)
         self.checkpoints.giving_room(lambda: cell.directory.finish(record))
@@ -148,8 +148,8 @@ class Making:
     ) -> dict:
         """The content of result.json."""
         cell, assembled = self.cell, self.assembled
-        token_weights, labels = assembled.parts.loss.token_weights, assembled.kept
-        cached_share = labels.share if labels else 0.0
+        token_weights, labels = assembled.parts.loss.token_weights, assembled.label_cache
+        cached_share = labels.hit_rate if labels else 0.0
         metrics = summarise(predictions, token_weights)
         teacher = None
         if teacher_record is not None:
@@ -188,7 +188,7 @@ class Making:
 
     def _save(self) -> None:
         """Write all that the rest of the run depends on."""
-        state, parts, labels = self.state, self.assembled.parts, self.assembled.kept
+        state, parts, labels = self.state, self.assembled.parts, self.assembled.label_cache
         tree = {
             "model": parts.model.state_dict(),
             "optimizer": parts.optimizer.state_dict(),
@@ -211,7 +211,7 @@ class Making:
         if found is None:
             return State()
         tree, facts = found
-        parts, labels = self.assembled.parts, self.assembled.kept
+        parts, labels = self.assembled.parts, self.assembled.label_cache
         parts.model.load_state_dict(tree["model"])
         parts.optimizer.load_state_dict(tree["optimizer"])
         means = RunningMeans()

@@ -71,7 +71,7 @@ class Planner:
             return None
         # Another seed builds nothing else.
         unseeded = run | {"seed": 0}
-        return _once(self.origins, unseeded, lambda: build.parts(run, dataset.spec).origin)
+        return _once(self.origins, unseeded, lambda: build.parts(run, dataset.spec).weights_digest)
 
     def _plan_teacher(self, teacher: dict | None) -> Cell | None:
         if teacher is None:

@@ -35,15 +35,22 @@ def parse_module(name: str, path: SearchPath = None) -> Module | None:
     if found is None:
         return None
     file, is_package = found
-    return Module(name, ast.parse(file.read_bytes()).body, is_package)
+    body = ast.parse(file.read_bytes()).body if file else []
+    return Module(name, body, is_package)
 
 
-def find_module(name: str, path: SearchPath = None) -> tuple[Path, bool] | None:
-    """The file of a module's source, and whether the module is a package; None without one."""
-    spec = _find_spec(name, path)
-    if spec is None or not spec.has_location or not str(spec.origin).endswith(".py"):
+def find_module(name: str, path: SearchPath = None) -> tuple[Path | None, bool] | None:
+    """The file of a module's source, and whether the module is a package; None without source.
+
+    A package without an `__init__` has no file.
+    """
+    spec = find_spec(name, path)
+    if spec is None:
         return None
-    return Path(str(spec.origin)), spec.submodule_search_locations is not None
+    is_package = spec.submodule_search_locations is not None
+    if spec.has_location and str(spec.origin).endswith(".py"):
+        return Path(str(spec.origin)), is_package
+    return (None, True) if is_package and not spec.has_location else None
 
 
 def find_definition(target: str) -> Definition | None:
@@ -57,14 +64,14 @@ def find_definition(target: str) -> Definition | None:
 
 
 @cache
-def _find_spec(name: str, path: SearchPath) -> ModuleSpec | None:
+def find_spec(name: str, path: SearchPath) -> ModuleSpec | None:
     """Where a module is. Unlike importlib's own search this imports no package on the way."""
     package_name, _, last = name.rpartition(".")
     if not last.isidentifier():
         return None
     search = list(path) if path is not None else None
     if package_name:
-        package = _find_spec(package_name, path)
+        package = find_spec(package_name, path)
         if package is None or package.submodule_search_locations is None:
             return None
         search = list(package.submodule_search_locations)

@@ -89,6 +89,8 @@ class _Modules:
         if found is None:
             return None
         file, is_package = found
+        if file is None:
+            return Summary()
         key = hashlib.sha256(f"{module}\0{is_package}\0".encode() + file.read_bytes()).hexdigest()
         if key in self.kept:
             return _summary_of(self.kept[key])

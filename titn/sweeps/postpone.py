@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from titn.cells.identity import run_source_digest
 from titn.config import resolve
 from titn.records import provenance
+from titn.records.postponed import Postponed
 from titn.records.run_dir import run_paths
-from titn.records.schemas import read_config, read_run_files
-from titn.records.sweep_dir import Postponed
+from titn.records.run_files import read_config, read_run_files
 from titn.sweeps.estimate import PastCells
 from titn.system.errors import ConfigError
 from titn.system.text import counted
@@ -63,13 +64,14 @@ def postponement(
 
 def _recorded(runs_dir: Path) -> Iterator[str]:
     """The identities of the recorded runs that this source code made."""
-    digest = provenance.source_digest()
     for path in run_paths(runs_dir) if runs_dir.is_dir() else ():
         try:
-            said = read_run_files(path)
-            is_ours = said.identity.get("source_digest") == digest
-            if said.result is not None and is_ours:
-                yield _identity(resolve.resolve_recorded(read_config(path)))
+            files = read_run_files(path)
+            if files.result is None:
+                continue
+            run = resolve.resolve_recorded(read_config(path))
+            if files.identity.get("source_digest") == run_source_digest(run):
+                yield _identity(run)
         except ValueError:
             continue  # of a damaged record, or one of another version, nothing is known
 
