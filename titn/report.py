@@ -63,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
 def report(arguments: argparse.Namespace) -> int:
     """Load, compare, write; what could not be read is named, and the rest goes on."""
     from titn.records.archive import Archived, archive
+    from titn.records.cell_state import DAMAGED
     from titn.records.collation import load
-    from titn.records.sweep_dir import DAMAGED
     from titn.reporting.readme_table import fill
     from titn.reporting.write import cells_elsewhere, write
 

@@ -11,10 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from titn.records.run_dir import RunDir
-from titn.records.safe_open import safe_path
-from titn.records.schemas import read_config, read_run_files
-from titn.records.sweep_dir import (
+from titn.records.cell_state import (
     DAMAGED,
     DIVERGED,
     FAILED,
@@ -22,12 +19,14 @@ from titn.records.sweep_dir import (
     RECORDED,
     RUNNING,
     WAITING,
-    PlannedCell,
-    SweepDir,
     cell_state,
     damage_reason,
-    sweep_dirs,
 )
+from titn.records.run_dir import RunDir
+from titn.records.run_files import read_config, read_run_files
+from titn.records.safe_open import safe_path
+from titn.records.sweep_dir import SweepDir, sweep_dirs
+from titn.records.sweep_plan import PlannedCell
 from titn.system.console import Arguments, complain, print_table, run_command
 from titn.system.errors import ConfigError
 from titn.system.progress import say

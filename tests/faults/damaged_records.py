@@ -33,7 +33,8 @@ from hypothesis import strategies as st
 import titn.reporting.figures as figures
 import titn.reporting.write as writing
 from titn.records.run_dir import RunDir
-from titn.records.sweep_dir import PlannedCell, Setting, SweepDir
+from titn.records.sweep_dir import SweepDir
+from titn.records.sweep_plan import PlannedCell, Setting
 
 # A report of this tree takes less than a second; what takes longer hangs.
 TIMEOUT_SECS = 30.0
@@ -118,13 +119,13 @@ def good_tree(root: Path) -> Tree:
     commands = ["python -m titn.train --multirun +ablation=own"]
     rows = list(question["rows"])
     setting = Setting(KEY, DIGEST, ["epochs=2"], commands, question, False, rows, cells)
-    SweepDir(tree.sweep).add("ablation/own", setting)
+    SweepDir(tree.sweep).add_setting("ablation/own", setting)
     seconds = {"1": [0.01, 0.02, 0.03], "128": [0.1, 0.2, 0.3]}
     SweepDir(tree.sweep).add_latency(
         setting, {"how": "on cpu", "rows": dict.fromkeys(rows, seconds)}
     )
     other = Setting(OTHER, DIGEST, [], commands, None, False, ["plain"], cells[:1])
-    SweepDir(tree.runs / "sweeps" / "other").add("multirun", other)
+    SweepDir(tree.runs / "sweeps" / "other").add_setting("multirun", other)
     return tree
 
 

@@ -10,8 +10,10 @@ import sys
 import pytest
 
 from titn import status
+from titn.records.postponed import Postponed
 from titn.records.run_dir import RunDir
-from titn.records.sweep_dir import PlannedCell, Postponed, Setting, SweepDir
+from titn.records.sweep_dir import SweepDir
+from titn.records.sweep_plan import PlannedCell, Setting
 
 HEAD = ["sweep", "row", "recorded", "running", "half done", "waiting", "diverged", "failed"]
 
@@ -38,7 +40,7 @@ def cell(row: str, seed: int, **more) -> PlannedCell:
 
 def plan(path, cells: list[PlannedCell], key: str = "k", name: str = "ablation/mix") -> SweepDir:
     rows = list(dict.fromkeys(one.row for one in cells))
-    SweepDir(path).add(name, Setting(key, "d", [], [], None, False, rows, cells))
+    SweepDir(path).add_setting(name, Setting(key, "d", [], [], None, False, rows, cells))
     return SweepDir(path)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from titn.records.epochs_and_samples import read_epochs, read_samples
-from titn.records.rows import Row, flat, read_run
+from titn.records.rows import Row, flatten, read_row
 from titn.records.run_dir import run_paths
 from titn.system.errors import ConfigError
 from titn.system.text import printable
@@ -57,7 +57,7 @@ class Records(pd.DataFrame):
     def _joined(self, read: Callable[[Row], pd.DataFrame]) -> pd.DataFrame:
         frames = []
         for run in self.loc[self["status"] == "recorded"].to_dict("records"):
-            known = {str(key): value for key, value in run.items() if is_there(value)}
+            known = {str(key): value for key, value in run.items() if has_value(value)}
             try:
                 frames.append(read(known).assign(path=known["path"]))
             except ValueError as error:
@@ -69,7 +69,7 @@ class Records(pd.DataFrame):
         return joined[["path", *(name for name in joined if name != "path")]]
 
 
-def is_there(value: Any) -> bool:
+def has_value(value: Any) -> bool:
     """Whether a run of the table has a value: the table has nan where it does not."""
     return isinstance(value, list | dict) or not pd.isna(value)
 
@@ -87,12 +87,12 @@ def load(*directories: str | Path) -> Records:
             )
         for path in run_paths(Path(directory)):
             found.setdefault(os.path.realpath(path), path)
-    rows = [read_run(path) for path in found.values()]
+    rows = [read_row(path) for path in found.values()]
     return Records(rows) if rows else Records(columns=["path", "status", "reason"])
 
 
 def _epochs(run: Row) -> pd.DataFrame:
-    return pd.DataFrame([flat(row) for row in read_epochs(run)])
+    return pd.DataFrame([flatten(row) for row in read_epochs(run)])
 
 
 def _samples(run: Row) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from titn.records.safe_open import MEGABYTE, safe_path
-from titn.records.schemas import CLOSE, Epoch, validated
+from titn.records.schemas import TOLERANCE, Epoch, validate
 from titn.system.errors import first_line
 from titn.system.text import printable
 
@@ -53,7 +53,7 @@ def read_epochs(run: Run) -> list[dict[str, Any]]:
     if len(rows) != run["epochs"]:
         raise ValueError(f"{EPOCHS}: has {len(rows)} epochs, the record {run['epochs']:.0f}")
     best = max((row["top1"] for row in rows if row.get("top1") is not None), default=None)
-    if best is not None and abs(best - run.get("best_top1", best)) > CLOSE:
+    if best is not None and abs(best - run.get("best_top1", best)) > TOLERANCE:
         known = f"{run['best_top1']:.6g}"
         raise ValueError(f"{EPOCHS}: has a best top1 of {best:.6g}, the record {known}")
     return rows
@@ -65,7 +65,7 @@ def _epoch(line: str, number: int) -> dict[str, Any]:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{file}: {printable(first_line(error))}") from None
-    row = validated(file, Epoch, row)
+    row = validate(file, Epoch, row)
     if row["epoch"] != number:
         raise ValueError(f"{file}: is of epoch {row['epoch']}")
     return row
@@ -156,7 +156,7 @@ def _check_numbers(columns: dict[str, NDArray[Any]], run: Run) -> None:
             )
     for key, value in made.items():
         known = run.get(key)
-        if known is not None and not abs(value - known) <= CLOSE * max(1.0, abs(known)):
+        if known is not None and not abs(value - known) <= TOLERANCE * max(1.0, abs(known)):
             raise ValueError(f"has a {key} of {value:.6g}, the record {known:.6g}")
 
 

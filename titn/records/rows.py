@@ -1,83 +1,88 @@
-"""A run directory as a flat row: what `titn.records.load` makes its table of. No torch here."""
+"""A run directory as a flat row of the table that `titn.records.load` returns. No torch here."""
 
 from pathlib import Path
 from typing import Any
 
-from titn.records import schemas
+from titn.records.run_files import check_same_run, read_config, read_identity, read_run_files
+from titn.records.schemas import Choices
 from titn.system.errors import first_line
 from titn.system.text import is_utf8, printable
 
 # Dotted keys with their values.
 Row = dict[str, Any]
 
-# What a run says both of its configuration and in its record: that it is the same is checked.
-SAID_TWICE = ("seed", "epochs", "config_hash", "source_digest")
+# Keys that a run's configuration and its record both have; that they agree is checked.
+SHARED_KEYS = ("seed", "epochs", "config_hash", "source_digest")
 
 
-def read_run(path: Path) -> Row:
-    """A run directory as one flat row; `status` and `reason` say what there is of it."""
+def read_row(path: Path) -> Row:
+    """A run directory as one flat row.
+
+    status: recorded, diverged, failed, unfinished or damaged; `reason` explains the last four.
+    """
     if not is_utf8(str(path)):
         reason = "the name of the directory is not UTF-8; give it another"
         return {"path": printable(path), "status": "damaged", "reason": reason}
     row: Row = {"path": str(path), "status": "unfinished", "reason": None}
     try:
-        said = schemas.read_run_files(path)
-        row |= said.identity
-        # What failed before its first step has left no configuration.
-        if said.environment is not None:
-            config = schemas.read_config(path)
-            if said.result is not None:
-                schemas.check_agree(said.result, config)
-            row = _joined(row, "config.yaml", _described(config, said.environment))
-        if said.result is not None:
-            return _joined(row | {"status": "recorded"}, "result.json", _numbers(said.result))
-        return row | _failed(said.failure)
+        files = read_run_files(path)
+        row |= files.identity
+        # A run that failed before its first step has no configuration.
+        if files.environment is not None:
+            config = read_config(path)
+            if files.result is not None:
+                check_same_run(files.result, config)
+            row = _merge(row, "config.yaml", _config_columns(config, files.environment))
+        if files.result is not None:
+            row = row | {"status": "recorded"}
+            return _merge(row, "result.json", _result_columns(files.result))
+        return row | _failure_columns(files.failure)
     except ValueError as error:
-        known = {"path": str(path)} | schemas.read_identity(path)
+        known = {"path": str(path)} | read_identity(path)
         return known | {"status": "damaged", "reason": first_line(error)}
 
 
-def _joined(row: Row, file: str, more: Row) -> Row:
-    """What one file adds to the others; ValueError for a key that says what another does."""
-    for key in more:
-        if key in row and key not in SAID_TWICE:
+def _merge(row: Row, file: str, columns: Row) -> Row:
+    """The row with the columns of one more file; ValueError if another file has one of them."""
+    for key in columns:
+        if key in row and key not in SHARED_KEYS:
             raise ValueError(f"{file}: {key}: is not a key of this file")
-    return row | more
+    return row | columns
 
 
-def _described(content: dict, environment: dict) -> Row:
-    """What a run is: its configuration and its environment."""
+def _config_columns(config: dict, environment: dict) -> Row:
+    """The configuration, the choices by name, and the environment as `environment.*`."""
     for key in ("earlier", "config_hash", "source_digest"):
         environment.pop(key, None)
-    choices = content.pop("choices", None) or {}
-    teacher = content.get("teacher")
-    # A record's `precision` is the macro average over classes.
-    environment["precision"] = content.pop("precision", None)
-    row: Row = {key: choices[key] for key in schemas.Choices.model_fields if key in choices}
+    choices = config.pop("choices", None) or {}
+    teacher = config.get("teacher")
+    # In the record, `precision` is the macro average over classes.
+    environment["precision"] = config.pop("precision", None)
+    row: Row = {key: choices[key] for key in Choices.model_fields if key in choices}
     row["teacher"] = teacher["choices"]["model"] if teacher else "none"
-    for node in (content, teacher or {}):
+    for node in (config, teacher or {}):
         node.pop("choices", None)
-    return row | flat({**content, "environment": environment})
+    return row | flatten({**config, "environment": environment})
 
 
-def _numbers(result: dict) -> Row:
+def _result_columns(result: dict) -> Row:
     class_names = result.pop("class_names", None)
-    return flat(result) | {"class_names": class_names}
+    return flatten(result) | {"class_names": class_names}
 
 
-def _failed(failure: dict | None) -> Row:
+def _failure_columns(failure: dict | None) -> Row:
     if failure is None:
         return {}
     status = "diverged" if failure["kind"] == "diverged" else "failed"
     return {"status": status, "reason": failure["reason"]}
 
 
-def flat(node: dict, prefix: str = "") -> Row:
-    """A nested dict with dotted keys; a list stays a value."""
+def flatten(node: dict, prefix: str = "") -> Row:
+    """A nested dict with its keys joined by dots; a list stays one value."""
     row: Row = {}
     for key, value in node.items():
         if isinstance(value, dict):
-            row |= flat(value, f"{prefix}{key}.")
+            row |= flatten(value, f"{prefix}{key}.")
         elif value is not None or prefix + key not in ("teacher", "dist"):
             row[prefix + key] = value
     return row

@@ -1,114 +1,112 @@
-"""What can be believed of what is written of runs and sweeps: their files' schemas. No torch here.
+"""Schemas of a run's files: the type and the range of every value that is counted or shown.
 
-Every value that is counted, compared or shown has its type and range; other keys may be there, and
-keys that came later may be missing. What does not fit is a ValueError in one line that begins with
-the file and the key.
+Keys that a schema does not have are allowed, and keys that later versions added may be missing. A
+value that does not fit is a ValueError of one line that begins with the file and the key.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
-from titn.records.run_dir import RunDir
-from titn.records.safe_open import check_plain, read_yaml, safe_path
-from titn.system.errors import first_line
+from titn.records.safe_open import check_plain
 from titn.system.text import printable
 
-# Of an epoch, a metric or a file that were rounded on the way.
-CLOSE = 1e-6
+# Two numbers that differ by no more than this are the same number, rounded on the way.
+TOLERANCE = 1e-6
 
-Share = Annotated[float, Field(ge=0, le=1)]
-# The mean of log-probabilities that float32 may round to a little above zero.
-Loss = Annotated[float, Field(ge=-1e-3)]
-Amount = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-Whole = Annotated[int, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-# A digest, in tests a shorter name: part of files' names and of pages.
+Fraction = Annotated[float, Field(ge=0, le=1)]
+# A mean of negative log-probabilities, which float32 may round to a little below zero.
+Nll = Annotated[float, Field(ge=-1e-3)]
+# A SHA-256 digest, or a shorter name in tests. It becomes a part of file names and pages.
 Digest = Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{1,128}$")]
 
 
-class Model(BaseModel):
-    """Nothing is converted: "1" and true are no numbers, and neither are nan and infinity."""
+class Schema(BaseModel):
+    """Strict: no value is converted, and "1", true, nan and infinity are not numbers."""
 
     model_config = ConfigDict(
         strict=True, extra="allow", allow_inf_nan=False, protected_namespaces=()
     )
 
 
-class Head(Model):
-    """One token, or both together."""
+class HeadMetrics(Schema):
+    """Metrics of one token, or of the mean of both tokens' softmaxes."""
 
-    top1: Share
-    top5: Share | None = None
-    nll: Loss
-
-
-class Train(Model):
-    """Of training images."""
-
-    top1: Share
-    nll: Loss = 0.0
-    num_images: Count = 1
+    top1: Fraction
+    top5: Fraction | None = None
+    nll: Nll
 
 
-class TeacherSummary(Model):
+class TrainMetrics(Schema):
+    """Metrics on images of the training set."""
+
+    top1: Fraction
+    nll: Nll = 0.0
+    num_images: PositiveInt = 1
+
+
+class TeacherSummary(Schema):
     """What a record says of its teacher."""
 
     config_hash: Digest
     source_digest: Digest | Literal[""] = ""
-    top1: Share
+    top1: Fraction
 
 
-class Result(Head):
-    """result.json. A key with a default is missing in some records."""
+class Result(HeadMetrics):
+    """result.json. Older records lack some of the keys that have a default."""
 
     config_hash: Digest
     source_digest: Digest
-    seed: Whole
-    epochs: Whole
-    precision: Share = 0.0
-    recall: Share = 0.0
-    f1: Share = 0.0
-    ece: Share = 0.0
-    cls: Head | None = None
-    dist: Head | None = None
-    fused: Head | None = None
-    best_top1: Share = 0.0
-    best_epoch: Whole = 0
-    images_per_sec: Amount | None = None
-    train_secs: Amount = 0.0
-    wall_secs: Amount = 0.0
-    compile_secs: Amount | None = None
-    kept_labels: Amount = 0.0
-    train: Train | None = None
-    parameters: Whole = 0
-    macs: Whole = 0
-    macs_paper: Whole = 0
+    seed: NonNegativeInt
+    epochs: NonNegativeInt
+    precision: Fraction = 0.0
+    recall: Fraction = 0.0
+    f1: Fraction = 0.0
+    ece: Fraction = 0.0
+    cls: HeadMetrics | None = None
+    dist: HeadMetrics | None = None
+    fused: HeadMetrics | None = None
+    best_top1: Fraction = 0.0
+    best_epoch: NonNegativeInt = 0
+    images_per_sec: NonNegativeFloat | None = None
+    train_secs: NonNegativeFloat = 0.0
+    wall_secs: NonNegativeFloat = 0.0
+    compile_secs: NonNegativeFloat | None = None
+    kept_labels: NonNegativeFloat = 0.0
+    train: TrainMetrics | None = None
+    parameters: NonNegativeInt = 0
+    macs: NonNegativeInt = 0
+    macs_paper: NonNegativeInt = 0
     split: str = ""
-    num_train: Count = 1
-    num_evaluated: Count = 1
+    num_train: PositiveInt = 1
+    num_evaluated: PositiveInt = 1
     class_names: Annotated[list[str], Field(min_length=1)] = []
     data_digest: str = ""
     git_commit: str | None = None
     teacher: TeacherSummary | None = None
 
     @model_validator(mode="after")
-    def _is_consistent(self) -> "Result":
+    def _check_consistency(self) -> "Result":
         if self.best_epoch > self.epochs:
             raise ValueError(f"best_epoch={self.best_epoch}: there are {self.epochs} epochs")
-        if self.top5 is not None and self.top5 < self.top1 - CLOSE:
+        if self.top5 is not None and self.top5 < self.top1 - TOLERANCE:
             raise ValueError(f"top5={self.top5:.6g}: is below top1={self.top1:.6g}")
-        if self.fused is not None and abs(self.fused.top1 - self.top1) > CLOSE:
+        if self.fused is not None and abs(self.fused.top1 - self.top1) > TOLERANCE:
             raise ValueError(f"fused.top1={self.fused.top1:.6g}: top1 is {self.top1:.6g}")
         return self
 
 
-class Environment(Model):
+class Environment(Schema):
     """environment.json."""
 
     config_hash: Digest
@@ -120,44 +118,44 @@ class Environment(Model):
     python: str = ""
     platform: str = ""
     cpu: str = ""
-    cpu_count: Whole | None = None
+    cpu_count: NonNegativeInt | None = None
     versions: dict[str, str | None] = {}
     device: str = ""
     gpu: str | None = None
-    threads: Whole | None = None
+    threads: NonNegativeInt | None = None
     earlier: list[dict[str, Any]] = []
 
 
-class Failure(Model):
-    """failure.json; the identity is there alone where a run failed before its first step."""
+class Failure(Schema):
+    """failure.json. Only a run that failed before its first step needs its identity in here."""
 
     kind: str
     reason: str
-    epoch: Whole | None = None
-    seed: Whole | None = None
+    epoch: NonNegativeInt | None = None
+    seed: NonNegativeInt | None = None
     config_hash: Digest = ""
     source_digest: Digest = ""
     traceback: str = ""
 
 
-class Node(Model):
-    """What a configuration makes, by name; with what arguments is a matter of what is named."""
+class TargetNode(Schema):
+    """A node that constructs an object. Its arguments are checked by the object's constructor."""
 
     target: str = Field(default="", alias="_target_")
 
 
-class Data(Node):
-    """A data set's node: what its pages compute with."""
+class DatasetNode(TargetNode):
+    """The data set's node, with the values that reports compute with."""
 
     name: str | None = None
-    image_size: Count | None = None
-    num_classes: Count | None = None
+    image_size: PositiveInt | None = None
+    num_classes: PositiveInt | None = None
     fraction: Annotated[float, Field(gt=0, le=1)] | None = None
     split: str | None = None
 
 
-class Choices(Model):
-    """What the parts of a run are called: names of files in conf/."""
+class Choices(Schema):
+    """The file in conf/ that each group of the configuration was chosen from."""
 
     model: str | None = None
     dataset: str | None = None
@@ -169,235 +167,79 @@ class Choices(Model):
     protocol: str | None = None
 
 
-class Training(Model):
-    """What a run and its teacher have in common."""
+class TrainingConfig(Schema):
+    """The keys that a run and its teacher have in common."""
 
-    model: Node = Node()
-    dataset: Data = Data()
-    augment: Node = Node()
-    mix: Node = Node()
-    loss: Node = Node()
-    optimizer: Node = Node()
-    schedule: Node = Node()
-    seed: Whole
-    epochs: Whole
-    batch_size: Count = 1
+    model: TargetNode = TargetNode()
+    dataset: DatasetNode = DatasetNode()
+    augment: TargetNode = TargetNode()
+    mix: TargetNode = TargetNode()
+    loss: TargetNode = TargetNode()
+    optimizer: TargetNode = TargetNode()
+    schedule: TargetNode = TargetNode()
+    seed: NonNegativeInt
+    epochs: NonNegativeInt
+    batch_size: PositiveInt = 1
     precision: str | None = None
     checkpoint: str | None = None
     weights: str | None = None
 
 
 class TeacherChoices(Choices):
-    """A teacher is called by its network."""
+    """A teacher is named by its network, so this choice is required."""
 
     model: str | None
 
 
-class Teacher(Training):
-    """The node of a run's teacher."""
+class TeacherConfig(TrainingConfig):
+    """The node `teacher` of config.yaml."""
 
     choices: TeacherChoices
 
 
-class Config(Training):
+class Config(TrainingConfig):
     """config.yaml."""
 
     choices: Choices | None = None
-    teacher: Teacher | None = None
+    teacher: TeacherConfig | None = None
 
 
-class Epoch(Model):
+class Epoch(Schema):
     """A line of epochs.jsonl."""
 
-    epoch: Count
-    top1: Share | None = None
-    nll: Loss | None = None
+    epoch: PositiveInt
+    top1: Fraction | None = None
+    nll: Nll | None = None
     train: dict[str, Any] = {}
 
 
-class Cell(Model):
-    """A cell of sweep.json: titn.records.sweep_dir.PlannedCell."""
-
-    row: Annotated[str, Field(min_length=1)]
-    seed: Whole
-    config_hash: Digest
-    directory: Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$")]
-    teacher: Digest | None = None
-    role: Annotated[str, Field(pattern="^(cell|candidate|teacher)$")] = "cell"
-    tuned: dict[str, str | bool | int | float | None] = {}
-    source_digest: Digest | Literal[""] = ""
-    model_config = ConfigDict(extra="forbid")
+# Files whose nested keys are joined with dots into the columns of one row: a key that has a dot of
+# its own could replace another.
+FLATTENED = (Result, Config, Epoch)
 
 
-class Setting(Model):
-    """A setting of sweep.json. More rows are no table that anyone reads."""
+def validate(file: str, schema: type[Schema], content: Any) -> Any:
+    """Return the content unchanged if it fits the schema.
 
-    key: Digest
-    source_digest: Digest
-    overrides: list[str]
-    commands: list[str]
-    question: dict[str, Any] | None
-    revised: bool
-    rows: Annotated[list[str], Field(max_length=1000)]
-    cells: Annotated[list[Cell], Field(max_length=100_000)]
-    model_config = ConfigDict(extra="forbid")
-
-
-class Plan(Model):
-    """sweep.json."""
-
-    sweep: str
-    settings: list[Setting]
-
-
-class Note(Model):
-    """A note of postponed.json: titn.records.sweep_dir.Postponed."""
-
-    reason: Annotated[str, Field(min_length=1, max_length=1000)]
-    command: str
-    overrides: list[str]
-    rows: Annotated[list[str], Field(max_length=1000)]
-    seeds: Annotated[list[Whole], Field(max_length=100_000)]
-    num_cells: Whole = 0
-    num_teachers: Whole = 0
-    secs: Amount | None = None
-    unknown: list[str] = []
-    hardware: str = ""
-    model_config = ConfigDict(extra="forbid")
-
-
-class Notes(Model):
-    """postponed.json."""
-
-    sweep: str
-    notes: list[Note]
-
-
-class Timing(Model):
-    """A setting of latency.json: seconds a batch, label -> batch size -> a number a round."""
-
-    how: str
-    rows: dict[str, dict[str, Annotated[list[Positive], Field(min_length=1)]]]
-
-    @model_validator(mode="after")
-    def _rounds_are_paired(self) -> "Timing":
-        for batch in {size for row in self.rows.values() for size in row}:
-            if len({len(row[batch]) for row in self.rows.values() if batch in row}) > 1:
-                raise ValueError(f"rows: at batch {batch} they have not the same number of rounds")
-        return self
-
-
-# Their keys become dotted ones of one row: one with a dot could be another's.
-BECOME_ROWS = (Result, Config, Epoch)
-
-
-def validated(file: str, kind: type[Model], content: Any) -> Any:
-    """The content, if it has the schema of its file; ValueError that names file and key if not."""
+    Otherwise raise a ValueError that names the file and the key.
+    """
     try:
         if not isinstance(content, dict):
             raise ValueError("is empty" if content is None else "is not what titn writes")
-        check_plain(content, dots=kind not in BECOME_ROWS)
-        kind.model_validate(content)
+        check_plain(content, dots=schema not in FLATTENED)
+        schema.model_validate(content)
     except ValidationError as error:
-        raise ValueError(f"{file}: {_said(error)}") from None
+        raise ValueError(f"{file}: {_first_message(error)}") from None
     except ValueError as error:
         raise ValueError(f"{file}: {printable(error)}") from None
     return content
 
 
-def _said(error: ValidationError) -> str:
+def _first_message(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     key = ".".join(map(str, first["loc"]))
-    said = first["msg"].removeprefix("Value error, ").partition(" or instance of")[0]
-    said = said.removeprefix("Input ").removeprefix("String ")
+    message = first["msg"].removeprefix("Value error, ").partition(" or instance of")[0]
+    message = message.removeprefix("Input ").removeprefix("String ")
     if first["type"] == "missing":
         return printable(f"{key}: is missing")
-    return printable(f"{key}={first['input']!r:.60}: {said}" if key else said)
-
-
-@dataclass(frozen=True)
-class RunFiles:
-    """What a run's files say; None where there is no such file."""
-
-    environment: dict[str, Any] | None
-    failure: dict[str, Any] | None
-    result: dict[str, Any] | None
-
-    @property
-    def identity(self) -> dict[str, str]:
-        """config_hash and source_digest."""
-        facts = self.environment or self.failure or {}
-        return {key: facts[key] for key in ("config_hash", "source_digest")}
-
-
-def read_run_files(path: Path) -> RunFiles:
-    """What became of the run in a directory; ValueError if a file of it cannot be believed."""
-    directory = RunDir(path)
-    said = RunFiles(
-        environment=_content(path, "environment.json", directory.environment, Environment),
-        failure=_content(path, "failure.json", directory.failure, Failure),
-        result=_content(path, "result.json", directory.result, Result),
-    )
-    if said.environment is None:
-        if said.result is not None:
-            raise ValueError("environment.json: is missing")
-        if said.failure is not None and not {"config_hash", "source_digest"} <= set(said.failure):
-            raise ValueError("failure.json: config_hash or source_digest is missing")
-        return said
-    for file, facts in (("result.json", said.result), ("failure.json", said.failure)):
-        for key, value in said.identity.items():
-            if (facts or {}).get(key, value) != value:
-                raise ValueError(f"{file}: {key} is not that of environment.json")
-    return said
-
-
-def read_identity(path: Path) -> dict[str, str]:
-    """config_hash and source_digest as far as a file of a damaged run still says them."""
-    directory = RunDir(path)
-    read: dict[str, tuple[Callable[[], Any], type[Model]]] = {
-        "environment.json": (directory.environment, Environment),
-        "failure.json": (directory.failure, Failure),
-        "result.json": (directory.result, Result),
-    }
-    for file, (content, kind) in read.items():
-        try:
-            said = _content(path, file, content, kind) or {}
-        except ValueError:
-            continue
-        if "config_hash" in said and "source_digest" in said:
-            return {key: said[key] for key in ("config_hash", "source_digest")}
-    return {}
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """A run's configuration; ValueError without one, or if it cannot be believed."""
-    file = "config.yaml"
-    content = _content(path, file, lambda: read_yaml(path / file), Config)
-    if content is None:
-        raise ValueError(f"{file}: is missing")
-    # Not least `top1` of a run without a record.
-    for key in content:
-        if key in Result.model_fields and key not in Config.model_fields:
-            raise ValueError(f"{file}: {key}: is a key of result.json")
-    return content
-
-
-def check_agree(result: dict[str, Any], config: dict[str, Any]) -> None:
-    """ValueError if a record is not of this configuration."""
-    for key in ("seed", "epochs"):
-        if result[key] != config[key]:
-            raise ValueError(f"result.json: {key}={result[key]}: config.yaml says {config[key]}")
-
-
-def _content(path: Path, file: str, read: Callable[[], Any], kind: type[Model]) -> Any:
-    """What a file says, None without it; the error of whatever reads it begins with its name."""
-    try:
-        if safe_path(path, file) is None:
-            return None
-        content = read()
-    except OSError as error:
-        raise ValueError(f"{file}: cannot be opened ({error.strerror})") from None
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        said = printable(first_line(error))
-        raise ValueError(said if said.startswith(f"{file}: ") else f"{file}: {said}") from None
-    return validated(file, kind, content)
+    return printable(f"{key}={first['input']!r:.60}: {message}" if key else message)

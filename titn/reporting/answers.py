@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from titn.records.sweep_dir import DIVERGED
+from titn.records.cell_state import DIVERGED
 from titn.reporting import comparisons as co
 from titn.reporting.cost_answers import cost_answer
 from titn.reporting.evidence import STATES, Evidence, Row

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from titn.paper.departures import PROTOCOL, departures, printed, spoken
+from titn.paper.departures import departures
+from titn.paper.printed import printed_table, table_title
+from titn.paper.protocol import PROTOCOL
+from titn.records.cell_state import DIVERGED
 from titn.records.question import Bound, Claim, Question
-from titn.records.sweep_dir import DIVERGED
 from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.latencies import METRICS, interval_over_rounds, rounds_of
@@ -318,11 +320,11 @@ def claims_of(question: Question) -> list[Claim]:
     """The claims of a question, after one for each number that the paper's table prints."""
     if question.printed is None:
         return list(question.claims)
-    table = printed(question.printed)
+    table = printed_table(question.printed)
     levels = [
         Claim(
             says=f"{metric_name(metric)} of {line['row']}",
-            source=spoken(question.printed),
+            source=table_title(question.printed),
             dataset=line.get("dataset", "cifar100"),
             rows=(line["row"],),
             metric=metric,

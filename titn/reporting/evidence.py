@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from titn.config.resolve import ADDED_LATER, GROUPS
-from titn.records.collation import Records, is_there
+from titn.config.identity import ADDED_LATER
+from titn.config.keys import GROUPS
+from titn.records.cell_state import DAMAGED, DIVERGED, FAILED, RECORDED
+from titn.records.collation import Records, has_value
 from titn.records.epochs_and_samples import CLASSES, read_epochs, read_samples
 from titn.records.question import Question, question_of
-from titn.records.sweep_dir import DAMAGED, DIVERGED, FAILED, RECORDED, PlannedCell, Setting
+from titn.records.sweep_plan import PlannedCell, Setting
 from titn.reporting.statistics import epochs_to_reach
 
 Floats = NDArray[np.float64]
@@ -262,7 +264,7 @@ def index_of(runs: Records) -> Index:
     """
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for run in runs.to_dict("records"):
-        known = {str(name): value for name, value in run.items() if is_there(value)}
+        known = {str(name): value for name, value in run.items() if has_value(value)}
         if "config_hash" in known and "source_digest" in known:
             key = (str(known["config_hash"]), str(known["source_digest"]))
             found.setdefault(key, []).append(known)

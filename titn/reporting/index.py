@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from titn.records.cell_state import DAMAGED
 from titn.records.collation import Records
-from titn.records.sweep_dir import DAMAGED
 from titn.reporting import comparisons as co
 from titn.reporting.evidence import Fault
 from titn.reporting.formats import number, pathless

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from titn.records.postponed import Postponed
 from titn.records.question import Question
-from titn.records.sweep_dir import Postponed
 from titn.reporting import comparisons as co
 from titn.reporting.answers import answer, cautions
 from titn.reporting.evidence import Evidence, Index

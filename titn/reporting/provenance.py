@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from titn.records.sweep_dir import RECORDED
+from titn.records.cell_state import RECORDED
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.formats import number
 from titn.reporting.markdown import code, escape

@@ -10,24 +10,16 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from titn.config.resolve import config_root
+from titn.config.paths import config_root
 from titn.paper.audit import audit
-from titn.paper.departures import printed
+from titn.paper.printed import printed_table
 from titn.records.collation import Records
+from titn.records.postponed import Postponed
 from titn.records.question import Question, question_of
 from titn.records.run_dir import RunDir
-from titn.records.schemas import read_run_files
-from titn.records.sweep_dir import (
-    LATENCY,
-    PLAN,
-    POSTPONED,
-    DamageError,
-    PlannedCell,
-    Postponed,
-    Setting,
-    SweepDir,
-    sweep_dirs,
-)
+from titn.records.run_files import read_run_files
+from titn.records.sweep_dir import LATENCY, PLAN, POSTPONED, DamageError, SweepDir, sweep_dirs
+from titn.records.sweep_plan import PlannedCell, Setting
 from titn.reporting import audit_page
 from titn.reporting import comparisons as co
 from titn.reporting.evidence import Evidence, Fault, evidence_of, index_of
@@ -118,7 +110,7 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[Asked], list[Fault]]:
             timing, damage = _timing(sweep, setting)
             faults += damage
             if before := joined.get(key):
-                setting, timing = before.setting.joined(setting), before.timing or timing
+                setting, timing = before.setting.merged(setting), before.timing or timing
             joined[key] = Asked(name, setting, timing)
     return list(joined.values()), list(dict.fromkeys(faults))
 
@@ -211,7 +203,7 @@ def _check_printed(question: Question) -> None:
     """ValueError for a table of the paper that has not one number for each of its rows."""
     if question.printed is None:
         return
-    table = printed(question.printed)
+    table = printed_table(question.printed)
     shown = [metric for metric in question.margins if metric in table]
     if table["row"].duplicated().any() or not all(
         pd.api.types.is_numeric_dtype(table[metric]) for metric in shown

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from titn.records.run_dir import run_paths
-from titn.records.schemas import check_agree, read_config, read_run_files
+from titn.records.run_files import check_same_run, read_config, read_run_files
 
 # The parts of a configuration that decide what an image costs, from most to least alike.
 ALIKE = (
@@ -35,7 +35,7 @@ class PastCells:
         if not said.result or not said.result["epochs"]:
             return
         config = read_config(path)
-        check_agree(said.result, config)
+        check_same_run(said.result, config)
         secs = said.result.get("wall_secs") or said.result.get("train_secs")
         num_train, device = said.result.get("num_train"), (said.environment or {}).get("device")
         if not (secs and num_train and device):

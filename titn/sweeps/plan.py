@@ -6,21 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from titn.records.sweep_dir import (
-    DAMAGED,
-    DIVERGED,
-    FAILED,
-    RECORDED,
-    PlannedCell,
-    cell_state,
-    row_name,
-)  # fmt: skip
+from titn.records.cell_state import DAMAGED, DIVERGED, FAILED, RECORDED, cell_state
+from titn.records.sweep_plan import PlannedCell, row_name
 from titn.sweeps.estimate import PastCells
 from titn.sweeps.overrides import CellRequest
 from titn.system.progress import duration
 
 if TYPE_CHECKING:
-    from titn.cells.make import Cell
+    from titn.cells.cell import Cell
 
 
 @dataclass(frozen=True)

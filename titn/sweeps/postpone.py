@@ -6,6 +6,7 @@ from typing import Any
 
 from titn.cells.identity import run_source_digest
 from titn.config import resolve
+from titn.config.identity import config_hash
 from titn.records import provenance
 from titn.records.postponed import Postponed
 from titn.records.run_dir import run_paths
@@ -79,7 +80,7 @@ def _recorded(runs_dir: Path) -> Iterator[str]:
 def _identity(run: dict[str, Any]) -> str:
     """What decides its numbers, but for the images."""
     teacher = run["teacher"]
-    return resolve.config_hash(
+    return config_hash(
         run,
         precision=hardware.precision(run["precision"], hardware.device(run["device"])),
         data="",

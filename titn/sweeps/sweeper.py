@@ -24,11 +24,14 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from titn.config.annotations import Busy, Text
 from titn.config.hydra_errors import explain
+from titn.config.keys import SWITCHES
 from titn.config.overrides import override_key, quote
-from titn.config.resolve import SWITCHES, resolve
+from titn.config.resolve import resolve
 from titn.config.schema import as_typed, validate_value
+from titn.records.cell_state import DIVERGED, FAILED, RECORDED
 from titn.records.question import Question, question_of
-from titn.records.sweep_dir import DIVERGED, FAILED, RECORDED, Request, Setting, SweepDir
+from titn.records.sweep_dir import SweepDir
+from titn.records.sweep_plan import Setting
 from titn.sweeps.estimate import PastCells
 from titn.sweeps.overrides import (
     QUESTIONS,
@@ -45,7 +48,7 @@ from titn.system.progress import duration, say
 from titn.system.text import counted
 
 if TYPE_CHECKING:
-    from titn.cells.make import Cell
+    from titn.cells.cell import Cell
 
 # Of a sweep's command line, what is said to the sweep and not to its cells.
 OWN_KEYS = ("rows", "dry_run", "postpone", "busy")
@@ -123,7 +126,7 @@ class Sweep(Sweeper):
             self._postpone(asked)
             return
 
-        from titn.cells.ensure import Planner
+        from titn.cells.planning import Planner
 
         self.plans = Planner()
         self.past = PastCells(self.runs_dir)
@@ -260,11 +263,8 @@ class Sweep(Sweeper):
 
     def _add(self, asking: SweepRequest, planned: list[SweepCell]) -> None:
         setting = self._setting(asking, planned)
-        seeds = sorted({one.cell.run["seed"] for one in planned})
-        asked = Request(setting.overrides, setting.rows, seeds)
         try:
-            self.directory.add(self.name, setting)
-            self.directory.take_up(self.name, asked)
+            self.directory.add_setting(self.name, setting)
         except OSError as error:
             place = f"hydra.sweep.dir={self.directory.path}: cannot be written ({error.strerror})"
             if is_full(error):

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from titn.records.archive import Archived, archive
+from titn.records.postponed import Postponed
 from titn.records.run_dir import RunDir, write_json
-from titn.records.sweep_dir import Postponed, SweepDir
+from titn.records.sweep_dir import SweepDir
 from titn.system.errors import ConfigError
 
 

@@ -6,25 +6,15 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from filelock import FileLock
 
-from titn.records.run_dir import RunDir, read_json
-from titn.records.sweep_dir import (
-    LATENCY,
-    PLAN,
-    PlannedCell,
-    Postponed,
-    Setting,
-    SweepDir,
-    cell_state,
-    sweep_dirs,
-)
+from titn.records.postponed import Postponed
+from titn.records.run_dir import read_json
+from titn.records.sweep_dir import LATENCY, PLAN, SweepDir, sweep_dirs
+from titn.records.sweep_plan import PlannedCell, Setting
 from titn.system.errors import ConfigError
 
 CLAIM = {"says": "B is above A", "between": [0, None]}
 IDENTITY = {"config_hash": "h", "source_digest": "d"}
-FAILURE = IDENTITY | {"reason": "it failed"}
-RECORD = IDENTITY | {"top1": 0.5, "nll": 1.0, "seed": 0, "epochs": 1}
 QUESTION = {"rows": {"A": [], "B": [], "C": []}, "claims": [CLAIM], "margins": {"top1": 0.01}}
 
 
@@ -48,7 +38,7 @@ def setting(*cells, command="first", **more) -> Setting:
 
 def asked(sweep: SweepDir, *settings: Setting) -> list[Setting]:
     for one in settings:
-        sweep.add("ablation/mix", one)
+        sweep.add_setting("ablation/mix", one)
     return sweep.settings()
 
 
@@ -150,7 +140,7 @@ def test_two_processes_that_add_at_once_lose_nothing(sweep):
 
 def _add_seeds(sweep: SweepDir, seeds: range) -> None:
     for seed in seeds:
-        sweep.add("ablation/mix", setting(cell(seed=seed), command=str(seed)))
+        sweep.add_setting("ablation/mix", setting(cell(seed=seed), command=str(seed)))
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '{"settings": [{"key": "k"}]}', '{"settings": [1]}'])
@@ -165,7 +155,7 @@ def test_a_damaged_plan_is_not_written_over(sweep):
     asked(sweep, setting(cell()))
     (sweep.path / PLAN).write_text('{"sweep": "mix", "settings": [')
     with pytest.raises(ConfigError, match=r"sweep\.json: is damaged \(.*; put back a copy, or rem"):
-        sweep.add("mix", setting(cell(seed=1)))
+        sweep.add_setting("mix", setting(cell(seed=1)))
     assert (sweep.path / PLAN).read_text() == '{"sweep": "mix", "settings": ['
 
 
@@ -173,7 +163,7 @@ TIMED = {"how": "on cpu", "rows": {"A": {"1": [0.1, 0.2]}}}
 
 
 def test_times_are_read_as_they_were_written(sweep):
-    sweep.add("mix", setting(cell()))
+    sweep.add_setting("mix", setting(cell()))
     sweep.add_latency(setting(cell()), TIMED)
     assert sweep.latency(setting(cell())) == TIMED
     assert sweep.latency(setting(cell(), key="other")) is None
@@ -205,7 +195,7 @@ def test_a_plan_that_cannot_be_written_is_bad_input(sweep, monkeypatch):
     with pytest.raises(
         ConfigError, match=r"^hydra\.sweep\.dir=.*mix: cannot be written \(No space"
     ):
-        sweep.add("mix", setting(cell()))
+        sweep.add_setting("mix", setting(cell()))
 
 
 # What is put off
@@ -231,17 +221,18 @@ def test_putting_the_same_off_again_replaces_the_note(sweep):
 
 
 @pytest.mark.parametrize(
-    ("asked", "left"),
+    ("rows", "seeds", "overrides", "left"),
     [
-        (note(rows=["a", "b"], seeds=[0, 1, 2]), 0),
-        (note(rows=["b"]), 1),
-        (note(seeds=[0]), 1),
-        (note(overrides=["epochs=4"]), 1),
+        (["a", "b"], [0, 1, 2], ["epochs=3"], 0),
+        (["b"], [0, 1], ["epochs=3"], 1),
+        (["a"], [0], ["epochs=3"], 1),
+        (["a"], [0, 1], ["epochs=4"], 1),
     ],
 )
-def test_asking_for_all_of_it_removes_the_note(sweep, asked, left):
+def test_asking_for_all_of_it_removes_the_note(sweep, rows, seeds, overrides, left):
     sweep.postpone("mix", note())
-    sweep.take_up("mix", asked)
+    cells = [cell(row, seed) for row in rows for seed in seeds]
+    sweep.add_setting("mix", setting(*cells, overrides=overrides))
     assert len(sweep.postponed()) == left
 
 
@@ -257,26 +248,6 @@ def test_a_damaged_note_is_named_and_left(sweep):
     with pytest.raises(ConfigError, match=r"postponed\.json: is damaged \(notes\.0\.reason=3"):
         sweep.postpone("mix", note())
     assert "3" in (sweep.path / "postponed.json").read_text()
-
-
-@pytest.mark.parametrize(
-    ("known", "said"),
-    [
-        ({"num_cells": 1}, "1 cell"),
-        (
-            {"num_cells": 2, "num_teachers": 1, "secs": 5400.0, "hardware": "A CPU, 1 thread"},
-            "2 cells and 1 teacher: 1.5 hours needed on A CPU, 1 thread, by the time that past "
-            "cells took",
-        ),
-        (
-            {"num_cells": 2, "secs": 36e5, "unknown": ["vit", "tnt"], "hardware": "A GPU"},
-            "2 cells: more than 1000 hours needed on A GPU, by the time that past cells took; "
-            "no past cell tells how long vit, tnt takes",
-        ),
-    ],
-)
-def test_what_is_put_off_says_what_it_would_take(known, said):
-    assert note(**known).needs == said
 
 
 # Places
@@ -307,116 +278,6 @@ def test_sweeps_are_found_at_any_depth_in_order(sweep, tmp_path):
         asked(one, setting(cell()))
     assert sweep_dirs(tmp_path) == [other, sweep]
     assert sweep_dirs(sweep.path) == [sweep]
-
-
-# What has become of a cell
-
-
-@pytest.fixture
-def directory(tmp_path):
-    return RunDir(tmp_path)
-
-
-@pytest.fixture
-def held(directory):
-    """The run's lock, held by another process."""
-    context = multiprocessing.get_context("spawn")
-    is_held, is_over = context.Event(), context.Event()
-    process = context.Process(target=_hold, args=(str(directory.lock), is_held, is_over))
-    process.start()
-    assert is_held.wait(60)
-    yield
-    is_over.set()
-    process.join(60)
-
-
-def _hold(lock: str, is_held, is_over) -> None:
-    with FileLock(lock):
-        is_held.set()
-        is_over.wait(60)
-
-
-def test_an_empty_directory_waits(directory):
-    assert cell_state(directory) == "waiting"
-
-
-def test_a_directory_that_is_not_there_waits(directory):
-    assert cell_state(RunDir(directory.path / "none")) == "waiting"
-
-
-def test_what_has_begun_and_not_ended_is_half_done(directory):
-    directory.begin({}, IDENTITY)
-    assert cell_state(directory) == "half done"
-
-
-def test_a_lock_that_nobody_holds_says_nothing(directory):
-    directory.begin({}, IDENTITY)
-    with FileLock(directory.lock):
-        pass
-    directory.lock.touch()
-    assert cell_state(directory) == "half done"
-
-
-def test_a_lock_that_another_process_holds_says_that_it_is_running(directory, held):
-    assert cell_state(directory) == "running"
-
-
-def test_a_failure_that_is_tried_again_is_running(directory, held):
-    directory.fail(FAILURE | {"kind": "error"})
-    assert cell_state(directory) == "running"
-
-
-def test_looking_does_not_keep_a_cell_from_being_made(directory):
-    directory.lock.touch()
-    cell_state(directory)
-    with FileLock(directory.lock, timeout=0):
-        pass
-
-
-def test_a_lock_that_cannot_be_opened_says_nothing(directory, monkeypatch):
-    def denied(*_, **__):
-        raise PermissionError
-
-    directory.lock.touch()
-    monkeypatch.setattr(FileLock, "acquire", denied)
-    assert cell_state(directory) == "waiting"
-
-
-@pytest.mark.parametrize(
-    ("failure", "state"),
-    [({"kind": "diverged"}, "diverged"), ({"kind": "error"}, "failed"), ({"kind": ""}, "failed")],
-)
-def test_a_failure_is_one_or_a_divergence(directory, failure, state):
-    directory.begin({}, IDENTITY)
-    directory.fail(FAILURE | failure)
-    assert cell_state(directory) == state
-
-
-def test_a_result_is_a_record_whatever_else_lies_there(directory):
-    directory.begin({}, IDENTITY)
-    directory.fail(FAILURE | {"kind": "error"})
-    directory.finish(RECORD)
-    assert cell_state(directory) == "recorded"
-
-
-def test_a_cell_that_is_finished_while_its_lock_is_tried_is_recorded(directory, monkeypatch):
-    """The lock is tried first, so that no cell is seen without lock and without record."""
-    directory.begin({}, IDENTITY)
-    directory.lock.touch()
-    acquire = FileLock.acquire
-
-    def late(lock, *arguments, **named):
-        directory.finish(RECORD)
-        return acquire(lock, *arguments, **named)
-
-    monkeypatch.setattr(FileLock, "acquire", late)
-    assert cell_state(directory) == "recorded"
-
-
-@pytest.mark.parametrize("file", ["result.json", "failure.json", "environment.json"])
-def test_a_file_that_is_cut_short_is_damage(directory, file):
-    (directory.path / file).write_text('{"top1": 0.')
-    assert cell_state(directory) == "damaged"
 
 
 def test_the_plan_is_one_file_that_people_can_read(sweep):

@@ -11,7 +11,8 @@ import pytest
 
 from titn.records.collation import load
 from titn.records.run_dir import RunDir
-from titn.records.sweep_dir import PlannedCell, Setting, SweepDir
+from titn.records.sweep_dir import SweepDir
+from titn.records.sweep_plan import PlannedCell, Setting
 from titn.reporting.evidence import Evidence, evidence_of, index_of
 from titn.reporting.write import read_plans
 
@@ -195,7 +196,7 @@ class Runs:
         sweep = SweepDir(self.root / "sweeps" / (place or name.rpartition("/")[2]))
         node = question or asked(rows)
         setting = Setting(key, digest, [], list(commands), node, False, rows, list(cells))
-        sweep.add(name, setting)
+        sweep.add_setting(name, setting)
         return sweep
 
     def evidence(self) -> list[Evidence]:

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from titn.records.collation import load
+from titn.records.postponed import Postponed
 from titn.records.question import question_of
-from titn.records.sweep_dir import Postponed
 from titn.reporting import figures
 from titn.reporting.evidence import Fault, index_of
 from titn.reporting.index import claims_frame, contents, runs_frame, runs_page

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from titn.records.collation import load
+from titn.records.postponed import Postponed
 from titn.records.question import question_of
-from titn.records.sweep_dir import Postponed
 from titn.reporting import figures
 from titn.reporting.evidence import index_of
 from titn.reporting.pages import page

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from titn.records.collation import load
-from titn.records.sweep_dir import Postponed
+from titn.records.postponed import Postponed
 from titn.reporting.evidence import index_of
 from titn.reporting.pages import page
 from titn.reporting.readme_table import fill

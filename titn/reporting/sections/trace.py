@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from titn.records.sweep_dir import RECORDED, PlannedCell
+from titn.records.cell_state import RECORDED
+from titn.records.sweep_plan import PlannedCell
 from titn.reporting.evidence import MISSING, Evidence, Row
 from titn.reporting.formats import number, plain
 from titn.reporting.markdown import escape, table

@@ -1,0 +1,54 @@
+"""What has become of a cell, as the files in its run directory show. No torch here."""
+
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from titn.records.run_dir import RunDir
+from titn.records.run_files import read_run_files
+
+RECORDED, RUNNING, HALF_DONE, WAITING, DIVERGED, FAILED, DAMAGED = STATES = (
+    "recorded", "running", "half done", "waiting", "diverged", "failed", "damaged"
+)  # fmt: skip
+
+
+def cell_state(directory: RunDir) -> str:
+    """One of STATES; damaged if a file that decides the state is not as titn wrote it."""
+    # The lock comes first: a cell that finishes in between is then recorded, not half done.
+    is_held = _is_held(directory.lock)
+    try:
+        files = read_run_files(directory.path)
+    except ValueError:
+        return DAMAGED
+    if files.result is not None:
+        return RECORDED
+    if is_held:
+        return RUNNING
+    if files.failure is not None:
+        return DIVERGED if files.failure["kind"] == "diverged" else FAILED
+    return WAITING if files.environment is None else HALF_DONE
+
+
+def damage_reason(directory: RunDir) -> str:
+    """The damaged file of a cell and what is wrong with it; empty if the cell is not damaged."""
+    try:
+        read_run_files(directory.path)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether another process holds the lock."""
+    # To try a lock opens its file, and a link could lead to anyone's file.
+    if not lock.is_file() or lock.is_symlink():
+        return False
+    probe = FileLock(lock)
+    try:
+        probe.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False  # unknown: the lock is another user's, or on a read-only disk
+    probe.release()
+    return False
