@@ -15,6 +15,7 @@ from hydra import compose, initialize_config_dir
 from PIL import Image
 
 from titn.config import resolve
+from titn.config.paths import conf_dir
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def composed():
     """The checked configuration of a command line."""
 
     def compose_run(*overrides: str) -> dict:
-        with initialize_config_dir(resolve.conf_dir(), version_base="1.3"):
+        with initialize_config_dir(conf_dir(), version_base="1.3"):
             return resolve.resolve(compose("config", list(overrides)))
 
     return compose_run

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from titn.config import resolve
 from titn.config.hydra_errors import explaining
+from titn.config.paths import conf_dir, register_sweeps
 from titn.sweeps.job import run_job
 from titn.sweeps.overrides import quote_for_hydra
 from titn.sweeps.sweeper import Outcome
@@ -32,7 +33,7 @@ def train() -> int:
     """Compose the command line and make its cell, or its sweep; what went wrong is one line."""
     # Hydra's own handler would print a traceback and exit with 1; so exceptions come through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    resolve.register_sweeps()
+    register_sweeps()
     signals.install()
     sys.argv[1:] = map(quote_for_hydra, sys.argv[1:])
     failure: ConfigError | CellError | None = None
@@ -50,7 +51,7 @@ def train() -> int:
 
     try:
         with signals.interruptible(), explaining(sys.argv[1:]):
-            entry = hydra.main(resolve.conf_dir(), "config", version_base="1.3")
+            entry = hydra.main(conf_dir(), "config", version_base="1.3")
             entry(job)()
         if failure is not None:
             raise failure

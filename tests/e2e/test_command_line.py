@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from titn.config.resolve import config_root
+from titn.config.paths import config_root
 
 # A run of seconds, on real digits.
 TINY = [

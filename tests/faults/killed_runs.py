@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from harness import Done, Process, Tally, record, start
 from safetensors import safe_open
 
-import titn.cells.make
 import titn.cells.checkpoints
+import titn.cells.make
 import titn.records.run_dir
 import titn.training.engine
 

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from titn.config.hydra_errors import choices_of
-from titn.config.resolve import GROUPS, conf_dir
+from titn.config.keys import GROUPS
+from titn.config.paths import conf_dir
 
 # An answer that takes longer is none; on a busy machine it is a second.
 SECS = 30.0

@@ -5,6 +5,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from titn.config import resolve
+from titn.config.paths import conf_dir
 from titn.models.titn import TITN
 from titn.models.vit import ViT
 from titn.paper import costs
@@ -23,7 +24,7 @@ def by_formula(cost: costs.Cost) -> tuple[int, int, int]:
 
 def configured(name: str, num_classes: int) -> tuple[int, int, int]:
     """As the configuration has it, on the meta device: shapes without numbers."""
-    with initialize_config_dir(resolve.conf_dir(), version_base="1.3"):
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
         run = resolve.resolve(compose("config", [f"model={name}"]))
     spec = ImageSpec(num_classes=num_classes)
     with torch.device("meta"):

@@ -6,6 +6,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from titn.config import resolve
+from titn.config.paths import conf_dir
 from titn.training import build
 from titn.training.metrics import macs, num_parameters
 from titn.types import ImageSpec
@@ -25,7 +26,7 @@ PRINTED = [
 
 
 def built(name: str, num_classes: int, *overrides: str) -> tuple[torch.nn.Module, ImageSpec]:
-    with initialize_config_dir(resolve.conf_dir(), version_base="1.3"):
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
         run = resolve.resolve(compose("config", [f"model={name}", *overrides]))
     spec = ImageSpec(num_classes=num_classes)
     return build.instantiate(run, "model", images=spec).eval(), spec

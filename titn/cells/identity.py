@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from titn.config.resolve import GROUPS
+from titn.config.keys import GROUPS
 from titn.config.source_digest import source_digest
 
 # What trains, evaluates and summarises every run. Not here: what only makes it fast, saves it or

@@ -12,7 +12,7 @@ from titn.cells.cell import Cell
 from titn.cells.checkpoints import Checkpoints
 from titn.cells.curves import Curves
 from titn.cells.identity import labels_source_digest
-from titn.config.resolve import config_root
+from titn.config.paths import config_root
 from titn.data.batches import steps_per_epoch
 from titn.losses.terms import Loss
 from titn.records import provenance

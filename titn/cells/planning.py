@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from titn.cells.cell import Cell
 from titn.cells.identity import run_source_digest
-from titn.config.resolve import config_hash
+from titn.config.identity import config_hash
 from titn.data.images import Dataset
 from titn.records.run_dir import RunDir
 from titn.system.errors import ConfigError

@@ -16,6 +16,7 @@ import yaml
 from torch import nn
 
 from titn.config import resolve
+from titn.config.identity import config_hash
 from titn.data.images import Dataset
 from titn.losses.terms import TokenWeights
 from titn.records.run_dir import RunDir
@@ -202,7 +203,7 @@ def _check_identity(run: dict, result: dict) -> None:
         return
     if teacher is not None and not (isinstance(teacher, dict) and "config_hash" in teacher):
         raise ValueError("result.json: teacher is none")
-    found = resolve.config_hash(
+    found = config_hash(
         run,
         precision=run["precision"],
         data=result["data_digest"],

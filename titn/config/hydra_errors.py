@@ -19,8 +19,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from titn.config.checks import check_memory
+from titn.config.keys import FOLLOWED, GROUPS
 from titn.config.overrides import override_key
-from titn.config.resolve import FOLLOWED, GROUPS, conf_dir, config_root, omegaconf_message, resolve
+from titn.config.paths import conf_dir, config_root
+from titn.config.resolve import omegaconf_message, resolve
 from titn.config.schema import LONGEST_KEY
 from titn.system.console import option_error
 from titn.system.errors import CellError, ConfigError, one_line

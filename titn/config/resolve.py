@@ -5,19 +5,15 @@ A run's configuration is a nested dict: one node for each group, scalars beside 
 Hydra.
 """
 
-import hashlib
-import json
-from pathlib import Path
 from typing import Any
 
-from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.plugins import Plugins
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from titn.config import annotations
 from titn.config.checks import check_fits, check_places
+from titn.config.identity import ADDED_LATER, SWITCHES_ADDED_LATER
+from titn.config.keys import COMMAND_KEYS, FOLLOWED, GROUPS, NOTES, SCALARS, SWITCHES
 from titn.config.schema import (
     as_typed,
     configurable_keywords,
@@ -27,86 +23,6 @@ from titn.config.schema import (
     validate_value,
 )
 from titn.system.errors import ConfigError, first_line
-
-GROUPS = ("model", "dataset", "augment", "mix", "loss", "optimizer", "schedule")
-
-# Scalars of a run that decide numbers, and so its identity.
-SCALARS: dict[str, Any] = {
-    "seed": annotations.Seed,
-    "epochs": annotations.Whole,
-    "batch_size": annotations.Count,
-    "precision": annotations.Precision,
-    "checkpoint": annotations.Text | None,
-    "weights": annotations.Text | None,
-}
-
-# Where, how often, how fast, and what to do about what is already there: no part of a run's
-# identity.
-SWITCHES: dict[str, Any] = {
-    "device": annotations.Text,
-    "run_dir": annotations.Text | None,
-    "runs_dir": annotations.Text,
-    "eval_every": annotations.Count,
-    "checkpoint_secs": annotations.NonNegative,
-    "tensorboard": bool,
-    "deterministic": bool,
-    "compile": annotations.Compile,
-    "fold_teacher": bool,
-    "keep_labels": bool,
-    "force": bool,
-    "retry": annotations.Retry | None,
-}
-
-# What is said to the command, not to a run: see titn.train and titn.sweeps.sweeper.
-COMMAND_KEYS = ("recipe", "question", "rows", "dry_run", "postpone", "cell", "round", "busy")
-
-# What a file says of its choice to others, and not to the choice's constructor.
-NOTES = ("_recipe_", "_lr_")
-
-# Nodes of a teacher that are another node's: what to set in their place.
-FOLLOWED = {"teacher.dataset": "dataset", "teacher.augment": "recipe.augment"}
-
-# A key that a later version adds is left out of the hash while it has its default, so that
-# records made before it keep their identity: "key" or "group.key": default.
-ADDED_LATER: dict[str, Any] = {
-    "dataset.num_classes": None,
-    "dataset.fraction": 1.0,
-    "loss.scale": 1.0,
-    "loss.token": "dist",
-    "model.inner_depth": 1,
-    "model.stem": "imagenet",
-    "weights": None,
-}
-
-# Switches that older runs do not have in their config.yaml, as those runs were made.
-SWITCHES_ADDED_LATER = {
-    "compile": "none",
-    "fold_teacher": False,
-    "keep_labels": False,
-    "deterministic": False,
-}
-
-
-def config_root() -> Path:
-    """The directory that holds conf/ and sweeps/: the checkout's, or the package's in a wheel."""
-    package = Path(__file__).resolve().parents[1]
-    return package if (package / "conf").is_dir() else package.parent
-
-
-def conf_dir() -> str:
-    return str(config_root() / "conf")
-
-
-class SweepsSearchPath(SearchPathPlugin):
-    """Makes `+ablation=NAME` find sweeps/ablation/NAME.yaml, whatever else is searched."""
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        search_path.append("titn-sweeps", f"file://{config_root() / 'sweeps'}")
-
-
-def register_sweeps() -> None:
-    if SweepsSearchPath not in Plugins.instance().discover(SearchPathPlugin):
-        Plugins.instance().register(SweepsSearchPath)
 
 
 def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict:
@@ -263,29 +179,3 @@ def _checked_node(node: Any, path: str) -> dict:
         if key in required_keywords(target) and key not in checked:
             raise ConfigError(f"{path}.{key}: missing; give {path}.{key}=VALUE")
     return checked
-
-
-def config_hash(
-    run: dict, *, precision: str, data: str, origin: str | None, teacher: str | None
-) -> str:
-    """SHA-256 of what decides a run's numbers.
-
-    run: as `resolve` returns it. precision: the resolved one. data, origin: digests of the images
-    and of the first weights, which stand in for the paths: moving files changes nothing. teacher:
-    its hash.
-    """
-    identity: dict[str, Any] = {group: dict(run[group]) for group in GROUPS}
-    for place in ("root", "download"):
-        identity["dataset"].pop(place, None)
-    identity |= {key: run[key] for key in SCALARS}
-    identity |= {"precision": precision, "teacher": teacher}
-    identity["dataset"]["digest"] = data
-    for path, default in ADDED_LATER.items():
-        group, _, key = path.rpartition(".")
-        node = identity[group] if group else identity
-        if node.get(key) == default:
-            node.pop(key, None)
-    for key in ("checkpoint", "weights"):
-        if identity.get(key) is not None:
-            identity[key] = origin
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

@@ -20,6 +20,7 @@ from titn.cells.ensure import ensure
 from titn.cells.reopen import open_run
 from titn.config import resolve
 from titn.config.hydra_errors import compose_run
+from titn.config.identity import config_hash
 from titn.records.run_dir import RunDir, read_json, write_json
 from titn.system.errors import ConfigError
 
@@ -146,7 +147,7 @@ def reseal(path, **changes) -> None:
     """A record of another configuration or data, which it says itself."""
     record = unsealed(path) | changes
     run = resolve.resolve_recorded(RunDir(path).config())
-    record["config_hash"] = resolve.config_hash(
+    record["config_hash"] = config_hash(
         run, precision=run["precision"], data=record["data_digest"], origin=None, teacher=None
     )
     write_json(path / "result.json", record)

@@ -9,6 +9,7 @@ from titn.config import resolve
 from titn.config.annotations import Count
 from titn.config.checks import check_places
 from titn.config.constraints import grid_side
+from titn.config.paths import conf_dir
 from titn.config.schema import (
     built_class,
     class_attribute,
@@ -25,7 +26,7 @@ IMAGES = {size: ImageSpec(num_classes=10, size=size) for size in (16, 32)}
 
 def job(*overrides: str) -> dict:
     """As a command resolves it that is going to read its files."""
-    with initialize_config_dir(resolve.conf_dir(), version_base="1.3"):
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
         return resolve.resolve(compose("config", list(overrides)), {})
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 import yaml
 
-from titn.config import resolve
-from titn.config.resolve import GROUPS, config_root
+from titn.config.keys import GROUPS
+from titn.config.paths import conf_dir, config_root, register_sweeps
 from titn.config.schema import configurable_keywords
 from titn.training import build
 from titn.types import ImageSpec
@@ -92,7 +92,7 @@ def test_a_question_says_what_it_asks_and_costs_and_its_cells_compose(composed, 
     assert "# Question: " in text
     assert "# Cost: " in text
     assert f"--multirun +{file.parent.name}={file.stem}" in text
-    resolve.register_sweeps()
+    register_sweeps()
     axes = yaml.safe_load(text)["hydra"]["sweeper"]["params"]
     first = [f"{key}={str(values).split(',')[0]}" for key, values in axes.items()]
     composed(f"+{file.parent.name}={file.stem}", *first)
@@ -128,4 +128,4 @@ def test_vit_can_be_resized_from_the_command_line(composed, size):
 def test_conf_is_found(monkeypatch):
     assert (config_root() / "conf" / "config.yaml").is_file()
     assert (config_root() / "sweeps").is_dir()
-    assert resolve.conf_dir().endswith("conf")
+    assert conf_dir().endswith("conf")

@@ -6,14 +6,15 @@ import sys
 
 import pytest
 
-from titn.config import resolve
+from titn.config.identity import ADDED_LATER, config_hash
+from titn.config.keys import GROUPS
 from titn.system.errors import ConfigError
 
 HASHED = {"precision": "32-true", "data": "d", "origin": None, "teacher": None}
 
 
 def identity(run: dict, **changed: str) -> str:
-    return resolve.config_hash(run, **{**HASHED, **changed})
+    return config_hash(run, **{**HASHED, **changed})
 
 
 def test_the_default_loss_follows_the_teacher(composed):
@@ -147,7 +148,7 @@ def test_checking_a_configuration_does_not_load_torch():
     code = (
         "import sys; from titn.config import resolve\n"
         "from hydra import compose, initialize_config_dir\n"
-        "with initialize_config_dir(resolve.conf_dir(), version_base='1.3'):\n"
+        "with initialize_config_dir(conf_dir(), version_base='1.3'):\n"
         "    resolve.resolve(compose('config', ['teacher=vgg16_bn']))\n"
         "sys.exit('torch' in sys.modules)"
     )
@@ -251,7 +252,7 @@ def test_a_key_added_later_keeps_old_identities_at_its_default(composed, monkeyp
     before = composed()
     after = composed()
     after["model"]["registers"] = 0
-    monkeypatch.setitem(resolve.ADDED_LATER, "model.registers", 0)
+    monkeypatch.setitem(ADDED_LATER, "model.registers", 0)
     assert identity(after) == identity(before)
     after["model"]["registers"] = 4
     assert identity(after) != identity(before)
@@ -275,7 +276,7 @@ def test_the_defaults_have_the_identity_that_they_always_had(composed, overrides
 
 def test_the_identity_is_the_hash_of_the_sorted_json_without_switches_and_places():
     node = {"_target_": "a.b"}
-    run = {group: dict(node) for group in resolve.GROUPS} | {"dataset": node | {"root": "/x"}}
+    run = {group: dict(node) for group in GROUPS} | {"dataset": node | {"root": "/x"}}
     run |= {"seed": 1, "epochs": 2, "batch_size": 3, "precision": "auto", "checkpoint": "/y"}
     run |= {"weights": None}
     run |= {"teacher": {"seed": 0}, "run_dir": "z", "device": "cpu", "choices": {"model": "b"}}

@@ -1,0 +1,53 @@
+"""A run's identity: the hash of what decides its numbers."""
+
+import hashlib
+import json
+from typing import Any
+
+from titn.config.keys import GROUPS, SCALARS
+
+# A key that a later version adds is left out of the hash while it has its default, so that
+# records made before it keep their identity: "key" or "group.key": default.
+ADDED_LATER: dict[str, Any] = {
+    "dataset.num_classes": None,
+    "dataset.fraction": 1.0,
+    "loss.scale": 1.0,
+    "loss.token": "dist",
+    "model.inner_depth": 1,
+    "model.stem": "imagenet",
+    "weights": None,
+}
+
+# Switches that older runs do not have in their config.yaml, with the values of then.
+SWITCHES_ADDED_LATER = {
+    "compile": "none",
+    "fold_teacher": False,
+    "keep_labels": False,
+    "deterministic": False,
+}
+
+
+def config_hash(
+    run: dict, *, precision: str, data: str, origin: str | None, teacher: str | None
+) -> str:
+    """SHA-256 of what decides a run's numbers.
+
+    run: as `titn.config.resolve.resolve` returns it. precision: the resolved one. data, origin:
+    digests of the images and of the first weights, which stand in for their paths: moving files
+    changes nothing. teacher: its hash.
+    """
+    identity: dict[str, Any] = {group: dict(run[group]) for group in GROUPS}
+    for place in ("root", "download"):
+        identity["dataset"].pop(place, None)
+    identity |= {key: run[key] for key in SCALARS}
+    identity |= {"precision": precision, "teacher": teacher}
+    identity["dataset"]["digest"] = data
+    for path, default in ADDED_LATER.items():
+        group, _, key = path.rpartition(".")
+        node = identity[group] if group else identity
+        if node.get(key) == default:
+            node.pop(key, None)
+    for key in ("checkpoint", "weights"):
+        if identity.get(key) is not None:
+            identity[key] = origin
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()

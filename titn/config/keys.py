@@ -1,0 +1,43 @@
+"""The keys of a run's configuration, and what each takes."""
+
+from typing import Any
+
+from titn.config import annotations
+
+GROUPS = ("model", "dataset", "augment", "mix", "loss", "optimizer", "schedule")
+
+# Scalars of a run that decide numbers, and so its identity.
+SCALARS: dict[str, Any] = {
+    "seed": annotations.Seed,
+    "epochs": annotations.Whole,
+    "batch_size": annotations.Count,
+    "precision": annotations.Precision,
+    "checkpoint": annotations.Text | None,
+    "weights": annotations.Text | None,
+}
+
+# Where a run lives, how often it is saved, how fast it is, and what to do about what is already
+# there: no part of its identity.
+SWITCHES: dict[str, Any] = {
+    "device": annotations.Text,
+    "run_dir": annotations.Text | None,
+    "runs_dir": annotations.Text,
+    "eval_every": annotations.Count,
+    "checkpoint_secs": annotations.NonNegative,
+    "tensorboard": bool,
+    "deterministic": bool,
+    "compile": annotations.Compile,
+    "fold_teacher": bool,
+    "keep_labels": bool,
+    "force": bool,
+    "retry": annotations.Retry | None,
+}
+
+# For the command, not for a run: see titn.train and titn.sweeps.
+COMMAND_KEYS = ("recipe", "question", "rows", "dry_run", "postpone", "cell", "round", "busy")
+
+# Keys of a choice's file that are read by others, and not by the choice's constructor.
+NOTES = ("_recipe_", "_lr_")
+
+# Nodes of a teacher that are another node's: the key to set in their place.
+FOLLOWED = {"teacher.dataset": "dataset", "teacher.augment": "recipe.augment"}
