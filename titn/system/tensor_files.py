@@ -15,8 +15,10 @@ from torch import Tensor
 from titn.system.errors import first_line
 from titn.system.files import replacing
 
-# What the checksum covers: version 1, of older files, did not have types and shapes.
-VERSION = "2"
+# Version 1 left types and shapes out of the checksum. Versions 1 and 2 had three keys of metadata,
+# which safetensors writes in random order: two equal files were not equal to the byte.
+VERSION = "3"
+METADATA = "titn"
 
 
 class DamageError(ValueError):
@@ -26,16 +28,17 @@ class DamageError(ValueError):
 def save(path: Path, tensors: dict[str, Tensor], facts: dict) -> None:
     """Write named tensors and JSON facts, with a checksum of both, in one atomic step.
 
+    The same tensors and facts are the same bytes.
     Raises OSError if they do not fit on the disk, and leaves what was there.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(facts)
-    header = {"facts": text, "crc32": str(_checksum(tensors, text, VERSION)), "version": VERSION}
+    header = {"facts": text, "crc32": _checksum(tensors, text, VERSION), "version": VERSION}
     with replacing(path) as temporary:
         temporary.touch()
         permissions = temporary.stat().st_mode
         try:
-            save_file(tensors, temporary, header)
+            save_file(tensors, temporary, {METADATA: json.dumps(header)})
         except SafetensorError as error:
             raise _system_error(error, path) from None
         temporary.chmod(permissions)  # safetensors makes files that nobody else can read
@@ -57,18 +60,19 @@ def load(path: Path, own: bool = True) -> tuple[dict[str, Tensor], dict]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError, OverflowError, RuntimeError) as error:
         raise DamageError(f"{path} is not a safetensors file ({first_line(error)})") from None
-    if not own and "crc32" not in header:
+    if not own and not {METADATA, "crc32"} & set(metadata):
         return tensors, {}
     try:
+        header = json.loads(metadata[METADATA]) if METADATA in metadata else metadata
         text = header["facts"]
         checksum = _checksum(tensors, text, header.get("version", "1"))
         if int(header["crc32"]) == checksum:
             return tensors, json.loads(text)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         pass
     raise DamageError(f"{path} has changed since it was written")
 
