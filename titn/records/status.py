@@ -1,0 +1,166 @@
+"""The states of the cells of sweeps, as tables and messages. No torch here."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from titn.records.cell_state import (
+    DAMAGED,
+    DIVERGED,
+    FAILED,
+    HALF_DONE,
+    RUNNING,
+    STATES,
+    cell_state,
+    damage_reason,
+)
+from titn.records.run_dir import RunDir
+from titn.records.run_files import read_config, read_run_files
+from titn.records.safe_open import safe_path
+from titn.records.sweep_dir import SweepDir, sweep_dirs
+from titn.records.sweep_plan import PlannedCell
+from titn.system.errors import ConfigError
+from titn.system.text import printable
+
+# A cell in one of these states has a message.
+NOTEWORTHY = (RUNNING, HALF_DONE, DIVERGED, FAILED, DAMAGED)
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CellStatus:
+    """A planned cell with its state; sweep: the sweep's name."""
+
+    sweep: str
+    cell: PlannedCell
+    run: RunDir
+    state: str
+
+    @property
+    def epochs(self) -> str:
+        """How many epochs are done, as 2/15; empty if there is no configuration to read."""
+        try:
+            num_epochs = read_config(self.run.path)["epochs"]
+            safe_path(self.run.path, "epochs.jsonl")
+            return f"{self.run.num_epochs()}/{num_epochs}"
+        except (OSError, ValueError):
+            return ""
+
+    @property
+    def message(self) -> str:
+        """The state with its reason, and the file or directory to look at."""
+        place = self.run.log
+        if self.state == DAMAGED:
+            reason = f"{damage_reason(self.run)}; put back a copy, or remove it"
+            place = self.run.path
+        elif failure := self._failure():
+            reason = failure["reason"]
+        else:
+            reason = f"{self.epochs or 'no'} epochs"
+        cell = f"{self.sweep}, {self.cell.name}, seed {self.cell.seed}"
+        return f"{cell}: {self.state}, {reason}; {place}"
+
+    def _failure(self) -> dict | None:
+        if self.state not in (DIVERGED, FAILED):
+            return None
+        return read_run_files(self.run.path).failure
+
+
+@dataclass(frozen=True)
+class SweepsStatus:
+    """The cells of several sweeps, and a message for each damaged plan and postponed request."""
+
+    cells: list[CellStatus]
+    damaged_plans: list[str]
+    postponed: list[str]
+
+    def row_table(self) -> tuple[Row, list[Row]]:
+        """Columns, and for each row of each sweep the number of its cells in each state."""
+        counts: dict[tuple[str, str], Counter[str]] = {}
+        for status in self.cells:
+            counts.setdefault((status.sweep, status.cell.name), Counter())[status.state] += 1
+        rows = [(*row, *(str(count[state]) for state in STATES)) for row, count in counts.items()]
+        return ("sweep", "row", *STATES), _printable(rows)
+
+    def cell_table(self) -> tuple[Row, list[Row]]:
+        """Columns, and a row for each cell."""
+        rows = [
+            (
+                status.sweep,
+                status.cell.name,
+                str(status.cell.seed),
+                status.state,
+                status.epochs,
+                str(status.run.path),
+            )
+            for status in self.cells
+        ]
+        return ("sweep", "row", "seed", "state", "epochs", "directory"), _printable(rows)
+
+    def messages(self, states: Sequence[str] = NOTEWORTHY) -> list[str]:
+        """A line for each cell in one of these states, and for each postponed request."""
+        lines = [status.message for status in self.cells if status.state in states]
+        return [printable(line) for line in (*lines, *self.postponed)]
+
+
+def read_status(directories: Sequence[Path]) -> SweepsStatus:
+    """The status of all sweeps below these directories.
+
+    ConfigError if a directory does not exist or holds no sweep, or if every plan is damaged.
+    """
+    found = (sweep for directory in directories for sweep in _find_sweeps(directory))
+    # A sweep that several directories lead to counts once.
+    sweeps = list({os.path.realpath(sweep.path): sweep for sweep in found}.values())
+    cells: list[CellStatus] = []
+    errors: list[ConfigError] = []
+    for sweep in sweeps:
+        try:
+            cells += _read_cells(sweep)
+        except ConfigError as error:
+            errors.append(error)
+    if len(errors) == len(sweeps):
+        raise errors[0]
+    postponed = [line for sweep in sweeps for line in _read_postponed(sweep)]
+    return SweepsStatus(cells, [str(error) for error in errors], postponed)
+
+
+def _find_sweeps(directory: Path) -> list[SweepDir]:
+    if not os.path.isdir(directory):  # Path.is_dir raises for a name that is too long
+        raise ConfigError(
+            f"{printable(directory)}: there is no such directory; name one that holds sweeps"
+        )
+    sweeps = sweep_dirs(directory)
+    if not sweeps:
+        raise ConfigError(
+            f"{printable(directory)}: holds no sweep; titn.train --multirun makes one, "
+            "and hydra.sweep.dir= says where"
+        )
+    return sweeps
+
+
+def _read_cells(sweep: SweepDir) -> list[CellStatus]:
+    """The cells of all settings; a cell that several settings have comes once."""
+    name = sweep.name()
+    cells = (cell for setting in sweep.settings() for cell in setting.cells)
+    different = {(cell.row, cell.config_hash): cell for cell in cells}.values()
+    runs = [(cell, sweep.run_dir(cell)) for cell in different]
+    return [CellStatus(name, cell, run, cell_state(run)) for cell, run in runs]
+
+
+def _read_postponed(sweep: SweepDir) -> list[str]:
+    try:
+        notes = sweep.postponed()
+    except ConfigError as error:
+        return [str(error)]
+    try:
+        name = sweep.name()
+    except ConfigError:  # the plan is damaged, and has a message already
+        name = sweep.path.name
+    return [note.message(name) for note in notes]
+
+
+def _printable(rows: Sequence[Row]) -> list[Row]:
+    return [tuple(map(printable, row)) for row in rows]
