@@ -123,7 +123,7 @@ def _whole_steps(run: dict, settings: dict, kept_labels: bool) -> list[float]:
 
     with TemporaryDirectory() as place:
         kept = LabelCache(Path(place), {}, settings["steps"]) if kept_labels else None
-        return stages.training_rates(run, **settings, kept=kept)
+        return stages.training_rates(run, **settings, label_cache=kept)
 
 
 def facts(measured: "StepProfile") -> dict:

@@ -48,14 +48,14 @@ def training_batches(
         rows = {name: column[samples] for name, column in table.items()}
         chosen = images.take(samples.to(device))
         views = Images(view.apply(chosen.pixels, rows), chosen.labels)
-        for step, part in zip(together, in_order(views, batch_size), strict=True):
+        for step, part in zip(together, sequential_batches(views, batch_size), strict=True):
             if step < first:
                 continue
             batch = mix.mix(part.pixels, part.labels, stream("mix", seed, epoch, step))
             yield batch._replace(at=(epoch, step))
 
 
-def in_order(images: Images, batch_size: int) -> Iterator[Images]:
+def sequential_batches(images: Images, batch_size: int) -> Iterator[Images]:
     """All images, in their own order."""
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)

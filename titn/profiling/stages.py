@@ -19,7 +19,7 @@ from tqdm import tqdm
 from titn.data.batches import training_batches
 from titn.data.images import Dataset, Images
 from titn.training import build, hardware
-from titn.training.assembly import Assembled, assemble
+from titn.training.assembly import AssembledRun, assemble
 from titn.training.engine import EVALUATION_BATCH, State, evaluate, train_epoch
 from titn.training.label_cache import LabelCache
 from titn.training.metrics import macs
@@ -53,7 +53,7 @@ class StepProfile:
     precision. memory: bytes at the peak, of the GPU or else of the process."""
 
     stages: list[Stage]
-    assembled: Assembled
+    assembled: AssembledRun
     device: str
     precision: str
     threads: int
@@ -98,13 +98,13 @@ def measure(run: dict, *, steps: int, rounds: int, num_classes: int) -> StepProf
 
 
 def training_rates(
-    run: dict, *, steps: int, rounds: int, num_classes: int, kept: LabelCache | None = None
+    run: dict, *, steps: int, rounds: int, num_classes: int, label_cache: LabelCache | None = None
 ) -> list[float]:
     """Images a second of whole training steps, one number for each round, after a warm-up.
 
-    kept: to be filled in the warm-up, which sees the same images, and used in the rounds.
+    label_cache: to be filled in the warm-up, which sees the same images, and used in the rounds.
     """
-    made = _assembled(run, steps, num_classes, kept)
+    made = _assembled(run, steps, num_classes, label_cache)
     whole = _whole(made, steps)
     whole.run()
     return [_rate(whole, made.task.fabric.device) for _ in range(rounds)]
@@ -154,8 +154,8 @@ def _rate(stage: Stage, device: torch.device) -> float:
 
 
 def _assembled(
-    run: dict, steps: int, num_classes: int, kept: LabelCache | None = None
-) -> Assembled:
+    run: dict, steps: int, num_classes: int, label_cache: LabelCache | None = None
+) -> AssembledRun:
     device = hardware.device(run["device"])
     precision = hardware.precision(run["precision"], device)
     run = run | {"epochs": EPOCHS, "tensorboard": False}
@@ -171,7 +171,7 @@ def _assembled(
         fabric=hardware.fabric(device, precision),
         precision=precision,
         teacher=teacher,
-        kept=kept,
+        label_cache=label_cache,
     )
 
 
@@ -195,7 +195,7 @@ class _Silent:
         pass
 
 
-def _whole(made: Assembled, steps: int) -> Stage:
+def _whole(made: AssembledRun, steps: int) -> Stage:
     task = made.task
     silent: Any = _Silent()
     num_images = steps * task.batch_size
@@ -203,7 +203,7 @@ def _whole(made: Assembled, steps: int) -> Stage:
     return Stage("end to end", num_images, flops, lambda: train_epoch(task, State(), silent))
 
 
-def _stages(made: Assembled, steps: int) -> list[Stage]:
+def _stages(made: AssembledRun, steps: int) -> list[Stage]:
     task, fabric, loss = made.task, made.task.fabric, made.parts.loss
     num_images = steps * task.batch_size
 
@@ -212,7 +212,7 @@ def _stages(made: Assembled, steps: int) -> list[Stage]:
         return list(training_batches(task.dataset.train, task.view, task.mix, **settings))
 
     batches = views()
-    student, frozen = task.objective.student.train(), made.frozen
+    student, frozen = task.objective.student.train(), made.teacher
     answers: list[Tensor | None] = [None] * steps
     if loss.needs_teacher and frozen is not None:
         logits = [frozen(batch.images) for batch in batches]
@@ -254,19 +254,19 @@ def _stages(made: Assembled, steps: int) -> list[Stage]:
     return stages
 
 
-def _train_flops(made: Assembled) -> int:
+def _train_flops(made: AssembledRun) -> int:
     """Of one image: two for each multiply-accumulate, backward twice what forward takes."""
     return 6 * macs(made.parts.model, _spec(made))[1]
 
 
-def _teacher_flops(made: Assembled) -> int:
+def _teacher_flops(made: AssembledRun) -> int:
     """Of one image, in the form that runs: folded, a VGG has a quarter less to do."""
-    if made.frozen is None or not made.parts.loss.needs_teacher:
+    if made.teacher is None or not made.parts.loss.needs_teacher:
         return 0
-    return 2 * macs(made.frozen, _spec(made))[1]
+    return 2 * macs(made.teacher, _spec(made))[1]
 
 
-def _spec(made: Assembled) -> ImageSpec:
+def _spec(made: AssembledRun) -> ImageSpec:
     return made.task.dataset.spec
 
 

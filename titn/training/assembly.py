@@ -19,7 +19,7 @@ from titn.types import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Assembled:
+class AssembledRun:
     """A task and the objects behind it. frozen: the teacher, if there is one.
 
     compiled: how; compile_secs: what that took, before the task's first step.
@@ -27,8 +27,8 @@ class Assembled:
 
     task: Task
     parts: build.Parts
-    frozen: nn.Module | None
-    kept: LabelCache | None
+    teacher: nn.Module | None
+    label_cache: LabelCache | None
     compiled: Compile
     compile_secs: float
 
@@ -41,14 +41,14 @@ def assemble(
     fabric: Fabric,
     precision: str,
     teacher: nn.Module | None,
-    kept: LabelCache | None = None,
-) -> Assembled:
+    label_cache: LabelCache | None = None,
+) -> AssembledRun:
     """Put a run together. teacher: its trained network; it is changed into its inference form."""
     hardware.keep_freed_memory()
     dataset = _to(dataset, fabric.device)
     # Twice the same parameters: in the plain form, which is evaluated, and in the one that trains.
     network = fabric.setup_module(parts.model)
-    trained, compiled, secs = compiling.prepare(
+    trained, compiled, secs = compiling.compile_for_training(
         fabric,
         parts.model,
         run["compile"],
@@ -61,7 +61,7 @@ def assemble(
     task = Task(
         fabric=fabric,
         network=network,
-        objective=Objective(trained, parts.loss, frozen, kept),
+        objective=Objective(trained, parts.loss, frozen, label_cache),
         optimizer=fabric.setup_optimizers(parts.optimizer),
         schedule=parts.schedule,
         dataset=dataset,
@@ -72,8 +72,13 @@ def assemble(
         batch_size=run["batch_size"],
         eval_every=run["eval_every"],
     )
-    return Assembled(
-        task=task, parts=parts, frozen=frozen, kept=kept, compiled=compiled, compile_secs=secs
+    return AssembledRun(
+        task=task,
+        parts=parts,
+        frozen=frozen,
+        label_cache=label_cache,
+        compiled=compiled,
+        compile_secs=secs,
     )
 
 

@@ -41,7 +41,7 @@ REQUIRED_ATTRIBUTES = {
 class Parts:
     """The objects of a run that its configuration describes, on the CPU.
 
-    origin: SHA-256 of the file that the first weights came from, if any; new_layers: those that
+    weights_digest: SHA-256 of the file that the first weights came from, if any; new_layers: those that
     had to be initialised all the same.
     """
 
@@ -51,7 +51,7 @@ class Parts:
     loss: Loss
     schedule: Schedule
     optimizer: torch.optim.Optimizer
-    origin: str | None
+    weights_digest: str | None
     new_layers: tuple[str, ...]
 
 
@@ -67,14 +67,14 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
     loss = instantiate(run, "loss")
     check_has_teacher(loss.needs_teacher, run["teacher"] is not None, run["choices"]["loss"])
     model = initialise_model(run, spec)
-    origin: str | None = None
+    weights_digest: str | None = None
     new_layers: tuple[str, ...] = ()
     if run["checkpoint"]:
         path = Path(run["checkpoint"]).expanduser()
         weights.load(model, path)
-        origin = weights.digest(path)
+        weights_digest = weights.file_digest(path)
     if run["weights"]:
-        origin, new_layers = weights.start_from(model, run["weights"])
+        weights_digest, new_layers = weights.load_pretrained(model, run["weights"])
     optimizer = instantiate(run, "optimizer", model=model)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
@@ -85,7 +85,7 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
         loss=loss,
         schedule=instantiate(run, "schedule"),
         optimizer=optimizer,
-        origin=origin,
+        weights_digest=weights_digest,
         new_layers=new_layers,
     )
 

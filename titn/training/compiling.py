@@ -22,28 +22,30 @@ PAYS_FROM_ON_GPU = 500_000
 WHOLE_PAYS_FROM = 1_000_000
 
 
-def choose_mode(asked: Compile, model: nn.Module, device: torch.device, num_images: int) -> Compile:
+def choose_mode(
+    requested: Compile, model: nn.Module, device: torch.device, num_images: int
+) -> Compile:
     """How a model is compiled for training on `num_images` in all; never "auto".
 
     A model says with a method `compiled` that one of its layers can be compiled for all of them,
     and with `compiling_pays_from` how many training images a run needs for it on a CPU.
     """
-    if asked == "auto":
+    if requested == "auto":
         from_on_cpu = getattr(model, "compiling_pays_from", math.inf)
         least = {"cpu": from_on_cpu, "cuda": PAYS_FROM_ON_GPU}.get(device.type, math.inf)
         if num_images < least or not hasattr(model, "compiled"):
             return "none"
         return "whole" if device.type == "cpu" and num_images >= WHOLE_PAYS_FROM else "layers"
-    return "none" if asked == "layers" and not hasattr(model, "compiled") else asked
+    return "none" if requested == "layers" and not hasattr(model, "compiled") else requested
 
 
-def training_form(model: nn.Module, way: Compile) -> nn.Module:
+def training_form(model: nn.Module, mode: Compile) -> nn.Module:
     """The model in the form that trains; it shares the parameters, and compiles when it is run."""
-    if way == "layers":
+    if mode == "layers":
         layered: Any = model
         compiled: nn.Module = layered.compiled(compiler)
         return compiled
-    return CompiledNetwork(model) if way == "whole" else model
+    return CompiledNetwork(model) if mode == "whole" else model
 
 
 def compiler(function: Callable) -> Callable:
@@ -72,20 +74,20 @@ class CompiledNetwork(nn.Module):
         return self.run(images)
 
 
-def prepare(
+def compile_for_training(
     fabric: Fabric,
     model: nn.Module,
-    asked: Compile,
+    requested: Compile,
     num_images: int,
     example: Callable[[], Tensor],
 ) -> tuple[nn.Module, Compile, float]:
     """The model as it trains, already compiled; how; and the seconds that it took.
 
     num_images: of the whole training. example: makes the images of a training batch; only a
-    compiler asks for them. With `asked` "auto" a compiler that fails, for want of a C++ compiler
+    compiler asks for them. With `requested` "auto" a compiler that fails, for want of a C++ compiler
     for one, is done without.
     """
-    chosen = choose_mode(asked, model, fabric.device, num_images)
+    chosen = choose_mode(requested, model, fabric.device, num_images)
     student = fabric.setup_module(training_form(model, chosen))
     if chosen == "none":
         return student, chosen, 0.0
@@ -95,7 +97,7 @@ def prepare(
     try:
         warm_up(fabric, student, example())
     except Exception as error:
-        if asked != "auto":
+        if requested != "auto":
             raise
         say(f"not compiled, and slower for it: {first_line(error)}")
         return fabric.setup_module(model), "none", time.perf_counter() - started

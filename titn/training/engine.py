@@ -11,14 +11,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from titn.data.batches import in_order, steps_per_epoch, training_batches
+from titn.data.batches import sequential_batches, steps_per_epoch, training_batches
 from titn.data.images import Dataset, Images
 from titn.data.mixing import Mix
 from titn.data.streams import draw_seed
 from titn.data.views import View
 from titn.optim.schedules import Schedule
 from titn.system.progress import Progress
-from titn.training.metrics import Predictions, all_heads
+from titn.training.metrics import Predictions, metrics_by_head
 from titn.training.objective import Objective
 
 # One size for every run, so that the same weights always give the same record.
@@ -68,7 +68,7 @@ class RunningMeans:
             self.totals[name] = self.totals.get(name, 0.0) + term.detach()
         self.count += 1
 
-    def read(self, epoch: int) -> dict[str, float]:
+    def compute(self, epoch: int) -> dict[str, float]:
         """DivergenceError, in `epoch`, if the loss is not finite."""
         means = {name: (total / self.count).item() for name, total in self.totals.items()}
         if not math.isfinite(means["loss"]):
@@ -101,7 +101,7 @@ def fit(
     state: State,
     progress: Progress,
     on_epoch: Callable[[dict], None],
-    keep: Callable[[], None] = no_autosave,
+    autosave: Callable[[], None] = no_autosave,
 ) -> None:
     """Train from `state` to the last epoch; `on_epoch` gets the row of each epoch.
 
@@ -109,17 +109,17 @@ def fit(
     mixes are functions of (seed, epoch, step), the learning rate is one of the step, and what draws
     from torch's own generator (dropout, stochastic depth) finds it seeded at every step.
 
-    keep: called after each step, each batch that is evaluated and each epoch, when `state` is
+    autosave: called after each step, each batch that is evaluated and each epoch, when `state` is
     whole. It may save it, or raise to leave.
 
     Raises DivergenceError as soon as a loss that is not finite is read.
     """
     while state.epoch < task.epochs:
-        terms = train_epoch(task, state, progress, keep)
+        terms = train_epoch(task, state, progress, autosave)
         epoch = state.epoch + 1
         row = {"epoch": epoch, "lr": task.optimizer.param_groups[0]["lr"], "train": terms}
         if epoch % task.eval_every == 0 or epoch == task.epochs:
-            row |= epoch_metrics(task, keep)
+            row |= epoch_metrics(task, autosave)
             if math.isnan(row["nll"]):
                 raise DivergenceError("predictions are not numbers", epoch)
         row |= {"train_secs": state.train_secs, "images_seen": state.images_seen}
@@ -127,11 +127,11 @@ def fit(
         state.rows.append(row)
         progress.epoch(row)
         on_epoch(row)
-        keep()
+        autosave()
 
 
 def train_epoch(
-    task: Task, state: State, progress: Progress, keep: Callable[[], None] = no_autosave
+    task: Task, state: State, progress: Progress, autosave: Callable[[], None] = no_autosave
 ) -> dict[str, float]:
     """What is left of one pass over the training images; the mean terms of the whole pass."""
     task.objective.student.train()
@@ -147,7 +147,7 @@ def train_epoch(
         first=state.step,
     )
 
-    read = partial(state.means.read, state.epoch + 1)
+    mean_terms = partial(state.means.compute, state.epoch + 1)
     for batch in batches:
         step = state.epoch * steps + state.step
         set_learning_rate(task, step, steps)
@@ -159,11 +159,11 @@ def train_epoch(
         state.means.add(terms)
         state.step += 1
         state.images_seen += len(batch.images)
-        progress.step(state.epoch + 1, len(batch.images), read)
+        progress.step(state.epoch + 1, len(batch.images), mean_terms)
         state.train_secs += time.perf_counter() - started
-        keep()
+        autosave()
         started = time.perf_counter()
-    means = read()  # waits for the device
+    means = mean_terms()  # waits for the device
     state.train_secs += time.perf_counter() - started
     return means
 
@@ -175,10 +175,10 @@ def set_learning_rate(task: Task, step: int, steps: int) -> None:
         group["lr"] = group["initial_lr"] * factor
 
 
-def epoch_metrics(task: Task, keep: Callable[[], None] = no_autosave) -> dict:
+def epoch_metrics(task: Task, autosave: Callable[[], None] = no_autosave) -> dict:
     """What the curves show of the evaluated images; it never chooses anything."""
-    predictions = evaluate(task.network, task.dataset.evaluated, keep=keep)
-    heads = all_heads(predictions, task.objective.loss.token_weights)
+    predictions = evaluate(task.network, task.dataset.evaluated, autosave=autosave)
+    heads = metrics_by_head(predictions, task.objective.loss.token_weights)
     fused = heads.pop("fused")
     return {**fused, **heads, "split": task.dataset.split}
 
@@ -188,22 +188,22 @@ def evaluate(
     student: nn.Module,
     images: Images,
     teacher: nn.Module | None = None,
-    keep: Callable[[], None] = no_autosave,
+    autosave: Callable[[], None] = no_autosave,
 ) -> Predictions:
     """Log-probabilities of all images, and the teacher's classes if there is one.
 
-    keep: called after each batch, as `fit` does.
+    autosave: called after each batch, as `fit` does.
     """
     was_training = student.training
     student.eval()
     cls, dist, taught = [], [], []
-    for batch in in_order(images, EVALUATION_BATCH):
+    for batch in sequential_batches(images, EVALUATION_BATCH):
         output = student(batch.pixels)
         cls.append(output.cls.float().log_softmax(-1).cpu())
         dist.append(output.dist.float().log_softmax(-1).cpu())
         if teacher is not None:
             taught.append(teacher(batch.pixels).argmax(-1).cpu())
-        keep()
+        autosave()
     student.train(was_training)
     return Predictions(
         cls=torch.cat(cls),

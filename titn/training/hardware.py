@@ -90,12 +90,12 @@ def deterministic(on: bool) -> Iterator[None]:
     torch.use_deterministic_algorithms(on, warn_only=True)
     with warnings.catch_warnings():
         if on:
-            warnings.showwarning = _naming(warnings.showwarning)
+            warnings.showwarning = _report_operations(warnings.showwarning)
         yield
     torch.use_deterministic_algorithms(False)
 
 
-def _naming(show: Callable[..., None]) -> Callable[..., None]:
+def _report_operations(show: Callable[..., None]) -> Callable[..., None]:
     """An operation of which PyTorch warns that it is not deterministic, in a line of ours."""
 
     def named(message: Warning | str, *rest: Any, **keywords: Any) -> None:
@@ -110,7 +110,7 @@ def _naming(show: Callable[..., None]) -> Callable[..., None]:
     return named
 
 
-def _of_libc(name: str) -> Any:
+def _libc_function(name: str) -> Any:
     """A function of glibc; None elsewhere, musl included."""
     if not sys.platform.startswith("linux"):
         return None
@@ -126,7 +126,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def release_memory() -> None:
     """What a run that is over, or failed, still holds, for the next one."""
     gc.collect()
-    if trim := _of_libc("malloc_trim"):
+    if trim := _libc_function("malloc_trim"):
         trim(0)  # what `keep_freed_memory` kept
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
@@ -140,6 +140,6 @@ def keep_freed_memory() -> None:
     nothing.
     """
     trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
-    if mallopt := _of_libc("mallopt"):
+    if mallopt := _libc_function("mallopt"):
         mallopt(mmap_max, 0)
         mallopt(trim_threshold, -1)

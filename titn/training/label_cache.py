@@ -21,9 +21,9 @@ from titn.system.progress import say
 from titn.types import Batch
 
 # Of a runs_dir; 50,000 images, 300 epochs and up to 256 classes take 15 MB.
-MOST_BYTES = 2 * 2**30
+MAX_BYTES = 2 * 2**30
 # Of a batch that is asked again: more than this is no rounding.
-MOST_DIFFERENT = 0.01
+MAX_DIFFERENT = 0.01
 
 
 class LabelCache:
@@ -36,57 +36,57 @@ class LabelCache:
     without.
     """
 
-    def __init__(self, place: Path, key: dict, steps: int, most_bytes: int = MOST_BYTES):
+    def __init__(self, place: Path, key: dict, steps: int, max_bytes: int = MAX_BYTES):
         text = json.dumps(key, sort_keys=True)
         self.directory = place / hashlib.sha256(text.encode()).hexdigest()
         self.key = key
         self.steps = steps
-        self.most_bytes = most_bytes
+        self.max_bytes = max_bytes
         self.trusted = True
         self.counts = [0, 0]  # of batches: whose labels were kept, whose were asked for
         self._epoch: int | None = None
-        self._found: Tensor | None = None
-        self._heard: list[Tensor] = []
+        self._stored: Tensor | None = None
+        self._collected: list[Tensor] = []
 
-    def of(self, batch: Batch, ask: Callable[[], Tensor]) -> Tensor:
+    def labels_for(self, batch: Batch, ask: Callable[[], Tensor]) -> Tensor:
         """The (b,) classes for a batch, kept or from `ask`."""
         epoch, step = batch.at
         if epoch != self._epoch or step == 0:
             self._epoch = epoch
-            self._begin(batch, ask)
-        if self._found is not None:
+            self._start_epoch(batch, ask)
+        if self._stored is not None:
             self.counts[0] += 1
-            return self._found[step]
+            return self._stored[step]
         labels = ask()
         self.counts[1] += 1
-        self._listen(epoch, step, labels)
+        self._remember(epoch, step, labels)
         return labels
 
-    def _begin(self, batch: Batch, ask: Callable[[], Tensor]) -> None:
-        self._heard, self._found = [], None
+    def _start_epoch(self, batch: Batch, ask: Callable[[], Tensor]) -> None:
+        self._collected, self._stored = [], None
         epoch, step = batch.at
         found = self._read(epoch, len(batch.images)) if self.trusted else None
         if found is None:
             return
         found = found.to(batch.images.device)
         different = (found[step] != ask()).float().mean().item()
-        if different > MOST_DIFFERENT:
+        if different > MAX_DIFFERENT:
             self.trusted = False
             say(
                 f"the teacher confirms only {1 - different:.1%} of its labels kept in "
                 f"{self.directory}; it is asked itself from here on"
             )
             return
-        self._found = found
+        self._stored = found
 
-    def _listen(self, epoch: int, step: int, labels: Tensor) -> None:
+    def _remember(self, epoch: int, step: int, labels: Tensor) -> None:
         """Remember; write when the epoch is whole, which it is not after a resume in it."""
-        if step != len(self._heard):
+        if step != len(self._collected):
             return
-        self._heard.append(labels)
+        self._collected.append(labels)
         if step == self.steps - 1 and self.trusted:
-            self._write(epoch, torch.stack(self._heard).cpu())
-            self._heard = []
+            self._write(epoch, torch.stack(self._collected).cpu())
+            self._collected = []
 
     def _path(self, epoch: int) -> Path:
         return self.directory / f"epoch-{epoch:05}.safetensors"
@@ -110,22 +110,22 @@ class LabelCache:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             tensor_files.save(path, {"labels": small}, self.key)
-            make_room(self.directory.parent, self.most_bytes, spare=self.directory)
+            make_room(self.directory.parent, self.max_bytes, spare=self.directory)
         except OSError as error:
             self.trusted = False
             say(f"labels are not kept in {self.directory} ({error.strerror or error})")
 
     @property
-    def share(self) -> float:
+    def hit_rate(self) -> float:
         """Of all batches, those whose labels were not asked for."""
         return self.counts[0] / max(sum(self.counts), 1)
 
 
-def make_room(place: Path, most_bytes: int, spare: Path) -> None:
+def make_room(place: Path, max_bytes: int, spare: Path) -> None:
     """Remove directories of `place`, the longest unused first, until the rest fits; not `spare`."""
     sizes = {one: _size(one) for one in place.iterdir()}
     for one in sorted(sizes, key=_last_used):
-        if sum(sizes.values()) <= most_bytes:
+        if sum(sizes.values()) <= max_bytes:
             return
         if one != spare:
             shutil.rmtree(one, ignore_errors=True)

@@ -40,7 +40,7 @@ def summarise(predictions: Predictions, weights: TokenWeights) -> dict:
     from sklearn.metrics import precision_recall_fscore_support
 
     labels, fused = predictions.labels, predictions.fused(weights)
-    heads = all_heads(predictions, weights)
+    heads = metrics_by_head(predictions, weights)
     precision, recall, f1, _ = precision_recall_fscore_support(
         labels.numpy(),
         fused.argmax(-1).numpy(),
@@ -58,7 +58,7 @@ def summarise(predictions: Predictions, weights: TokenWeights) -> dict:
     }
 
 
-def all_heads(predictions: Predictions, weights: TokenWeights) -> dict:
+def metrics_by_head(predictions: Predictions, weights: TokenWeights) -> dict:
     """top1, top5 and nll of `cls`, `dist` (None without a token) and `fused`."""
     dist, labels = predictions.dist, predictions.labels
     return {

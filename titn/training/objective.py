@@ -12,7 +12,7 @@ from titn.types import Batch, Output
 class CachedLabels(Protocol):
     """Answers that a teacher gave before, to these very images: see titn.training.label_cache."""
 
-    def of(self, batch: Batch, ask: Callable[[], Tensor]) -> Tensor:
+    def labels_for(self, batch: Batch, ask: Callable[[], Tensor]) -> Tensor:
         """The (b,) classes for a batch; `ask` is how to have them from the teacher itself."""
 
 
@@ -20,7 +20,7 @@ class Objective:
     """Batch to named terms: "loss", what it is made of, and "accuracy".
 
     student: a module that returns Output. teacher: one that returns (b, k) logits and takes no
-    gradients, of exactly the images that the student sees; None where the loss needs none. kept:
+    gradients, of exactly the images that the student sees; None where the loss needs none. label_cache:
     asked in its place by a loss that takes hard labels.
     """
 
@@ -29,14 +29,14 @@ class Objective:
         student: nn.Module,
         loss: Loss,
         teacher: nn.Module | None = None,
-        kept: CachedLabels | None = None,
+        label_cache: CachedLabels | None = None,
     ):
         if loss.needs_teacher and teacher is None:
             raise ValueError("this loss needs a teacher")
         self.student = student
         self.loss = loss
         self.teacher = teacher if loss.needs_teacher else None
-        self.kept = kept if loss.hard_labels else None
+        self.label_cache = label_cache if loss.hard_labels else None
 
     def __call__(self, batch: Batch) -> Terms:
         answer = None if self.teacher is None else self._answer(self.teacher, batch)
@@ -50,7 +50,9 @@ class Objective:
 
         if not self.loss.hard_labels:
             return teacher(batch.images)
-        return classes() if self.kept is None else self.kept.of(batch, classes)
+        return (
+            classes() if self.label_cache is None else self.label_cache.labels_for(batch, classes)
+        )
 
 
 def mixed_accuracy(logits: Tensor, batch: Batch) -> Tensor:

@@ -8,17 +8,17 @@ class Frozen(nn.Module):
     """images (b, c, h, w) to (b, k) logits of a fixed network, without gradients.
 
     It stays in evaluation mode whoever calls `.train()` on it or on a module that holds it. Its
-    weights are kept in the form that inference uses: `weights` is the dtype that autocast would
+    weights are kept in the form that inference uses: `weight_dtype` is the dtype that autocast would
     convert those of linear layers and convolutions to on every call (float32: as they are). A
     VGG-16 answers twice as fast for it (benchmarks/cpu_choices.py).
     """
 
-    def __init__(self, network: nn.Module, weights: torch.dtype = torch.float32):
+    def __init__(self, network: nn.Module, weight_dtype: torch.dtype = torch.float32):
         super().__init__()
         self.network = network.requires_grad_(False)
         for module in network.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
-                module.to(weights)
+                module.to(weight_dtype)
         self.network.to(memory_format=torch.channels_last)
         self.train(False)
 

@@ -1,6 +1,6 @@
 """Weights from files: a run's own, a stranger's, torchvision's. Nothing here is unpickled blindly.
 
-`load` fills a model exactly; `start_from` takes what another task's weights have in common with
+`load` fills a model exactly; `load_pretrained` takes what another task's weights have in common with
 it, for fine-tuning.
 """
 
@@ -26,7 +26,7 @@ from titn.system.text import printable
 NORMALISATION = "normalise."
 
 
-def digest(path: Path, key: str = "checkpoint") -> str:
+def file_digest(path: Path, key: str = "checkpoint") -> str:
     """SHA-256 of the file that `load` reads; ConfigError if it cannot be read."""
     place = weights_file(path, key)
     try:
@@ -46,19 +46,19 @@ def load(model: nn.Module, path: Path, key: str = "checkpoint") -> None:
     wanted = model.state_dict()
     # Weights from elsewhere bring no normalisation; the model keeps that of its data set.
     state = {n: value for n, value in wanted.items() if n.startswith(NORMALISATION)} | state
-    if misfit := _misfit(state, wanted, _own_layers(model)) or _unusable(state, wanted):
-        raise ConfigError(printable(f"{key}={path}: does not fit the model: {misfit}"))
+    if mismatch := _mismatch(state, wanted, _own_layers(model)) or _unusable(state, wanted):
+        raise ConfigError(printable(f"{key}={path}: does not fit the model: {mismatch}"))
     model.load_state_dict(state)
 
 
-class Start(NamedTuple):
+class Pretrained(NamedTuple):
     """Where a fine-tuned model starts: the file's SHA-256, and the layers that it did not have."""
 
     digest: str
     new_layers: tuple[str, ...]
 
 
-def start_from(model: nn.Module, weights: str) -> Start:
+def load_pretrained(model: nn.Module, weights: str) -> Pretrained:
     """Fill a model with weights of another task, but for its own layers.
 
     weights: "imagenet", torchvision's for this network, downloaded once into torch's cache; or a
@@ -69,7 +69,7 @@ def start_from(model: nn.Module, weights: str) -> Start:
     Raises ConfigError if there are none, they cannot be fetched, or another network's.
     """
     path = _imagenet_file(model) if weights == IMAGENET else Path(weights).expanduser()
-    origin = digest(path, "weights")
+    origin = file_digest(path, "weights")
     if weights == IMAGENET and not origin.startswith(_published_digest(path)):
         raise ConfigError(
             f"weights=imagenet: {path} is not what torchvision publishes (its SHA-256 differs); "
@@ -80,13 +80,13 @@ def start_from(model: nn.Module, weights: str) -> Start:
     own = (*_own_layers(model), NORMALISATION)
     kept = {name: value for name, value in wanted.items() if name.startswith(own)}
     state = {name: value for name, value in state.items() if not name.startswith(own)} | kept
-    if misfit := _misfit(state, wanted):
-        raise ConfigError(printable(f"weights={weights}: are of another network: {misfit}"))
-    if misfit := _unusable(state, wanted):
-        raise ConfigError(printable(f"weights={weights}: do not fit the model: {misfit}"))
+    if mismatch := _mismatch(state, wanted):
+        raise ConfigError(printable(f"weights={weights}: are of another network: {mismatch}"))
+    if mismatch := _unusable(state, wanted):
+        raise ConfigError(printable(f"weights={weights}: do not fit the model: {mismatch}"))
     model.load_state_dict(state)
     new = sorted({name.rpartition(".")[0] for name in kept} - {NORMALISATION[:-1]})
-    return Start(origin, tuple(new))
+    return Pretrained(origin, tuple(new))
 
 
 def _imagenet_file(model: nn.Module) -> Path:
@@ -206,7 +206,7 @@ def _own_layers(model: nn.Module) -> tuple[str, ...]:
     return getattr(model, "own_layers", ("heads.",))
 
 
-def _misfit(
+def _mismatch(
     state: dict[str, Tensor], wanted: dict[str, Tensor], heads: tuple[str, ...] = ()
 ) -> str | None:
     """What keeps `state` from being `wanted`, in words; None if nothing does."""

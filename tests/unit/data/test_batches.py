@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from titn.data import batches
-from titn.data.batches import in_order, steps_per_epoch, training_batches
+from titn.data.batches import sequential_batches, steps_per_epoch, training_batches
 from titn.data.images import Images
 from titn.data.mixing import CutMix, Unmixed
 from titn.data.streams import stream
@@ -87,7 +87,7 @@ def test_a_batch_larger_than_the_data_is_all_of_it():
 
 
 def test_an_evaluation_sees_every_image_once_in_order():
-    seen = torch.cat([batch.labels for batch in in_order(IMAGES, 6)])
+    seen = torch.cat([batch.labels for batch in sequential_batches(IMAGES, 6)])
     assert torch.equal(seen, IMAGES.labels)
 
 

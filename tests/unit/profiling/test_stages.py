@@ -77,6 +77,6 @@ def test_a_line_of_the_table_by_hand(measured):
 def test_labels_are_kept_in_the_warm_up_and_used_in_the_rounds(tiny, tmp_path):
     run = tiny("teacher=resnet18", "dataset.image_size=32", "model.patch_size=16", "batch_size=4")
     kept = LabelCache(tmp_path / "labels", {}, steps=2)
-    rates = stages.training_rates(run, **SETTINGS, kept=kept)
+    rates = stages.training_rates(run, **SETTINGS, label_cache=kept)
     assert len(rates) == 2
     assert kept.counts == [4, 2]

@@ -39,7 +39,7 @@ def dataset_of():
 def losses(composed, dataset_of):
     """The losses of the first steps of a run with these switches."""
 
-    def of(*switches: str, kept: LabelCache | None = None) -> list[float]:
+    def of(*switches: str, label_cache: LabelCache | None = None) -> list[float]:
         run = composed(*RUN, *switches)
         dataset, precision = dataset_of(run), run["precision"]
         spec: ImageSpec = dataset.spec
@@ -52,7 +52,7 @@ def losses(composed, dataset_of):
             fabric=hardware.fabric(device, precision),
             precision=precision,
             teacher=build.instantiate(run["teacher"], "model", images=spec),
-            kept=kept,
+            label_cache=label_cache,
         )
         task, found = made.task, []
         settings = {"batch_size": task.batch_size, "seed": task.seed, "epoch": 0}
@@ -97,6 +97,6 @@ def test_a_folded_teacher(losses):
 def test_kept_labels_change_nothing_at_all(losses, tmp_path):
     steps = 359 // 16
     first, second = (LabelCache(tmp_path / "labels", {}, steps) for _ in range(2))
-    heard = losses(*PLAIN, kept=first)
-    assert losses(*PLAIN, kept=second) == heard == losses(*PLAIN)
-    assert second.share == 1.0
+    heard = losses(*PLAIN, label_cache=first)
+    assert losses(*PLAIN, label_cache=second) == heard == losses(*PLAIN)
+    assert second.hit_rate == 1.0

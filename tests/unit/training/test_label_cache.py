@@ -24,7 +24,7 @@ class Teacher:
 
         labels = torch.zeros(BATCH, dtype=torch.int64)
         batch = Batch(torch.zeros(BATCH, 1, 2, 2), labels, labels, 1.0, at=(epoch, step))
-        return kept.of(batch, ask)
+        return kept.labels_for(batch, ask)
 
     def teach(self, kept: LabelCache, epoch: int = 0, steps=range(STEPS)) -> list[int]:
         return [int(self.of(kept, epoch, step)[0]) for step in steps]
@@ -32,8 +32,8 @@ class Teacher:
 
 @pytest.fixture
 def kept(tmp_path):
-    def keep(key: str = "same", most_bytes: int = 10**6) -> LabelCache:
-        return LabelCache(tmp_path / "labels", {"key": key}, STEPS, most_bytes)
+    def keep(key: str = "same", max_bytes: int = 10**6) -> LabelCache:
+        return LabelCache(tmp_path / "labels", {"key": key}, STEPS, max_bytes)
 
     return keep
 
@@ -72,7 +72,7 @@ def test_a_label_in_two_hundred_may_round_the_other_way(kept):
     batch = Batch(torch.zeros(BATCH, 1, 2, 2), labels, labels, 1.0, at=(0, 0))
     nearly = torch.zeros(BATCH, dtype=torch.int64)
     nearly[7] = 3
-    assert torch.equal(kept().of(batch, lambda: nearly), labels)
+    assert torch.equal(kept().labels_for(batch, lambda: nearly), labels)
 
 
 def test_a_damaged_file_is_not_used(kept, tmp_path):
@@ -109,15 +109,15 @@ def test_more_than_256_classes_are_kept_whole(kept):
     labels = torch.arange(BATCH) + 900
     batch = Batch(torch.zeros(BATCH, 1, 2, 2), labels, labels, 1.0)
     for step in range(STEPS):
-        first.of(batch._replace(at=(0, step)), lambda: labels)
-    assert torch.equal(kept("many").of(batch, lambda: labels), labels)
+        first.labels_for(batch._replace(at=(0, step)), lambda: labels)
+    assert torch.equal(kept("many").labels_for(batch, lambda: labels), labels)
 
 
 def test_the_share_that_was_not_asked_for(kept):
     first, second = kept(), kept()
     Teacher().teach(first)
     Teacher().teach(second)
-    assert (first.share, second.share) == (0.0, 1.0)
+    assert (first.hit_rate, second.hit_rate) == (0.0, 1.0)
 
 
 def test_a_place_that_cannot_be_written_is_done_without(tmp_path, capsys):

@@ -87,7 +87,7 @@ class Remembers:
     def __init__(self, asks=False):
         self.asks = asks
 
-    def of(self, batch, ask):
+    def labels_for(self, batch, ask):
         return ask() if self.asks else torch.ones(len(batch.images), dtype=torch.int64)
 
 

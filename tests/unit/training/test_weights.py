@@ -40,7 +40,7 @@ def imagenet(tmp_path):
 def test_fine_tuning_takes_everything_but_the_head(imagenet):
     model = squeezenet(images=TEN)
     head = model.net.classifier[1].weight.clone()
-    weights.start_from(model, str(imagenet))
+    weights.load_pretrained(model, str(imagenet))
     published = torch.load(imagenet, weights_only=True)
     for name, value in model.net.state_dict().items():
         if not name.startswith("classifier"):
@@ -51,24 +51,24 @@ def test_fine_tuning_takes_everything_but_the_head(imagenet):
 def test_a_stem_that_imagenet_does_not_have_stays_new(imagenet):
     model = squeezenet(images=TEN, stem="cifar")
     stem = model.net.features[0].weight.clone()
-    weights.start_from(model, str(imagenet))
+    weights.load_pretrained(model, str(imagenet))
     assert torch.equal(model.net.features[0].weight, stem)
 
 
 def test_fine_tuning_says_what_is_new(imagenet):
-    start = weights.start_from(squeezenet(images=TEN, stem="cifar"), str(imagenet))
+    start = weights.load_pretrained(squeezenet(images=TEN, stem="cifar"), str(imagenet))
     assert start.new_layers == ("net.classifier.1", "net.features.0")
 
 
 def test_fine_tuning_keeps_the_normalisation_of_the_data_set(imagenet):
     model = squeezenet(images=ImageSpec(num_classes=10, mean=(0.1, 0.2, 0.3)))
-    weights.start_from(model, str(imagenet))
+    weights.load_pretrained(model, str(imagenet))
     assert model.normalise.mean.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
 
 
 def test_the_digest_is_that_of_the_file(imagenet):
-    start = weights.start_from(squeezenet(images=TEN), str(imagenet))
-    assert start.digest == weights.digest(imagenet)
+    start = weights.load_pretrained(squeezenet(images=TEN), str(imagenet))
+    assert start.digest == weights.file_digest(imagenet)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def fetched(imagenet, tmp_path, monkeypatch):
 def test_imagenet_takes_the_same_path_once_the_file_is_there(imagenet, fetched):
     ours, same = squeezenet(images=TEN), squeezenet(images=TEN)
     same.load_state_dict(ours.state_dict())
-    assert weights.start_from(ours, "imagenet") == weights.start_from(same, str(imagenet))
+    assert weights.load_pretrained(ours, "imagenet") == weights.load_pretrained(same, str(imagenet))
     for name, value in ours.state_dict().items():
         assert torch.equal(value, same.state_dict()[name])
 
@@ -99,7 +99,7 @@ def test_a_fetched_file_that_has_changed_is_refused(fetched):
     content = fetched.read_bytes()
     fetched.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(ConfigError, match=r"^weights=imagenet: .*its SHA-256 differs\); remove it"):
-        weights.start_from(squeezenet(images=TEN), "imagenet")
+        weights.load_pretrained(squeezenet(images=TEN), "imagenet")
 
 
 def test_a_download_that_cannot_be_says_what_to_do(tmp_path, monkeypatch):
@@ -111,25 +111,25 @@ def test_a_download_that_cannot_be_says_what_to_do(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", refused)
     with pytest.raises(ConfigError, match=r"^weights=imagenet: .*no route.*; fetch it elsewhere"):
-        weights.start_from(squeezenet(images=TEN), "imagenet")
+        weights.load_pretrained(squeezenet(images=TEN), "imagenet")
 
 
 def test_a_network_without_imagenet_weights_says_so():
     with pytest.raises(ConfigError, match="torchvision has none for TITN"):
-        weights.start_from(tiny(), "imagenet")
+        weights.load_pretrained(tiny(), "imagenet")
     with pytest.raises(ConfigError, match="torchvision has none for CNN"):
-        weights.start_from(wide_resnet28_10(images=TEN), "imagenet")
+        weights.load_pretrained(wide_resnet28_10(images=TEN), "imagenet")
 
 
 def test_weights_of_another_network_are_refused(imagenet):
     with pytest.raises(ConfigError, match=r"^weights=.*: are of another network: "):
-        weights.start_from(squeezenet(images=TEN, version="1.0"), str(imagenet))
+        weights.load_pretrained(squeezenet(images=TEN, version="1.0"), str(imagenet))
 
 
 def test_a_transformer_can_be_fine_tuned_to_other_classes(tmp_path):
     source, model = tiny(images=ImageSpec(num_classes=7)), tiny()
     save_file(source.state_dict(), tmp_path / "source.safetensors")
-    weights.start_from(model, str(tmp_path / "source.safetensors"))
+    weights.load_pretrained(model, str(tmp_path / "source.safetensors"))
     assert torch.equal(model.tokens, source.tokens)
     assert model.heads.cls.weight.shape[0] == 10
 
@@ -232,7 +232,7 @@ def test_values_that_are_no_weights_are_not_fine_tuned(tmp_path):
     with pytest.raises(
         ConfigError, match=r"^weights=.*: norm\.bias has values that are not finite"
     ):
-        weights.start_from(tiny(), str(tmp_path / "odd.pt"))
+        weights.load_pretrained(tiny(), str(tmp_path / "odd.pt"))
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_a_runs_weights_without_their_checksum_are_refused(tmp_path):
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.pt")
     with pytest.raises(ConfigError, match=r"^weights=.*/pipe\.pt: is not a file; give a run"):
-        weights.start_from(tiny(), str(tmp_path / "pipe.pt"))
+        weights.load_pretrained(tiny(), str(tmp_path / "pipe.pt"))
 
 
 def test_a_directory_without_weights_says_what_it_has_not(tmp_path):
@@ -348,7 +348,7 @@ def test_a_directory_without_weights_says_what_it_has_not(tmp_path):
 
 def test_a_name_that_is_too_long_is_bad_input():
     with pytest.raises(ConfigError, match=r"cannot be read \(File name too long\)"):
-        weights.start_from(tiny(), "x" * 5000)
+        weights.load_pretrained(tiny(), "x" * 5000)
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
