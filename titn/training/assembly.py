@@ -20,9 +20,10 @@ from titn.types import Batch
 
 @dataclass(frozen=True, kw_only=True)
 class AssembledRun:
-    """A task and the objects behind it. frozen: the teacher, if there is one.
+    """A task and the objects behind it.
 
-    compiled: how; compile_secs: what that took, before the task's first step.
+    teacher: the frozen teacher; None without one. compiled: the mode of compilation that was
+    chosen. compile_secs: what compiling took, before the task's first step.
     """
 
     task: Task
@@ -43,7 +44,10 @@ def assemble(
     teacher: nn.Module | None,
     label_cache: LabelCache | None = None,
 ) -> AssembledRun:
-    """Put a run together. teacher: its trained network; it is changed into its inference form."""
+    """Put a run together on the device of `fabric`.
+
+    teacher: its trained network, which is changed in place into its inference form.
+    """
     hardware.keep_freed_memory()
     dataset = _to(dataset, fabric.device)
     # Twice the same parameters: in the plain form, which is evaluated, and in the one that trains.
@@ -75,7 +79,7 @@ def assemble(
     return AssembledRun(
         task=task,
         parts=parts,
-        frozen=frozen,
+        teacher=frozen,
         label_cache=label_cache,
         compiled=compiled,
         compile_secs=secs,

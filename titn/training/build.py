@@ -41,8 +41,8 @@ REQUIRED_ATTRIBUTES = {
 class Parts:
     """The objects of a run that its configuration describes, on the CPU.
 
-    weights_digest: SHA-256 of the file that the first weights came from, if any; new_layers: those that
-    had to be initialised all the same.
+    weights_digest: SHA-256 of the file that the first weights came from; None if they were drawn.
+    new_layers: the layers that such a file did not have and that were initialised all the same.
     """
 
     model: nn.Module

@@ -81,11 +81,11 @@ def compile_for_training(
     num_images: int,
     example: Callable[[], Tensor],
 ) -> tuple[nn.Module, Compile, float]:
-    """The model as it trains, already compiled; how; and the seconds that it took.
+    """The model in the form that trains, compiled; the mode that was chosen; the seconds it took.
 
-    num_images: of the whole training. example: makes the images of a training batch; only a
-    compiler asks for them. With `requested` "auto" a compiler that fails, for want of a C++ compiler
-    for one, is done without.
+    num_images: training images over all epochs. example: makes the images of a training batch; it
+    is called only if something is compiled. With `requested` "auto" the model trains without
+    compilation where that fails, for example because there is no C++ compiler.
     """
     chosen = choose_mode(requested, model, fabric.device, num_images)
     student = fabric.setup_module(training_form(model, chosen))

@@ -19,9 +19,9 @@ class CachedLabels(Protocol):
 class Objective:
     """Batch to named terms: "loss", what it is made of, and "accuracy".
 
-    student: a module that returns Output. teacher: one that returns (b, k) logits and takes no
-    gradients, of exactly the images that the student sees; None where the loss needs none. label_cache:
-    asked in its place by a loss that takes hard labels.
+    student: a module that returns Output. teacher: a module that returns (b, k) logits without
+    gradients; it sees exactly the images that the student sees; None where the loss needs none.
+    label_cache: gives the teacher's classes in its place to a loss that takes hard labels.
     """
 
     def __init__(

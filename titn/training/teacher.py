@@ -7,10 +7,12 @@ from torch import Tensor, nn
 class Frozen(nn.Module):
     """images (b, c, h, w) to (b, k) logits of a fixed network, without gradients.
 
-    It stays in evaluation mode whoever calls `.train()` on it or on a module that holds it. Its
-    weights are kept in the form that inference uses: `weight_dtype` is the dtype that autocast would
-    convert those of linear layers and convolutions to on every call (float32: as they are). A
-    VGG-16 answers twice as fast for it (benchmarks/cpu_choices.py).
+    It stays in evaluation mode whoever calls `.train()` on it or on a module that holds it: in
+    training mode its batch statistics would follow the student's batches.
+
+    weight_dtype: that of the weights of linear layers and convolutions. They are converted once,
+    to the dtype to which autocast would convert them on every call; so a VGG-16 answers twice as
+    fast (benchmarks/cpu_choices.py).
     """
 
     def __init__(self, network: nn.Module, weight_dtype: torch.dtype = torch.float32):

@@ -1,7 +1,7 @@
 """Weights from files: a run's own, a stranger's, torchvision's. Nothing here is unpickled blindly.
 
-`load` fills a model exactly; `load_pretrained` takes what another task's weights have in common with
-it, for fine-tuning.
+`load` fills a model exactly; `load_pretrained` takes what weights of another task have in common
+with it, for fine-tuning.
 """
 
 import hashlib
