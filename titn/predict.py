@@ -51,45 +51,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def predict(arguments: argparse.Namespace) -> int:
-    """Read what can be read, print what the network makes of it, complain of the rest."""
-    import torch
-
+    """Print what the network makes of the images; complain of what is none."""
+    from titn.cells.classify import classify
     from titn.cells.reopen import open_run
-    from titn.data.decoding import ImageError, decode_image
-    from titn.data.images import Images
-    from titn.training.engine import evaluate
 
-    finished = open_run(arguments.run, arguments.trust)
-    network, device = finished.network_on(arguments.device)
-    token_weights = finished.token_weights()
-
-    size = finished.run["dataset"]["image_size"]
-    read: list[tuple[Path, torch.Tensor]] = []
-    code = 0
-    for path in arguments.images:
-        try:
-            read.append((path, decode_image(path, size)))
-        except ImageError as error:
-            code = complain(f"{path}: is not an image that can be read ({error})", BAD_INPUT)
-    if not read:
-        return code
-    pixels = torch.stack([pixels for _, pixels in read])
-    unlabelled = Images(pixels, torch.zeros(len(read), dtype=torch.int64))
-    log_probs = evaluate(network, unlabelled.to(device)).fused(token_weights)
-
-    names = finished.class_names
-    top = log_probs.exp().topk(min(arguments.top, len(names)))
-    rows = [
-        (_written(path), str(rank), names[label], f"{probability:.4f}")
-        for (path, _), values, labels in zip(read, *map(torch.Tensor.tolist, top), strict=True)
-        for rank, (probability, label) in enumerate(zip(values, labels, strict=True), start=1)
-    ]
-    print_table(COLUMNS, rows)
-    return code
+    run = open_run(arguments.run, arguments.trust)
+    guesses, errors = classify(run, arguments.images, top=arguments.top, device=arguments.device)
+    for path, error in errors.items():
+        complain(f"{path}: is not an image that can be read ({error})", BAD_INPUT)
+    if guesses:
+        print_table(
+            COLUMNS,
+            [(_as_text(path), str(rank), name, f"{p:.4f}") for path, rank, name, p in guesses],
+        )
+    return BAD_INPUT if errors else 0
 
 
-def _written(path: Path) -> str:
-    """A name on the disk as text: bytes of it that are not UTF-8 as \\xe9."""
+def _as_text(path: Path) -> str:
+    """The name of a file as text, with bytes that are not UTF-8 as \\xe9."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 

@@ -349,7 +349,7 @@ def test_class_names_that_are_none_are_refused(finished, names):
     ("changes", "reason"),
     [
         ({"top1": "0.5"}, "top1 is not a number"),
-        ({"cls": [1]}, "has not the numbers of a record"),
+        ({"cls": [1]}, "lacks numbers that a record has"),
         ({"cls": {"nll": []}}, r"cls\.nll is not a number"),
     ],
 )
