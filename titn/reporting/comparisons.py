@@ -10,9 +10,22 @@ from titn.paper.printed import printed_table, table_title
 from titn.paper.protocol import PROTOCOL
 from titn.records.cell_state import DIVERGED
 from titn.records.question import Bound, Claim, Question
-from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.latencies import METRICS, interval_over_rounds, rounds_of
+from titn.reporting.statistics.intervals import Interval, mean_interval
+from titn.reporting.statistics.power import detectable_difference, detectable_difference_unpaired
+from titn.reporting.statistics.predictions import near_chance
+from titn.reporting.statistics.seeds_and_images import (
+    seeds_and_images_interval,
+    seeds_and_images_interval_unpaired,
+)
+from titn.reporting.statistics.t_tests import (
+    Comparison,
+    PairedComparison,
+    holm_correction,
+    paired_test,
+    welch_test,
+)
 
 # Of a network, not of its training; and the keys of a configuration that decide them.
 COUNTED = ("parameters_m", "gflops_batch1024")
@@ -31,8 +44,8 @@ class Level:
     """A row's top-1 over seeds, and over seeds and images; None where there is one seed."""
 
     row: Row
-    seeds: st.Interval | None
-    both: st.Interval | None
+    seeds: Interval | None
+    both: Interval | None
 
     @property
     def mean(self) -> float | None:
@@ -53,9 +66,9 @@ class Difference:
 
     row: Row
     estimate: float
-    welch: st.Comparison | None
-    paired: st.Paired | None
-    both: st.Interval | None
+    welch: Comparison | None
+    paired: PairedComparison | None
+    both: Interval | None
     detectable: float | None
     partly_paired: bool
     corrected: float | None = None
@@ -83,7 +96,7 @@ class Difference:
 
 def level(row: Row) -> Level:
     both = interval_of(row, "top1")
-    return Level(row, _cut("top1", st.mean_interval(row.values("top1"))), both)
+    return Level(row, _cut("top1", mean_interval(row.values("top1"))), both)
 
 
 def differences(evidence: Evidence) -> list[Difference]:
@@ -92,7 +105,7 @@ def differences(evidence: Evidence) -> list[Difference]:
     if baseline is None:
         return []
     found = [difference(row, baseline) for row in evidence.recorded if row is not baseline]
-    corrected = st.holm([one.p for one in found])
+    corrected = holm_correction([one.p for one in found])
     return [
         Difference(**{**vars(one), "corrected": p}) for one, p in zip(found, corrected, strict=True)
     ]
@@ -101,15 +114,15 @@ def differences(evidence: Evidence) -> list[Difference]:
 def difference(row: Row, baseline: Row) -> Difference:
     own, base = row.values("top1"), baseline.values("top1")
     a, b = _pairs(row, baseline, "top1")
-    paired = st.paired(a, b)
+    paired = paired_test(a, b)
     if paired is not None:
-        detectable = st.detectable_difference(_sd(a - b), len(a))
+        detectable = detectable_difference(_sd(a - b), len(a))
     else:
-        detectable = st.detectable_difference_unpaired(_sd(own), len(own), _sd(base), len(base))
+        detectable = detectable_difference_unpaired(_sd(own), len(own), _sd(base), len(base))
     return Difference(
         row=row,
         estimate=float(own.mean() - base.mean()),
-        welch=st.welch(own, base),
+        welch=welch_test(own, base),
         paired=paired,
         both=difference_of(row, baseline, "top1"),
         # Seeds that do not differ at all say nothing of how much seeds differ.
@@ -129,7 +142,7 @@ def _sd(values: np.ndarray) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
-def interval_of(row: Row, metric: str) -> st.Interval | None:
+def interval_of(row: Row, metric: str) -> Interval | None:
     """95% interval of a row's metric; None with fewer than two seeds.
 
     Of top-1 over seeds and images, and None if a record has lost its images; of what is not kept
@@ -139,21 +152,21 @@ def interval_of(row: Row, metric: str) -> st.Interval | None:
     if len(values) < 2 or np.isnan(values).any():
         return None
     if metric != "top1":
-        return _cut(metric, st.mean_interval(values))
+        return _cut(metric, mean_interval(values))
     if not row.has_all_samples:
         return None
-    return _cut(metric, st.over_seeds_and_images(np.stack(list(row.correct.values()))))
+    return _cut(metric, seeds_and_images_interval(np.stack(list(row.correct.values()))))
 
 
-def _cut(metric: str, interval: st.Interval | None) -> st.Interval | None:
+def _cut(metric: str, interval: Interval | None) -> Interval | None:
     """An interval of a share, as far as it lies between none and all: what it says is the same."""
     if interval is None or metric not in SHARES:
         return interval
     low, high = max(interval.low, 0.0), min(interval.high, 1.0)
-    return st.Interval(interval.estimate, low, high)
+    return Interval(interval.estimate, low, high)
 
 
-def difference_of(first: Row, second: Row, metric: str) -> st.Interval | None:
+def difference_of(first: Row, second: Row, metric: str) -> Interval | None:
     """95% interval of first less second; None with fewer than two seeds of either.
 
     Paired by the seeds that both have, if they are two or more; by the images too, for top-1.
@@ -163,23 +176,23 @@ def difference_of(first: Row, second: Row, metric: str) -> st.Interval | None:
     a, b = first.values(metric), second.values(metric)
     if np.isnan(a).any() or np.isnan(b).any():
         return None
-    compared = st.paired(*_pairs(first, second, metric)) or st.welch(a, b)
+    compared = paired_test(*_pairs(first, second, metric)) or welch_test(a, b)
     if compared is None:
         return None
-    return st.Interval(compared.difference, compared.low, compared.high)
+    return Interval(compared.difference, compared.low, compared.high)
 
 
-def _over_seeds_and_images(first: Row, second: Row) -> st.Interval | None:
+def _over_seeds_and_images(first: Row, second: Row) -> Interval | None:
     """None as well if the rows were not evaluated on the same images, or a record lost them."""
     if not _same_images(first, second):
         return None
     shared = [seed for seed in first.runs if seed in second.runs]
     if len(shared) > 1:
         a, b = (np.stack([one.correct[seed] for seed in shared]) for one in (first, second))
-        return st.over_seeds_and_images(a, b)
+        return seeds_and_images_interval(a, b)
     if min(len(first.runs), len(second.runs)) > 1:
         a, b = (np.stack(list(one.correct.values())) for one in (first, second))
-        return st.over_seeds_and_images_unpaired(a, b)
+        return seeds_and_images_interval_unpaired(a, b)
     return None
 
 
@@ -197,7 +210,7 @@ def is_near_chance(row: Row) -> bool:
     """
     if not row.runs or row.num_classes < 2:
         return False
-    return st.near_chance(float(row.values("top1").mean()), row.num_classes)
+    return near_chance(float(row.values("top1").mean()), row.num_classes)
 
 
 def are_teachers_ranked_by_one(rows: Sequence[Row]) -> bool:
@@ -213,7 +226,7 @@ class Judged:
 
     claim: Claim
     estimate: float | None
-    interval: st.Interval | None
+    interval: Interval | None
     protocol: list[str]
     finding: str
     seeds: int
@@ -233,10 +246,10 @@ def judge(claim: Claim, evidence: Evidence) -> Judged:
         return _judged_by_time(claim, evidence)
     values = [row.values(claim.metric) for row in rows]
     estimate = values[0].mean() - (values[1].mean() if len(rows) > 1 else 0.0)
-    interval: st.Interval | None
+    interval: Interval | None
     if claim.metric in COUNTED:
         # The same for every seed.
-        interval = None if np.isnan(estimate) else st.Interval(estimate, estimate, estimate)
+        interval = None if np.isnan(estimate) else Interval(estimate, estimate, estimate)
     elif len(rows) > 1:
         interval = difference_of(rows[0], rows[1], claim.metric)
     else:
@@ -296,7 +309,7 @@ def _judged_by_time(claim: Claim, evidence: Evidence) -> Judged:
     )
 
 
-def finding(interval: st.Interval | None, between: tuple[Bound, Bound]) -> str:
+def finding(interval: Interval | None, between: tuple[Bound, Bound]) -> str:
     """agrees: the interval lies within the bounds; disagrees: outside; else inconclusive.
 
     To touch a bound is not to be within: what is exactly equal is not "above".

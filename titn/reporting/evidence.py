@@ -21,7 +21,7 @@ from titn.records.collation import Records, has_value
 from titn.records.epochs_and_samples import CLASSES, read_epochs, read_samples
 from titn.records.question import Question, question_of
 from titn.records.sweep_plan import PlannedCell, Setting
-from titn.reporting.statistics import epochs_to_reach
+from titn.reporting.statistics.predictions import epochs_to_reach
 
 Floats = NDArray[np.float64]
 Index = dict[tuple[str, str], dict[str, Any]]

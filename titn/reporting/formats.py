@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from titn.reporting import statistics as st
+from titn.reporting.statistics.intervals import Interval
 from titn.system.text import percent, points
 
 # From the root; between quotes it may hold spaces.
@@ -16,18 +16,18 @@ def mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) and not np.isnan(values).any() else None
 
 
-def bounds(name: str, interval: st.Interval | None) -> dict[str, float | None]:
+def bounds(name: str, interval: Interval | None) -> dict[str, float | None]:
     return {
         f"{name}_low": interval.low if interval else None,
         f"{name}_high": interval.high if interval else None,
     }
 
 
-def interval_in_percent(interval: st.Interval | None) -> str:
+def interval_in_percent(interval: Interval | None) -> str:
     return "–" if interval is None else interval_in(interval, percent)
 
 
-def interval_in(interval: st.Interval, shown: Callable[[float | None], str]) -> str:
+def interval_in(interval: Interval, shown: Callable[[float | None], str]) -> str:
     return f"{shown(interval.low)} to {shown(interval.high)}"
 
 

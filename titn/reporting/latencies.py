@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence
+from titn.reporting.statistics.intervals import Interval, mean_interval
+from titn.reporting.statistics.t_tests import paired_test
 
 # metric -> batch size, and what a claim is about, made from the seconds of a batch.
 METRICS: dict[str, tuple[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
@@ -22,11 +23,11 @@ def rounds_of(evidence: Evidence, label: str, metric: str) -> NDArray[np.float64
     return None if secs is None else made(np.array(secs, dtype=float))
 
 
-def interval_over_rounds(values: list[NDArray[np.float64]]) -> st.Interval | None:
+def interval_over_rounds(values: list[NDArray[np.float64]]) -> Interval | None:
     """95% over rounds: of one row, or of the first less the second, paired by the round."""
     if len(values) == 1:
-        return st.mean_interval(values[0])
-    compared = st.paired(values[0], values[1])
+        return mean_interval(values[0])
+    compared = paired_test(values[0], values[1])
     if compared is None:
         return None
-    return st.Interval(compared.difference, compared.low, compared.high)
+    return Interval(compared.difference, compared.low, compared.high)

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple, TypeVar
 import pandas as pd
 
 from titn.reporting import figures
-from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.formats import bounds, plain, span
 from titn.reporting.markdown import escape, link, table
 from titn.reporting.output_files import Place
 from titn.reporting.pages import Page
 from titn.reporting.provenance import named
+from titn.reporting.statistics.intervals import Interval
 from titn.reporting.tokens import Following, Tokens, followings, tokens
 from titn.system.text import counted, percent, points
 
@@ -249,7 +249,7 @@ def _training(pages: Sequence[Page]) -> list[str]:
     return ["## What training does to it", "\n".join(lines)]
 
 
-def _interval(interval: st.Interval | None) -> str:
+def _interval(interval: Interval | None) -> str:
     if interval is None:
         return "–"
     return f"{points(interval.estimate)} ({span(interval.low, interval.high)})"

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
+from titn.reporting.statistics.intervals import Interval
+from titn.reporting.statistics.predictions import agreement
+from titn.reporting.statistics.seeds_and_images import seeds_and_images_interval
 
 Samples = dict[str, NDArray[Any]]
 
@@ -26,8 +28,8 @@ class Tokens:
     cls: float
     dist: float
     fused: float
-    ahead: st.Interval | None
-    fused_ahead: st.Interval | None
+    ahead: Interval | None
+    fused_ahead: Interval | None
     same: float
     teacher: float | None
 
@@ -77,8 +79,8 @@ def tokens(row: Row) -> Tokens | None:
         **{name: float(one.mean()) for name, one in right.items()},
         ahead=_ahead(right["dist"], right["cls"]),
         fused_ahead=_ahead(right["fused"], right["cls"]),
-        same=float(np.mean([st.agreement(one["cls"], one["dist"]) for one in seeds])),
-        teacher=_mean([st.agreement(one["teacher"], one["label"]) for one in taught]),
+        same=float(np.mean([agreement(one["cls"], one["dist"]) for one in seeds])),
+        teacher=_mean([agreement(one["teacher"], one["label"]) for one in taught]),
     )
 
 
@@ -89,8 +91,8 @@ def _trains_both(row: Row) -> bool:
     return is_between and token != "cls" and row.one("dist.top1") is not None
 
 
-def _ahead(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> st.Interval | None:
-    return st.over_seeds_and_images(first, second) if len(first) > 1 else None
+def _ahead(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Interval | None:
+    return seeds_and_images_interval(first, second) if len(first) > 1 else None
 
 
 def followings(evidence: Evidence) -> Iterator[Following]:
@@ -138,19 +140,19 @@ def _following(
         heard=heard,
         mistakes=float(np.mean([one.sum() for one in wrong])),
         teacher_top1=1 - float(np.mean([one.mean() for one in wrong])),
-        same=float(np.mean([st.agreement(one["fused"], teacher) for one, teacher in pairs])),
-        cls=_mean([st.agreement(one["cls"], teacher) for one, teacher in pairs] if two else []),
-        dist=_mean([st.agreement(one["dist"], teacher) for one, teacher in pairs] if two else []),
+        same=float(np.mean([agreement(one["fused"], teacher) for one, teacher in pairs])),
+        cls=_mean([agreement(one["cls"], teacher) for one, teacher in pairs] if two else []),
+        dist=_mean([agreement(one["dist"], teacher) for one, teacher in pairs] if two else []),
         repeated=_mean(
             [
-                st.agreement(one["fused"][where], teacher[where])
+                agreement(one["fused"][where], teacher[where])
                 for (one, teacher), where in zip(pairs, wrong, strict=True)
                 if where.any()
             ]
         ),
         mended=_mean(
             [
-                st.agreement(one["fused"][where], one["label"][where])
+                agreement(one["fused"][where], one["label"][where])
                 for one, where in zip(seeds, wrong, strict=True)
                 if where.any()
             ]

@@ -6,8 +6,8 @@ from scipy import stats
 
 from titn.records.question import Claim, question_of
 from titn.reporting import comparisons as co
-from titn.reporting import statistics as st
-from titn.reporting.statistics import Interval
+from titn.reporting.statistics.intervals import Interval
+from titn.reporting.statistics.seeds_and_images import seeds_and_images_interval_unpaired
 
 A, B, C = [30, 32, 31], [24, 27, 26], [31, 30, 33]
 
@@ -119,7 +119,7 @@ def test_rows_without_a_common_seed_are_compared_by_welch(apart):
 def test_rows_without_a_common_seed_have_the_unpaired_interval(apart):
     (found,) = co.differences(apart)
     a, b = (np.stack(list(apart.row(label).correct.values())) for label in "ab")
-    assert found.both == st.over_seeds_and_images_unpaired(b, a)
+    assert found.both == seeds_and_images_interval_unpaired(b, a)
 
 
 def test_rows_without_a_common_seed_can_be_told_apart(apart):

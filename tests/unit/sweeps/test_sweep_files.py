@@ -12,8 +12,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from titn.config import resolve
-from titn.config.resolve import config_hash, config_root
-from titn.paper import departures as printed
+from titn.config.identity import config_hash
+from titn.config.paths import conf_dir, config_root, register_sweeps
+from titn.paper import printed
 from titn.records.question import Question, question_of
 from titn.training import build
 
@@ -45,8 +46,8 @@ def asked(file: Path) -> str:
 
 
 def composed(file: Path, *overrides: str) -> DictConfig:
-    resolve.register_sweeps()
-    with initialize_config_dir(resolve.conf_dir(), version_base="1.3"):
+    register_sweeps()
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
         return compose("config", [asked(file), *overrides])
 
 

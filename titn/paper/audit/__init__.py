@@ -1,7 +1,7 @@
 """The paper against itself: its numbers recomputed, its contradictions, what it claims untested.
 
-The left side of a check is read from printed/*.csv, or from `prose` where only prose has it; the
-right side is computed from other printed numbers or from the formulas of `titn.paper.costs`.
+The printed side of a check is read from tables/*.csv, or from `prose` where only prose has it; the
+recomputed side follows from other printed numbers or from the formulas of `titn.paper.costs`.
 Nothing is measured.
 """
 
@@ -16,6 +16,7 @@ __all__ = ["Audit", "Check", "Contradiction", "Untested", "audit"]
 
 
 def audit() -> Audit:
+    """All checks, contradictions and untested claims."""
     checks = (*checks_of_sizes(), *checks_of_results())
     contradictions = (*contradictions_in_numbers(), *contradictions_in_words())
     return Audit(checks, contradictions, UNTESTED)

@@ -9,9 +9,10 @@ from titn.paper.audit.tables import (
     printed_column,
     printed_drops,
     printed_rows,
-    printed_table,
+    table_by_row,
 )
-from titn.paper.departures import CLASSES, printed
+from titn.paper.printed import printed_table
+from titn.paper.protocol import NUM_CLASSES
 
 UNIT_OF: Mapping[str, Unit] = {
     "top1": "accuracy",
@@ -70,28 +71,28 @@ def _least_precision(f1: float, recall: float) -> float:
 
 def _drops() -> Iterator[Check]:
     computed = printed_column("table6", "drop")
-    for row, said in printed_drops().items():
+    for row, printed in printed_drops().items():
         what = f"{row}: student less teacher"
-        yield check("Drops of table 6", "table 6", what, "difference", said, computed[row])
+        yield check("Drops of table 6", "table 6", what, "difference", printed, computed[row])
 
 
 def _other_tables() -> Iterator[Check]:
     part = "One table against another"
     table3 = printed_rows("table3")["VGG16-BN"]
     for metric in ("top1", "top5"):
-        said = printed_column("table2", metric)["VGG16-BN"]
+        printed = printed_column("table2", metric)["VGG16-BN"]
         what = f"VGG16-BN, {metric.replace('top', 'top-')}: table 3"
-        yield check(part, "table 2", what, "accuracy", said, table3[metric])
+        yield check(part, "table 2", what, "accuracy", printed, table3[metric])
     table4, last = printed_column("table4", "top1"), printed_rows("table6")[OURS]
-    for row, said in (("VGG16-BN", last["top1_teacher"]), ("TITN", last["top1_student"])):
+    for row, printed in (("VGG16-BN", last["top1_teacher"]), ("TITN", last["top1_student"])):
         what = f"{row} on CIFAR-10, top-1: table 4"
-        yield check(part, "table 6", what, "accuracy", said, table4[row])
+        yield check(part, "table 6", what, "accuracy", printed, table4[row])
 
 
 def _prose() -> Iterator[Check]:
     part = "The text against the tables"
-    for line in printed("prose").fillna("").to_dict("records"):
-        numbers = printed_table(line["table"])
+    for line in printed_table("prose").fillna("").to_dict("records"):
+        numbers = table_by_row(line["table"])
         if line["role"]:
             numbers = numbers[numbers.role == line["role"]]
         column = numbers[line["metric"]]
@@ -108,9 +109,9 @@ def _prose() -> Iterator[Check]:
             pick[line["picked"]],
         )
     top1 = printed_column("table5", "top1")
-    for row, (said, digits) in prose.MNIST_LEADS.items():
+    for row, (printed, digits) in prose.MNIST_LEADS.items():
         lead, what = top1["TITN"] - top1[row], f"TITN less {row}: table 5"
-        yield check(part, "section 4.2, MNIST", what, "difference", said, lead, digits)
+        yield check(part, "section 4.2, MNIST", what, "difference", printed, lead, digits)
 
 
 def _images() -> Iterator[Check]:
@@ -122,7 +123,7 @@ def _images() -> Iterator[Check]:
         "section 3.3.2",
         "CIFAR-10: the classes that are named",
         "count",
-        CLASSES["cifar10"],
+        NUM_CLASSES["cifar10"],
         len(prose.CIFAR10_NAMED),
         0,
         note="the bird is missing",

@@ -12,7 +12,7 @@ from titn.paper.audit.tables import (
     printed_size,
     student_cost,
 )
-from titn.paper.departures import CLASSES
+from titn.paper.protocol import NUM_CLASSES
 
 PART = "Parameters and GFLOPs"
 # How far a printed parameter count may lie from its recomputation, in millions, besides half of
@@ -41,7 +41,7 @@ def checks_of_sizes() -> Iterator[Check]:
 
 def _teacher_with_its_own_head() -> Iterator[Check]:
     """What table 3 would print of a teacher that tells CIFAR-100's classes apart."""
-    classes = CLASSES["cifar100"]
+    classes = NUM_CLASSES["cifar100"]
     label, cost = f"VGG16-BN, head of {classes} classes", costs.vgg16_bn(num_classes=classes)
     numbers = printed_rows("table3")["VGG16-BN"]
     note = f"the data set of table 3 has {classes} classes"
@@ -50,7 +50,7 @@ def _teacher_with_its_own_head() -> Iterator[Check]:
 
 
 def _sizes_of_table_6() -> Iterator[Check]:
-    classes = CLASSES["cifar10"]
+    classes = NUM_CLASSES["cifar10"]
     label, last = f"VGG16-BN, head of {classes} classes", printed_rows("table6")[OURS]
     teacher, student = costs.vgg16_bn(num_classes=classes), student_cost("TITN", classes)
     yield _gflops("table 6", label, last["flops_g"], teacher)
@@ -73,17 +73,17 @@ def _large_patch_ratios() -> Iterator[Check]:
         )
 
 
-def _gflops(source: str, row: str, said: float, cost: costs.Cost, note: str = "") -> Check:
+def _gflops(source: str, row: str, printed: float, cost: costs.Cost, note: str = "") -> Check:
     what = f"{row}: GFLOPs of {costs.PRINTED_BATCH} images"
-    return check(PART, source, what, "GFLOPs", said, cost.gflops_batch1024, note=note)
+    return check(PART, source, what, "GFLOPs", printed, cost.gflops_batch1024, note=note)
 
 
 def _parameters(
-    source: str, row: str, said: float, cost: costs.Cost, note: str = "", digits: int = 2
+    source: str, row: str, printed: float, cost: costs.Cost, note: str = "", digits: int = 2
 ) -> Check:
     what, ours = f"{row}: parameters", cost.parameters_m
     between = (ours - CUT, ours + CUT)
-    return check(PART, source, what, "million", said, ours, digits, between, note)
+    return check(PART, source, what, "million", printed, ours, digits, between, note)
 
 
 def _as_table_3(row: str, millions: float) -> str:

@@ -12,10 +12,10 @@ from titn.paper.audit.tables import (
     printed_column,
     printed_drops,
     printed_rows,
-    printed_table,
     student_cost,
+    table_by_row,
 )
-from titn.paper.departures import CLASSES
+from titn.paper.protocol import NUM_CLASSES
 from titn.system.text import percent
 
 
@@ -37,12 +37,12 @@ def _about_sizes() -> Iterator[Contradiction]:
         "on queries, keys and values: table 3 is right.",
     )
     flops, parameters = printed_column("table3", "gflops_batch1024"), table3["VGG16-BN"]
-    own = costs.vgg16_bn(num_classes=CLASSES["cifar100"])
+    own = costs.vgg16_bn(num_classes=NUM_CLASSES["cifar100"])
     yield Contradiction(
         "The teacher's head",
         f"Table 3, CIFAR-100: {flops['VGG16-BN']:.2f} GFLOPs and {parameters:.2f}M, which is a "
         f"head of {IMAGENET_CLASSES} classes.",
-        f"Section 3.3.3: CIFAR-100 has {CLASSES['cifar100']} classes, with which it would be "
+        f"Section 3.3.3: CIFAR-100 has {NUM_CLASSES['cifar100']} classes, with which it would be "
         f"{own.gflops_batch1024:.2f} and {own.parameters_m:.2f}M.",
         "Table 6 counts the teacher of CIFAR-10 with a head of 10.",
     )
@@ -66,7 +66,7 @@ def _about_sizes() -> Iterator[Contradiction]:
 
 
 def _about_results() -> Iterator[Contradiction]:
-    table3, table4 = printed_table("table3"), printed_column("table4", "top1")
+    table3, table4 = table_by_row("table3"), printed_column("table4", "top1")
     last = printed_rows("table6")[OURS]
     yield Contradiction(
         "TITN on CIFAR-10",
@@ -113,7 +113,8 @@ def _about_results() -> Iterator[Contradiction]:
     yield Contradiction(
         "Precision below recall",
         f"Table 3: recall is top-1 in every row, and precision lower by up to {gap:.2f}.",
-        f"Section 3.3.3: {prose.TEST_IMAGES // CLASSES['cifar100']} test images of every class.",
+        f"Section 3.3.3: {prose.TEST_IMAGES // NUM_CLASSES['cifar100']} test images of every "
+        "class.",
         "Over all images the two are equal there. A mean over classes can be lower, where classes "
         "that are seldom predicted are predicted wrongly; how it was averaged is not said.",
     )
@@ -144,11 +145,11 @@ def _about_table_6() -> Iterator[Contradiction]:
     after = printed_column("table6", "top1_student")
     drop = printed_column("table6", "drop")
     millions = printed_column("table6", "parameters_student_m")
-    for row, said in printed_drops().items():
-        if abs(said - drop[row]) > 0.00005:
+    for row, printed in printed_drops().items():
+        if abs(printed - drop[row]) > 0.00005:
             yield Contradiction(
                 f"The drop of {row}",
-                f"Table 6 prints {percent(-said)} points.",
+                f"Table 6 prints {percent(-printed)} points.",
                 f"Its own accuracies, {percent(before[row])} and {percent(after[row])}, are "
                 f"{percent(-drop[row])} apart.",
             )

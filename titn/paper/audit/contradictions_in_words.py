@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from titn.paper.audit import prose
 from titn.paper.audit.findings import Contradiction
-from titn.paper.audit.tables import printed_column, printed_table
-from titn.paper.departures import CLASSES
+from titn.paper.audit.tables import printed_column, table_by_row
+from titn.paper.protocol import NUM_CLASSES
 from titn.system.text import percent
 
 
@@ -51,13 +51,13 @@ def _about_the_method() -> Iterator[Contradiction]:
     )
     yield Contradiction(
         "CIFAR-10's classes",
-        f"Section 3.3.2: {CLASSES['cifar10']} categories.",
+        f"Section 3.3.2: {NUM_CLASSES['cifar10']} categories.",
         f"The same sentence names {len(prose.CIFAR10_NAMED)}: the bird is missing.",
     )
 
 
 def _about_claims() -> Iterator[Contradiction]:
-    table3 = printed_table("table3")
+    table3 = table_by_row("table3")
     flops, parameters = table3.gflops_batch1024, table3.parameters_m
     top1, top5 = printed_column("table3", "top1"), printed_column("table3", "top5")
     more = flops["TITN"] / flops["ViT"] - 1

@@ -1,4 +1,4 @@
-"""What an audit finds: recomputed numbers, contradictions, untested claims."""
+"""The results of the audit: recomputed numbers, contradictions, untested claims."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Two places that cannot both hold, or of which one claims more than the other bears."""
+    """Two places that cannot both be right, or of which one claims more than the other supports."""
 
     about: str
     one: str
@@ -41,7 +41,7 @@ class Contradiction:
 
 @dataclass(frozen=True)
 class Untested:
-    """A claim without an experiment; sweeps: ours that test it, none where there is none."""
+    """A claim that the paper does not test; sweeps: those of ours that do."""
 
     claim: str
     section: str
@@ -61,22 +61,24 @@ def check(
     source: str,
     what: str,
     unit: Unit,
-    said: float,
+    printed: float,
     recomputed: float,
     digits: int = 2,
     between: tuple[float, float] | None = None,
     note: str = "",
 ) -> Check:
-    """equal: rounded as the print is, the recomputed value is the printed one.
+    """Compare a printed number with its recomputation.
 
-    within rounding: it is so for some value in `between`, where the recomputation may lie because
-    the numbers that it started from are rounded themselves. differs: neither.
+    equal: the recomputed value, rounded as the print is, is the printed one. within rounding: some
+    value in `between` is; the recomputation may lie anywhere there, because the numbers that it
+    starts from are rounded themselves. differs: neither.
     """
-    half = 0.5 * 10**-digits / SCALE.get(unit, 1.0) * (1 + 1e-6)  # for numbers that binary has not
+    # Half of the last digit, and a little more: most decimals have no exact float.
+    half = 0.5 * 10**-digits / SCALE.get(unit, 1.0) * (1 + 1e-6)
     low, high = between or (recomputed, recomputed)
     verdict: Verdict = "differs"
-    if abs(said - recomputed) <= half:
+    if abs(printed - recomputed) <= half:
         verdict = "equal"
-    elif low - half <= said <= high + half:
+    elif low - half <= printed <= high + half:
         verdict = "within rounding"
-    return Check(part, source, what, unit, said, recomputed, digits, verdict, note)
+    return Check(part, source, what, unit, printed, recomputed, digits, verdict, note)

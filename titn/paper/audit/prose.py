@@ -1,4 +1,4 @@
-"""Numbers that only the paper's prose has. What it says of the tables is in printed/prose.csv."""
+"""Numbers that only the paper's prose has. What it repeats from tables is in tables/prose.csv."""
 
 # Section 4.2, MNIST: by how much TITN is better, and the decimals of the print in percent.
 MNIST_LEADS = {"ViT": (0.001, 1), "DeiT": (0.0004, 2), "TNT": (0.001, 1)}

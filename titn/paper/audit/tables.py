@@ -5,17 +5,18 @@ from typing import Any
 import pandas as pd
 
 from titn.paper import costs
-from titn.paper.departures import CLASSES, printed
+from titn.paper.printed import printed_table
+from titn.paper.protocol import NUM_CLASSES
 
-# How table 6 calls the paper's own row.
+# Table 6's label of the paper's own row.
 OURS = "VGG16-BN → TITN"
-# Of the teacher's head in table 3.
+# What table 3 counts the teacher's head with.
 IMAGENET_CLASSES = 1000
 
 
-def printed_table(name: str) -> pd.DataFrame:
-    """A printed table by row; table 6's drops are what its accuracies say, not what it prints."""
-    frame = printed(name).set_index("row")
+def table_by_row(name: str) -> pd.DataFrame:
+    """A printed table, indexed by row. Table 6's drops are recomputed from its accuracies."""
+    frame = printed_table(name).set_index("row")
     if name == "table6":
         frame["drop"] = frame["top1_student"] - frame["top1_teacher"]
     return frame
@@ -23,12 +24,12 @@ def printed_table(name: str) -> pd.DataFrame:
 
 def printed_rows(name: str) -> dict[str, dict[str, Any]]:
     """row -> metric -> number."""
-    frame = printed_table(name)
+    frame = table_by_row(name)
     return {str(row): frame.loc[row].to_dict() for row in frame.index}
 
 
 def printed_column(name: str, metric: str) -> dict[str, float]:
-    return {str(row): float(value) for row, value in printed_table(name)[metric].items()}
+    return {str(row): float(value) for row, value in table_by_row(name)[metric].items()}
 
 
 def printed_size(row: str, key: str) -> int:
@@ -36,12 +37,13 @@ def printed_size(row: str, key: str) -> int:
 
 
 def printed_drops() -> dict[str, float]:
-    frame = printed("table6")
+    """Table 6's drops as they are printed."""
+    frame = printed_table("table6")
     return dict(zip(frame["row"], frame["drop"], strict=True))
 
 
 def student_cost(
-    row: str, num_classes: int = CLASSES["cifar100"], patch_projection: bool = False
+    row: str, num_classes: int = NUM_CLASSES["cifar100"], patch_projection: bool = False
 ) -> costs.Cost:
     """A student's cost from its column in table 1; MixUp changes nothing."""
     row = "TITN" if row == "TITN (MixUp)" else row

@@ -5,10 +5,10 @@ import pandas as pd
 
 from titn.reporting import comparisons as co
 from titn.reporting import figures
-from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.output_files import Place
 from titn.reporting.row_names import names
+from titn.reporting.statistics.predictions import confusion_counts, recall_by_class
 
 # With more, a confusion matrix cannot be read.
 MOST_CLASSES_SHOWN = 100
@@ -70,11 +70,11 @@ def _distance(row: Row, baseline: Row) -> float:
 
 def _confusion(row: Row, k: int) -> np.ndarray:
     """Rows normalised to one: the mean over seeds of where each true class went."""
-    counts = sum(st.confusion(one["label"], one["fused"], k) for one in row.samples.values())
+    counts = sum(confusion_counts(one["label"], one["fused"], k) for one in row.samples.values())
     counts = np.asarray(counts, dtype=float)
     return counts / np.maximum(counts.sum(1, keepdims=True), 1)
 
 
 def _recall(row: Row, k: int) -> np.ndarray:
-    recalls = [st.recall_by_class(s["label"], s["fused"], k) for s in row.samples.values()]
+    recalls = [recall_by_class(s["label"], s["fused"], k) for s in row.samples.values()]
     return np.mean(recalls, axis=0)

@@ -8,12 +8,12 @@ import pandas as pd
 
 from titn.reporting import comparisons as co
 from titn.reporting import figures
-from titn.reporting import statistics as st
 from titn.reporting.evidence import Evidence, Row
 from titn.reporting.formats import mean, plain
 from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import Place
 from titn.reporting.row_names import names
+from titn.reporting.statistics.predictions import agreement
 from titn.system.text import percent, points
 
 
@@ -97,7 +97,7 @@ def _learned(row: Row) -> dict[str, Any]:
 
 def _agreement(row: Row, first: str, second: str) -> float | None:
     shares = [
-        st.agreement(one[first], one[second])
+        agreement(one[first], one[second])
         for one in row.samples.values()
         if first in one and second in one
     ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from titn.paper.departures import printed, spoken
+from titn.paper.printed import printed_table, table_title
 from titn.records.question import Question
 from titn.reporting.comparisons import COUNTED, metric_name
 from titn.reporting.evidence import Evidence
@@ -18,7 +18,7 @@ def beside_the_paper(evidence: Evidence, question: Question | None, place: Place
     """A table with two columns for each metric that the paper's table prints of these rows."""
     if question is None or question.printed is None:
         return []
-    paper = printed(question.printed).set_index("row")
+    paper = printed_table(question.printed).set_index("row")
     metrics = [metric for metric in question.margins if metric in paper]
     lines, records = [], []
     for row in evidence.rows:
@@ -46,7 +46,7 @@ def beside_the_paper(evidence: Evidence, question: Question | None, place: Place
         )
     link = place.written("paper", pd.DataFrame(records))
     return [
-        f"### {spoken(question.printed).capitalize()} and ours",
+        f"### {table_title(question.printed).capitalize()} and ours",
         table(columns, lines),
         f"{said} {link}",
     ]
@@ -57,7 +57,7 @@ def printed_top1(evidence: Evidence) -> dict[str, float] | None:
     question = evidence.question
     if question is None or question.printed is None:
         return None
-    paper = printed(question.printed)
+    paper = printed_table(question.printed)
     if "top1" not in paper:
         return None
     return dict(zip(paper["row"], paper["top1"], strict=True))

@@ -1,0 +1,60 @@
+"""Confidence intervals of a mean, and the quantities that other intervals and tests share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and the bounds of its confidence interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def mean_interval(values: np.ndarray, level: float = 0.95) -> Interval | None:
+    """mean +- t(n - 1) sd / sqrt(n) of (n,) values; None if n is below two."""
+    n = len(values)
+    if n < 2:
+        return None
+    mean, variance = mean_and_variance(values)
+    half = t_quantile(level, n - 1) * (variance / n) ** 0.5
+    return Interval(mean, mean - half, mean + half)
+
+
+def mean_and_variance(values: np.ndarray) -> tuple[float, float]:
+    """Mean and variance with divisor n - 1 of (n,) values."""
+    values = np.asarray(values, dtype=float)
+    if values.min() == values.max():
+        # numpy's mean of equal values may be off in the last bit (three times 0.1 is above 0.3),
+        # and the variance then a tiny number instead of zero, by which a t statistic is divided.
+        return float(values[0]), 0.0
+    return float(values.mean()), float(values.var(ddof=1))
+
+
+def t_quantile(level: float, df: float) -> float:
+    """q with P(-q < t(df) < q) = level; the normal quantile if df is infinite."""
+    return float(t.ppf(0.5 + level / 2, df))
+
+
+def satterthwaite_df(total: float, parts: Sequence[tuple[float, int]]) -> float:
+    """total^2 / sum(v^2 / df): degrees of freedom of a total variance.
+
+    parts: (v, df) of the independent variances whose sum is `total`. Satterthwaite 1946, "An
+    approximate distribution of estimates of variance components", Biometrics Bulletin 2(6).
+    Infinite if all parts are zero.
+    """
+    spread = sum(part**2 / df for part, df in parts)
+    return total**2 / spread if spread else np.inf
+
+
+def same_shape(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays; ValueError if the shapes differ, where numpy would broadcast."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape:
+        raise ValueError(f"shape {a.shape} is compared with {b.shape}")
+    return a, b

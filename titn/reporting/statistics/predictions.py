@@ -1,0 +1,51 @@
+"""Numbers of predictions: chance, agreement, confusion, recall, and how soon a curve rises."""
+
+import numpy as np
+
+from titn.reporting.statistics.intervals import same_shape
+
+# Share of the way from chance to perfect below which a network has hardly learned anything.
+NEAR_CHANCE = 0.1
+
+
+def above_chance(top1: float, num_classes: int) -> float:
+    """(top1 - 1/k) / (1 - 1/k): 0 at chance, 1 at perfect."""
+    return (top1 - 1 / num_classes) / (1 - 1 / num_classes)
+
+
+def near_chance(top1: float, num_classes: int) -> bool:
+    """Less than a tenth of the way from chance to perfect."""
+    return bool(above_chance(top1, num_classes) < NEAR_CHANCE)
+
+
+def epochs_to_reach(epochs: np.ndarray, curve: np.ndarray, threshold: float) -> int | None:
+    """The first of (e,) epochs whose value is at least the threshold; None if none is.
+
+    curve: (e,), nan for an epoch that was not evaluated.
+    """
+    reached = np.asarray(epochs)[np.asarray(curve) >= threshold]
+    return int(reached.min()) if len(reached) else None
+
+
+def agreement(a: np.ndarray, b: np.ndarray) -> float:
+    """The share of equal entries. ValueError if the shapes differ."""
+    a, b = same_shape(a, b)
+    return float((a == b).mean())
+
+
+def confusion_counts(labels: np.ndarray, predicted: np.ndarray, k: int) -> np.ndarray:
+    """Counts (k, k): rows are true classes, columns predicted ones; classes from 0 to k - 1.
+
+    labels, predicted: (m,). IndexError for a class that is not below k.
+    """
+    counts = np.zeros((k, k), dtype=np.int64)
+    # Not counts[labels, predicted] += 1, which adds one only where a pair is repeated.
+    np.add.at(counts, (labels, predicted), 1)
+    return counts
+
+
+def recall_by_class(labels: np.ndarray, predicted: np.ndarray, k: int) -> np.ndarray:
+    """The share (k,) of each class's images that are predicted as it; nan for an absent class."""
+    counts = confusion_counts(labels, predicted, k)
+    images = counts.sum(1)  # (k, k) -> (k,) images of each true class
+    return np.divide(counts.diagonal(), images, out=np.full(k, np.nan), where=images > 0)
