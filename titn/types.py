@@ -1,4 +1,4 @@
-"""The types that cross rooms."""
+"""The types that cross rooms: b images in a batch, k classes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-# Takes a function and returns one that computes the same, as `torch.compile` does.
+# Takes a function and returns a faster one that computes the same, as `torch.compile` does.
 Compiler = Callable[[Callable], Callable]
 
 
 class Output(NamedTuple):
-    """What every model returns: two (b, k) logits.
+    """What every model returns: (b, k) logits of the class and of the distillation token.
 
-    A model without a distillation token puts its class logits in both places, so that one loss
+    A model without a distillation token has its class logits in both places, so that one loss
     serves token distillation and classic distillation.
     """
 
@@ -26,8 +26,8 @@ class Batch(NamedTuple):
 
     images: (b, c, h, w), uint8 in 0..255 or floating point in [0, 1].
     labels, partners: (b,) int64, the two labels of each image (l1 and l2 of equation 9).
-    lam: the share of `labels` in each image, in [0, 1].
-    at: epoch and step within it, both from 0: with the seed, what the images were drawn from.
+    lam: the share of `labels` in each image, in [0, 1] (lambda of equation 9).
+    at: the epoch and the step within it, both from 0. With the seed they decide the images.
     """
 
     images: Tensor
@@ -39,9 +39,10 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSpec:
-    """What a model has to know of the images: the data set supplies it, never the configuration.
+    """What a model has to know about the images; the data set supplies it, not the configuration.
 
-    mean, std: per channel, of images in [0, 1]; they become buffers of the network.
+    size: the side in pixels. mean, std: per channel, of images in [0, 1]; they become buffers of
+    the network.
     """
 
     num_classes: int

@@ -1,8 +1,9 @@
-"""Learning from labels and from a teacher.
+"""Losses that learn from labels and from a teacher.
 
-`token` says whose logits follow the teacher: "dist" those of the distillation token, which are the
-class token's in a model that has none (classic distillation, so that ViT and TNT can be
-distilled too), "cls" the class token's in every model; a distillation token is then not trained.
+`token` says whose logits follow the teacher. dist: those of the distillation token; a model without
+one has its class logits there, so the same loss is then classic distillation, and ViT and TNT can
+be distilled too. cls: those of the class token in every model; a distillation token is then not
+trained.
 """
 
 import torch.nn.functional as F
@@ -16,12 +17,12 @@ from titn.types import Batch, Output
 class HardDistillation:
     """scale (alpha CM(cls, label) + (1 - alpha) CE(token, teacher's label)) (equation 10).
 
-    CM is equation 9, the teacher's label its argmax on the same mixed image. Section 3.6 speaks
-    of soft labels; equation 10 and the text above it have hard ones, as here. DeiT's hard form
-    (its equation 3) is this one at alpha 0.5.
+    CM is `mixed_cross_entropy` (equation 9). The teacher's label is its argmax on the same mixed
+    image, not mixed itself. Section 3.6 speaks of soft labels; equation 10 and the text above it
+    have hard ones, as here. DeiT's hard form (its equation 3) is this one at alpha 0.5.
 
-    alpha: the weight of the label term, 0.5 in the paper. scale: 1 in equation 10; algorithm 2
-    adds its terms up, which is 2 at alpha 0.5.
+    alpha: the weight of the label term, in [0, 1]; 0.5 in the paper. scale: 1 in equation 10.
+    Algorithm 2 adds its two terms without weights, which is scale 2 at alpha 0.5.
     """
 
     needs_teacher = True
@@ -35,19 +36,22 @@ class HardDistillation:
 
     def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
         task = mixed_cross_entropy(output.cls, batch)
-        distill = F.cross_entropy(getattr(output, self.token), given(teacher))
-        return weighed(self.alpha, self.scale, task, distill)
+        # (b, k) logits against the teacher's (b,) classes.
+        distill = F.cross_entropy(getattr(output, self.token), require_teacher(teacher))
+        return weighted_terms(self.alpha, self.scale, task, distill)
 
 
 class SoftDistillation:
     """alpha CM(cls, label) + (1 - alpha) T^2 KL(teacher / T || token / T).
 
-    DeiT's equation 2 (Touvron et al., 2021), after Hinton et al. (2015): the divergence of the
-    softmaxes of the logits over T, its mean over the batch. Public code of DeiT divides by the
-    number of logits instead, k times less. The factor T^2 keeps the gradient's size where T
-    changes.
+    DeiT's equation 2 (Touvron et al., 2021), after Hinton et al. (2015): the divergence between the
+    softmaxes of logits / T, summed over the classes, its mean over the batch. The factor T^2 keeps
+    the size of the gradient when T changes. The paper has no soft loss.
 
-    alpha: the weight of the label term. temperature: T, 3 in DeiT.
+    Departure: DeiT's public code divides by the number of logits, b k, instead of the batch, which
+    makes this term k times smaller than its equation.
+
+    alpha: the weight of the label term, in [0, 1]. temperature: T, 3 in DeiT.
     """
 
     needs_teacher = True
@@ -62,29 +66,30 @@ class SoftDistillation:
         self.token_weights = token_weights(alpha, token)
 
     def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
-        # float32: a bf16 logit has three digits, and T^2 multiplies what they lose.
-        theirs = (given(teacher).float() / self.temperature).log_softmax(-1)
+        # In float32: a bf16 logit has three digits, and T^2 multiplies the rounding error.
+        theirs = (require_teacher(teacher).float() / self.temperature).log_softmax(-1)
         ours = (getattr(output, self.token).float() / self.temperature).log_softmax(-1)
+        # (b, k) log-probabilities to a scalar; batchmean divides the sum by b, as the formula says.
         divergence = F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
         task = mixed_cross_entropy(output.cls, batch)
-        return weighed(self.alpha, 1.0, task, self.temperature**2 * divergence)
+        return weighted_terms(self.alpha, 1.0, task, self.temperature**2 * divergence)
 
 
 def token_weights(alpha: float, token: Token) -> TokenWeights:
-    """What each token's logits weigh when the teacher speaks to `token`."""
+    """The weight of each token's logits in a distillation loss whose teacher term is at `token`."""
     if token == "cls":
         return TokenWeights(cls=1.0, dist=0.0)
     return TokenWeights(cls=alpha, dist=1 - alpha)
 
 
-def weighed(alpha: float, scale: float, task: Tensor, distill: Tensor) -> Terms:
-    """scale (alpha task + (1 - alpha) distill), and the two as they are."""
+def weighted_terms(alpha: float, scale: float, task: Tensor, distill: Tensor) -> Terms:
+    """The terms of a loss: scale (alpha task + (1 - alpha) distill), and both unweighted."""
     loss = scale * (alpha * task + (1 - alpha) * distill)
     return {"loss": loss, "task": task.detach(), "distill": distill.detach()}
 
 
-def given(teacher: Tensor | None) -> Tensor:
-    """The teacher's answer; ValueError without any."""
+def require_teacher(teacher: Tensor | None) -> Tensor:
+    """The teacher's answer; ValueError if there is none."""
     if teacher is None:
         raise ValueError("distillation needs the teacher's answer")
     return teacher

@@ -1,4 +1,4 @@
-"""Learning from labels alone."""
+"""A loss that learns from labels alone."""
 
 from torch import Tensor
 
@@ -7,9 +7,9 @@ from titn.types import Batch, Output
 
 
 class Supervised:
-    """(CM(cls, label) + CM(dist, label)) / 2, CM being equation 9.
+    """(CM(cls, label) + CM(dist, label)) / 2, where CM is equation 9.
 
-    For a model without a distillation token both halves are the same: CM(cls, label).
+    A model without a distillation token has the same logits in both places: CM(cls, label).
     """
 
     needs_teacher = False

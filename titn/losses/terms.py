@@ -1,4 +1,4 @@
-"""Losses that others are made of, and what every loss returns."""
+"""The interface of a loss, and the cross-entropy that all losses are made of."""
 
 from typing import NamedTuple, Protocol
 
@@ -7,33 +7,44 @@ from torch import Tensor
 
 from titn.types import Batch, Output
 
-# Scalars by name; "loss" is the one that is minimised, the others say what it is made of.
+# Scalars by name: "loss" is minimised, the others are its terms, detached and logged.
 Terms = dict[str, Tensor]
 
 
 class TokenWeights(NamedTuple):
-    """How much each token's logits weigh in a loss; one at zero is not trained."""
+    """The weights of the two tokens' logits in a loss; a token of weight 0 is not trained.
+
+    `top1` is that of the mean of the softmaxes over the trained tokens.
+    """
 
     cls: float
     dist: float
 
 
 class Loss(Protocol):
-    """hard_labels: of a teacher it takes the classes, not the logits."""
+    """What the engine asks of a loss.
+
+    needs_teacher: whether it learns from a teacher. hard_labels: whether it takes the teacher's
+    classes, which can be cached, and not its logits.
+    """
 
     needs_teacher: bool
     hard_labels: bool
     token_weights: TokenWeights
 
     def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
-        """teacher: its answer on exactly these images, None without a teacher.
+        """The named terms for a batch, averaged over it.
 
-        The answer is (b, k) logits, or with `hard_labels` (b,) classes.
+        teacher: its answer on exactly these images, (b, k) logits or with `hard_labels` (b,)
+        classes; None without a teacher.
         """
 
 
 def mixed_cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
-    """lam CE(p, l1) + (1 - lam) CE(p, l2), the mean over the batch (equations 8 and 9)."""
+    """lam CE(p, l1) + (1 - lam) CE(p, l2), the mean over the batch (equations 8 and 9).
+
+    logits: (b, k). l1 and l2 are the batch's `labels` and `partners`.
+    """
     first = F.cross_entropy(logits, batch.labels)
     if batch.lam == 1:
         return first

@@ -1,8 +1,8 @@
 """torchvision's convolutional networks, as models and as teachers.
 
-`stem=imagenet` is the network as torchvision has it, which is what the paper's FLOPs show of
-VGG-16 (table 3): at 32x32 its last feature map is a single pixel. `stem=cifar` suits it to
-32x32 as public code for CIFAR does; each function says how.
+`stem=imagenet` is the network as torchvision has it. The paper's FLOPs of VGG-16 are those of this
+form (table 3), whose last feature map is a single pixel for images of 32x32. `stem=cifar` adapts
+the network to 32x32 as public code for CIFAR does; each function says how.
 """
 
 from functools import partial
@@ -14,10 +14,10 @@ from torchvision import models as torchvision_models
 from titn.config.annotations import MobileNetSize, ProperFraction, SqueezeNetVersion, Stem
 from titn.config.constraints import check_image_size
 from titn.models.folding import (
+    forward_with_summed_weights,
     pool_before_relu,
+    replace_convs_on_small_maps,
     sum_repeated_pixel,
-    unpad_small_maps,
-    unrepeated,
 )
 from titn.models.layers import Normalise
 from titn.types import ImageSpec, Output
@@ -28,8 +28,8 @@ class CNN(nn.Module):
 
     images (b, c, h, w) to Output, whose two logits are the same: there is no distillation token.
 
-    imagenet: torchvision's name of the network, whose ImageNet weights suit `net`; None if there
-    are none. own_layers: prefixes of parameters that such weights do not have, or not for these
+    imagenet: torchvision's name of the network whose ImageNet weights fit `net`; None if there are
+    none. new_layers: prefixes of the parameters that such weights do not have, or have for other
     classes.
     """
 
@@ -38,34 +38,42 @@ class CNN(nn.Module):
     smallest_image = 32
 
     def __init__(
-        self, images: ImageSpec, net: nn.Module, imagenet: str | None, own_layers: tuple[str, ...]
+        self, images: ImageSpec, net: nn.Module, imagenet: str | None, new_layers: tuple[str, ...]
     ):
         super().__init__()
         check_image_size(images.size, self.smallest_image, imagenet or type(net).__name__)
         self.imagenet = imagenet
-        self.own_layers = tuple(f"net.{layer}" for layer in own_layers)
+        self.new_layers = tuple(f"net.{layer}" for layer in new_layers)
         self.size = images.size
         self.normalise = Normalise(images)
         self.net = net
         is_vgg = isinstance(net, torchvision_models.VGG)
-        # Its last map is a single pixel, which `avgpool` then repeats.
+        # Its last map is a single pixel, which `avgpool` then repeats 7 x 7 times.
         self.repeats_pixel = is_vgg and images.size < 2 * self.smallest_image
 
     def forward(self, images: Tensor) -> Output:
         normalised = self.normalise(images)
-        is_quicker = self.training and self.repeats_pixel
-        logits = unrepeated(self.net, normalised) if is_quicker else self.net(normalised)
+        if self.training and self.repeats_pixel:
+            # Saves most of the backward pass; without one there is nothing to save.
+            logits = forward_with_summed_weights(self.net, normalised)
+        else:
+            logits = self.net(normalised)
         return Output(logits, logits)
 
     def folded(self) -> "CNN":
-        """Itself in the form for inference, to be trained no more; logits are equal to rounding."""
+        """Change this network in place into its form for inference and return it.
+
+        It gives the same logits to rounding, and cannot be trained any more.
+        """
         if isinstance(self.net, torchvision_models.VGG):
             pool_before_relu(self.net.features)
             if self.repeats_pixel:
                 sum_repeated_pixel(self.net)
-        # Batch normalisation is multiplied into the convolution before it.
+        # Fold each batch normalisation into the weights of the convolution before it.
         self.net = fuse(self.net.eval(), inplace=True)
-        unpad_small_maps(self.net, self.normalise.mean.new_zeros(1, 3, self.size, self.size))
+        replace_convs_on_small_maps(
+            self.net, self.normalise.mean.new_zeros(1, 3, self.size, self.size)
+        )
         return self
 
 
@@ -85,9 +93,9 @@ def vgg19(*, images: ImageSpec, stem: Stem = "imagenet", dropout: ProperFraction
 def vgg16_bn(*, images: ImageSpec, stem: Stem = "imagenet", dropout: ProperFraction = 0.5) -> CNN:
     """VGG-16 with batch normalisation.
 
-    A VGG has no stem to speak of; what is made for 224x224 is its head. imagenet: the last pixel,
-    repeated 7 x 7 times, enters 102 million weights, as the printed parameters and FLOPs show
-    (tables 3 and 6). cifar: that pixel enters 512 -> 512 -> 512 -> k instead.
+    In a VGG it is not the stem that is made for images of 224x224, but the head. imagenet: at 32x32
+    the last pixel is repeated 7 x 7 times and enters 102 million weights, as the printed parameters
+    and FLOPs show (tables 3 and 6). cifar: that pixel enters 512 -> 512 -> 512 -> k instead.
     """
     return _vgg("vgg16_bn", images, stem, dropout)
 
@@ -98,7 +106,7 @@ def _vgg(name: str, images: ImageSpec, stem: Stem, dropout: float) -> CNN:
         return CNN(images, net, name, ("classifier.6.",))
     net.avgpool = nn.AdaptiveAvgPool2d(1)
     linear = [nn.Linear(512, width) for width in (512, 512, images.num_classes)]
-    for layer in linear:  # as torchvision begins those of a VGG
+    for layer in linear:  # as torchvision initialises those of a VGG
         nn.init.normal_(layer.weight, 0, 0.01)
         nn.init.zeros_(layer.bias)
     first, second, last = linear
@@ -164,8 +172,8 @@ def mobilenet_v3(
     its shape.
 
     Departure: running statistics move by 0.1 a step, PyTorch's default, and not by torchvision's
-    0.01: of a run of 400 steps that leaves 2% of the initial variance of 1, which drowned the
-    activations' own (evaluation stayed at chance while the training loss fell).
+    0.01. After 400 steps of 0.01 they still hold 2% of the initial variance of 1, which is larger
+    than that of the activations: evaluation stayed at chance while the training loss fell.
     """
     name = f"mobilenet_v3_{size}"
     norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.1)
@@ -173,6 +181,7 @@ def mobilenet_v3(
         name, num_classes=images.num_classes, dropout=dropout, norm_layer=norm
     )
     if stem == "cifar":
+        # The layers in the order in which an image passes them; a stride is no weight.
         convolutions = (layer for layer in net.modules() if isinstance(layer, nn.Conv2d))
         strided = [layer for layer in convolutions if layer.stride == (2, 2)]
         for layer in strided[:2]:
@@ -198,14 +207,16 @@ def squeezenet(
         return CNN(images, net, name, ("classifier.1.",))
     width = net.features[0].out_channels
     net.features[0] = nn.Conv2d(images.channels, width, 3, padding=1)
-    nn.init.kaiming_uniform_(net.features[0].weight)  # as torchvision begins those of a SqueezeNet
+    nn.init.kaiming_uniform_(
+        net.features[0].weight
+    )  # as torchvision initialises those of a SqueezeNet
     nn.init.zeros_(net.features[0].bias)
     net.features[2] = nn.Identity()
     return CNN(images, net, name, ("classifier.1.", "features.0."))
 
 
 def _small_convolution(channels: int, width: int) -> nn.Conv2d:
-    """3x3, stride 1, no bias; begun as torchvision begins those of a ResNet."""
+    """A 3x3 convolution of stride 1 without bias, initialised as torchvision's ResNet is."""
     layer = nn.Conv2d(channels, width, 3, padding=1, bias=False)
     nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
     return layer

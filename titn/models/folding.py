@@ -1,4 +1,4 @@
-"""Convolutional networks rearranged: less to compute, the same logits to rounding."""
+"""Rearrangements of convolutional networks: less to compute, the same logits to rounding."""
 
 import torch
 import torch.nn.functional as F
@@ -7,16 +7,20 @@ from torchvision.models import VGG
 
 
 def pool_before_relu(layers: nn.Sequential) -> None:
-    """Max pooling before the ReLU that it follows: the same, on a quarter of the elements."""
+    """Move each max pooling before the ReLU that it follows, in place.
+
+    Both are monotonic, so the result is the same; the ReLU then sees a quarter of the elements.
+    """
     for i in range(len(layers) - 1):
         if isinstance(layers[i], nn.ReLU) and isinstance(layers[i + 1], nn.MaxPool2d):
             layers[i], layers[i + 1] = layers[i + 1], layers[i]
 
 
 def sum_repeated_pixel(net: VGG) -> None:
-    """For a VGG whose last map is one pixel: sum the weights that it meets, and repeat it no more.
+    """Change a VGG whose last map is one pixel, in place: the pixel is no longer repeated.
 
-    At 32x32 the pixel, repeated 7 x 7 times, enters 102 million weights; their sums are 2 million.
+    At 32x32 the pixel (b, 512, 1, 1) is repeated to (b, 512, 7, 7) and enters 102 million weights.
+    Equal inputs meet the sum of their weights, and there are 2 million sums.
     """
     wide: nn.Linear = net.classifier[0]
     channels = next(layer.out_channels for layer in reversed(net.features) if _is_conv(layer))
@@ -26,13 +30,13 @@ def sum_repeated_pixel(net: VGG) -> None:
     net.classifier[0], net.avgpool = narrow, nn.Identity()
 
 
-def unrepeated(net: VGG, images: Tensor) -> Tensor:
-    """The same for training: images (b, c, h, w) to the (b, k) logits of `net`.
+def forward_with_summed_weights(net: VGG, images: Tensor) -> Tensor:
+    """The training forward of a VGG whose last map is one pixel: (b, c, h, w) to (b, k) logits.
 
-    The weights stay as they are, and are summed anew in every step. Backward, the gradient of a sum
-    is written to all of its terms, instead of 102 million products being summed over the batch.
+    The weights stay as they are and are summed in every step. In the backward pass the gradient of
+    a sum is copied to its 49 terms, where the plain form sums 102 million products over the batch.
     """
-    pixel = net.features(images).flatten(1)
+    pixel = net.features(images).flatten(1)  # (b, 512, 1, 1) -> (b, 512)
     wide, *others = net.classifier
     hidden = F.linear(pixel, _sums(wide.weight, pixel.shape[1]), wide.bias)
     for layer in others:
@@ -41,33 +45,41 @@ def unrepeated(net: VGG, images: Tensor) -> Tensor:
 
 
 def _sums(weight: Tensor, channels: int) -> Tensor:
+    """Sums over the copies of a pixel: (4096, 512 * 49) -> (4096, 512, 49) -> (4096, 512)."""
     return weight.unflatten(1, (channels, -1)).sum(-1)
 
 
-class Unpadded(nn.Module):
-    """A convolution on maps smaller than its kernel, as one matrix: nothing is spent on padding.
+class ConvAsLinear(nn.Module):
+    """A convolution on maps smaller than its kernel, as one matrix: padding costs nothing.
 
-    (b, c, height, width) to what `conv` makes of it.
+    (b, c, height, width) to the output of `conv`.
     """
 
     def __init__(self, conv: nn.Conv2d, height: int, width: int):
         super().__init__()
         size = conv.in_channels * height * width
+        # A linear map is known by its values on a basis: an image for each input element, which is
+        # 1 there and 0 elsewhere. Row i of `images` is then column i of the matrix.
         basis = torch.eye(size).reshape(size, conv.in_channels, height, width)
         with torch.no_grad():
             images = F.conv2d(basis, conv.weight, None, conv.stride, conv.padding, conv.dilation)
-        self.shape = images.shape[1:]
+        self.shape = images.shape[1:]  # of an output: channels, height, width
         self.linear = nn.Linear(size, images[0].numel(), bias=conv.bias is not None)
         self.linear.weight.data = images.flatten(1).t().contiguous()
         if conv.bias is not None:
+            # One bias for each channel, repeated for all positions of its map.
             self.linear.bias.data = conv.bias.data.repeat_interleave(images[0, 0].numel())
 
     def forward(self, x: Tensor) -> Tensor:
+        # (b, c, h, w) -> (b, c h w) -> (b, output elements) -> (b, channels, height, width)
         return self.linear(x.flatten(1)).unflatten(1, self.shape)
 
 
-def unpad_small_maps(net: nn.Module, image: Tensor) -> None:
-    """Replace every convolution that, on this image (1, c, h, w), sees less than its kernel."""
+def replace_convs_on_small_maps(net: nn.Module, image: Tensor) -> None:
+    """Replace every convolution whose input is smaller than its kernel by one matrix, in place.
+
+    image: (1, c, h, w) of the size that the network is going to see.
+    """
     seen: dict[str, torch.Size] = {}
     hooks = [
         module.register_forward_pre_hook(
@@ -83,7 +95,7 @@ def unpad_small_maps(net: nn.Module, image: Tensor) -> None:
     for name, (_, _, height, width) in seen.items():
         conv = net.get_submodule(name)
         if isinstance(conv, nn.Conv2d) and height * width < conv.weight[0, 0].numel():
-            net.set_submodule(name, Unpadded(conv, height, width))
+            net.set_submodule(name, ConvAsLinear(conv, height, width))
 
 
 def _is_conv(module: nn.Module) -> bool:

@@ -12,15 +12,16 @@ from torch import Tensor, nn
 from titn.config.annotations import Init
 from titn.types import ImageSpec, Output
 
-# Of the tokens that a block returns.
+# The rows of tokens that a block returns: all of them.
 ALL = slice(None)
 
 
 class Normalise(nn.Module):
     """(images - mean) / std, per channel.
 
-    Takes (b, c, h, w) uint8 in 0..255 or floating point in [0, 1]; returns floating point. Mean
-    and standard deviation are saved with the weights: a network carries its own.
+    (b, c, h, w), uint8 in 0..255 or floating point in [0, 1], to floating point of that shape.
+    Mean and standard deviation are buffers and saved with the weights: a network brings its own,
+    so that a student and its teacher can see the very same images.
     """
 
     mean: Tensor
@@ -30,6 +31,7 @@ class Normalise(nn.Module):
         super().__init__()
         if len(images.mean) != images.channels or len(images.std) != images.channels:
             raise ValueError(f"mean and std need one value for each of {images.channels} channels")
+        # (c, 1, 1), to broadcast over the rows and columns of (b, c, h, w).
         self.register_buffer("mean", torch.tensor(images.mean).reshape(-1, 1, 1))
         self.register_buffer("std", torch.tensor(images.std).reshape(-1, 1, 1))
 
@@ -42,8 +44,9 @@ class Normalise(nn.Module):
 class Attention(nn.Module):
     """Multi-head self-attention, softmax(q k^T / sqrt(d_k)) v (section 3.1.1, equations 1 to 3).
 
-    (b, n, d) to (b, n, d), or to those `rows` of n alone. Equation 2 concatenates the heads; the
-    paper's prose adds them.
+    (b, n, d) to (b, n, d), or to those `rows` of n alone. Departures: equation 2 concatenates the
+    heads, as here, where the prose adds them; and d_k is the width of a head, d / h, where the
+    prose calls its root "the dimension".
     """
 
     def __init__(self, width: int, num_heads: int, qkv_bias: bool):
@@ -54,14 +57,18 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor, rows: slice = ALL) -> Tensor:
+        # From here on d is the width of one head. One linear layer for q, k and v of all heads.
         q, k, v = rearrange(
             self.qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.num_heads
         )
+        # Each row of the output follows from its own query and all keys and values, so a row that
+        # is not asked for is left out here.
         q = q[:, :, rows]
         # Spelled out because it is faster here than the fused kernel: sequences are short and the
         # inner heads are 6 wide (1.5 times the images a second: benchmarks/cpu_choices.py).
+        # (b, h, n, d) @ (b, h, d, n) -> (b, h, n, n), each row of which sums to 1.
         weights = (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(-1)
-        heads = weights @ v
+        heads = weights @ v  # (b, h, n, n) @ (b, h, n, d) -> (b, h, n, d)
         return self.proj(rearrange(heads, "b h n d -> b n (h d)"))
 
     def product_macs(self, num_tokens: int) -> int:
@@ -72,8 +79,9 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """Pre-norm transformer block: x + attention(LN(x)), then x + MLP(LN(x)) (figure 1).
 
-    (b, n, d) to (b, n, d), or to those `rows` of n alone. With `drop_path` > 0 each branch of a
-    sample is dropped with that probability in training (stochastic depth).
+    (b, n, d) to (b, n, d), or to those `rows` of n alone. The MLP is d -> mlp_ratio d -> d with a
+    GELU between (equation 4). drop_path: the probability in [0, 1) that a branch of a sample is
+    left out in training (stochastic depth, Huang et al., 2016).
     """
 
     def __init__(
@@ -87,14 +95,16 @@ class Block(nn.Module):
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
     def forward(self, x: Tensor, rows: slice = ALL) -> Tensor:
+        # Attention reads all rows of x and returns `rows`; from there on only they are computed.
         x = x[:, rows] + self.drop_path(self.attn(self.norm1(x), rows))
         return x + self.drop_path(self.mlp(self.norm2(x)))
 
 
 class Heads(nn.Module):
-    """Logits of the class token, the first of (b, n, d), and of the distillation token, the last.
+    """Two linear heads: (b, n, d) to (b, k) logits of the first row and (b, k) of the last.
 
-    Without a distillation token the class token's logits stand in both places.
+    The first row is the class token, the last the distillation token. Without a distillation token
+    there is one head, and its logits stand in both places.
     """
 
     def __init__(self, width: int, num_classes: int, distillation_token: bool):
@@ -103,31 +113,31 @@ class Heads(nn.Module):
         self.dist = nn.Linear(width, num_classes) if distillation_token else None
 
     def forward(self, tokens: Tensor) -> Output:
-        cls = self.cls(tokens[:, 0])
+        cls = self.cls(tokens[:, 0])  # (b, d) -> (b, k)
         return Output(cls, cls if self.dist is None else self.dist(tokens[:, -1]))
 
 
-def read_rows(num_tokens: int, distillation_token: bool) -> slice:
+def head_rows(num_tokens: int, distillation_token: bool) -> slice:
     """The rows that `Heads` reads: the first, and with a distillation token the last."""
     return slice(0, None, num_tokens - 1) if distillation_token else slice(0, 1)
 
 
 def drop_path_rates(drop_path: float, depth: int) -> list[float]:
-    """Stochastic depth that grows linearly from 0 at the first block to `drop_path` at the last."""
+    """Rates of stochastic depth: linear from 0 at the first layer to `drop_path` at the last."""
     return [drop_path * i / max(depth - 1, 1) for i in range(depth)]
 
 
-def learned(*shape: int, std: float) -> nn.Parameter:
-    """Learned tokens or positions, drawn from a normal distribution of mean 0."""
+def normal_parameter(*shape: int, std: float) -> nn.Parameter:
+    """A learned parameter (tokens, positions), drawn from N(0, std^2)."""
     return nn.Parameter(torch.randn(*shape) * std)
 
 
-def initialise(model: nn.Module, init: Init) -> None:
-    """Draw the linear layers anew, in place.
+def initialise_linear_layers(model: nn.Module, init: Init) -> None:
+    """Initialise all linear layers, in place.
 
-    torch: PyTorch's own, uniform in +-1/sqrt(fan in), weights and biases.
-    trunc_normal: DeiT's and timm's, truncated normal of standard deviation 0.02, biases zero.
-    With the second a 12-layer TITN hardly leaves chance (docs/recipes.md has the comparison).
+    torch: as PyTorch's constructor drew them: uniform in +-1/sqrt(fan in), weights and biases.
+    trunc_normal: as DeiT and timm do: truncated normal of standard deviation 0.02, biases zero.
+    With trunc_normal a 12-layer TITN hardly leaves chance (docs/recipes.md has the comparison).
     """
     for module in model.modules():
         if isinstance(module, nn.Linear) and init == "trunc_normal":

@@ -10,8 +10,11 @@ from titn.models.layers import ALL, Block
 class NestedLayer(nn.Module):
     """Inner transformer blocks and one outer block, joined by the patch residual (figure 1).
 
-    inner_depth: how many inner blocks; figure 1 and algorithm 1 have one. drop_path: of every
-    block, inner or outer.
+    pixels = inner(pixels); tokens = outer(tokens + linear(flatten(LN(pixels)))), the residual with
+    rows of zeros for the class and the distillation token (section 3.2).
+
+    inner_depth: the number of inner blocks; figure 1 and algorithm 1 have one. drop_path: the rate
+    of every block, inner and outer.
     """
 
     def __init__(
@@ -28,7 +31,8 @@ class NestedLayer(nn.Module):
     ):
         super().__init__()
         self.inner = Block(pixel_dim, inner_heads, mlp_ratio, True, drop_path)
-        # Beside the first, not around it: a network with one block keeps the names of its weights.
+        # In a list beside the first block, so that a network with a single one has the names of
+        # weights that saved files have.
         self.further_inner = nn.ModuleList(
             Block(pixel_dim, inner_heads, mlp_ratio, True, drop_path)
             for _ in range(inner_depth - 1)
@@ -38,16 +42,25 @@ class NestedLayer(nn.Module):
         self.outer = Block(patch_dim, outer_heads, mlp_ratio, True, drop_path)
 
     def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """pixels (b n, p, d), tokens (b, n + 1 or n + 2, d) to the same shapes."""
+        """pixels (b n, p, d) and tokens (b, n + 1 or n + 2, d) to the same shapes.
+
+        The two widths d differ: pixel_dim and patch_dim.
+        """
         pixels = self.inner(pixels)
         for block in self.further_inner:
             pixels = block(pixels)
-        residual = self.residual(rearrange(self.residual_norm(pixels), "m p d -> m (p d)"))
-        return pixels, self.attend(residual, tokens)
+        # Each pixel is normalised by itself; then all pixels of a patch become one vector.
+        normed = self.residual_norm(pixels)
+        residual = self.residual(rearrange(normed, "bn p d -> bn (p d)"))
+        return pixels, self.update_tokens(residual, tokens)
 
-    def attend(self, residual: Tensor, tokens: Tensor, rows: slice = ALL) -> Tensor:
-        """The outer block, after the patch residual (b n, d) was added to the tokens of patches."""
+    def update_tokens(self, residual: Tensor, tokens: Tensor, rows: slice = ALL) -> Tensor:
+        """The outer block on tokens plus patch residual, or those `rows` of its output alone.
+
+        residual (b n, d), tokens (b, n + 1 or n + 2, d) to the shape of the tokens.
+        """
         residual = rearrange(residual, "(b n) d -> b n d", b=len(tokens))
-        # Zero rows: above for the class token, below for the distillation token if there is one.
+        # A row of zeros above for the class token, and one below if there is a distillation token:
+        # (b, n, d) -> (b, n + 1 or n + 2, d). F.pad names the last axis first.
         rows_below = tokens.shape[1] - residual.shape[1] - 1
         return self.outer(tokens + F.pad(residual, (0, 0, 1, rows_below)), rows)

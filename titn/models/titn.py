@@ -7,28 +7,40 @@ from torch import Tensor, nn
 
 from titn.config.annotations import Count, Divides, Init, Positive, ProperFraction, Shares
 from titn.config.constraints import check_heads, grid_side
-from titn.models.layers import Heads, Normalise, drop_path_rates, initialise, learned
+from titn.models.layers import (
+    Heads,
+    Normalise,
+    drop_path_rates,
+    initialise_linear_layers,
+    normal_parameter,
+)
 from titn.models.nested_layer import NestedLayer
 from titn.models.pixels_last import PixelsLast
 from titn.types import Compiler, ImageSpec, Output
 
 
 class TITN(nn.Module):
-    """Transformer-in-Transformer Network; with `distillation_token` false it is TNT.
+    """Transformer-in-Transformer Network (section 3.2); with `distillation_token` false, TNT.
 
     images (b, c, h, w) to Output of (b, k) logits.
 
-    Each of n patches is cut into p pixels: non-overlapping squares of `pixel_size`, through one
-    linear layer, plus a position embedding that all patches share. The outer path has no
-    projection of the patch: it starts from learned tokens plus positions, and hears of the image
-    only through the patch residual of each layer. Token row 0 is the class token, the last row
-    the distillation token. The printed parameters and GFLOPs (tables 1 and 3) pin all of this;
-    they leave the number of inner heads open: 2 is that of TNT's own tiny model.
+    An image is n patches of `patch_size`, a patch is p "pixels": non-overlapping squares of
+    `pixel_size`. Two paths run side by side. The inner path holds the pixels of every patch,
+    (b n, p, pixel_dim), embedded by one linear layer plus a position embedding that all patches
+    share. The outer path holds one token for each patch, between the class token (row 0) and the
+    distillation token (last row).
 
-    inner_depth: how many inner blocks each layer has before its patch residual. drop_path: of the
-    last layer's blocks; the rate grows with the layer, and all blocks of a layer share it.
-    init: how the linear layers begin; token_std: the deviation with which tokens and positions
-    do. The paper prints neither; see `titn.models.layers.initialise` and docs/recipes.md.
+    This TNT is lucidrains' and not Han et al.'s: no linear layer projects a patch into the outer
+    path. Its tokens start as learned vectors plus positions, the same for every image, and learn
+    of the image only through the patch residual of each layer. The printed parameters and GFLOPs
+    (tables 1 and 3) pin all of this. They leave the number of inner heads open: 2 is that of Han
+    et al.'s tiny model.
+
+    inner_depth: the number of inner blocks before the patch residual of each layer; 1 in the
+    paper. drop_path: the rate of the last layer, in [0, 1); it grows linearly from 0 at the first
+    layer, and all blocks of a layer share it. init: how the linear layers are drawn. token_std:
+    the standard deviation of tokens and positions at the start. The paper prints neither; see
+    `initialise_linear_layers` in titn.models.layers, and docs/recipes.md.
     """
 
     # A compiled step saves 0.9 ms an image, compiling takes up to 15 s (benchmarks/ledger.md).
@@ -59,13 +71,13 @@ class TITN(nn.Module):
         check_heads(pixel_dim, inner_heads, "pixel_dim", "inner_heads")
         self.has_distillation_token = distillation_token
         self.patch_grid, self.pixel_grid = patch_grid, pixel_grid
-        num_tokens = patch_grid**2 + 1 + distillation_token
+        num_tokens = patch_grid**2 + 1 + distillation_token  # n patches, class, distillation
 
         self.normalise = Normalise(images)
         self.pixel_embed = nn.Linear(images.channels * pixel_size**2, pixel_dim)
-        self.pixel_pos = learned(pixel_grid**2, pixel_dim, std=token_std)
-        self.tokens = learned(num_tokens, patch_dim, std=token_std)
-        self.token_pos = learned(num_tokens, patch_dim, std=token_std)
+        self.pixel_pos = normal_parameter(pixel_grid**2, pixel_dim, std=token_std)
+        self.tokens = normal_parameter(num_tokens, patch_dim, std=token_std)
+        self.token_pos = normal_parameter(num_tokens, patch_dim, std=token_std)
         self.layers = nn.ModuleList(
             NestedLayer(
                 pixels_per_patch=pixel_grid**2,
@@ -81,17 +93,21 @@ class TITN(nn.Module):
         )
         self.norm = nn.LayerNorm(patch_dim)
         self.heads = Heads(patch_dim, images.num_classes, distillation_token)
-        initialise(self, init)
+        initialise_linear_layers(self, init)
 
     def forward(self, images: Tensor) -> Output:
-        pixels = self.pixel_embed(self.cut(images)) + self.pixel_pos
-        tokens = self.first_tokens(len(images))
+        # (b n, p, c m m) -> (b n, p, d): one sequence of p pixels for each patch of the batch.
+        pixels = self.pixel_embed(self.to_pixels(images)) + self.pixel_pos
+        tokens = self.initial_tokens(len(images))  # (b, n + 1 or n + 2, d)
         for layer in self.layers:
             pixels, tokens = layer(pixels, tokens)
-        return self.read(tokens)
+        return self.classify(tokens)
 
-    def cut(self, images: Tensor) -> Tensor:
-        """Normalised images (b, c, h, w) to the values of each pixel, (b n, p, c m m)."""
+    def to_pixels(self, images: Tensor) -> Tensor:
+        """Normalise (b, c, h, w) and cut it into the values of each pixel, (b n, p, c m m).
+
+        m is the side of a pixel. The patches join the batch: attention stays within a patch.
+        """
         return rearrange(
             self.normalise(images),
             "b c (gh ph mh) (gw pw mw) -> (b gh gw) (ph pw) (c mh mw)",
@@ -101,19 +117,21 @@ class TITN(nn.Module):
             pw=self.pixel_grid,
         )
 
-    def first_tokens(self, num_images: int) -> Tensor:
+    def initial_tokens(self, num_images: int) -> Tensor:
         """(b, n + 1 or n + 2, d): learned, the same for every image."""
         return repeat(self.tokens + self.token_pos, "n d -> b n d", b=num_images)
 
-    def read(self, tokens: Tensor) -> Output:
-        """The last layer's tokens to logits."""
-        # The patches are not normalised: the printed GFLOPs count the tokens only.
+    def classify(self, tokens: Tensor) -> Output:
+        """The last layer's tokens (b, n + 1 or n + 2, d) to (b, k) logits."""
+        # Only the tokens that the heads read are normalised, not the patches: the printed GFLOPs
+        # count a LayerNorm of two rows (one row in TNT).
         rows = [0, -1] if self.has_distillation_token else [0]
-        return self.heads(self.norm(tokens[:, rows]))
+        return self.heads(self.norm(tokens[:, rows]))  # (b, 1 or 2, d) -> (b, k) each
 
     def compiled(self, compiler: Compiler | None) -> nn.Module:
-        """The same network in the form that compilers make fast; it shares the parameters.
+        """The same network in a form that compilers make fast; it shares the parameters.
 
-        compiler: for one layer; None in a network that is going to be compiled as a whole.
+        compiler: compiles one layer, whose code serves all layers; None if the network is going
+        to be compiled as a whole.
         """
         return PixelsLast(self, compiler)

@@ -14,21 +14,21 @@ from titn.models.layers import (
     Heads,
     Normalise,
     drop_path_rates,
-    initialise,
-    learned,
-    read_rows,
+    head_rows,
+    initialise_linear_layers,
+    normal_parameter,
 )
 from titn.types import Compiler, ImageSpec, Output
 
 
 class ViT(nn.Module):
-    """Vision transformer; with `distillation_token` true it is DeiT.
+    """Vision transformer; with `distillation_token` true, DeiT.
 
     images (b, c, h, w) to Output of (b, k) logits.
 
-    As timm's `VisionTransformer` and `VisionTransformerDistilled`, but for the order of the
-    tokens: row 0 is the class token, the last row the distillation token (section 3.2). Without
-    a bias on q, k and v by default: so the printed parameter counts come out (table 3).
+    It equals timm's `VisionTransformer` and `VisionTransformerDistilled` but for the order of the
+    tokens: row 0 is the class token, the last row the distillation token (section 3.2). By default
+    q, k and v have no bias: that gives the printed parameter counts (table 3).
     """
 
     # A compiled step saves 0.05 ms an image, compiling takes up to 8 s (benchmarks/ledger.md).
@@ -57,44 +57,49 @@ class ViT(nn.Module):
 
         self.normalise = Normalise(images)
         self.patch_embed = nn.Linear(images.channels * patch_size**2, patch_dim)
-        self.cls_token = learned(1, patch_dim, std=token_std)
-        self.dist_token = learned(int(distillation_token), patch_dim, std=token_std)
-        self.token_pos = learned(patch_grid**2 + 1 + distillation_token, patch_dim, std=token_std)
+        # In a ViT the distillation token is (0, d): it adds no row, and one forward serves both.
+        self.cls_token = normal_parameter(1, patch_dim, std=token_std)
+        self.dist_token = normal_parameter(int(distillation_token), patch_dim, std=token_std)
+        self.token_pos = normal_parameter(
+            patch_grid**2 + 1 + distillation_token, patch_dim, std=token_std
+        )
         self.layers = nn.ModuleList(
             Block(patch_dim, heads, mlp_ratio, qkv_bias, rate)
             for rate in drop_path_rates(drop_path, depth)
         )
         self.norm = nn.LayerNorm(patch_dim)
         self.heads = Heads(patch_dim, images.num_classes, distillation_token)
-        initialise(self, init)
+        initialise_linear_layers(self, init)
 
     def forward(self, images: Tensor) -> Output:
         tokens = self.embed(images)
         for layer in self.layers:
             tokens = layer(tokens)
-        return self.read(tokens)
+        return self.classify(tokens)
 
     def embed(self, images: Tensor) -> Tensor:
-        """(b, c, h, w) to (b, n + 1 or n + 2, d): the patches between their tokens."""
+        """(b, c, h, w) to (b, n + 1 or n + 2, d): class token, patches, distillation token."""
         patches = rearrange(
             self.normalise(images),
-            "b c (gh ph) (gw pw) -> b (gh gw) (c ph pw)",
+            "b c (gh ph) (gw pw) -> b (gh gw) (c ph pw)",  # n = gh gw
             gh=self.patch_grid,
             gw=self.patch_grid,
         )
         first, last = (
             token.expand(len(images), -1, -1) for token in (self.cls_token, self.dist_token)
         )
+        # (b, n, c p p) -> (b, n, d), between (b, 1, d) and (b, 1, d); the last is (b, 0, d) in ViT.
         return torch.cat([first, self.patch_embed(patches), last], dim=1) + self.token_pos
 
-    def read(self, tokens: Tensor) -> Output:
-        """The last layer's tokens to logits."""
+    def classify(self, tokens: Tensor) -> Output:
+        """The last layer's tokens (b, n + 1 or n + 2, d) to (b, k) logits."""
         return self.heads(self.norm(tokens))
 
     def compiled(self, compiler: Compiler | None) -> nn.Module:
-        """The same network, one layer compiled for all; it shares the parameters.
+        """The same network with one layer compiled for all; it shares the parameters.
 
-        compiler: for one layer; None in a network that is going to be compiled as a whole.
+        compiler: compiles one layer, whose code serves all layers; None if the network is going
+        to be compiled as a whole.
         """
         return CompiledLayers(self, compiler)
 
@@ -102,8 +107,8 @@ class ViT(nn.Module):
 class CompiledLayers(nn.Module):
     """A ViT that runs its layers through one compiled function.
 
-    One layer's code serves all: they differ in their parameters alone. Compiled as a whole, the
-    last layer computes only the rows that the heads read.
+    One layer's code serves all, because they differ in their parameters alone. In a network that
+    is compiled as a whole the last layer computes only the rows that the heads read.
     """
 
     def __init__(self, network: ViT, compiler: Compiler | None):
@@ -113,14 +118,14 @@ class CompiledLayers(nn.Module):
         self.run = _layer if compiler is None else compiler(_layer)
         self.last_rows = ALL
         if compiler is None:
-            self.last_rows = read_rows(len(network.token_pos), self.has_distillation_token)
+            self.last_rows = head_rows(len(network.token_pos), self.has_distillation_token)
 
     def forward(self, images: Tensor) -> Output:
         tokens = self.network.embed(images)
         *layers, last = self.network.layers
         for layer in layers:
             tokens = self.run(layer, tokens, ALL)
-        return self.network.read(self.run(last, tokens, self.last_rows))
+        return self.network.classify(self.run(last, tokens, self.last_rows))
 
 
 def _layer(layer: nn.Module, tokens: Tensor, rows: slice) -> Tensor:

@@ -26,8 +26,8 @@ def wide_resnet28_10(*, images: ImageSpec, dropout: ProperFraction = 0.0) -> CNN
 class WideBlock(nn.Module):
     """x + conv(relu(bn(conv(relu(bn(x)))))): normalisation before each 3x3 convolution.
 
-    (b, c, h, w) to (b, width, h / stride, w / stride). Where the shape changes, the way around is
-    a convolution of 1x1, which takes the normalised input too.
+    (b, c, h, w) to (b, width, h / stride, w / stride). Where the shape changes, the shortcut is a
+    convolution of 1x1 of the normalised input, as in the authors' code.
     """
 
     def __init__(self, channels: int, width: int, stride: int, dropout: float):
@@ -43,16 +43,16 @@ class WideBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         normalised = F.relu(self.norm1(x))
-        around = x if self.shortcut is None else self.shortcut(normalised)
-        inner = self.conv1(normalised)
-        return around + self.conv2(self.dropout(F.relu(self.norm2(inner))))
+        shortcut = x if self.shortcut is None else self.shortcut(normalised)
+        inner = self.conv1(normalised)  # (b, c, h, w) -> (b, width, h / stride, w / stride)
+        return shortcut + self.conv2(self.dropout(F.relu(self.norm2(inner))))
 
 
 class WideResNet(nn.Module):
-    """WRN-depth-widening: images (b, 3, h, w) to (b, k) logits.
+    """WRN-depth-widening: images (b, c, h, w) to (b, k) logits.
 
-    Three groups of (depth - 4) / 6 blocks, `widening` times 16, 32 and 64 wide, the second and
-    third of which begin with stride 2.
+    Three groups of (depth - 4) / 6 blocks, `widening` times 16, 32 and 64 channels wide. The second
+    and the third group begin with stride 2: 32x32 becomes 16x16 and 8x8.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class WideResNet(nn.Module):
         for base, stride in ((16, 1), (32, 2), (64, 2)):
             for number in range((depth - 4) // 6):
                 width = base * widening
+                # Only the first block of a group has its stride.
                 blocks.append(WideBlock(before, width, 1 if number else stride, dropout))
                 before = width
         self.stem = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
@@ -76,5 +77,5 @@ class WideResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.norm(self.blocks(self.stem(x))))
-        return self.classifier(self.pool(x).flatten(1))
+        x = F.relu(self.norm(self.blocks(self.stem(x))))  # (b, 64 widening, h / 4, w / 4)
+        return self.classifier(self.pool(x).flatten(1))  # (b, 64 widening) -> (b, k)

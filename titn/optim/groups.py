@@ -1,4 +1,4 @@
-"""Which parameters decay."""
+"""Which parameters weight decay applies to."""
 
 from torch import nn
 
@@ -6,12 +6,13 @@ from titn.config.annotations import Decay
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, decay: Decay) -> list[dict]:
-    """Groups for an optimizer, in the order of `model.parameters()` within each.
+    """Parameter groups for an optimizer, each in the order of `model.parameters()`.
 
-    all: every parameter decays, PyTorch's plain usage.
-    matrices: only the weights of linear layers and convolutions do; biases, normalisation,
+    all: every parameter decays, as in a plain `SGD(model.parameters())`; the paper does not say.
+    matrices: only the weights of linear layers and convolutions decay; biases, normalisation,
     learned tokens and positions do not, as in DeiT and timm.
     """
+    # By identity: `parameters()` gives tensors without the module that they belong to.
     matrices = {
         id(module.weight) for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)
     }

@@ -1,7 +1,7 @@
-"""torch's optimizers as the `_target_`s of conf/optimizer. The model comes from the build.
+"""torch's optimizers as the `_target_`s of conf/optimizer; `model` is supplied by the build.
 
-SGD, Adam and AdamW use torch's fused kernels: one pass over memory for each parameter, which is
-what an optimizer's step costs on a CPU for the 134 million parameters of VGG-16.
+SGD, Adam and AdamW use torch's fused kernels, which pass over memory once for each parameter. On a
+CPU that pass is what a step costs: VGG-16 has 134 million parameters.
 """
 
 from typing import Annotated
@@ -37,7 +37,7 @@ def adam(
     weight_decay: NonNegative = 1e-4,
     decay: Decay = "all",
 ) -> optim.Optimizer:
-    """Adam; its weight decay is an L2 term in the gradient."""
+    """Adam (Kingma and Ba, 2015); its weight decay is an L2 term in the gradient."""
     groups = parameter_groups(model, weight_decay, decay)
     return optim.Adam(groups, lr=lr, betas=(beta1, beta2), fused=True)
 
@@ -51,7 +51,7 @@ def adamw(
     weight_decay: NonNegative = 0.05,
     decay: Decay = "matrices",
 ) -> optim.Optimizer:
-    """AdamW: decoupled weight decay, of matrices only, as DeiT trains."""
+    """AdamW (Loshchilov and Hutter, 2019): decoupled weight decay, of matrices only as in DeiT."""
     groups = parameter_groups(model, weight_decay, decay)
     return optim.AdamW(groups, lr=lr, betas=(beta1, beta2), fused=True)
 
@@ -65,6 +65,6 @@ def rmsprop(
     weight_decay: NonNegative = 1e-4,
     decay: Decay = "all",
 ) -> optim.Optimizer:
-    """RMSprop; `smoothing` is the decay of the running mean of squared gradients."""
+    """RMSprop; smoothing: the decay of the running mean of squared gradients, torch's alpha."""
     groups = parameter_groups(model, weight_decay, decay)
     return optim.RMSprop(groups, lr=lr, alpha=smoothing, momentum=momentum)

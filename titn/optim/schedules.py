@@ -7,15 +7,20 @@ from titn.config.annotations import Fraction, NonNegative
 
 
 class Schedule(Protocol):
+    """What the engine asks of a schedule."""
+
     def factor(self, step: int, steps_per_epoch: int, total_steps: int) -> float:
-        """What the base learning rate is multiplied by at `step`, counted from 0."""
+        """The factor of the base learning rate at `step`, counted from 0."""
 
 
 class Cosine:
-    """From 1 down half a cosine to `final` (Loshchilov and Hutter, 2017), after a linear warm-up.
+    """final + (1 - final) (1 + cos(pi t)) / 2, t from 0 to 1, after a linear warm-up.
 
-    warmup_epochs: may be a fraction of an epoch; the ramp starts at one step's share of the rate,
-    not at 0. final: the share of the base rate that would be reached after the last step.
+    Loshchilov and Hutter (2017), without restarts; the paper names it and no warm-up (section 4.1).
+    It is evaluated at every step, where PyTorch's examples change the rate once an epoch.
+
+    warmup_epochs: may be a fraction; the first step of the ramp has 1 / (warmup steps + 1) of the
+    rate and not 0, so that no step is wasted. final: the factor after the last step, in [0, 1].
     """
 
     def __init__(self, *, warmup_epochs: NonNegative = 0.0, final: Fraction = 0.0):

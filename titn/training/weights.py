@@ -42,11 +42,11 @@ def load(model: nn.Module, path: Path, key: str = "checkpoint") -> None:
     key: what the user calls the path. Raises ConfigError if it is not there, is not one of these,
     or does not fit the model.
     """
-    state = _own_names(_read(path, key), model)
+    state = _with_net_prefix(_read(path, key), model)
     wanted = model.state_dict()
     # Weights from elsewhere bring no normalisation; the model keeps that of its data set.
     state = {n: value for n, value in wanted.items() if n.startswith(NORMALISATION)} | state
-    if mismatch := _mismatch(state, wanted, _own_layers(model)) or _unusable(state, wanted):
+    if mismatch := _mismatch(state, wanted, _new_layers(model)) or _unusable(state, wanted):
         raise ConfigError(printable(f"{key}={path}: does not fit the model: {mismatch}"))
     model.load_state_dict(state)
 
@@ -75,9 +75,9 @@ def load_pretrained(model: nn.Module, weights: str) -> Pretrained:
             f"weights=imagenet: {path} is not what torchvision publishes (its SHA-256 differs); "
             "remove it, and it is fetched anew"
         )
-    state = _own_names(_read(path, "weights"), model)
+    state = _with_net_prefix(_read(path, "weights"), model)
     wanted = model.state_dict()
-    own = (*_own_layers(model), NORMALISATION)
+    own = (*_new_layers(model), NORMALISATION)
     kept = {name: value for name, value in wanted.items() if name.startswith(own)}
     state = {name: value for name, value in state.items() if not name.startswith(own)} | kept
     if mismatch := _mismatch(state, wanted):
@@ -191,7 +191,7 @@ def _is_plain(value: Tensor) -> bool:
     )
 
 
-def _own_names(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+def _with_net_prefix(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     """torchvision's names of a CNN's weights, as found in files from elsewhere, are our `net`'s."""
     if not hasattr(model, "net"):
         return state
@@ -201,9 +201,9 @@ def _own_names(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def _own_layers(model: nn.Module) -> tuple[str, ...]:
+def _new_layers(model: nn.Module) -> tuple[str, ...]:
     """Prefixes of the parameters that depend on the number of classes, or are no other's."""
-    return getattr(model, "own_layers", ("heads.",))
+    return getattr(model, "new_layers", ("heads.",))
 
 
 def _mismatch(

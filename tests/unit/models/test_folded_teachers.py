@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from titn.models import cnn
-from titn.models.folding import Unpadded
+from titn.models.folding import ConvAsLinear
 from titn.models.wide_resnet import wide_resnet28_10
 from titn.types import ImageSpec
 
@@ -86,7 +86,7 @@ def test_a_convolution_on_a_map_smaller_than_its_kernel_is_a_matrix():
     torch.manual_seed(0)
     conv = nn.Conv2d(3, 4, kernel_size=(3, 2), stride=(1, 2), padding=(1, 1), dilation=1)
     x = torch.randn(5, 3, 2, 2)
-    torch.testing.assert_close(Unpadded(conv, 2, 2)(x), conv(x), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(ConvAsLinear(conv, 2, 2)(x), conv(x), rtol=1e-5, atol=1e-6)
 
 
 def test_a_larger_image_leaves_more_than_a_pixel_and_its_weights_apart():

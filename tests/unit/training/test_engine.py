@@ -55,7 +55,7 @@ def test_running_means_by_hand():
     means = RunningMeans()
     for loss in (1.0, 2.0, 6.0):
         means.add({"loss": torch.tensor(loss), "task": torch.tensor(1.0)})
-    assert means.read(epoch=1) == {"loss": 3.0, "task": 1.0}
+    assert means.compute(epoch=1) == {"loss": 3.0, "task": 1.0}
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
@@ -63,4 +63,4 @@ def test_a_mean_that_is_not_finite_stops_the_run(loss):
     means = RunningMeans()
     means.add({"loss": torch.tensor(loss)})
     with pytest.raises(DivergenceError, match=r"in epoch 3: the run has diverged"):
-        means.read(epoch=3)
+        means.compute(epoch=3)
