@@ -9,8 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from titn.records.run_dir import write_text
-from titn.reporting.markdown import table
-from titn.reporting.plot_style import (
+from titn.reporting.figures.style import (
     BLUE,
     GREEN,
     PURPLE,
@@ -20,6 +19,7 @@ from titn.reporting.plot_style import (
     drawing,
     row_style,
 )
+from titn.reporting.markdown import table
 
 HERE = Path(__file__).resolve().parent
 SEVEN = ("vit", "deit", "tnt", "titn", "titn_large_patch", "deit", "titn")

@@ -11,8 +11,10 @@ import matplotlib
 import numpy as np
 import pytest
 
-from titn.reporting import figures, plot_style
+from titn.reporting import figures
 from titn.reporting.figures import Curve, Point, Row
+from titn.reporting.figures import classes as classes_
+from titn.reporting.figures import style as plot_style
 
 ROWS = [
     Row("patch 8", 0.72, 0.70, 0.74, (0.71, 0.72, 0.73)),
@@ -242,12 +244,12 @@ def test_the_papers_numbers_are_explained_beside_curves(tmp_path):
 
 
 def test_a_long_curve_is_thinned_to_its_ends():
-    thinned = figures._thinned(np.arange(1000))
+    thinned = classes_._thinned(np.arange(1000))
     assert (len(thinned), thinned[0], thinned[-1]) == (120, 0, 999)
 
 
 def test_a_short_curve_is_not_thinned():
-    assert figures._thinned((3, 1, 2)).tolist() == [3, 1, 2]
+    assert classes_._thinned((3, 1, 2)).tolist() == [3, 1, 2]
 
 
 def test_rows_stand_in_the_given_order(drawn):
@@ -353,7 +355,7 @@ def paths_of_cells(path):
 
 def test_neighbours_of_a_row_are_drawn_as_one_cell():
     members = np.array([[True, True, False], [False, False, True]])
-    vertices = figures._cells(members, "black").get_path().vertices
+    vertices = classes_._cells(members, "black").get_path().vertices
     assert vertices.reshape(2, 5, 2).tolist() == [
         [[0, 0], [2, 0], [2, 1], [0, 1], [0, 0]],
         [[2, 1], [3, 1], [3, 2], [2, 2], [2, 1]],

@@ -25,8 +25,17 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.typing import ColorType
 from numpy.typing import ArrayLike, NDArray
 
-from titn.reporting import plot_style
-from titn.reporting.plot_style import BLUE, GREY, ORANGE, SKY, VERMILLION, plain, row_style, signed
+from titn.reporting.figures import style as plot_style
+from titn.reporting.figures.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    SKY,
+    VERMILLION,
+    plain,
+    row_style,
+    signed,
+)
 from titn.system.text import counted
 
 MOST_VERTICES = 120  # of a curve
