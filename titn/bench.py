@@ -66,7 +66,8 @@ def bench(arguments: argparse.Namespace) -> int:
     """Measure, print, write."""
     from titn.config.constraints import check_memory
     from titn.config.hydra_errors import compose_run
-    from titn.profiling import stages
+    from titn.profiling.stages import profile_step
+    from titn.profiling.throughput import concurrent_rates
     from titn.system.progress import say
 
     run = compose_run(arguments.overrides)
@@ -83,17 +84,16 @@ def bench(arguments: argparse.Namespace) -> int:
     }
     found: dict = {"overrides": arguments.overrides, **settings}
     if arguments.only_whole:
-        rates = _whole_steps(run, settings, arguments.kept_labels)
+        rates = _training_rates(run, settings, arguments.kept_labels)
         found["images_per_sec"] = rates
         print(f"{statistics.median(rates):.1f} images/s ({min(rates):.1f} to {max(rates):.1f})")
     else:
-        measured = stages.measure(run, **settings)
-        found |= facts(measured)
-        say(in_words(measured))
-        step = measured.stages[0]
-        print_table(COLUMNS, [row(stage, step, measured) for stage in measured.stages])
+        profile = profile_step(run, **settings)
+        found |= profile.facts()
+        say(profile.describe())
+        print_table(COLUMNS, [row(stage, profile) for stage in profile.stages])
     if arguments.cells > 1:
-        rates = stages.concurrent_rates(run, arguments.cells, **settings)
+        rates = concurrent_rates(run, arguments.cells, **settings)
         found["cells"], found["images_per_sec_together"] = arguments.cells, rates
         alone = statistics.median(found["images_per_sec"])
         total = statistics.median(rates)
@@ -117,62 +117,26 @@ def _check_writable(path: Path) -> None:
         ) from None
 
 
-def _whole_steps(run: dict, settings: dict, kept_labels: bool) -> list[float]:
-    from titn.profiling import stages
+def _training_rates(run: dict, settings: dict, cached_labels: bool) -> list[float]:
+    from titn.profiling.throughput import training_rates
     from titn.training.label_cache import LabelCache
 
     with TemporaryDirectory() as place:
-        kept = LabelCache(Path(place), {}, settings["steps"]) if kept_labels else None
-        return stages.training_rates(run, **settings, label_cache=kept)
+        cache = LabelCache(Path(place), {}, settings["steps"]) if cached_labels else None
+        return training_rates(run, **settings, label_cache=cache)
 
 
-def facts(measured: "StepProfile") -> dict:
-    """What was measured, fit for JSON; the first stage is the whole step."""
-    step = measured.stages[0]
-    return {
-        "device": measured.device,
-        "precision": measured.precision,
-        "threads": measured.threads,
-        "batch_size": measured.batch_size,
-        "compiled": measured.assembled.compiled,
-        "compile_secs": measured.assembled.compile_secs,
-        "ceiling_flops": measured.ceiling,
-        "memory_bytes": measured.memory,
-        "images_per_sec": [step.num_images / secs for secs in step.times],
-        "stages": [
-            {
-                "name": stage.name,
-                "num_images": stage.num_images,
-                "flops": stage.flops,
-                "secs": stage.times,
-            }
-            for stage in measured.stages
-        ],
-    }
-
-
-def in_words(measured: "StepProfile") -> str:
-    """What it was measured on, and what does not fit into the table."""
-    made = measured.assembled
-    compiled = f"compiled ({made.compiled}) in {made.compile_secs:.1f} s"
-    return (
-        f"{measured.precision} on {measured.device}, {measured.threads} threads, batch "
-        f"{measured.batch_size}; {'not compiled' if made.compiled == 'none' else compiled}; "
-        f"{measured.memory / 2**30:.2f} GiB at the peak; ceiling of matrix products "
-        f"{measured.ceiling / 1e12:.2f} TFLOP/s"
-    )
-
-
-def row(stage: "Stage", step: "Stage", measured: "StepProfile") -> tuple[str, ...]:
+def row(stage: "Stage", profile: "StepProfile") -> tuple[str, ...]:
     """A line of the table; the share of the step is that of the same number of images."""
-    of_an_image = stage.secs / stage.num_images
-    share = of_an_image / (step.secs / step.num_images)
+    step = profile.stages[0]
+    secs_per_image = stage.secs / stage.num_images
+    share = secs_per_image / (step.secs / step.num_images)
     return (
         stage.name,
-        f"{1000 * of_an_image * measured.batch_size:.2f}",
+        f"{1000 * secs_per_image * profile.batch_size:.2f}",
         f"{share:.3f}",
-        f"{1 / of_an_image:.1f}",
-        f"{stage.flops / stage.secs / measured.ceiling:.3f}" if stage.flops else "",
+        f"{1 / secs_per_image:.1f}",
+        f"{stage.flops / stage.secs / profile.ceiling:.3f}" if stage.flops else "",
     )
 
 

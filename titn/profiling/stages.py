@@ -4,12 +4,10 @@ Speed does not depend on what the images show, nor on what the networks have lea
 set is needed, and the teacher is not trained.
 """
 
-import resource
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from typing import Any
 
 import torch
@@ -17,19 +15,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from titn.data.batches import training_batches
-from titn.data.images import Dataset, Images
-from titn.training import build, hardware
-from titn.training.assembly import AssembledRun, assemble
-from titn.training.engine import EVALUATION_BATCH, State, evaluate, train_epoch
-from titn.training.label_cache import LabelCache
+from titn.profiling.ceiling import matrix_ceiling, peak_memory, wait_for
+from titn.profiling.made_up import assemble_made_up
+from titn.training import hardware
+from titn.training.assembly import AssembledRun
+from titn.training.engine import State, evaluate, train_epoch
 from titn.training.metrics import macs
 from titn.types import Batch, ImageSpec
-
-# So long that compiling pays in any case: what is measured is a long run's step.
-EPOCHS = 10**6
-# Sides of the square matrices whose product is the ceiling: large enough, and still quick.
-CEILING_SIZE = {"cpu": 2048}
-CEILING_SIZE_ELSEWHERE = 8192
 
 
 @dataclass
@@ -49,8 +41,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class StepProfile:
-    """What `measure` found. ceiling: operations a second of a large matrix product, in the run's
-    precision. memory: bytes at the peak, of the GPU or else of the process."""
+    """What `profile_step` measured.
+
+    ceiling: operations a second of a large matrix product, in the run's precision. memory: bytes at
+    the peak, of the GPU or else of the process.
+    """
 
     stages: list[Stage]
     assembled: AssembledRun
@@ -61,13 +56,47 @@ class StepProfile:
     ceiling: float
     memory: int
 
+    def facts(self) -> dict[str, Any]:
+        """What was measured, fit for JSON; the first stage is the whole step."""
+        step = self.stages[0]
+        return {
+            "device": self.device,
+            "precision": self.precision,
+            "threads": self.threads,
+            "batch_size": self.batch_size,
+            "compiled": self.assembled.compiled,
+            "compile_secs": self.assembled.compile_secs,
+            "ceiling_flops": self.ceiling,
+            "memory_bytes": self.memory,
+            "images_per_sec": [step.num_images / secs for secs in step.times],
+            "stages": [
+                {
+                    "name": stage.name,
+                    "num_images": stage.num_images,
+                    "flops": stage.flops,
+                    "secs": stage.times,
+                }
+                for stage in self.stages
+            ],
+        }
 
-def measure(run: dict, *, steps: int, rounds: int, num_classes: int) -> StepProfile:
+    def describe(self) -> str:
+        """What it was measured on, and what does not fit into the table of stages."""
+        how, secs = self.assembled.compiled, self.assembled.compile_secs
+        compiled = "not compiled" if how == "none" else f"compiled ({how}) in {secs:.1f} s"
+        return (
+            f"{self.precision} on {self.device}, {self.threads} threads, batch {self.batch_size}; "
+            f"{compiled}; {self.memory / 2**30:.2f} GiB at the peak; ceiling of matrix products "
+            f"{self.ceiling / 1e12:.2f} TFLOP/s"
+        )
+
+
+def profile_step(run: dict, *, steps: int, rounds: int, num_classes: int) -> StepProfile:
     """All stages of a run take turns, `rounds` times, each over `steps` batches.
 
     run: as `titn.config.resolve` returns it. No labels are kept: the teacher answers every time.
     """
-    made = _assembled(run, steps, num_classes)
+    made = assemble_made_up(run, steps, num_classes)
     device = made.task.fabric.device
     precision = hardware.precision(run["precision"], device)
     stages = _stages(made, steps)
@@ -82,7 +111,7 @@ def measure(run: dict, *, steps: int, rounds: int, num_classes: int) -> StepProf
                 bar.set_description(stage.name, refresh=False)
                 started = time.perf_counter()
                 stage.run()
-                _wait(device)
+                wait_for(device)
                 stage.times.append(time.perf_counter() - started)
                 bar.update()
     return StepProfile(
@@ -93,99 +122,8 @@ def measure(run: dict, *, steps: int, rounds: int, num_classes: int) -> StepProf
         threads=torch.get_num_threads(),
         batch_size=run["batch_size"],
         ceiling=matrix_ceiling(device, hardware.WEIGHT_DTYPES[precision]),
-        memory=_peak_memory(device),
+        memory=peak_memory(device),
     )
-
-
-def training_rates(
-    run: dict, *, steps: int, rounds: int, num_classes: int, label_cache: LabelCache | None = None
-) -> list[float]:
-    """Images a second of whole training steps, one number for each round, after a warm-up.
-
-    label_cache: to be filled in the warm-up, which sees the same images, and used in the rounds.
-    """
-    made = _assembled(run, steps, num_classes, label_cache)
-    whole = _whole(made, steps)
-    whole.run()
-    return [_rate(whole, made.task.fabric.device) for _ in range(rounds)]
-
-
-def concurrent_rates(
-    run: dict, cells: int, *, steps: int, rounds: int, num_classes: int
-) -> list[float]:
-    """Images a second of `cells` runs at once, each a process; summed, for each round.
-
-    On a CPU they share its threads.
-    """
-    context = get_context("spawn")
-    barrier, queue = context.Barrier(cells), context.Queue()
-    threads = max(torch.get_num_threads() // cells, 1)
-    settings = {"steps": steps, "rounds": rounds, "num_classes": num_classes}
-    processes = [
-        context.Process(target=_one_of, args=(run | {"seed": i}, threads, settings, barrier, queue))
-        for i in range(cells)
-    ]
-    for process in processes:
-        process.start()
-    rates = [queue.get() for _ in processes]
-    for process in processes:
-        process.join()
-    return [sum(of_round) for of_round in zip(*rates, strict=True)]
-
-
-def _one_of(run: dict, threads: int, settings: dict, barrier: Any, queue: Any) -> None:
-    torch.set_num_threads(threads)
-    steps = settings["steps"]
-    made = _assembled(run, steps, settings["num_classes"])
-    whole = _whole(made, steps)
-    whole.run()
-    rates = []
-    for _ in range(settings["rounds"]):
-        barrier.wait()
-        rates.append(_rate(whole, made.task.fabric.device))
-    queue.put(rates)
-
-
-def _rate(stage: Stage, device: torch.device) -> float:
-    started = time.perf_counter()
-    stage.run()
-    _wait(device)
-    return stage.num_images / (time.perf_counter() - started)
-
-
-def _assembled(
-    run: dict, steps: int, num_classes: int, label_cache: LabelCache | None = None
-) -> AssembledRun:
-    device = hardware.device(run["device"])
-    precision = hardware.precision(run["precision"], device)
-    run = run | {"epochs": EPOCHS, "tensorboard": False}
-    spec = ImageSpec(num_classes=num_classes, size=run["dataset"]["image_size"])
-    torch.manual_seed(run["seed"])
-    teacher = None
-    if run["teacher"] is not None:
-        teacher = build.instantiate(run["teacher"], "model", images=spec)
-    return assemble(
-        run,
-        parts=build.parts(run, spec),
-        dataset=made_up(spec, steps * run["batch_size"]),
-        fabric=hardware.fabric(device, precision),
-        precision=precision,
-        teacher=teacher,
-        label_cache=label_cache,
-    )
-
-
-def made_up(spec: ImageSpec, num_train: int) -> Dataset:
-    """Noise with labels: `num_train` images, and two batches to evaluate."""
-    train, evaluated = (
-        Images(
-            torch.randint(256, (n, spec.channels, spec.size, spec.size), dtype=torch.uint8),
-            torch.randint(spec.num_classes, (n,)),
-        )
-        for n in (num_train, 2 * EVALUATION_BATCH)
-    )
-    names = tuple(str(label) for label in range(spec.num_classes))
-    return Dataset("made up", train, evaluated, "test", names, digest="")
 
 
 class _Silent:
@@ -195,7 +133,7 @@ class _Silent:
         pass
 
 
-def _whole(made: AssembledRun, steps: int) -> Stage:
+def whole_step(made: AssembledRun, steps: int) -> Stage:
     task = made.task
     silent: Any = _Silent()
     num_images = steps * task.batch_size
@@ -237,7 +175,7 @@ def _stages(made: AssembledRun, steps: int) -> list[Stage]:
             task.optimizer.step()
 
     train_flops = num_images * _train_flops(made)
-    stages = [_whole(made, steps), Stage("views and mix", num_images, 0, views)]
+    stages = [whole_step(made, steps), Stage("views and mix", num_images, 0, views)]
     if frozen is not None and loss.needs_teacher:
         stages.append(Stage("teacher", num_images, num_images * _teacher_flops(made), teacher))
     stages += [
@@ -268,29 +206,3 @@ def _teacher_flops(made: AssembledRun) -> int:
 
 def _spec(made: AssembledRun) -> ImageSpec:
     return made.task.dataset.spec
-
-
-def matrix_ceiling(device: torch.device, dtype: torch.dtype, rounds: int = 10) -> float:
-    """Operations a second of the product of two large square matrices: the best of the rounds."""
-    size = CEILING_SIZE.get(device.type, CEILING_SIZE_ELSEWHERE)
-    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    best = float("inf")
-    for _ in range(rounds):
-        _wait(device)
-        started = time.perf_counter()
-        a @ b
-        _wait(device)
-        best = min(best, time.perf_counter() - started)
-    return 2 * size**3 / best
-
-
-def _wait(device: torch.device) -> None:
-    """On a GPU nothing has been computed until it has been waited for."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def _peak_memory(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from titn import bench
-from titn.profiling import stages
+from titn.profiling import ceiling
+from titn.profiling.made_up import made_up_dataset
+from titn.profiling.stages import Stage, profile_step
+from titn.profiling.throughput import training_rates
 from titn.training.label_cache import LabelCache
 from titn.types import ImageSpec
 
@@ -16,7 +19,7 @@ SETTINGS = {"steps": 2, "rounds": 2, "num_classes": 10}
 @pytest.fixture
 def measured(tiny):
     run = tiny("teacher=resnet18", "dataset.image_size=32", "model.patch_size=16", "batch_size=4")
-    return stages.measure(run, **SETTINGS)
+    return profile_step(run, **SETTINGS)
 
 
 def test_a_distilled_student_has_every_stage(measured):
@@ -47,36 +50,35 @@ def test_a_training_step_counts_three_forward_passes(measured):
 
 
 def test_a_student_without_a_teacher_has_no_teachers_stage(tiny):
-    found = stages.measure(tiny("loss=supervised", "batch_size=4"), **SETTINGS)
+    found = profile_step(tiny("loss=supervised", "batch_size=4"), **SETTINGS)
     assert "teacher" not in [stage.name for stage in found.stages]
 
 
 def test_made_up_images_have_the_shapes_that_were_asked_for():
-    dataset = stages.made_up(ImageSpec(num_classes=7, size=8), 30)
+    dataset = made_up_dataset(ImageSpec(num_classes=7, size=8), 30)
     assert dataset.train.pixels.shape == (30, 3, 8, 8)
     assert dataset.train.labels.max() < 7
     assert len(dataset.class_names) == 7
 
 
 def test_the_ceiling_is_what_a_slower_clock_would_halve(monkeypatch):
-    monkeypatch.setattr(stages, "CEILING_SIZE", {"cpu": 8})
+    monkeypatch.setattr(ceiling, "CEILING_SIZE", {"cpu": 8})
     ticks = iter([0.0, 2.0, 10.0, 11.0])
-    monkeypatch.setattr(stages.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(ceiling.time, "perf_counter", lambda: next(ticks))
     # The faster of two rounds: 2 x 8^3 operations in a second.
-    ceiling = stages.matrix_ceiling(torch.device("cpu"), torch.float32, rounds=2)
-    assert ceiling == 1024
+    assert ceiling.matrix_ceiling(torch.device("cpu"), torch.float32, rounds=2) == 1024
 
 
 def test_a_line_of_the_table_by_hand(measured):
-    step = stages.Stage("end to end", 100, 0, print, [2.0])
-    stage = stages.Stage("teacher", 100, 3000, print, [0.5, 1.0, 4.0])
-    found = replace(measured, batch_size=50, ceiling=10_000.0)
-    assert bench.row(stage, step, found) == ("teacher", "500.00", "0.500", "100.0", "0.300")
+    step = Stage("end to end", 100, 0, print, [2.0])
+    stage = Stage("teacher", 100, 3000, print, [0.5, 1.0, 4.0])
+    found = replace(measured, stages=[step, stage], batch_size=50, ceiling=10_000.0)
+    assert bench.row(stage, found) == ("teacher", "500.00", "0.500", "100.0", "0.300")
 
 
 def test_labels_are_kept_in_the_warm_up_and_used_in_the_rounds(tiny, tmp_path):
     run = tiny("teacher=resnet18", "dataset.image_size=32", "model.patch_size=16", "batch_size=4")
     kept = LabelCache(tmp_path / "labels", {}, steps=2)
-    rates = stages.training_rates(run, **SETTINGS, label_cache=kept)
+    rates = training_rates(run, **SETTINGS, label_cache=kept)
     assert len(rates) == 2
     assert kept.counts == [4, 2]

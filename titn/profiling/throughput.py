@@ -1,0 +1,68 @@
+"""Images a second of whole training steps: of one run, and of several at once."""
+
+import time
+from multiprocessing import get_context
+from typing import Any
+
+import torch
+
+from titn.profiling.ceiling import wait_for
+from titn.profiling.made_up import assemble_made_up
+from titn.profiling.stages import Stage, whole_step
+from titn.training.label_cache import LabelCache
+
+
+def training_rates(
+    run: dict, *, steps: int, rounds: int, num_classes: int, label_cache: LabelCache | None = None
+) -> list[float]:
+    """Images a second of whole training steps, one number for each round, after a warm-up.
+
+    label_cache: to be filled in the warm-up, which sees the same images, and used in the rounds.
+    """
+    made = assemble_made_up(run, steps, num_classes, label_cache)
+    whole = whole_step(made, steps)
+    whole.run()
+    return [_rate(whole, made.task.fabric.device) for _ in range(rounds)]
+
+
+def concurrent_rates(
+    run: dict, cells: int, *, steps: int, rounds: int, num_classes: int
+) -> list[float]:
+    """Images a second of `cells` runs at once, each a process; summed, for each round.
+
+    On a CPU they share its threads.
+    """
+    context = get_context("spawn")
+    barrier, queue = context.Barrier(cells), context.Queue()
+    threads = max(torch.get_num_threads() // cells, 1)
+    settings = {"steps": steps, "rounds": rounds, "num_classes": num_classes}
+    processes = [
+        context.Process(target=_one_of, args=(run | {"seed": i}, threads, settings, barrier, queue))
+        for i in range(cells)
+    ]
+    for process in processes:
+        process.start()
+    rates = [queue.get() for _ in processes]
+    for process in processes:
+        process.join()
+    return [sum(of_round) for of_round in zip(*rates, strict=True)]
+
+
+def _one_of(run: dict, threads: int, settings: dict, barrier: Any, queue: Any) -> None:
+    torch.set_num_threads(threads)
+    steps = settings["steps"]
+    made = assemble_made_up(run, steps, settings["num_classes"])
+    whole = whole_step(made, steps)
+    whole.run()
+    rates = []
+    for _ in range(settings["rounds"]):
+        barrier.wait()
+        rates.append(_rate(whole, made.task.fabric.device))
+    queue.put(rates)
+
+
+def _rate(stage: Stage, device: torch.device) -> float:
+    started = time.perf_counter()
+    stage.run()
+    wait_for(device)
+    return stage.num_images / (time.perf_counter() - started)
