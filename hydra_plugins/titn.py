@@ -1,7 +1,47 @@
-"""Where Hydra looks for plugins. No __init__.py: other distributions have theirs in here too."""
+"""Hydra's interface to titn's sweeps. No __init__.py: other distributions have plugins here too."""
 
-from titn.sweeps.sweeper import Sweep
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from titn.sweeps.sweep import read_sweep
+from titn.sweeps.sweeper import run_sweep
+from titn.system.errors import ConfigError, one_line
 
 
-class TitnSweeper(Sweep):
-    """conf/hydra/sweeper/titn.yaml names it."""
+class TitnSweeper(Sweeper):
+    """Makes a question's rows, or what was swept on the command line, times the seeds.
+
+    conf/hydra/sweeper/titn.yaml names it. params: key -> values, of the sweep's own file; the
+    command line comes after them.
+    """
+
+    config: DictConfig
+    launcher: Launcher
+    hydra_context: HydraContext
+
+    def __init__(self, params: Any):
+        self.params = params
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        self.hydra_context = hydra_context
+        self.config = config
+        try:
+            self.launcher = Plugins.instance().instantiate_launcher(
+                hydra_context=hydra_context, task_function=task_function, config=config
+            )
+        except (RuntimeError, ImportError, TypeError) as error:
+            raise ConfigError(
+                f"hydra.launcher: {one_line(str(error))}; choose hydra/launcher=basic or joblib"
+            ) from None
+
+    def sweep(self, arguments: list[str]) -> None:
+        loader = self.hydra_context.config_loader
+        sweep = read_sweep(self.config, self.params, arguments, loader)
+        run_sweep(sweep, self.launcher)

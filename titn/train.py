@@ -17,8 +17,8 @@ from titn.config import resolve
 from titn.config.hydra_errors import explaining
 from titn.config.paths import conf_dir, register_sweeps
 from titn.sweeps.job import run_job
+from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import quote_for_hydra
-from titn.sweeps.sweeper import Outcome
 from titn.system import signals
 from titn.system.console import BAD_INPUT, FAILED, complain
 from titn.system.errors import CellError, ConfigError

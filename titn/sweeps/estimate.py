@@ -1,72 +1,104 @@
-"""How long cells will take, from those that are recorded. No torch here.
+"""Estimates how long runs will take from the runs that are recorded. No torch here.
 
-A cell costs about the same for every training image that it sees; so seconds an image of past
-cells of the same network, teacher, image size and kind of device, times the images to come.
+Training time is taken to be proportional to the number of training images seen: the seconds an
+image of recorded runs with the same network, teacher, image size and kind of device, times the
+images that a run will see.
 """
 
 import statistics
 from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from titn.records.run_dir import run_paths
 from titn.records.run_files import check_same_run, read_config, read_run_files
 
-# The parts of a configuration that decide what an image costs, from most to least alike.
-ALIKE = (
+# Keys that decide the seconds an image. Runs that agree in all of the first group are the most
+# similar; if there is none, runs that agree in the second will do.
+SIMILARITY_KEYS = (
     ("device", "model", "teacher.model", "dataset.image_size", "mix._target_", "precision"),
     ("device", "model._target_", "teacher.model._target_", "dataset.image_size"),
 )
 
 
-class PastCells:
-    """Seconds an image of the recorded cells below a directory."""
+@dataclass(frozen=True)
+class PendingRun:
+    """A run that is not made yet.
+
+    run: its checked configuration. device, precision: resolved, where the configuration may have
+    "auto". num_train: training images of an epoch.
+    """
+
+    run: dict
+    device: str
+    precision: str
+    num_train: int
+
+
+class TimeEstimator:
+    """Estimates training times from the recorded runs below a directory."""
 
     def __init__(self, runs_dir: Path):
-        self.rates: dict[Any, list[float]] = defaultdict(list)
+        # Group of keys with their values -> seconds an image of each such run.
+        self.secs_per_image: dict[Any, list[float]] = defaultdict(list)
         for path in run_paths(runs_dir) if runs_dir.is_dir() else ():
             try:
                 self._add(path)
             except ValueError:
-                continue  # a damaged record tells nothing; the report names it
+                continue  # damaged, and of no use here; titn.report and titn.status name it
 
     def _add(self, path: Path) -> None:
-        said = read_run_files(path)
-        if not said.result or not said.result["epochs"]:
+        files = read_run_files(path)
+        if not files.result or not files.result["epochs"]:
             return
         config = read_config(path)
-        check_same_run(said.result, config)
-        secs = said.result.get("wall_secs") or said.result.get("train_secs")
-        num_train, device = said.result.get("num_train"), (said.environment or {}).get("device")
+        check_same_run(files.result, config)
+        # Older records have no wall_secs.
+        secs = files.result.get("wall_secs") or files.result.get("train_secs")
+        num_train, device = files.result.get("num_train"), (files.environment or {}).get("device")
         if not (secs and num_train and device):
             return
-        rate = secs / (said.result["epochs"] * num_train)
-        for key in _keys(config | {"device": _kind(device)}):
-            self.rates[key].append(rate)
+        for key in _similarity_keys(config | {"device": _device_kind(device)}):
+            self.secs_per_image[key].append(secs / (files.result["epochs"] * num_train))
 
-    def seconds(self, run: dict, device: str, precision: str, num_train: int) -> float | None:
-        """Seconds that a run will take, going by the past cells most like it; None without any.
-
-        device, precision: the resolved ones, which a run may leave to the machine.
-        """
-        if not run["epochs"]:
+    def seconds(self, pending: PendingRun) -> float | None:
+        """Seconds by the median of the most similar recorded runs; None if none is similar."""
+        if not pending.run["epochs"]:
             return 0.0  # nothing to train
-        for key in _keys(run | {"device": _kind(device), "precision": precision}):
-            if rates := self.rates.get(key):
-                return statistics.median(rates) * run["epochs"] * num_train
+        resolved = {"device": _device_kind(pending.device), "precision": pending.precision}
+        for key in _similarity_keys(pending.run | resolved):
+            if rates := self.secs_per_image.get(key):
+                return statistics.median(rates) * pending.run["epochs"] * pending.num_train
         return None
 
+    def total(self, runs: Iterable[PendingRun]) -> tuple[float, list[str]]:
+        """Seconds of all runs one after another, and the models of those that have no estimate.
 
-def _kind(device: str) -> str:
-    """cuda:1 is as fast as cuda:0."""
+        The seconds leave out the runs without an estimate.
+        """
+        total, unknown = 0.0, dict[str, None]()
+        for pending in runs:
+            secs = self.seconds(pending)
+            if secs is None:
+                unknown[str(pending.run["choices"]["model"])] = None
+            else:
+                total += secs
+        return total, list(unknown)
+
+
+def _device_kind(device: str) -> str:
+    """cuda for cuda:1, which is as fast as cuda:0."""
     return device.partition(":")[0]
 
 
-def _keys(run: dict) -> list[Any]:
-    return [(keys, *(repr(_at(run, key)) for key in keys)) for keys in ALIKE]
+def _similarity_keys(run: dict) -> list[Any]:
+    return [(keys, *(repr(_select(run, key)) for key in keys)) for keys in SIMILARITY_KEYS]
 
 
-def _at(node: Any, key: str) -> Any:
+def _select(node: Any, key: str) -> Any:
+    """The value at a dotted key, None without it."""
     for part in key.split("."):
         node = node.get(part) if isinstance(node, dict) else None
     return node

@@ -9,8 +9,8 @@ from titn.config.annotations import Busy
 from titn.config.schema import validate_value
 from titn.records.cell_state import cell_state
 from titn.records.summary import summarise_record
+from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import QUESTIONS
-from titn.sweeps.sweeper import Outcome
 from titn.system import signals
 from titn.system.errors import CellError, ConfigError
 from titn.system.progress import duration, say

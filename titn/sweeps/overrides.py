@@ -1,6 +1,7 @@
-"""From a sweep's command line to the cells that it asks for. No torch here, and nothing is run.
+"""From a sweep's overrides to the cells that they request. No torch here, and nothing is run.
 
-A question's rows, or without one the combinations of what was swept; times the seeds.
+The cells are the rows of a question, or without one the combinations of all swept values; times
+the seeds.
 """
 
 import fnmatch
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 
 from hydra.core.override_parser.types import Override
 
+from titn.config.keys import SWITCHES
 from titn.config.overrides import override_key, quote
 from titn.records.question import Question
 from titn.system.errors import ConfigError, first_line
@@ -18,16 +20,18 @@ from titn.system.errors import ConfigError, first_line
 # Groups of questions: +ablation=NAME, +paper=NAME.
 QUESTIONS = ("ablation", "paper")
 
-# Planning a cell takes a tenth of a second: more than this is a slip of the keyboard.
-MOST_CELLS = 10_000
+# To plan a cell takes a tenth of a second: a sweep of more cells than this is a slip of the
+# keyboard.
+MAX_CELLS = 10_000
 
 
 @dataclass(frozen=True)
 class CellRequest:
-    """A cell as it was asked for: its row, and the overrides that make it.
+    """A requested cell: its row and the overrides that make it.
 
-    seed: of the command line or the sweep's file; None where neither names one. tuned: the values
-    that the row chose, or tries, of the keys that it tunes.
+    overrides: shared ones and the row's. seed: None where neither the command line nor the sweep's
+    file has one. tuned: values of tuned keys, those that a candidate tries or that the row has
+    chosen.
     """
 
     row: str
@@ -35,44 +39,50 @@ class CellRequest:
     overrides: tuple[str, ...]
     tuned: dict[str, float] = field(default_factory=dict)
 
-    def arguments(self) -> list[str]:
+    def job_overrides(self) -> list[str]:
         """All overrides of the cell's job."""
+        tuned = [f"{key}={value!r}" for key, value in self.tuned.items()]
         seed = [f"seed={self.seed}"] if self.seed is not None else []
-        return [*self.overrides, *(f"{key}={value!r}" for key, value in self.tuned.items()), *seed]
+        return [*self.overrides, *tuned, *seed]
 
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """fixed: overrides that all cells share. rows: label -> overrides of that row alone."""
+    """Requested rows and seeds of one setting.
 
-    fixed: tuple[str, ...]
+    shared: overrides that all cells have. rows: label -> the row's own overrides.
+    """
+
+    shared: tuple[str, ...]
     rows: dict[str, tuple[str, ...]]
     seeds: tuple[str | None, ...]
 
-    def of_rows(self) -> list[tuple[str, tuple[str, ...]]]:
-        """Each label with all overrides of its row; a row without a teacher hears of none."""
-        return [
-            (row, (*(one for one in self.fixed if _concerns(one, own)), *own))
-            for row, own in self.rows.items()
-        ]
+    def row_overrides(self) -> dict[str, tuple[str, ...]]:
+        """Label -> shared and own overrides of the row."""
+        return {label: (*_applicable(self.shared, row), *row) for label, row in self.rows.items()}
 
     def cells(self) -> Iterator[CellRequest]:
         """All cells, seed by seed: a sweep that is cut short has compared all rows already."""
-        for seed, (row, overrides) in itertools.product(self.seeds, self.of_rows()):
+        rows = self.row_overrides().items()
+        for seed, (row, overrides) in itertools.product(self.seeds, rows):
             yield CellRequest(row, seed, overrides)
+
+    def setting_overrides(self) -> list[str]:
+        """The shared overrides that decide numbers: without devices, directories and the like."""
+        return [override for override in self.shared if override_key(override) not in SWITCHES]
 
 
 def quote_for_hydra(argument: str) -> str:
-    """An argument; the labels of `rows=[TITN (MixUp),ViT]` and the reason of `postpone=` in quotes.
+    """An argument of the command line; text that Hydra's grammar would misread is quoted.
 
-    Hydra would take a label's brackets for those of a function, and stumble over a reason's
-    punctuation. No label has a comma.
+    That is the labels of `rows=[TITN (MixUp),ViT]`, whose parentheses Hydra takes for those of a
+    function, and the reason of `postpone=`, for its punctuation. No label has a comma.
     """
     key, _, value = argument.partition("=")
     if key == "postpone":
-        # An apostrophe does not make it one that is in quotes.
-        is_spelled = value in ("", "null") or (value[0] == value[-1] and value[0] in "\"'")
-        return argument if is_spelled else f"postpone={quote(value)}"
+        # An apostrophe at one end alone is no quotation mark.
+        is_quoted = value in ("", "null") or (value[0] == value[-1] and value[0] in "\"'")
+        return argument if is_quoted else f"postpone={quote(value)}"
     if set(value) & set("\"'"):
         return argument
     labels = value.removeprefix("[").removesuffix("]")
@@ -81,67 +91,71 @@ def quote_for_hydra(argument: str) -> str:
     return f"rows=[{','.join(quote(label.strip()) for label in labels.split(','))}]"
 
 
-def _heard(row: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(one for one in row if _concerns(one, row))
+def cell_overrides(overrides: Sequence[Override], sweep_keys: Sequence[str]) -> list[Override]:
+    """The overrides of cells: without those of `sweep_keys`, which configure the sweep itself.
 
-
-def _concerns(override: str, row: tuple[str, ...]) -> bool:
-    key = override_key(override)
-    of_teacher = key.startswith("teacher.") or "@teacher." in key
-    return not (of_teacher and "teacher=none" in row)
-
-
-def cell_overrides(overrides: Sequence[Override], own_keys: Sequence[str]) -> list[Override]:
-    """Those of a sweep's overrides that are not `own_keys`, which have one value for all cells."""
-    for one in overrides:
-        if one.get_key_element() in own_keys and one.is_sweep_override():
-            raise ConfigError(f"{one.input_line}: is said to the sweep as a whole; give one value")
-    return [one for one in overrides if one.get_key_element() not in own_keys]
+    ConfigError if one of `sweep_keys` has several values.
+    """
+    for override in overrides:
+        if override.get_key_element() in sweep_keys and override.is_sweep_override():
+            raise ConfigError(
+                f"{override.input_line}: is an option of the whole sweep; give one value"
+            )
+    return [override for override in overrides if override.get_key_element() not in sweep_keys]
 
 
 def parse_requests(
-    overrides: Sequence[Override], question: Question | None, chosen: Sequence[str] | None
+    overrides: Sequence[Override], question: Question | None, patterns: Sequence[str] | None
 ) -> list[SweepRequest]:
-    """What a command line asks; several askings if it sweeps over what a question leaves open.
+    """The requests of a command line: one, or one for each combination of swept values.
 
-    overrides: of the sweep's file and of the command line, in that order. chosen: patterns for
-    the labels of the rows that are wanted, None for all.
+    Without a question the combinations are the rows of a single request. overrides: of the sweep's
+    file and of the command line, in that order. patterns: for the labels of the requested rows,
+    None for all rows. Raises ConfigError.
     """
-    by_key = {
-        override_key(override.get_key_element()): _spelled(override) for override in overrides
-    }
-    for group in QUESTIONS:
-        if len(by_key.get(group, [])) > 1:
-            named = ",".join(one.partition("=")[2] for one in by_key[group])
-            raise ConfigError(f"+{group}={named}: one question at a time")
-    seeds = _seeds(by_key.pop("seed", None))
-    _check_number(by_key, seeds, len(question.rows) if question else 1)
-    fixed = tuple(values[0] for values in by_key.values() if len(values) == 1)
-    swept = [values for values in by_key.values() if len(values) > 1]
+    by_key = {override_key(override.get_key_element()): _expand(override) for override in overrides}
+    _check_one_question(by_key)
+    seeds = _parse_seeds(by_key.pop("seed", None))
+    _check_num_cells(by_key, seeds, len(question.rows) if question else 1)
+    shared = tuple(values[0] for values in by_key.values() if len(values) == 1)
+    combinations = list(itertools.product(*(v for v in by_key.values() if len(v) > 1)))
     if question is None:
-        if chosen is not None:
-            raise ConfigError(f"rows=[{','.join(chosen)}]: a question has rows; none is asked")
-        rows = {", ".join(row) or "one row": row for row in map(_heard, itertools.product(*swept))}
-        _check_places(by_key, len(rows) * len(seeds))
-        return [SweepRequest(fixed, rows, seeds)]
-    _check_keys(by_key, question)
-    rows = _selected(question, chosen)
-    _check_places(by_key, len(rows) * len(seeds))
-    return [
-        SweepRequest((*fixed, *combination), rows, seeds)
-        for combination in itertools.product(*swept)
-    ]
+        if patterns is not None:
+            raise ConfigError(
+                f"rows=[{','.join(patterns)}]: only a question has rows; add one, as +ablation=mix"
+            )
+        applicable = (_applicable(row, row) for row in combinations)
+        rows = {", ".join(row) or "one row": row for row in applicable}
+        requests = [SweepRequest(shared, rows, seeds)]
+    else:
+        _check_row_keys(by_key, question)
+        rows = _select_rows(question, patterns)
+        requests = [SweepRequest((*shared, *values), rows, seeds) for values in combinations]
+    _check_run_dir(by_key, len(rows) * len(seeds))
+    return requests
 
 
-def _spelled(override: Override) -> list[str]:
-    """An override as the command line has it; each value by itself if several are swept."""
+def _applicable(overrides: Sequence[str], row: Sequence[str]) -> tuple[str, ...]:
+    """The overrides that a row can take: without a teacher, none of the teacher's."""
+    if "teacher=none" not in row:
+        return tuple(overrides)
+    return tuple(override for override in overrides if not _is_of_teacher(override))
+
+
+def _is_of_teacher(override: str) -> bool:
+    key = override_key(override)
+    return key.startswith("teacher.") or "@teacher." in key
+
+
+def _expand(override: Override) -> list[str]:
+    """An override as it was typed, or one override for each of its swept values."""
     if not override.is_sweep_override():
         return [str(override.input_line)]
     if not override.is_discrete_sweep():
         raise ConfigError(f"{override.input_line}: list the values, as key=1,2,3")
     key = override.get_key_element()
     try:
-        values = list(itertools.islice(override.sweep_string_iterator(), MOST_CELLS + 1))
+        values = list(itertools.islice(override.sweep_string_iterator(), MAX_CELLS + 1))
     except (ValueError, TypeError) as error:
         raise ConfigError(
             f"{override.input_line}: {first_line(error)}; list the values, as key=1,2,3"
@@ -151,27 +165,48 @@ def _spelled(override: Override) -> list[str]:
     return [f"{key}={value}" for value in values]
 
 
-def _seeds(spelled: list[str] | None) -> tuple[str | None, ...]:
-    if spelled is None:
+def _parse_seeds(overrides: list[str] | None) -> tuple[str | None, ...]:
+    if overrides is None:
         return (None,)
-    if spelled[0][:1] == "~":
-        raise ConfigError(f"{spelled[0]}: a run has a seed; leave this out, or give seed=NUMBER")
-    return tuple(dict.fromkeys(text.partition("=")[2] for text in spelled))
+    if overrides[0].startswith("~"):
+        raise ConfigError(f"{overrides[0]}: a run has a seed; leave this out, or give seed=NUMBER")
+    return tuple(dict.fromkeys(override.partition("=")[2] for override in overrides))
 
 
-def _check_number(by_key: dict[str, list[str]], seeds: Sequence, num_rows: int) -> None:
+def _select_rows(question: Question, patterns: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+    if patterns is None:
+        return dict(question.rows)
+    for pattern in patterns or ["[]"]:
+        if not any(fnmatch.fnmatchcase(label, pattern) for label in question.rows):
+            labels = "; ".join(question.rows)
+            raise ConfigError(f"rows={pattern}: there is no such row; choose among: {labels}")
+    return {
+        label: overrides
+        for label, overrides in question.rows.items()
+        if any(fnmatch.fnmatchcase(label, pattern) for pattern in patterns)
+    }
+
+
+def _check_one_question(by_key: dict[str, list[str]]) -> None:
+    for group in QUESTIONS:
+        if len(by_key.get(group, [])) > 1:
+            names = ",".join(override.partition("=")[2] for override in by_key[group])
+            raise ConfigError(f"+{group}={names}: one question at a time")
+
+
+def _check_num_cells(by_key: dict[str, list[str]], seeds: Sequence, num_rows: int) -> None:
     """ConfigError if nobody could wait for so many cells to be planned."""
     counts = {key: len(values) for key, values in by_key.items()} | {"seed": len(seeds)}
-    if num_rows * math.prod(counts.values()) > MOST_CELLS:
-        most = max(counts, key=counts.__getitem__)
+    if num_rows * math.prod(counts.values()) > MAX_CELLS:
+        key = max(counts, key=counts.__getitem__)
         raise ConfigError(
-            f"{most}: has {counts[most]} values or more, and the sweep more than {MOST_CELLS} "
+            f"{key}: has {counts[key]} values or more, and the sweep more than {MAX_CELLS} "
             "cells; list fewer"
         )
 
 
-def _check_places(by_key: dict[str, list[str]], num_cells: int) -> None:
-    """ConfigError if several cells would be in one directory."""
+def _check_run_dir(by_key: dict[str, list[str]], num_cells: int) -> None:
+    """ConfigError if several cells would share one directory."""
     places = by_key.get("run_dir", [])
     if num_cells > 1 and len(places) == 1:
         raise ConfigError(
@@ -179,8 +214,8 @@ def _check_places(by_key: dict[str, list[str]], num_cells: int) -> None:
         )
 
 
-def _check_keys(by_key: dict[str, list[str]], question: Question) -> None:
-    """ConfigError if the command line sets what the rows differ in."""
+def _check_row_keys(by_key: dict[str, list[str]], question: Question) -> None:
+    """ConfigError if the command line sets a key in which the rows differ."""
     for row, overrides in question.rows.items():
         for override in (*overrides, *(f"{key}=" for key in question.tune)):
             key = override_key(override)
@@ -189,17 +224,3 @@ def _check_keys(by_key: dict[str, list[str]], question: Question) -> None:
                     f"{by_key[key][0]}: the rows differ in it ({row}: {override}); leave it out, "
                     "and choose among the rows with rows=[LABEL,...]"
                 )
-
-
-def _selected(question: Question, chosen: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
-    if chosen is None:
-        return dict(question.rows)
-    for pattern in chosen or ["[]"]:
-        if not any(fnmatch.fnmatchcase(label, pattern) for label in question.rows):
-            known = "; ".join(question.rows)
-            raise ConfigError(f"rows={pattern}: there is no such row; choose among: {known}")
-    return {
-        label: overrides
-        for label, overrides in question.rows.items()
-        if any(fnmatch.fnmatchcase(label, pattern) for pattern in chosen)
-    }

@@ -1,40 +1,44 @@
-"""The cells of a sweep, planned: each with its identity, its place and what has become of it."""
+"""The cells of a sweep, planned: each with its identity, its directory and its state."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from titn.records.cell_state import DAMAGED, DIVERGED, FAILED, RECORDED, cell_state
-from titn.records.sweep_plan import PlannedCell, row_name
-from titn.sweeps.estimate import PastCells
-from titn.sweeps.overrides import CellRequest
-from titn.system.progress import duration
+from titn.records.sweep_plan import PlannedCell, Setting, row_name
+from titn.sweeps.overrides import CellRequest, SweepRequest
+from titn.sweeps.sweep import Sweep
+from titn.system.errors import ConfigError
 
 if TYPE_CHECKING:
     from titn.cells.cell import Cell
+    from titn.cells.planning import Planner
 
 
 @dataclass(frozen=True)
 class SweepCell:
-    """A cell of a sweep: as it was asked for, and as it will be made.
+    """A cell of a sweep: as it was requested, and as it will be made.
 
     role: "cell", or "candidate" for one that tries a value on a validation split.
     """
 
-    wanted: CellRequest
+    request: CellRequest
     cell: "Cell"
     role: str = "cell"
 
     @property
+    def row(self) -> str:
+        return self.request.row
+
+    @property
     def name(self) -> str:
-        """The row, with the values that it tries or has chosen."""
-        return row_name(self.wanted.row, self.wanted.tuned)
+        """The row with its tuned values."""
+        return row_name(self.row, self.request.tuned)
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """What messages call the cell."""
         return f"{self.name}, seed {self.cell.run['seed']}"
 
     @property
@@ -47,9 +51,9 @@ class SweepCell:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is something to do: not recorded, and not failed, or to be tried again.
+        """Whether the cell is to be made: not recorded, and not failed unless retry=failed.
 
-        A damaged record is left as it is, too: there may be a copy to put back.
+        A damaged record stays as it is, too: there may be a copy to put back.
         """
         if self.cell.run["force"]:
             return True
@@ -60,69 +64,75 @@ class SweepCell:
 
     @property
     def is_of_other_source(self) -> bool:
-        """Whether what lies in its directory was made by other source code, and is to be kept."""
+        """Whether its directory holds a run of other source code that must not be replaced."""
         if self.cell.run["force"] or self.state == DAMAGED:
             return False
-        found = self.cell.directory.environment()
-        if found is None:
+        environment = self.cell.directory.environment()
+        if environment is None:
             return False
-        return found["source_digest"] != self.cell.identity["source_digest"]
+        return environment["source_digest"] != self.cell.identity["source_digest"]
 
-    def entry(self, sweep: Path) -> PlannedCell:
-        """The cell's line in the sweep's plan."""
-        teacher = self.cell.teacher
-        return PlannedCell(
-            row=self.wanted.row,
-            seed=self.cell.run["seed"],
-            config_hash=self.config_hash,
-            directory=os.path.relpath(self.cell.directory.path, sweep),
-            teacher=teacher.identity["config_hash"] if teacher else None,
-            role=self.role,
-            tuned=self.wanted.tuned,
-            source_digest=self.cell.identity["source_digest"],
+
+@dataclass(frozen=True)
+class SweepPart:
+    """A request of a sweep and its planned cells: the candidates, or the cells themselves."""
+
+    request: SweepRequest
+    cells: list[SweepCell]
+
+
+def plan_cell(
+    sweep: Sweep, planner: "Planner", request: CellRequest, role: str = "cell"
+) -> SweepCell:
+    """Plan one cell; ConfigError, which names the row of a question, if it cannot be made."""
+    try:
+        run = sweep.compose(request.job_overrides())
+        return SweepCell(request, planner.plan(run), role)
+    except ConfigError as error:
+        raise ConfigError(f"{request.row}: {error}" if sweep.question else str(error)) from error
+
+
+def check_source(cells: Sequence[SweepCell]) -> None:
+    """ConfigError if other source code has made some of the cells: they are not comparable."""
+    others = [cell for cell in cells if cell.is_of_other_source]
+    if others:
+        raise ConfigError(
+            f"runs_dir={others[0].cell.run['runs_dir']}: {len(others)} of {len(cells)} cells "
+            "were made by other source code; keep them and choose runs_dir=DIR, or force=true "
+            "to replace them"
         )
 
 
-def plan_lines(planned: Sequence[SweepCell], past: PastCells) -> list[str]:
-    """A plan for a terminal: the state of each row and seed, and how long the rest will take."""
-    rows: dict[str, dict[int, str]] = {}
-    for one in planned:
-        rows.setdefault(one.name, {})[one.cell.run["seed"]] = one.state
-    seeds = sorted({one.cell.run["seed"] for one in planned})
-    width = max(map(len, rows))
-    lines = [f"  {'':{width}}" + "".join(f"  {f'seed {seed}':9}" for seed in seeds)]
-    for row, states in rows.items():
-        cells = "".join(f"  {states.get(seed, ''):9}" for seed in seeds)
-        lines.append(f"  {row:{width}}{cells}".rstrip())
-    return [*lines, "  " + _to_do(planned, past)]
+def plan_setting(sweep: Sweep, planner: "Planner", part: SweepPart) -> Setting:
+    """The setting of sweep.json with the cells of a part.
+
+    Its key is the identity of the baseline's seed 0, which all requests of this setting share.
+    """
+    question = sweep.question
+    baseline = question.rows[question.baseline] if question else ()
+    common = planner.plan(sweep.compose([*part.request.shared, *baseline, "seed=0"]))
+    return Setting(
+        key=common.identity["config_hash"],
+        source_digest=common.identity["source_digest"],
+        overrides=part.request.setting_overrides(),
+        commands=[sweep.command],
+        question=question.model_dump(mode="json") if question else None,
+        revised=False,
+        rows=list(part.request.rows),
+        cells=[planned_entry(cell, sweep.directory.path) for cell in part.cells],
+    )
 
 
-def _to_do(planned: Sequence[SweepCell], past: PastCells) -> str:
-    todo = [one for one in planned if one.is_open]
-    if not todo:
-        return "nothing to do"
-    teachers = _teachers_to_make(todo)
-    secs, unknown = 0.0, []
-    for cell in [*teachers, *(one.cell for one in todo)]:
-        known = past.seconds(cell.run, str(cell.device), cell.precision, len(cell.dataset.train))
-        if known is None:
-            unknown.append(cell.run["choices"]["model"])
-        else:
-            secs += known
-    text = f"to do: {len(todo)} of {len(planned)} cells"
-    if teachers:
-        text += f" and {len(teachers)} teacher{'s' if len(teachers) > 1 else ''}"
-    if secs:
-        text += f", about {duration(secs)} one after another, going by past cells"
-    if unknown:
-        text += f"; no past cell tells how long {', '.join(dict.fromkeys(unknown))} takes"
-    return text
-
-
-def _teachers_to_make(todo: Sequence[SweepCell]) -> list["Cell"]:
-    """Teachers without a record that are not cells of the sweep themselves."""
-    teachers = (one.cell.teacher for one in todo)
-    different = {cell.identity["config_hash"]: cell for cell in teachers if cell}
-    for one in todo:
-        different.pop(one.config_hash, None)
-    return [cell for cell in different.values() if cell_state(cell.directory) != RECORDED]
+def planned_entry(planned: SweepCell, sweep_path: os.PathLike) -> PlannedCell:
+    """The cell's entry in sweep.json."""
+    cell = planned.cell
+    return PlannedCell(
+        row=planned.row,
+        seed=cell.run["seed"],
+        config_hash=planned.config_hash,
+        directory=os.path.relpath(cell.directory.path, sweep_path),
+        teacher=cell.teacher.identity["config_hash"] if cell.teacher else None,
+        role=planned.role,
+        tuned=planned.request.tuned,
+        source_digest=cell.identity["source_digest"],
+    )

@@ -1,102 +1,70 @@
-"""Questions that are not asked now: why, and how long they would take. No data is read for it."""
+"""Postpones a question: writes down why its cells are not made now, and what they would cost.
+
+No image is read and no network is built for it.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from titn.cells.identity import run_source_digest
-from titn.config import resolve
 from titn.config.identity import config_hash
+from titn.config.resolve import resolve_recorded
 from titn.records import provenance
 from titn.records.postponed import Postponed
 from titn.records.run_dir import run_paths
 from titn.records.run_files import read_config, read_run_files
-from titn.sweeps.estimate import PastCells
+from titn.sweeps.estimate import PendingRun, TimeEstimator
+from titn.sweeps.overrides import SweepRequest
+from titn.sweeps.sweep import Sweep
+from titn.sweeps.tuning import candidate_requests
 from titn.system.errors import ConfigError
+from titn.system.progress import say
 from titn.system.text import counted
 from titn.training import hardware
 
-# Images of train; of other data sets a command has to be asked for its plan, with dry_run=true.
+# Training images and classes of the data sets whose sizes are known without reading them.
 NUM_TRAIN = {"mnist": 60_000, "cifar10": 50_000, "cifar100": 50_000, "digits": 1_437}
 NUM_CLASSES = {"mnist": 10, "cifar10": 10, "cifar100": 100, "digits": 10}
 
 
-def postponement(
-    reason: str,
-    command: str,
-    overrides: Sequence[str],
-    rows: Sequence[str],
-    runs: Sequence[dict[str, Any]],
-    runs_dir: Path,
-) -> Postponed:
-    """The note of an asking whose cells are `runs`, as `titn.config.resolve.resolve` returns them.
+def postpone(sweep: Sweep, reason: str) -> None:
+    """Add a note for each request to the sweep's postponed.json; ConfigError without a question."""
+    if sweep.question is None:
+        raise ConfigError(
+            "postpone: is for a question, whose page says it; add one, as +ablation=mix"
+        )
+    for request in sweep.requests:
+        note = postponed_note(sweep, request, reason)
+        sweep.directory.postpone(sweep.name, note)
+        say(note.message(sweep.name))
 
-    Its hours are of all cells that have no record in `runs_dir` and of the teachers that are none
-    of them, one after another. Raises ConfigError for a data set whose size is not known.
+
+def postponed_note(sweep: Sweep, request: SweepRequest, reason: str) -> Postponed:
+    """A request's note, with the time of all cells and teachers that have no record.
+
+    Raises ConfigError for a data set whose size is not known.
     """
-    past, recorded = PastCells(runs_dir), set(_recorded(runs_dir))
-    cells = {key: run for run in runs if (key := _identity(run)) not in recorded}
-    taught = [run["teacher"] for run in cells.values() if run["teacher"] is not None]
-    teachers = {key: run for run in taught if (key := _identity(run)) not in recorded | set(cells)}
-    needed = [*cells.values(), *teachers.values()]
-    secs, unknown = 0.0, dict[str, None]()
-    for run in needed:
-        known = _seconds(run, past)
-        if known is None:
-            unknown[str(run["choices"]["model"])] = None
-        else:
-            secs += known
-    device = hardware.device(runs[0]["device"])
-    machine = hardware.description(device)
-    threads = counted(machine["threads"], "thread")
+    cells = (*candidate_requests(sweep, request), *request.cells())
+    runs = [sweep.compose(cell.job_overrides()) for cell in cells]
+    todo, teachers = _unrecorded(runs, sweep.runs_dir)
+    secs, unknown = TimeEstimator(sweep.runs_dir).total(map(_pending, (*todo, *teachers)))
     return Postponed(
         reason=reason,
-        command=command,
-        overrides=list(overrides),
-        rows=list(rows),
+        command=sweep.command,
+        overrides=request.setting_overrides(),
+        rows=list(request.rows),
         seeds=sorted({run["seed"] for run in runs}),
-        num_cells=len(cells),
+        num_cells=len(todo),
         num_teachers=len(teachers),
         secs=secs or None,
-        unknown=list(unknown),
-        hardware=machine["gpu"] or f"{provenance.cpu_name()}, {threads}",
+        unknown=unknown,
+        hardware=_describe_hardware(runs[0]["device"]),
     )
-
-
-def _recorded(runs_dir: Path) -> Iterator[str]:
-    """The identities of the recorded runs that this source code made."""
-    for path in run_paths(runs_dir) if runs_dir.is_dir() else ():
-        try:
-            files = read_run_files(path)
-            if files.result is None:
-                continue
-            run = resolve.resolve_recorded(read_config(path))
-            if files.identity.get("source_digest") == run_source_digest(run):
-                yield _identity(run)
-        except ValueError:
-            continue  # of a damaged record, or one of another version, nothing is known
-
-
-def _identity(run: dict[str, Any]) -> str:
-    """What decides its numbers, but for the images."""
-    teacher = run["teacher"]
-    return config_hash(
-        run,
-        precision=hardware.precision(run["precision"], hardware.device(run["device"])),
-        data="",
-        origin=run["weights"] or run["checkpoint"],
-        teacher=None if teacher is None else _identity(teacher),
-    )
-
-
-def _seconds(run: dict[str, Any], past: PastCells) -> float | None:
-    device = hardware.device(run["device"])
-    precision = hardware.precision(run["precision"], device)
-    return past.seconds(run, str(device), precision, num_train(run["dataset"]))
 
 
 def num_train(dataset: dict[str, Any]) -> int:
-    """Training images of a known data set's node; ConfigError for another."""
+    """Training images of a data set's node; ConfigError if its size is not known."""
     name = dataset.get("name") or dataset["_target_"].rpartition(".")[2]
     if name not in NUM_TRAIN:
         raise ConfigError(
@@ -107,3 +75,51 @@ def num_train(dataset: dict[str, Any]) -> int:
     if dataset["split"] == "validation":
         share *= 1 - dataset["validation_fraction"]
     return round(NUM_TRAIN[name] * share * dataset["fraction"])
+
+
+def _unrecorded(runs: Sequence[dict], runs_dir: Path) -> tuple[list[dict], list[dict]]:
+    """The runs that have no record, and their teachers that are neither recorded nor among them."""
+    recorded = set(_recorded_identities(runs_dir))
+    todo = {key: run for run in runs if (key := _identity(run)) not in recorded}
+    known = recorded | set(todo)
+    teachers = [run["teacher"] for run in todo.values() if run["teacher"] is not None]
+    missing = {key: run for run in teachers if (key := _identity(run)) not in known}
+    return list(todo.values()), list(missing.values())
+
+
+def _recorded_identities(runs_dir: Path) -> Iterator[str]:
+    """The identities of the recorded runs that this source code has made."""
+    for path in run_paths(runs_dir) if runs_dir.is_dir() else ():
+        try:
+            files = read_run_files(path)
+            if files.result is None:
+                continue
+            run = resolve_recorded(read_config(path))
+            if files.identity.get("source_digest") == run_source_digest(run):
+                yield _identity(run)
+        except ValueError:
+            continue  # damaged, or of another version: it counts as not recorded
+
+
+def _identity(run: dict[str, Any]) -> str:
+    """The hash of all that decides a run's numbers, except the images."""
+    teacher = run["teacher"]
+    return config_hash(
+        run,
+        precision=hardware.precision(run["precision"], hardware.device(run["device"])),
+        data="",
+        origin=run["weights"] or run["checkpoint"],
+        teacher=None if teacher is None else _identity(teacher),
+    )
+
+
+def _pending(run: dict[str, Any]) -> PendingRun:
+    device = hardware.device(run["device"])
+    precision = hardware.precision(run["precision"], device)
+    return PendingRun(run, str(device), precision, num_train(run["dataset"]))
+
+
+def _describe_hardware(device: str) -> str:
+    machine = hardware.description(hardware.device(device))
+    threads = counted(machine["threads"], "thread")
+    return machine["gpu"] or f"{provenance.cpu_name()}, {threads}"

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from titn.records.run_dir import write_json
-from titn.sweeps.estimate import PastCells
+from titn.sweeps.estimate import PendingRun, TimeEstimator
 
 # What decides the cost of an image.
 TITN = {
@@ -50,7 +50,8 @@ def seconds(tmp_path):
     """The estimate for a run of 3 epochs of 1000 images: 3000 times the seconds an image."""
 
     def estimate(run=TITN, device="cpu", precision="32-true"):
-        return PastCells(tmp_path / "runs").seconds(run | {"epochs": 3}, device, precision, 1000)
+        pending = PendingRun(run | {"epochs": 3}, device, precision, 1000)
+        return TimeEstimator(tmp_path / "runs").seconds(pending)
 
     return estimate
 
@@ -111,7 +112,8 @@ def test_another_device_of_the_same_kind_is_as_good(record, seconds):
 
 
 def test_without_a_past_nothing_is_known(tmp_path):
-    assert PastCells(tmp_path / "none").seconds(TITN, "cpu", "32-true", 1000) is None
+    pending = PendingRun(TITN, "cpu", "32-true", 1000)
+    assert TimeEstimator(tmp_path / "none").seconds(pending) is None
 
 
 def test_an_untrained_cell_tells_nothing(record, seconds):

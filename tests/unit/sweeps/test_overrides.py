@@ -32,7 +32,7 @@ def cells(*several) -> list[tuple[str, str | None]]:
 
 
 def arguments(asking) -> list[list[str]]:
-    return [one.arguments() for one in asking.cells()]
+    return [one.job_overrides() for one in asking.cells()]
 
 
 # With a question
@@ -69,12 +69,12 @@ def test_a_range_is_a_list_of_seeds(asked):
 def test_the_command_line_replaces_what_the_sweeps_file_says(asked):
     (asking,) = asked("seed=0,1,2", "epochs=3", "seed=7", "epochs=4", question=question())
     assert asking.seeds == ("7",)
-    assert asking.fixed == ("epochs=4",)
+    assert asking.shared == ("epochs=4",)
 
 
 def test_another_swept_key_makes_an_asking_of_each_value(asked):
     both = asked("epochs=3", "dataset=mnist,cifar10", "seed=0", question=question())
-    assert [asking.fixed for asking in both] == [
+    assert [asking.shared for asking in both] == [
         ("epochs=3", "dataset=mnist"),
         ("epochs=3", "dataset=cifar10"),
     ]
@@ -83,7 +83,7 @@ def test_another_swept_key_makes_an_asking_of_each_value(asked):
 
 def test_two_other_swept_keys_make_an_asking_of_each_combination(asked):
     four = asked("dataset=mnist,cifar10", "epochs=1,2", question=question())
-    assert [asking.fixed for asking in four] == [
+    assert [asking.shared for asking in four] == [
         ("dataset=mnist", "epochs=1"), ("dataset=mnist", "epochs=2"),
         ("dataset=cifar10", "epochs=1"), ("dataset=cifar10", "epochs=2"),
     ]  # fmt: skip
@@ -109,7 +109,7 @@ def test_a_key_that_the_rows_tune_is_refused(asked):
 
 def test_a_part_of_what_the_rows_set_can_be_set(asked):
     (asking,) = asked("mix.alpha=0.5", question=question())
-    assert asking.fixed == ("mix.alpha=0.5",)
+    assert asking.shared == ("mix.alpha=0.5",)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_combination_without_a_teacher_hears_nothing_of_one_either(asked):
 
 def test_without_a_question_the_rows_are_the_combinations(asked):
     (asking,) = asked("model=vit,tnt", "epochs=1", "model.depth=1,2", "seed=0")
-    assert asking.fixed == ("epochs=1",)
+    assert asking.shared == ("epochs=1",)
     assert asking.rows == {
         "model=vit, model.depth=1": ("model=vit", "model.depth=1"),
         "model=vit, model.depth=2": ("model=vit", "model.depth=2"),
@@ -188,7 +188,7 @@ def test_lists_are_values(asked):
 
 
 def test_rows_without_a_question_are_refused(asked):
-    with pytest.raises(ConfigError, match=r"^rows=\[a,b\]: .*none is asked$"):
+    with pytest.raises(ConfigError, match=r"^rows=\[a,b\]: only a question has rows; add one"):
         asked("model=vit,tnt", rows=["a", "b"])
 
 
@@ -211,7 +211,7 @@ def test_an_interval_is_refused_with_a_remedy(asked):
 
 def test_what_a_row_has_chosen_comes_after_its_overrides():
     wanted = CellRequest("SGD", "2", ("optimizer=sgd",), {"optimizer.lr": 3e-05})
-    assert wanted.arguments() == ["optimizer=sgd", "optimizer.lr=3e-05", "seed=2"]
+    assert wanted.job_overrides() == ["optimizer=sgd", "optimizer.lr=3e-05", "seed=2"]
 
 
 def test_a_command_line_is_understood_without_torch():
@@ -258,12 +258,12 @@ def test_a_question_of_several_rows_cannot_be_in_one_directory(asked):
 
 def test_a_row_may_say_where_it_lives(asked):
     (asking,) = asked("run_dir=a", question=question(), rows=["CutMix"])
-    assert asking.fixed == ("run_dir=a",)
+    assert asking.shared == ("run_dir=a",)
 
 
 def test_what_is_said_to_the_sweep_is_not_swept():
     parsed = OverridesParser.create().parse_overrides(["dry_run=true,false", "epochs=3"])
-    with pytest.raises(ConfigError, match=r"^dry_run=true,false: is said to the sweep as a whole"):
+    with pytest.raises(ConfigError, match=r"^dry_run=true,false: is an option of the whole sweep"):
         cell_overrides(parsed, ["dry_run"])
 
 

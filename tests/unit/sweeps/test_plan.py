@@ -5,12 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from titn.cells.ensure import Planner
+from titn.cells.planning import Planner
 from titn.records.run_dir import RunDir
 from titn.records.sweep_dir import SweepDir
-from titn.sweeps.estimate import PastCells
+from titn.sweeps.announce import plan_lines
+from titn.sweeps.estimate import PendingRun, TimeEstimator
 from titn.sweeps.overrides import CellRequest
-from titn.sweeps.plan import SweepCell, plan_lines
+from titn.sweeps.plan import SweepCell, planned_entry
 
 DIVERGED = {"kind": "diverged", "reason": "the loss is nan"}
 FAILED = {"kind": "error", "reason": "out of memory"}
@@ -56,7 +57,7 @@ def fail(cell, failure: dict) -> None:
 
 
 def lines(*planned, runs=Path("none")) -> list[str]:
-    return plan_lines(planned, PastCells(runs))
+    return plan_lines(planned, TimeEstimator(runs))
 
 
 # What there is to do
@@ -136,7 +137,7 @@ def test_a_name_has_the_tuned_values_and_a_label_the_seed(planned):
 def test_an_entry_says_where_the_cell_is_from_the_sweep(planned, tmp_path):
     teacher = planned("teacher").cell
     one = planned("SGD", 3, teacher=teacher, tuned={"optimizer.lr": 0.1}, role="candidate")
-    entry = one.entry(tmp_path / "runs" / "sweeps" / "optimizer")
+    entry = planned_entry(one, tmp_path / "runs" / "sweeps" / "optimizer")
     assert entry.directory == "../../SGD 3"
     assert (entry.row, entry.seed, entry.config_hash) == ("SGD", 3, "SGD-3")
     assert (entry.teacher, entry.role, entry.tuned) == (
@@ -146,7 +147,7 @@ def test_an_entry_says_where_the_cell_is_from_the_sweep(planned, tmp_path):
 
 def test_an_entry_leads_back_to_the_cell(planned, tmp_path):
     one, sweep = planned(), SweepDir(tmp_path / "runs" / "sweeps" / "mix")
-    assert sweep.run_dir(one.entry(sweep.path)) == one.cell.directory
+    assert sweep.run_dir(planned_entry(one, sweep.path)) == one.cell.directory
 
 
 # What a terminal is told
@@ -157,7 +158,7 @@ def test_a_plan_is_a_table_of_rows_and_seeds(planned):
     finish(cells[0].cell)
     begin(cells[1].cell)
     fail(cells[3].cell, DIVERGED)
-    assert [line.rstrip() for line in lines(*cells)[:-1]] == [
+    assert lines(*cells)[:-1] == [
         "             seed 0     seed 1",
         "  short      recorded   waiting",
         "  long name  half done  diverged",
@@ -253,6 +254,6 @@ def test_a_record_of_another_seed_is_the_most_alike(tiny, tmp_path):
     )
     finish(first, wall_secs=20)
     finish(deep, wall_secs=2000)
-    past = PastCells(tmp_path / "runs")
-    secs = past.seconds(second.run, str(second.device), second.precision, 100)
+    pending = PendingRun(second.run, str(second.device), second.precision, 100)
+    secs = TimeEstimator(tmp_path / "runs").seconds(pending)
     assert secs == pytest.approx(20)

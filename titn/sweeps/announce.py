@@ -1,0 +1,71 @@
+"""Says what a sweep will do: the state of each cell, and how long the open ones will take."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from titn.records.cell_state import RECORDED, cell_state
+from titn.sweeps.estimate import PendingRun, TimeEstimator
+from titn.sweeps.plan import SweepCell
+from titn.sweeps.sweep import Sweep
+from titn.system.progress import duration, say
+from titn.system.text import counted
+
+if TYPE_CHECKING:
+    from titn.cells.cell import Cell
+
+
+def announce(sweep: Sweep, cells: Sequence[SweepCell], estimator: TimeEstimator) -> None:
+    """Say title, data set and epochs, then the plan; cells: those of one setting, at least one."""
+    run = cells[0].cell.run
+    title = f": {sweep.question.title}" if sweep.question else ""
+    part = ", choosing on a validation split" if cells[0].role == "candidate" else ""
+    epochs = counted(run["epochs"], "epoch")
+    say(f"{sweep.name}{title} ({run['choices']['dataset']}, {epochs}{part})")
+    for line in plan_lines(cells, estimator):
+        say(line)
+
+
+def plan_lines(cells: Sequence[SweepCell], estimator: TimeEstimator) -> list[str]:
+    """A table with the state of each row and seed, and a line with what there is to do."""
+    states: dict[str, dict[int, str]] = {}
+    for planned in cells:
+        states.setdefault(planned.name, {})[planned.cell.run["seed"]] = planned.state
+    seeds = sorted({planned.cell.run["seed"] for planned in cells})
+    width = max(map(len, states))
+    header = "".join(f"  {f'seed {seed}':9}" for seed in seeds)
+    lines = [f"  {'':{width}}{header}".rstrip()]
+    for row, by_seed in states.items():
+        line = "".join(f"  {by_seed.get(seed, ''):9}" for seed in seeds)
+        lines.append(f"  {row:{width}}{line}".rstrip())
+    return [*lines, f"  {_work_left(cells, estimator)}"]
+
+
+def _work_left(cells: Sequence[SweepCell], estimator: TimeEstimator) -> str:
+    todo = [planned for planned in cells if planned.is_open]
+    if not todo:
+        return "nothing to do"
+    teachers = _teachers_to_make(todo)
+    secs, unknown = estimator.total(
+        PendingRun(cell.run, str(cell.device), cell.precision, len(cell.dataset.train))
+        for cell in (*teachers, *(planned.cell for planned in todo))
+    )
+    text = f"to do: {len(todo)} of {len(cells)} cells"
+    if teachers:
+        text += f" and {counted(len(teachers), 'teacher')}"
+    if secs:
+        text += f", about {duration(secs)} one after another, going by past cells"
+    if unknown:
+        text += f"; no past cell tells how long {', '.join(unknown)} takes"
+    return text
+
+
+def _teachers_to_make(todo: Sequence[SweepCell]) -> list["Cell"]:
+    """Teachers without a record that are not cells of the sweep themselves."""
+    teachers = {
+        planned.cell.teacher.identity["config_hash"]: planned.cell.teacher
+        for planned in todo
+        if planned.cell.teacher
+    }
+    for planned in todo:
+        teachers.pop(planned.config_hash, None)
+    return [cell for cell in teachers.values() if cell_state(cell.directory) != RECORDED]

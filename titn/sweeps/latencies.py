@@ -1,0 +1,43 @@
+"""Measures the latency of the rows' networks, for a question that asks for it."""
+
+from typing import TYPE_CHECKING
+
+from titn.sweeps.plan import SweepPart, plan_setting
+from titn.sweeps.sweep import Sweep
+from titn.system.progress import say
+
+if TYPE_CHECKING:
+    from titn.cells.cell import Cell
+    from titn.cells.planning import Planner
+
+# One image, and as many as keep the hardware busy.
+BATCH_SIZES = (1, 128)
+NUM_ROUNDS, ROUND_SECS = 11, 0.1
+
+
+def record_latencies(sweep: Sweep, planner: "Planner", part: SweepPart) -> None:
+    """Time one network of each row and record it, unless all rows are recorded already."""
+    setting = plan_setting(sweep, planner, part)
+    cells = {planned.row: planned.cell for planned in reversed(part.cells)}
+    recorded = sweep.directory.latency(setting)
+    if recorded is None or set(recorded["rows"]) != set(cells) or sweep.force:
+        sweep.directory.add_latency(setting, time_networks(cells))
+
+
+def time_networks(cells: dict[str, "Cell"]) -> dict:
+    """The rows' latencies as titn.records.sweep_schemas.LatencySchema; cells: row -> cell."""
+    from titn.profiling import latencies
+
+    say(f"timing {len(cells)} networks; the machine should have nothing else to do")
+    timed = [
+        network
+        for row, cell in cells.items()
+        for network in latencies.timed_networks(
+            row, cell.run, cell.dataset.spec, BATCH_SIZES, ROUND_SECS
+        )
+    ]
+    latencies.take_turns(timed, NUM_ROUNDS)
+    rows: dict[str, dict[str, list[float]]] = {row: {} for row in cells}
+    for network in timed:
+        rows[network.name][str(network.batch)] = network.times
+    return {"how": latencies.describe_setup(next(iter(cells.values())).run), "rows": rows}

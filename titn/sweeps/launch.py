@@ -1,0 +1,103 @@
+"""Launches cells as jobs of Hydra's launcher, in rounds until none is left by a dead worker."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+
+from titn.config.overrides import quote
+from titn.sweeps.plan import SweepCell
+from titn.system import signals
+from titn.system.errors import CellError, first_line
+from titn.system.progress import say
+
+# The sweep gives up after so many rounds in a row in which workers died and no cell was finished.
+MAX_VAIN_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job returns to its sweep; it is pickled by launchers that start processes.
+
+    reason: why there is no record; None if there is one, or with busy or left. busy: another
+    process is making the cell. left: the job was asked to leave, or its worker died. bad_input:
+    the reason is the user's input.
+    """
+
+    reason: str | None = None
+    busy: bool = False
+    left: bool = False
+    bad_input: bool = False
+
+
+class CellLauncher:
+    """Makes cells. Rounds have numbers, by which a worker knows that it is to take cells again."""
+
+    def __init__(self, launcher: Launcher, name: str):
+        self.launcher = launcher
+        self.name = name
+        self.round = 0
+
+    def make(self, cells: Sequence[SweepCell], wait: bool) -> dict[str, Outcome]:
+        """config_hash -> outcome of each cell.
+
+        wait: at the end, wait for the cells that other processes are making. Raises Leave if this
+        process is told to leave, CellError if workers keep dying.
+        """
+        outcomes = self._make(cells, busy="leave")
+        if wait:
+            # By now these are recorded, or the other process has left them.
+            others = [cell for cell in cells if outcomes[cell.config_hash].busy]
+            outcomes |= self._make(others, busy="wait")
+        return outcomes
+
+    def _make(self, cells: Sequence[SweepCell], busy: str) -> dict[str, Outcome]:
+        """Launch rounds until no cell is left over from a worker that died or was told to leave."""
+        outcomes: dict[str, Outcome] = {}
+        todo, vain_rounds = list(cells), 0
+        while todo:
+            outcomes |= self._launch_round(todo, busy)
+            signals.check()
+            left = [cell for cell in todo if outcomes[cell.config_hash].left and cell.is_open]
+            vain_rounds = vain_rounds + 1 if len(left) == len(todo) else 0
+            # With force=true another round would begin cells anew that are finished.
+            if vain_rounds == MAX_VAIN_ROUNDS or (left and left[0].cell.run["force"]):
+                raise CellError(
+                    f"workers died {vain_rounds or 1} times; the same command goes on from here"
+                )
+            todo = left
+        return outcomes
+
+    def _launch_round(self, cells: Sequence[SweepCell], busy: str) -> dict[str, Outcome]:
+        """The outcome of each cell; all are left if a worker's death stopped the launcher."""
+        self.round += 1
+        jobs = [
+            [
+                *cell.request.job_overrides(),
+                f"busy={busy}",
+                f"+round={self.round}",
+                f"+cell={quote(cell.label)}",
+            ]
+            for cell in cells
+        ]
+        try:
+            with signals.passed_on():
+                returns = self.launcher.launch(jobs, initial_job_idx=0)
+        except (RuntimeError, OSError) as error:
+            if signals.asked() is None:
+                say(
+                    f"{self.name}: the launcher stopped ({first_line(error)}), and is started again"
+                )
+            return {cell.config_hash: Outcome(left=True) for cell in cells}
+        return {
+            cell.config_hash: job_outcome(job) for cell, job in zip(cells, returns, strict=True)
+        }
+
+
+def job_outcome(job: JobReturn) -> Outcome:
+    """What a job returned; an exception of the launcher's process becomes a reason."""
+    try:
+        return job.return_value
+    except Exception as error:  # any that a launcher hands on
+        return Outcome(reason=f"{type(error).__name__}: {first_line(error)}")

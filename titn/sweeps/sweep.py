@@ -1,0 +1,130 @@
+"""What a sweep's command line says, read from Hydra's configuration and checked. No torch here."""
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+
+from titn.config.annotations import Busy, Text
+from titn.config.hydra_errors import explain
+from titn.config.keys import SWITCHES
+from titn.config.overrides import override_key
+from titn.config.resolve import resolve
+from titn.config.schema import as_typed, validate_value
+from titn.records.question import Question, question_of
+from titn.records.sweep_dir import SweepDir
+from titn.sweeps.overrides import QUESTIONS, SweepRequest, cell_overrides, parse_requests
+from titn.system.errors import ConfigError
+
+# Options of the sweep as a whole, which its cells do not get.
+SWEEP_OPTIONS: dict[str, Any] = {
+    "rows": list[str] | None,
+    "dry_run": bool,
+    "postpone": Text | None,
+    "busy": Busy,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """A sweep as its command line describes it.
+
+    name: group/choice of its question, as ablation/mix; "multirun" without a question. dry_run:
+    announce the cells and make none. postpone: the reason not to make them now. wait: make the
+    cells, too, that another process is making. force: make recorded cells anew. runs_dir: where
+    cells are recorded. command: what was typed. compose: the overrides of a job -> its checked
+    configuration; raises ConfigError.
+    """
+
+    name: str
+    question: Question | None
+    requests: list[SweepRequest]
+    dry_run: bool
+    postpone: str | None
+    wait: bool
+    force: bool
+    directory: SweepDir
+    runs_dir: Path
+    command: str
+    compose: Callable[[Sequence[str]], dict]
+
+
+def read_sweep(
+    config: DictConfig, params: Any, arguments: Sequence[str], loader: ConfigLoader
+) -> Sweep:
+    """Read and check everything but the configurations of the cells; ConfigError for bad input.
+
+    config: composed by Hydra for the sweep. params: key -> values, of the sweep's own file.
+    arguments: overrides of the command line, which come after `params`.
+    """
+    options = {key: _plain(config[key]) for key in SWEEP_OPTIONS}
+    for key, value in options.items():
+        validate_value(value, SWEEP_OPTIONS[key], key)
+    for key in ("runs_dir", "force"):
+        validate_value(config.get(key), SWITCHES[key], key)
+    name, question = _sweep_name(config), _read_question(config)
+    if not isinstance(params, DictConfig):
+        raise ConfigError(
+            f"hydra.sweeper.params={as_typed(params)}: should be keys and values, as {{seed: 0}}"
+        )
+    defaults = [f"{key!s}={value}" for key, value in params.items()]
+    parser = OverridesParser.create(config_loader=loader)
+    overrides = cell_overrides(parser.parse_overrides([*defaults, *arguments]), [*SWEEP_OPTIONS])
+    return Sweep(
+        name=name,
+        question=question,
+        requests=parse_requests(overrides, question, options["rows"]),
+        dry_run=options["dry_run"],
+        postpone=options["postpone"],
+        wait=options["busy"] == "wait",
+        force=config.force,
+        directory=SweepDir(Path(config.hydra.sweep.dir)),
+        runs_dir=Path(config.runs_dir),
+        command=_command(),
+        compose=partial(_compose_job, config, loader),
+    )
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value) if isinstance(value, ListConfig) else value
+
+
+def _sweep_name(config: DictConfig) -> str:
+    choices = config.hydra.runtime.choices
+    names = [f"{group}/{choices[group]}" for group in QUESTIONS if group in choices]
+    if len(names) > 1:
+        raise ConfigError(f"+{names[1].replace('/', '=')}: one question at a time")
+    return names[0] if names else "multirun"
+
+
+def _read_question(config: DictConfig) -> Question | None:
+    node = OmegaConf.select(config, "question")
+    if OmegaConf.is_config(node):
+        node = OmegaConf.to_container(node, resolve=True)
+    return None if node is None else question_of(node)
+
+
+def _command() -> str:
+    """The command line that makes the cells: without the reason to postpone them."""
+    arguments = [argument for argument in sys.argv[1:] if override_key(argument) != "postpone"]
+    return shlex.join(["python", "-m", "titn.train", *arguments])
+
+
+def _compose_job(config: DictConfig, loader: ConfigLoader, overrides: Sequence[str]) -> dict:
+    """The checked configuration of a job, composed as Hydra's launcher will compose it."""
+    try:
+        composed = loader.load_sweep_config(config, list(overrides))
+    except HydraException as error:
+        raise ConfigError(explain(error, overrides)) from None
+    choices = dict(composed.hydra.runtime.choices)
+    with open_dict(composed):
+        del composed["hydra"]
+    return resolve(composed, choices)
