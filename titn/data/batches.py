@@ -1,6 +1,7 @@
-"""The mixed batches of one epoch, and the plain ones of an evaluation.
+"""The mixed batches of one epoch, and the plain batches of an evaluation.
 
-The images lie on the device as uint8 and never leave it: a batch is a matter of indices.
+All images lie on the device as uint8 and never leave it, so a batch is made by indexing and there
+is no DataLoader.
 """
 
 from collections.abc import Iterator
@@ -13,25 +14,26 @@ from titn.data.streams import stream
 from titn.data.views import View
 from titn.types import Batch
 
-# Images whose views are made together. AutoAugment groups those that drew the same operation: a
-# batch of 128 falls into some forty groups, too small to be worth a call each. On a CPU more than
-# this no longer fits its caches (benchmarks/ledger.md).
+# How many images' views are made together. AutoAugment groups the images that drew the same
+# operation: a batch of 128 falls into some forty groups, too small to be worth a call each. On a
+# CPU more images than this no longer fit its caches (benchmarks/ledger.md).
 VIEWS_AT_ONCE = {"cpu": 1024}
 VIEWS_AT_ONCE_ELSEWHERE = 16384
 
 
 def steps_per_epoch(num_images: int, batch_size: int) -> int:
-    """Full batches only, so that every step weighs the same; at least one."""
+    """Full batches only, so that every step has the same weight; at least one step."""
     return max(num_images // batch_size, 1)
 
 
 def training_batches(
     images: Images, view: View, mix: Mix, *, batch_size: int, seed: int, epoch: int, first: int = 0
 ) -> Iterator[Batch]:
-    """The batches of an epoch, in an order, with views and with mixes that (seed, epoch) decide.
+    """The batches of an epoch; their order, views and mixes follow from (seed, epoch) alone.
 
-    Order, views and mixes come from streams of their own: changing one leaves the others. first:
-    how many batches to leave out, which had been seen before an interruption.
+    Order, views and mixes have streams of their own, so changing one leaves the others as they are.
+
+    first: the first step to yield; after an interruption the number of steps that were done.
     """
     order = torch.from_numpy(stream("order", seed, epoch).permutation(len(images)))
     device = images.pixels.device
@@ -43,8 +45,10 @@ def training_batches(
         together = steps[start : start + num_batches]
         if together[-1] < first:
             continue
-        # All of them, even if some have been seen: what is made together rounds together.
+        # The views of the whole group, even if some were seen before an interruption: images that
+        # are transformed together round together, and a resumed run has to have the same bits.
         samples = order[together[0] * batch_size : (together[-1] + 1) * batch_size]
+        # From here on `rows` and `chosen` have num_batches * batch_size images, in this order.
         rows = {name: column[samples] for name, column in table.items()}
         chosen = images.take(samples.to(device))
         views = Images(view.apply(chosen.pixels, rows), chosen.labels)
@@ -56,7 +60,7 @@ def training_batches(
 
 
 def sequential_batches(images: Images, batch_size: int) -> Iterator[Images]:
-    """All images, in their own order."""
+    """All images in their order; the last batch may be smaller."""
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
         yield Images(images.pixels[part], images.labels[part])

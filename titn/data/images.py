@@ -1,4 +1,4 @@
-"""Images in memory, and how a part of them is held out."""
+"""Images in memory, their statistics and digest, and stratified parts of them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from titn.types import ImageSpec
 
 @dataclass(frozen=True)
 class Images:
-    """pixels (n, c, h, w) uint8; labels (n,) int64."""
+    """N labelled images: pixels (N, c, h, w) uint8, labels (N,) int64."""
 
     pixels: Tensor
     labels: Tensor
@@ -47,7 +47,10 @@ class Dataset:
 
     @cached_property
     def spec(self) -> ImageSpec:
-        """Size, channels and classes, with mean and deviation per channel of the train images."""
+        """Size, channels and classes; mean and standard deviation per channel of the train images.
+
+        A channel without contrast gets the deviation of one grey level, to divide by.
+        """
         channels, size = self.train.pixels.shape[1:3]
         moments = [_mean_and_deviation(self.train.pixels[:, c]) for c in range(channels)]
         return ImageSpec(
@@ -60,7 +63,10 @@ class Dataset:
 
 
 def _mean_and_deviation(pixels: Tensor) -> tuple[float, float]:
-    """Of uint8 values, as fractions of 255; from their counts, so exact and the same everywhere."""
+    """Mean and standard deviation of uint8 values, as fractions of 255.
+
+    Computed from the 256 counts in float64, so the same on every machine.
+    """
     counts = torch.bincount(pixels.flatten(), minlength=256).double()
     values = torch.arange(256, dtype=torch.float64) / 255
     mean = (counts @ values) / counts.sum()
@@ -69,9 +75,9 @@ def _mean_and_deviation(pixels: Tensor) -> tuple[float, float]:
 
 
 def hold_out(labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
-    """Indices that stay in train, and indices held out: the same share of every class.
+    """Indices that stay in train, and held-out indices with the same share of every class.
 
-    Fixed: it does not depend on a run's seed, so every run is tuned on the same images.
+    The part is fixed and does not depend on a run's seed, so every run is tuned on the same images.
     """
     held = _stratified(labels, fraction, "validation", least=0)
     kept = torch.ones(len(labels), dtype=torch.bool)
@@ -80,14 +86,15 @@ def hold_out(labels: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
 
 
 def stratified_subset(labels: Tensor, fraction: float) -> Tensor:
-    """Indices of a part that has the same share of every class, and one of each at the least.
+    """Indices of a part with the same share of every class, and at least one image of each.
 
-    Fixed: the same for every seed; and a smaller part is a part of every larger one.
+    The part is fixed, the same for every seed, and a smaller part lies within every larger one.
     """
     return _stratified(labels, fraction, "fraction", least=1)
 
 
 def _stratified(labels: Tensor, fraction: float, purpose: str, least: int) -> Tensor:
+    """The first images of each class in a fixed random order, as sorted indices."""
     chosen = []
     for label in labels.unique(sorted=True):
         members = (labels == label).nonzero().flatten()

@@ -1,4 +1,4 @@
-"""Mixing of a batch's images. A mix is a pure function of (seed, epoch, step)."""
+"""Mixing of a batch's images and labels. A mix is a pure function of (seed, epoch, step)."""
 
 from typing import NamedTuple, Protocol
 
@@ -12,18 +12,18 @@ from titn.types import Batch
 
 class Mix(Protocol):
     def mix(self, images: Tensor, labels: Tensor, rng: np.random.Generator) -> Batch:
-        """images (b, c, h, w) and labels (b,) of the whole global batch to a mixed Batch."""
+        """images (b, c, h, w) uint8 and labels (b,) of a whole batch to a mixed Batch."""
 
 
 class Unmixed:
-    """Every image with its own label."""
+    """No mixing: every image with its own label, lambda 1."""
 
     def mix(self, images: Tensor, labels: Tensor, rng: np.random.Generator) -> Batch:
         return Batch(images, labels, labels, 1.0)
 
 
 class Box(NamedTuple):
-    """Rows top to bottom and columns left to right, the ends excluded."""
+    """Rows top to bottom and columns left to right, in pixels; bottom and right are excluded."""
 
     top: int
     bottom: int
@@ -32,13 +32,14 @@ class Box(NamedTuple):
 
 
 class CutMix:
-    """Paste a box of each image's partner over it (Yun et al., 2019; section 3.5.2).
+    """Paste a box of each image's partner over it (Yun et al., 2019, algorithm 1; section 3.5.2).
 
-    One lambda ~ Beta(alpha, alpha), one box and one permutation of partners for a batch. The box
-    has the share 1 - lambda of the image's area and a uniform centre; it is clipped to the image
-    and lambda is then corrected to the share that really remains.
+    One lambda ~ Beta(alpha, alpha), one box and one permutation of partners serve the whole batch.
+    The box covers the share 1 - lambda of the image and has a uniform centre. It is clipped to the
+    image, and lambda is then corrected to the share of the image that remains.
 
-    alpha: 0.5 in the paper. probability: of mixing a batch at all.
+    alpha: above 0; 0.5 in the paper, 1 in Yun et al. probability: that a batch is mixed at all,
+    in [0, 1]; the paper does not say, Yun et al.'s code has 0.5 on CIFAR.
     """
 
     def __init__(self, *, alpha: Positive = 0.5, probability: Fraction = 1.0):
@@ -52,18 +53,19 @@ class CutMix:
         height, width = images.shape[2:]
         box = draw_box(pairing.lam, height, width, rng)
         partner = pairing.partner.to(images.device)
+        # From the clipped box, so that labels are mixed in the proportion of the pixels.
         lam = 1 - (box.bottom - box.top) * (box.right - box.left) / (height * width)
         return Batch(paste(images, images[partner], box), labels, labels[partner], lam)
 
 
 class MixUp:
-    """lambda times each image plus 1 - lambda times its partner (Zhang et al., 2018; table 3).
+    """lambda image + (1 - lambda) partner (Zhang et al., 2018; a row of table 3).
 
-    One lambda ~ Beta(alpha, alpha) and one permutation of partners for a batch: in a run of the
-    same seed and alpha they are those of CutMix before its correction, so that the two differ in
-    how images are joined and in nothing else. The mixed images are floating point in [0, 1].
+    One lambda ~ Beta(alpha, alpha) and one permutation of partners serve the whole batch. With the
+    same seed and alpha they are those of CutMix before its correction, so that two such runs differ
+    in how images are joined and in nothing else. The mixed images are floating point in [0, 1].
 
-    alpha: the paper prints none. probability: of mixing a batch at all.
+    alpha: above 0; the paper prints none. probability: that a batch is mixed at all, in [0, 1].
     """
 
     def __init__(self, *, alpha: Positive = 0.5, probability: Fraction = 1.0):
@@ -76,12 +78,14 @@ class MixUp:
             return Batch(images, labels, labels, 1.0)
         partner = pairing.partner.to(images.device)
         own = images.float() / 255
+        # lerp(start, end, weight) = start + weight (end - start): weight 1 is the image itself.
         mixed = torch.lerp(own[partner], own, pairing.lam)
         return Batch(mixed, labels, labels[partner], pairing.lam)
 
 
 class Pairing(NamedTuple):
-    """lam: the share of each image's own; partner: (b,) int64 on the CPU, whose the rest is."""
+    """lam: the share of each image itself, in [0, 1]. partner: (b,) int64 on the CPU, its partner's
+    index in the batch."""
 
     lam: float
     partner: Tensor
@@ -90,8 +94,9 @@ class Pairing(NamedTuple):
 def draw_pairing(
     num_images: int, alpha: float, probability: float, rng: np.random.Generator
 ) -> Pairing | None:
-    """lambda ~ Beta(alpha, alpha) and a permutation; None where a batch stays as it is."""
-    # All is drawn before anything is decided: the same numbers serve every probability.
+    """lambda ~ Beta(alpha, alpha) and a permutation; None if the batch is not mixed."""
+    # Everything is drawn before anything is decided, so that the draws do not depend on
+    # `probability`: runs that differ in it mix the batches that both mix alike.
     skip = rng.random() >= probability
     lam = rng.beta(alpha, alpha)
     partner = torch.from_numpy(rng.permutation(num_images))
@@ -99,7 +104,8 @@ def draw_pairing(
 
 
 def draw_box(lam: float, height: int, width: int, rng: np.random.Generator) -> Box:
-    """A box of share 1 - lam of the area before clipping, its centre uniform over the pixels."""
+    """A box of the share 1 - lam of the area, its centre uniform over the pixels, then clipped."""
+    # Both sides are cut by the same factor, so the box has the proportions of the image.
     side = (1 - lam) ** 0.5
     spans = []
     for length in (height, width):
@@ -109,7 +115,7 @@ def draw_box(lam: float, height: int, width: int, rng: np.random.Generator) -> B
 
 
 def paste(images: Tensor, partners: Tensor, box: Box) -> Tensor:
-    """`images` with the box filled from `partners`; neither is changed."""
+    """`images` with the box filled from `partners`, both (b, c, h, w); neither is changed."""
     mixed = images.clone()
     window = (..., slice(box.top, box.bottom), slice(box.left, box.right))
     mixed[window] = partners[window]

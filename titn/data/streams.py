@@ -1,4 +1,4 @@
-"""Named streams of random draws, so that nothing random depends on what was drawn before it."""
+"""Named streams of random numbers, so that no draw depends on what was drawn before it."""
 
 import zlib
 
@@ -6,14 +6,15 @@ import numpy as np
 
 
 def stream(purpose: str, seed: int, *counters: int) -> np.random.Generator:
-    """A generator that depends on the purpose, the seed and the counters (epoch, step) alone.
+    """A NumPy generator seeded by the purpose, the seed and the counters (epoch, step) alone.
 
     Streams of different purposes are independent: changing how views are drawn leaves the order
-    of the samples as it was.
+    of the samples as it was. The purpose is part of the seed, so renaming one changes every run.
     """
+    # CRC32 and not `hash`, which differs from process to process.
     return np.random.default_rng([zlib.crc32(purpose.encode()), seed, *counters])
 
 
 def draw_seed(purpose: str, seed: int, *counters: int) -> int:
-    """A seed from such a stream, for parts of libraries that draw from torch's own generator."""
+    """A 32-bit seed from such a stream, for what draws from torch's global generator."""
     return int(stream(purpose, seed, *counters).integers(2**32))

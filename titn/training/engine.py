@@ -21,12 +21,13 @@ from titn.system.progress import Progress
 from titn.training.metrics import Predictions, metrics_by_head
 from titn.training.objective import Objective
 
-# One size for every run, so that the same weights always give the same record.
+# The same for every run, so that the same weights always give the same record: a batch's size
+# changes how sums round.
 EVALUATION_BATCH = 256
 
 
 class DivergenceError(FloatingPointError):
-    """A loss or a prediction is not finite; `epoch` is the one, counted from 1."""
+    """A loss or a prediction is not finite. epoch: in which, counted from 1."""
 
     def __init__(self, what: str, epoch: int):
         super().__init__(f"{what} in epoch {epoch}: the run has diverged")
@@ -38,8 +39,9 @@ class Task:
     """Everything that a training run is made of, built and on its device.
 
     network: the student as it is evaluated, always in its plain form, so that the same weights give
-    the same record however they were trained. optimizer is None for an untrained run: `epochs` is
-    then 0.
+    the same record however they were trained. objective: holds the student in the form that trains,
+    perhaps compiled, with the same parameters. optimizer: None for an untrained run, whose `epochs`
+    is 0. eval_every: evaluate after every so many epochs, and after the last.
     """
 
     fabric: Fabric
@@ -57,7 +59,10 @@ class Task:
 
 
 class RunningMeans:
-    """Means of named terms over an epoch; they stay on the device until they are read."""
+    """Means of named scalars over an epoch. The sums stay on the device until `compute`.
+
+    Reading a number waits for the device, so it is not done in every step.
+    """
 
     def __init__(self) -> None:
         self.totals: dict[str, Tensor] = {}
@@ -69,7 +74,7 @@ class RunningMeans:
         self.count += 1
 
     def compute(self, epoch: int) -> dict[str, float]:
-        """DivergenceError, in `epoch`, if the loss is not finite."""
+        """The means so far; DivergenceError, naming `epoch`, if that of the loss is not finite."""
         means = {name: (total / self.count).item() for name, total in self.totals.items()}
         if not math.isfinite(means["loss"]):
             raise DivergenceError(f"the loss is {means['loss']}", epoch)
@@ -78,10 +83,11 @@ class RunningMeans:
 
 @dataclass
 class State:
-    """How far a run has come: epochs that are done, and steps of the next one.
+    """How far a run has come: the number of finished epochs, and of steps in the next one.
 
-    means: of that next epoch so far. rows: the metrics of the epochs that are done. With the
-    weights and the optimizer's own state this is all that a run's future depends on.
+    train_secs: without evaluation and compilation. means: those of the unfinished epoch. rows: the
+    metrics of the finished epochs. Together with the weights and the optimizer's state this is all
+    that the rest of a run depends on.
     """
 
     epoch: int = 0
@@ -93,7 +99,7 @@ class State:
 
 
 def no_autosave() -> None:
-    """For what is not worth keeping."""
+    """Save nothing: for runs that are not resumed."""
 
 
 def fit(
@@ -103,14 +109,14 @@ def fit(
     on_epoch: Callable[[dict], None],
     autosave: Callable[[], None] = no_autosave,
 ) -> None:
-    """Train from `state` to the last epoch; `on_epoch` gets the row of each epoch.
+    """Train from `state` to the last epoch, updating `state`.
 
-    The result depends on the seed alone, not on where a run was interrupted: order, views and
-    mixes are functions of (seed, epoch, step), the learning rate is one of the step, and what draws
-    from torch's own generator (dropout, stochastic depth) finds it seeded at every step.
+    The result depends on the seed alone and not on where a run was interrupted: order, views and
+    mixes are functions of (seed, epoch, step), the learning rate is a function of the step, and
+    torch's global generator, from which dropout and stochastic depth draw, is seeded at every step.
 
-    autosave: called after each step, each batch that is evaluated and each epoch, when `state` is
-    whole. It may save it, or raise to leave.
+    on_epoch: called with the row of metrics of each epoch. autosave: called after each step, each
+    evaluated batch and each epoch, when `state` is consistent; it may save it, or raise to leave.
 
     Raises DivergenceError as soon as a loss that is not finite is read.
     """
@@ -133,7 +139,7 @@ def fit(
 def train_epoch(
     task: Task, state: State, progress: Progress, autosave: Callable[[], None] = no_autosave
 ) -> dict[str, float]:
-    """What is left of one pass over the training images; the mean terms of the whole pass."""
+    """Train the steps of an epoch that are left; return the mean terms of the whole epoch."""
     task.objective.student.train()
     started = time.perf_counter()
     steps = steps_per_epoch(len(task.dataset.train), task.batch_size)
@@ -149,8 +155,9 @@ def train_epoch(
 
     mean_terms = partial(state.means.compute, state.epoch + 1)
     for batch in batches:
-        step = state.epoch * steps + state.step
+        step = state.epoch * steps + state.step  # counted from the run's first
         set_learning_rate(task, step, steps)
+        # Dropout and stochastic depth draw the same numbers in a resumed run.
         torch.manual_seed(draw_seed("noise", task.seed, step))
         terms = task.objective(batch)
         task.optimizer.zero_grad()
@@ -161,6 +168,7 @@ def train_epoch(
         state.images_seen += len(batch.images)
         progress.step(state.epoch + 1, len(batch.images), mean_terms)
         state.train_secs += time.perf_counter() - started
+        # Outside the measured time: saving does not count as training.
         autosave()
         started = time.perf_counter()
     means = mean_terms()  # waits for the device
@@ -176,7 +184,7 @@ def set_learning_rate(task: Task, step: int, steps: int) -> None:
 
 
 def epoch_metrics(task: Task, autosave: Callable[[], None] = no_autosave) -> dict:
-    """What the curves show of the evaluated images; it never chooses anything."""
+    """The metrics of the evaluated images for the curves; they never choose anything."""
     predictions = evaluate(task.network, task.dataset.evaluated, autosave=autosave)
     heads = metrics_by_head(predictions, task.objective.loss.token_weights)
     fused = heads.pop("fused")
@@ -190,15 +198,17 @@ def evaluate(
     teacher: nn.Module | None = None,
     autosave: Callable[[], None] = no_autosave,
 ) -> Predictions:
-    """Log-probabilities of all images, and the teacher's classes if there is one.
+    """Log-probabilities (N, k) of N images, and the teacher's classes if there is a teacher.
 
-    autosave: called after each batch, as `fit` does.
+    The student is evaluated in evaluation mode and left in the mode that it was in. autosave:
+    called after each batch, as in `fit`.
     """
     was_training = student.training
     student.eval()
     cls, dist, taught = [], [], []
     for batch in sequential_batches(images, EVALUATION_BATCH):
         output = student(batch.pixels)
+        # In float32, whatever precision the network runs in, and kept on the CPU.
         cls.append(output.cls.float().log_softmax(-1).cpu())
         dist.append(output.dist.float().log_softmax(-1).cpu())
         if teacher is not None:

@@ -1,4 +1,4 @@
-"""What a record says of a model: accuracies, calibration, size and cost."""
+"""Metrics of a model: accuracies, calibration, number of parameters, multiply-accumulates."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ CALIBRATION_BINS = 15
 
 @dataclass(frozen=True)
 class Predictions:
-    """Log-probabilities of n evaluated images on the CPU.
+    """Log-probabilities of N evaluated images, on the CPU.
 
-    cls, dist: (n, k) float32; `dist` is None for a model without a distillation token.
-    labels: (n,). teacher: (n,) the teacher's predicted classes, or None.
+    cls, dist: (N, k) float32; dist is None for a model without a distillation token.
+    labels: (N,). teacher: (N,), the teacher's predicted classes; None without a teacher.
     """
 
     cls: Tensor
@@ -26,17 +26,24 @@ class Predictions:
     teacher: Tensor | None = None
 
     def fused(self, weights: TokenWeights) -> Tensor:
-        """Log of the mean of the two softmaxes; a token that was not trained is left out."""
+        """log((softmax(cls) + softmax(dist)) / 2), (N, k): the mean of the tokens' probabilities.
+
+        A token of weight 0 was not trained and is left out. The other weights do not matter.
+        """
         if self.dist is None or not weights.dist:
             return self.cls
         if not weights.cls:
             return self.dist
+        # (2, N, k) -> (N, k): log(p + q) = logsumexp(log p, log q), without underflow.
         return torch.stack([self.cls, self.dist]).logsumexp(0) - torch.log(torch.tensor(2.0))
 
 
 def summarise(predictions: Predictions, weights: TokenWeights) -> dict:
-    """The metrics of a record, as fractions. `top1` and all others are those of `fused`."""
-    # A second to import, and asked for only when a run has ended.
+    """The metrics of a record, as fractions: those of `fused`, then the metrics of each head.
+
+    precision, recall and f1 are means over the classes; a class that is never predicted counts 0.
+    """
+    # Imported here because it takes a second and is needed only at the end of a run.
     from sklearn.metrics import precision_recall_fscore_support
 
     labels, fused = predictions.labels, predictions.fused(weights)
@@ -59,7 +66,7 @@ def summarise(predictions: Predictions, weights: TokenWeights) -> dict:
 
 
 def metrics_by_head(predictions: Predictions, weights: TokenWeights) -> dict:
-    """top1, top5 and nll of `cls`, `dist` (None without a token) and `fused`."""
+    """top1, top5 and nll of `cls`, of `dist` (None without a distillation token) and of `fused`."""
     dist, labels = predictions.dist, predictions.labels
     return {
         "cls": head_metrics(predictions.cls, labels),
@@ -69,13 +76,16 @@ def metrics_by_head(predictions: Predictions, weights: TokenWeights) -> dict:
 
 
 def train_metrics(predictions: Predictions, weights: TokenWeights) -> dict:
-    """What a record says of training images, as they are: without augmentation or mix."""
+    """top1 and nll of training images, which were seen without augmentation and mix."""
     fused = head_metrics(predictions.fused(weights), predictions.labels)
     return {"top1": fused["top1"], "nll": fused["nll"], "num_images": len(predictions.labels)}
 
 
 def head_metrics(log_probs: Tensor, labels: Tensor) -> dict:
-    """top1, top5 (None below six classes, where it would say nothing) and nll of (n, k)."""
+    """top1, top5 and nll (in nats) of log-probabilities (N, k).
+
+    top5 is None below six classes, where it would always be 1.
+    """
     top5 = None
     if log_probs.shape[-1] > 5:
         top5 = _share((log_probs.topk(5).indices == labels[:, None]).any(-1))
@@ -87,40 +97,44 @@ def head_metrics(log_probs: Tensor, labels: Tensor) -> dict:
 
 
 def _share(hits: Tensor) -> float:
-    """As a quotient of whole numbers: float32 would print 0.1 as 0.10000000149."""
+    """The fraction of true values, from whole numbers: float32 would give 0.10000000149 for 0.1."""
     return int(hits.sum()) / len(hits)
 
 
 def expected_calibration_error(
     log_probs: Tensor, labels: Tensor, bins: int = CALIBRATION_BINS
 ) -> float:
-    """Mean of |accuracy - confidence| over bins of equal width, weighted by their images.
+    """sum over bins of (images in the bin / N) |accuracy - confidence|, in [0, 1].
 
-    Guo et al. (2017), equation 3: bin m holds the confidences in ((m - 1) / bins, m / bins].
+    Guo et al. (2017), equation 3: bin m of equal width holds the confidences in
+    ((m - 1) / bins, m / bins]. log_probs: (N, k).
     """
     log_confidence, predicted = log_probs.max(-1)
     confidence, correct = log_confidence.exp().double(), (predicted == labels).double()
     index = (confidence * bins).ceil().long().clamp(1, bins) - 1
+    # A bin's share times its |accuracy - confidence| is |sum of (correct - confidence)| / N.
     gap = torch.zeros(bins, dtype=torch.float64).index_add(0, index, correct - confidence)
     return (gap.abs().sum() / len(labels)).item()
 
 
 def num_parameters(model: nn.Module) -> int:
-    """All of the model's own parameters."""
+    """The number of the model's parameters, trained or not; buffers do not count."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def macs(model: nn.Module, spec: ImageSpec) -> tuple[int, int]:
-    """Multiply-accumulates for one image: as the paper counts them, and with attention.
+    """Multiply-accumulates for one image: as the paper counts them, and with attention's products.
 
-    The first is what the thop profiler counts, the paper's GFLOPs divided by 1024: linear layers,
-    convolutions, normalisation (2 for each element, 4 if affine LayerNorm or BatchNorm) and
-    average pooling. The second adds q k^T and the weights times v.
+    The first is what the thop profiler counts: linear layers, convolutions, normalisation (2 for
+    each element, 4 if affine) and average pooling. The paper's GFLOPs are this for a batch of 1024
+    (table 3). The second adds q k^T and the attention weights times v, which thop does not see.
     """
     counted = {"paper": 0, "attention": 0}
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         counted["paper"] += _layer_macs(module, inputs[0], output)
+        # A module with products of matrices that thop does not see offers their number for one
+        # sequence; its input is (sequences, n, d). TITN's inner path has b n sequences.
         products = getattr(module, "product_macs", None)
         if callable(products):
             counted["attention"] += len(inputs[0]) * products(inputs[0].shape[1])
@@ -139,6 +153,7 @@ def macs(model: nn.Module, spec: ImageSpec) -> tuple[int, int]:
 
 
 def _layer_macs(module: nn.Module, x: Tensor, y: Tensor) -> int:
+    """What thop counts for a layer with input x and output y; biases cost nothing."""
     match module:
         case nn.Linear():
             return module.in_features * y.numel()

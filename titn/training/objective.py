@@ -10,14 +10,14 @@ from titn.types import Batch, Output
 
 
 class CachedLabels(Protocol):
-    """Answers that a teacher gave before, to these very images: see titn.training.label_cache."""
+    """A cache of a teacher's classes for mixed batches; see titn.training.label_cache."""
 
     def labels_for(self, batch: Batch, ask: Callable[[], Tensor]) -> Tensor:
-        """The (b,) classes for a batch; `ask` is how to have them from the teacher itself."""
+        """The (b,) classes for a batch; ask: computes them with the teacher."""
 
 
 class Objective:
-    """Batch to named terms: "loss", what it is made of, and "accuracy".
+    """From a batch to its named terms: "loss", the terms it is made of, and "accuracy".
 
     student: a module that returns Output. teacher: a module that returns (b, k) logits without
     gradients; it sees exactly the images that the student sees; None where the loss needs none.
@@ -56,8 +56,11 @@ class Objective:
 
 
 def mixed_accuracy(logits: Tensor, batch: Batch) -> Tensor:
-    """The share of predictions that name a label of the image, each label counting its share."""
-    predicted = logits.argmax(-1)
+    """lam mean(p = l1) + (1 - lam) mean(p = l2): the accuracy on mixed images, in [0, 1].
+
+    logits: (b, k), p their argmax; l1 and l2 are the batch's `labels` and `partners`.
+    """
+    predicted = logits.argmax(-1)  # (b,)
     first = (predicted == batch.labels).float().mean()
     second = (predicted == batch.partners).float().mean()
     return batch.lam * first + (1 - batch.lam) * second
