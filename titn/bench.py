@@ -12,7 +12,6 @@ import json
 import statistics
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from titn.system.console import Arguments, print_table, run_command, whole_number
@@ -67,7 +66,7 @@ def bench(arguments: argparse.Namespace) -> int:
     from titn.config.constraints import check_memory
     from titn.config.hydra_errors import compose_run
     from titn.profiling.stages import profile_step
-    from titn.profiling.throughput import concurrent_rates
+    from titn.profiling.throughput import cached_label_rates, concurrent_rates, training_rates
     from titn.system.progress import say
 
     run = compose_run(arguments.overrides)
@@ -84,7 +83,8 @@ def bench(arguments: argparse.Namespace) -> int:
     }
     found: dict = {"overrides": arguments.overrides, **settings}
     if arguments.only_whole:
-        rates = _training_rates(run, settings, arguments.kept_labels)
+        measure = cached_label_rates if arguments.kept_labels else training_rates
+        rates = measure(run, **settings)
         found["images_per_sec"] = rates
         print(f"{statistics.median(rates):.1f} images/s ({min(rates):.1f} to {max(rates):.1f})")
     else:
@@ -115,15 +115,6 @@ def _check_writable(path: Path) -> None:
         raise ConfigError(
             f"--json {path}: cannot be written ({error.strerror}); choose another"
         ) from None
-
-
-def _training_rates(run: dict, settings: dict, cached_labels: bool) -> list[float]:
-    from titn.profiling.throughput import training_rates
-    from titn.training.label_cache import LabelCache
-
-    with TemporaryDirectory() as place:
-        cache = LabelCache(Path(place), {}, settings["steps"]) if cached_labels else None
-        return training_rates(run, **settings, label_cache=cache)
 
 
 def row(stage: "Stage", profile: "StepProfile") -> tuple[str, ...]:

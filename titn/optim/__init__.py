@@ -1,0 +1,4 @@
+"""Optimizers, their parameter groups, and learning rate schedules.
+
+It imports config (annotations, constraints).
+"""

@@ -2,6 +2,8 @@
 
 import time
 from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -23,6 +25,15 @@ def training_rates(
     whole = whole_step(made, steps)
     whole.run()
     return [_rate(whole, made.task.fabric.device) for _ in range(rounds)]
+
+
+def cached_label_rates(run: dict, *, steps: int, rounds: int, num_classes: int) -> list[float]:
+    """`training_rates` of a student that finds its teacher's labels cached by another."""
+    with TemporaryDirectory() as place:
+        cache = LabelCache(Path(place), {}, steps)
+        return training_rates(
+            run, steps=steps, rounds=rounds, num_classes=num_classes, label_cache=cache
+        )
 
 
 def concurrent_rates(

@@ -1,4 +1,7 @@
-"""What is written of runs, and read again."""
+"""What is on the disk of runs and sweeps: written, validated, read, collated.
+
+It imports system, and no torch.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

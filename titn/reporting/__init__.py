@@ -1,1 +1,4 @@
-"""From records to pages: statistics, tables, figures and the paper's numbers. No torch here."""
+"""From records to pages: statistics, comparisons, figures, sections.
+
+It imports records, paper, config and system, and no torch.
+"""
