@@ -1,4 +1,4 @@
-"""Decoded arrays, kept between runs."""
+"""A cache of decoded arrays on disk, shared by all runs."""
 
 import hashlib
 import sys
@@ -15,18 +15,18 @@ from titn.system.text import printable
 
 Arrays = tuple[dict[str, Tensor], dict]
 
-# What a killed process was writing; by then nobody still is.
+# The age from which an unfinished file is that of a killed process, and is removed.
 LEFTOVER_SECS = 86_400.0
 
 
 def cached_arrays(stamp: str, make: Callable[[], Arrays]) -> Arrays:
     """The arrays and the JSON facts that `make` returns, from the cache if they are there.
 
-    stamp: what the arrays were made from (names, sizes and times of files). A cache that is not
-    what was written is made anew; one that cannot be written is done without.
+    stamp: identifies what the arrays are made from (names, sizes and times of files). A damaged
+    file is made again. If the cache cannot be written, a line says so and the run goes on.
     """
     name = hashlib.sha256(stamp.encode()).hexdigest()[:32]
-    # A directory of its own: nobody else's files are ever removed.
+    # In a directory of its own, so that removing unfinished files touches nobody else's.
     path = cache_dir() / "decoded" / f"{name}.safetensors"
     if (found := _read(path, name)) is not None:
         return found
@@ -41,19 +41,19 @@ def cached_arrays(stamp: str, make: Callable[[], Arrays]) -> Arrays:
 
 
 def _read(path: Path, name: str) -> Arrays | None:
-    """What was written under this name; None if it is not there, or no longer that."""
+    """The arrays that were written under this name; None if there are none, or they are damaged."""
     try:
         if not is_file(path):
             return None
         tensors, facts = tensor_files.load(path)
     except tensor_files.DamageError as error:
-        _say(f"{first_line(error)}; the images are decoded anew")
+        _say(f"{first_line(error)}; the images are decoded again")
         return None
     except OSError as error:
-        _say(f"{path} cannot be read ({error_text(error)}); the images are decoded anew")
+        _say(f"{path} cannot be read ({error_text(error)}); the images are decoded again")
         return None
     if facts.pop("name", None) != name:
-        _say(f"{path} has the images of others; these are decoded anew")
+        _say(f"{path} has the images of others; these are decoded again")
         return None
     return tensors, facts
 

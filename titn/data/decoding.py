@@ -1,4 +1,4 @@
-"""One image file or cell, of any format, size and mode, as an array."""
+"""Decode an image of any format, size and mode, and resize images."""
 
 import io
 import os
@@ -18,30 +18,31 @@ from titn.data.paths import why_not_a_file
 from titn.system.errors import ConfigError, error_text
 from titn.system.text import printable
 
-# To read these, Pillow has another program run what is in them.
+# Formats that are programs: Pillow has Ghostscript run the file to render it.
 PROGRAM_FORMATS = ("EPS",)
 
-# Of a side; from here on a number of pixels is more than torch can count.
+# The side of an image; from here on the number of pixels is more than torch can count.
 MAX_SIZE = 2**31
 
 
 class ImageError(ValueError):
-    """The bytes are not an image that can be read to its end."""
+    """The bytes are not a complete image that can be read."""
 
 
 def read_image(source: Path | bytes) -> Image.Image:
     """The image as a person sees it, in mode L or RGB.
 
-    Turned as its EXIF says; transparency on white; 16 bits and floating point brought to 8; of
-    an animation the first frame. Raises ImageError, with the reason in one line.
+    It is turned as its EXIF data say, transparency is put on white, 16 bits and floating point are
+    scaled to 8 bits, and of an animation the first frame is taken. Raises ImageError with the
+    reason in one line.
     """
     if isinstance(source, Path) and (reason := why_not_a_file(source)):
         raise ImageError(reason)
     try:
         with warnings.catch_warnings():
-            # What Pillow has to say of a file that it reads all the same is nothing for a terminal.
+            # Warnings about files that Pillow reads all the same do not belong on a terminal.
             warnings.simplefilter("ignore")
-            # But it also only warns of images that are too large to be believed, up to a point.
+            # But Pillow only warns of some images that are too large to be true; refuse them.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
                 if image.format in PROGRAM_FORMATS:
@@ -52,13 +53,13 @@ def read_image(source: Path | bytes) -> Image.Image:
     except UnidentifiedImageError:
         raise ImageError("of no known image format") from None
     except Exception as error:
-        # Whatever a format's reader stumbles over, in whatever way: the file is what is wrong.
+        # The readers of the formats raise anything on a damaged file; the file is what is wrong.
         raise ImageError(printable(error_text(error))) from None
 
 
 @contextmanager
 def _silenced(libtiff: bool) -> Iterator[None]:
-    """libtiff complains on the terminal itself, past Python, of what is an error here anyway."""
+    """Keep libtiff, which writes past Python, off the terminal; its errors are raised anyway."""
     if not libtiff:
         yield
         return
@@ -74,6 +75,7 @@ def _silenced(libtiff: bool) -> Iterator[None]:
 
 
 def _as_seen(image: Image.Image) -> Image.Image:
+    """The image in mode L or RGB."""
     if image.mode in ("1", "L"):
         return image.convert("L")
     if image.mode.startswith(("I", "F")):
@@ -86,25 +88,25 @@ def _as_seen(image: Image.Image) -> Image.Image:
 
 
 def _to_bytes(values: np.ndarray) -> np.ndarray:
-    """Grey values of more than 8 bits on 0 to 255: of 16 bits, or of [0, 1] in floating point."""
+    """Scale grey values of 16 bits, or floating point in [0, 1], to 0..255."""
     top = 1.0 if values.dtype.kind == "f" and values.max(initial=0) <= 1 else 65535.0
     return (np.clip(values / top, 0, 1) * 255).round().astype(np.uint8)
 
 
 def decode_image(source: Path | bytes, size: int) -> Tensor:
-    """(3, size, size) uint8, as a data set's images are brought to the size that networks see."""
+    """An image as a tensor (3, size, size) uint8, as networks see it."""
     pixels = torch.from_numpy(np.array(read_image(source).convert("RGB")))
-    return resize(pixels.permute(2, 0, 1), size).contiguous()
+    return resize(pixels.permute(2, 0, 1), size).contiguous()  # (h, w, 3) -> (3, h, w)
 
 
 def resize(pixels: Tensor, size: int) -> Tensor:
-    """(..., h, w) to (..., size, size): the whole image, bilinear, antialiased.
+    """(..., h, w) to (..., size, size): the whole image, bilinear and antialiased.
 
-    Proportions are not kept, so that nothing is cut off. ConfigError if there is not the memory.
+    Proportions are not kept, so that nothing is cut off. ConfigError if memory does not suffice.
     """
     if tuple(pixels.shape[-2:]) == (size, size):
         return pixels
-    # In parts: the resampling works in floating point, four bytes for every one.
+    # In parts, because resampling works in float32, which takes four times the memory.
     parts = pixels.split(8192)
     with explain_memory_errors(size):
         return torch.cat([transforms.resize(part, [size, size], antialias=True) for part in parts])
@@ -112,7 +114,7 @@ def resize(pixels: Tensor, size: int) -> Tensor:
 
 @contextmanager
 def explain_memory_errors(size: int) -> Iterator[None]:
-    """ConfigError if images of this size do not fit into the memory."""
+    """Turn a failed allocation of images of this size into a ConfigError."""
     try:
         if size >= MAX_SIZE:
             raise MemoryError

@@ -1,7 +1,7 @@
-"""Anyone's images: a directory train/ and a directory test/, in each a directory for each class.
+"""Decode a user's image files in train/CLASS/ and test/CLASS/.
 
-Links are followed, of directories and of files: data sets are often made of them. Nothing of a file
-is kept or passed on but its decoded pixels, and what cannot be decoded is named.
+Links to directories and to files are followed, because data sets are often made of them. Nothing
+of a file is kept but its decoded pixels, and a file that cannot be decoded is named.
 """
 
 import hashlib
@@ -17,13 +17,13 @@ from titn.data.images import Images
 from titn.data.layouts import ClassFolders
 from titn.data.paths import explain_read_errors
 
-# So many files that cannot be read are named; of the rest there is the number.
+# The most files that cannot be read to name in a message; it counts the rest.
 NAMED_FILES = 5
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What is in the image files of both splits."""
+    """The images in the class folders of both splits."""
 
     folders: ClassFolders
 
@@ -32,7 +32,7 @@ class Folder:
         return tuple(self.folders.train)
 
     def stamp(self, size: int) -> str:
-        """Changes whenever a file is added, taken away or replaced."""
+        """A text that changes whenever a file is added, removed or replaced."""
         files = [(*self._place(file), *(_facts(file) or ())) for file in self._files()]
         with explain_read_errors(self.folders.root):
             return repr(("folder", 2, str(self.folders.root.resolve()), size, files))
@@ -47,7 +47,10 @@ class Folder:
         return sha.hexdigest()
 
     def decode(self, size: int) -> tuple[Images, Images]:
-        """All images, (n, 3, size, size); ValueError names the files that are not images."""
+        """All images of train and test, (N, 3, size, size) each.
+
+        Raises ValueError that names the files which are not images.
+        """
         train, test = self.folders.train, self.folders.test
         with explain_read_errors(self.folders.root):
             return self._images("train", train, size), self._images("test", test, size)
@@ -68,7 +71,7 @@ class Folder:
             more = f", and {len(bad) - NAMED_FILES} more" if len(bad) > NAMED_FILES else ""
             raise ValueError(
                 f"root={self.folders.root}: {len(bad)} of {len(files)} files of {split}/ cannot be "
-                f"read as images: {', '.join(bad[:NAMED_FILES])}{more}; mend them or take them away"
+                f"read as images: {', '.join(bad[:NAMED_FILES])}{more}; repair or remove them"
             )
         labels = torch.tensor([label for _, label in files], dtype=torch.int64)
         return Images(pixels, labels)
@@ -84,7 +87,7 @@ class Folder:
 
 
 def _facts(file: Path) -> tuple[int, int] | None:
-    """Size and time; None of what `decode` is going to name, a link that leads nowhere or so."""
+    """Size and time of a file; None if there are none (a broken link), which `decode` reports."""
     try:
         facts = file.stat()
     except OSError:

@@ -1,8 +1,9 @@
-"""Which files of a directory are a data set, in three layouts, or what is missing. No torch here.
+"""Find the files of a data set in one of three layouts, or say what is missing. No torch here.
 
-`titn.data.sources` asks `folder`, `parquet` and `published` where its files are, and names them in
-its annotations: so a mistyped directory is answered before torch is loaded. They take the keywords
-of the constructor and raise a ValueError that begins with one of them.
+The functions `digits`, `published`, `parquet` and `folder` serve the constructors of the same names
+in `titn.data.sources`, which name them in their annotations too: so a mistyped directory is
+reported before torch is loaded. They take the keywords of the constructor and raise a ValueError
+whose message begins with one of them.
 """
 
 from pathlib import Path
@@ -20,7 +21,7 @@ from titn.data.shards import Shards, find_shards
 
 
 class PublishedFormat(NamedTuple):
-    """What tells the published sets apart, whatever directory they are in."""
+    """What distinguishes the published sets, whatever directory they are in. side: in pixels."""
 
     num_classes: int
     channels: int
@@ -42,7 +43,7 @@ MNIST_FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
-# Under torchvision's root: the directory of each published set and the files there.
+# Below torchvision's root: the directory of each published set, and the files there.
 TORCHVISION_FILES = {
     "mnist": ("MNIST/raw", (*MNIST_FILES["train"], *MNIST_FILES["test"])),
     "cifar10": (
@@ -54,7 +55,7 @@ TORCHVISION_FILES = {
 
 
 class ClassFolders(NamedTuple):
-    """The image files of both splits, by class, in the order of their names."""
+    """The image files of both splits by class; classes and files are sorted by name."""
 
     root: Path
     train: dict[str, tuple[Path, ...]]
@@ -65,7 +66,7 @@ class ClassFolders(NamedTuple):
 
 
 def digits(*, num_classes: int | None = None, **_: Any) -> None:
-    """They are part of scikit-learn: no files to look for."""
+    """Nothing to find: the digits are part of scikit-learn."""
     check_num_classes(num_classes, NUM_DIGITS, "digits")
 
 
@@ -77,7 +78,7 @@ def published(
     num_classes: int | None = None,
     **_: Any,
 ) -> Shards | None:
-    """The shards under `root`; None where torchvision's files are, or will have been fetched."""
+    """The shards under `root`; None if torchvision's files are there or are to be downloaded."""
     check_num_classes(num_classes, PUBLISHED_FORMATS[name].num_classes, name)
     if download:
         return None
@@ -126,13 +127,13 @@ def folder(*, root: str | None = None, num_classes: int | None = None, **_: Any)
 
 
 def torchvision_files(name: str, root: Path) -> list[Path]:
-    """Where torchvision keeps a published set."""
+    """The paths under which torchvision keeps a published set."""
     directory, names = TORCHVISION_FILES[name]
     return [root / directory / file for file in names]
 
 
 def find_class_folders(root: Path) -> ClassFolders:
-    """The class folders under `root`; ValueError if train/ and test/ do not hold the same ones."""
+    """The class folders under `root`; ValueError if train/ and test/ have different classes."""
     train, test = (_classes(root, split) for split in ("train", "test"))
     if train.keys() != test.keys():
         only = {
@@ -151,7 +152,7 @@ def find_class_folders(root: Path) -> ClassFolders:
 
 
 def _classes(root: Path, split: str) -> dict[str, tuple[Path, ...]]:
-    """The files of each class of a split; what begins with a dot is not an image but a system's."""
+    """The files of each class of a split, without hidden files such as .DS_Store."""
     if not (root / split).is_dir():
         raise ValueError(
             f"root={root}: has no directory {split}/; it needs train/CLASS/* and test/CLASS/*"
@@ -175,5 +176,5 @@ def _classes(root: Path, split: str) -> dict[str, tuple[Path, ...]]:
 def _no_class(item: Path, split: str) -> str:
     reason = why_not_a_file(item)
     if item.is_symlink() and reason:
-        return f"is no directory but {reason}; mend it or take it away"
+        return f"is no directory but {reason}; repair or remove it"
     return f"is in no class; put it in {split}/CLASS/"

@@ -1,4 +1,4 @@
-"""The Hugging Face parquet layout of an image data set."""
+"""Decode an image data set in the Hugging Face hub's parquet layout."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from titn.data.shards import Shards, open_shard
 
 @dataclass(frozen=True)
 class Parquet:
-    """What is in the shards of the two splits."""
+    """The images and labels in the shards of both splits."""
 
     shards: Shards
 
     def stamp(self) -> str:
-        """Changes whenever a shard is replaced."""
+        """A text that changes whenever a shard is replaced: paths, sizes and times."""
         with explain_read_errors(self.shards.root):
             facts = [(file.resolve(), file.stat()) for file in self._files()]
         files = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in facts]
@@ -33,7 +33,7 @@ class Parquet:
     def decode(self) -> tuple[Images, Images, tuple[str, ...]]:
         """All images of train and test, and the class names in the order of the labels.
 
-        Raises ValueError that names the file, and the row, of what is not an image with a label.
+        Raises ValueError that names the file and the row if there is no image with a valid label.
         """
         with explain_read_errors(self.shards.root):
             labels = {shard: self._labels(shard) for shard in self._files()}
@@ -55,7 +55,7 @@ class Parquet:
         return labels
 
     def _names(self, labels: dict[Path, list[int]]) -> tuple[str, ...]:
-        """The names of the classes; ValueError if there are labels of others."""
+        """The names of the classes; ValueError if a label is not that of a class."""
         names = self.shards.class_names
         if names is None:
             highest = max((max(labels[shard], default=0) for shard in self.shards.train), default=0)
@@ -72,23 +72,26 @@ class Parquet:
         return names
 
     def _images(self, split: str, labels: dict[Path, list[int]]) -> Images:
-        """Of the shards of a split, whose labels are known; grey ones have one channel."""
+        """The images of a split, (N, 3, h, w) or grey (N, 1, h, w); labels: those of its shards."""
         total = sum(map(len, labels.values()))
         if not total:
-            raise ValueError(f"root={self.shards.root}: {split} has no rows; fetch it anew")
+            raise ValueError(f"root={self.shards.root}: {split} has no rows; fetch it again")
         pixels: list[np.ndarray] = []
         bar = tqdm(total=total, desc=f"decoding {split}", unit="img", disable=None, leave=False)
         with bar:
             for shard, values in labels.items():
                 decoded = list(self._decoded(shard, bar))
                 if len(decoded) != len(values):
-                    raise self._bad(shard, min(len(decoded), len(values)), "is half there")
+                    raise self._bad(
+                        shard, min(len(decoded), len(values)), "has not both image and label"
+                    )
                 pixels += decoded
         if len({image.shape for image in pixels}) != 1:
             raise ValueError(
                 f"root={self.shards.root}: the images of {split} differ in size or mode; "
                 "dataset=folder takes such, a file for each"
             )
+        # (N, h, w) -> (N, 1, h, w) for grey, (N, h, w, 3) -> (N, 3, h, w) for RGB.
         stacked = torch.from_numpy(np.stack(pixels))
         stacked = stacked.unsqueeze(1) if stacked.ndim == 3 else stacked.permute(0, 3, 1, 2)
         together = [label for values in labels.values() for label in values]
@@ -111,4 +114,4 @@ class Parquet:
 
     def _bad(self, shard: Path, row: int, what: str) -> ValueError:
         place = f"root={self.shards.root}: row {row} of {shard.relative_to(self.shards.root)}"
-        return ValueError(f"{place} {what}; fetch it anew or leave it out")
+        return ValueError(f"{place} {what}; fetch it again or leave it out")

@@ -1,4 +1,4 @@
-"""What the disk says of the place of a data set: what is there, and what is wrong with it."""
+"""Checks of the files and names of a data set, and plain messages for what is wrong with them."""
 
 import errno
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 from titn.system.errors import error_text
 from titn.system.text import is_utf8, printable
 
-# A record has 16 bits for a class.
+# A record stores a class in 16 bits.
 MAX_CLASSES = 2**15
 
 
 @contextmanager
 def explain_read_errors(root: str | Path) -> Iterator[None]:
-    """Whatever is wrong with what lies under `root` becomes a ValueError of one plain line."""
+    """Turn errors of reading what lies under `root` into a ValueError with a printable line."""
     try:
         yield
     except MemoryError:
@@ -27,7 +27,8 @@ def explain_read_errors(root: str | Path) -> Iterator[None]:
         place = "" if error.filename is None else f"{os.fsdecode(error.filename)} "
         raise ValueError(
             printable(
-                f"root={root}: {place}cannot be read ({error_text(error)}); mend it or give another"
+                f"root={root}: {place}cannot be read ({error_text(error)}); "
+                "repair it or give another"
             )
         ) from None
     except ValueError as error:
@@ -35,7 +36,7 @@ def explain_read_errors(root: str | Path) -> Iterator[None]:
 
 
 def expand_root(root: str) -> Path:
-    """The directory that a user names; ValueError if a record could not name it."""
+    """The path of the directory that a user gives; ValueError if a record cannot store its name."""
     name = printable(root)
     if not is_utf8(root):
         raise ValueError(
@@ -48,7 +49,7 @@ def expand_root(root: str) -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file, or a link to one; OSError if that cannot be known."""
+    """Whether there is a file, or a link to one; OSError if the system does not say."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -56,9 +57,9 @@ def is_file(path: Path) -> bool:
 
 
 def why_not_a_file(path: Path) -> str | None:
-    """What keeps a path from being opened as a file, in words; None if nothing does.
+    """The reason why a path cannot be opened as a file; None if it can.
 
-    To be asked before: what is no file is never opened, for a pipe would be waited for.
+    To be called before opening: opening a pipe would wait for somebody to write to it.
     """
     try:
         mode = os.stat(path).st_mode
@@ -76,7 +77,10 @@ def why_not_a_file(path: Path) -> str | None:
 
 
 def check_class_names(names: tuple[str, ...]) -> None:
-    """ValueError, to be said of what has the classes, if a record cannot have them."""
+    """ValueError if a record cannot store these classes.
+
+    Its message begins with a verb; the caller puts what has the classes before it.
+    """
     if len(names) > MAX_CLASSES:
         raise ValueError(f"has {len(names)} classes; {MAX_CLASSES} are the most")
     known: set[str] = set()

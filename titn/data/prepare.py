@@ -1,4 +1,4 @@
-"""From a data set as it was published to what a run trains on."""
+"""From a decoded data set to the images that a run trains on and is evaluated on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ from titn.data.images import Dataset, Images, hold_out, images_digest, stratifie
 
 @dataclass(frozen=True)
 class DecodedDataset:
-    """A data set as it was published: its own image size and number of channels."""
+    """A data set as it was published, in its original image size and number of channels.
+
+    digest: `images_digest` or a digest of the files; it identifies the data.
+    """
 
     train: Images
     test: Images
@@ -24,7 +27,7 @@ class DecodedDataset:
 
 
 class Selection(NamedTuple):
-    """Which images of a data set a run uses, and how large: what all data sets have in common."""
+    """Which images of a data set a run uses, and their size; see titn.data.sources."""
 
     image_size: int
     num_classes: int | None
@@ -36,7 +39,10 @@ class Selection(NamedTuple):
 def decode_cached(
     stamp: str, decode: Callable[[], tuple[Images, Images, tuple[str, ...]]]
 ) -> DecodedDataset:
-    """Decode, or take the arrays that an earlier decoding of the same files left in the cache."""
+    """Decode, or read the arrays that an earlier decoding of the same files left in the cache.
+
+    stamp: identifies the files, as in `cached_arrays`.
+    """
 
     def arrays() -> tuple[dict[str, Tensor], dict]:
         train, test, class_names = decode()
@@ -48,7 +54,7 @@ def decode_cached(
 
 
 def to_arrays(train: Images, test: Images) -> dict[str, Tensor]:
-    """As the cache keeps them."""
+    """The named arrays that the cache stores."""
     return {
         "train.pixels": train.pixels,
         "train.labels": train.labels,
@@ -66,10 +72,9 @@ def from_arrays(arrays: dict[str, Tensor]) -> tuple[Images, Images]:
 
 
 def prepare(name: str, decoded: DecodedDataset, selection: Selection) -> Dataset:
-    """Keep the first classes, hold out, keep a part of train, resize; three channels of one.
+    """Keep the first classes, hold out, keep a fraction of train, resize and make RGB.
 
-    In this order, so that neither what is held out nor the test images depend on how much is
-    trained on.
+    In this order, so that neither the held-out images nor the test images depend on the fraction.
     """
     train, evaluated, class_names = decoded.train, decoded.test, decoded.class_names
     if selection.num_classes is not None:
@@ -106,7 +111,7 @@ def prepare(name: str, decoded: DecodedDataset, selection: Selection) -> Dataset
 
 
 def _resize_to_rgb(images: Images, size: int) -> Images:
-    """Bilinear, antialiased, to size x size; grey images become three equal channels."""
+    """(N, c, h, w) to (N, 3, size, size); grey images get three equal channels."""
     pixels = resize(images.pixels, size)
     if pixels.shape[1] == 1:
         with explain_memory_errors(size):

@@ -1,4 +1,4 @@
-"""The parquet files of a data set, and what their schemas say of it. No torch here."""
+"""Find the parquet files of a data set and read their schemas. No torch here."""
 
 import json
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ LABEL_COLUMNS = ("fine_label", "label")
 
 
 class Shards(NamedTuple):
-    """The parquet files of both splits, and the columns that matter.
+    """The parquet files of both splits, and the names of the columns to read.
 
-    class_names: in the order of the labels; None if the files do not say.
+    class_names: in the order of the labels; None if the files do not name the classes.
     """
 
     root: Path
@@ -31,7 +31,7 @@ class Shards(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """What a single file says."""
+    """The columns and class names of a single file."""
 
     image_column: str
     label_column: str
@@ -41,11 +41,11 @@ class Schema(NamedTuple):
 def find_shards(root: Path, alternative: str | None = None) -> Shards:
     """The parquet files under `root`; ValueError if they or their columns are not there.
 
-    alternative: another layout's directory that would have done as well.
+    alternative: a directory of another layout that would have been accepted; for the message.
     """
     if not root.is_dir():
         raise ValueError(f"root={root}: no such directory; give the one with the data set")
-    # As a repository of the hub has them: beside each other, or in one directory further down.
+    # As in a repository of the hub: side by side, or in directories one level down.
     files = {
         split: tuple(sorted([*root.glob(f"{split}-*.parquet"), *root.glob(f"*/{split}-*.parquet")]))
         for split in ("train", "test")
@@ -74,14 +74,14 @@ def find_shards(root: Path, alternative: str | None = None) -> Shards:
 
 
 def _check_different(root: Path, files: tuple[Path, ...]) -> None:
-    """ValueError if a link brings a file, and so its images, twice."""
+    """ValueError if a link leads to a file that is there already: its images would count twice."""
     known: dict[Path, Path] = {}
     for file in files:
         same = known.setdefault(file.resolve(), file)
         if same != file:
             raise ValueError(
-                f"root={root}: {file.relative_to(root)} is {same.relative_to(root)} once more; "
-                "leave one of them"
+                f"root={root}: {file.relative_to(root)} is the same file as "
+                f"{same.relative_to(root)}; remove one of them"
             )
 
 
@@ -89,7 +89,7 @@ def _schema(root: Path, shard: Path) -> Schema:
     with open_shard(root, shard) as file:
         schema = file.schema_arrow
         columns = schema.names
-        # Where there is an image in each, it is a lie that would cost all the memory.
+        # A row with an image has at least one byte. Believing a damaged file would fill the memory.
         if file.metadata.num_rows > shard.stat().st_size:
             raise ValueError(f"{file.metadata.num_rows} rows are more than it has bytes")
     name = shard.relative_to(root)
@@ -102,7 +102,7 @@ def _schema(root: Path, shard: Path) -> Schema:
         )
     for column in (image, label):
         if columns.count(column) > 1:
-            raise ValueError(f"root={root}: {name} has two columns {column}; leave one of them")
+            raise ValueError(f"root={root}: {name} has two columns {column}; remove one of them")
     kinds = {column: schema.field(column).type for column in (image, label)}
     if not _holds_files(kinds[image]):
         raise ValueError(
@@ -121,11 +121,11 @@ def _schema(root: Path, shard: Path) -> Schema:
 
 @contextmanager
 def open_shard(root: Path, shard: Path) -> Iterator[pq.ParquetFile]:
-    """A file, to be read at once; ValueError if it cannot be, or not to the end."""
+    """Open a file to read it at once; ValueError if it cannot be opened or read to its end."""
     try:
         if reason := why_not_a_file(shard):
             raise ValueError(reason)
-        # Opened here: pyarrow takes some names for addresses.
+        # Opened by Python, because pyarrow takes some file names for URLs.
         with (
             open(shard, "rb") as content,
             pq.ParquetFile(content, page_checksum_verification=True) as file,
@@ -135,7 +135,7 @@ def open_shard(root: Path, shard: Path) -> Iterator[pq.ParquetFile]:
         raise ValueError(
             f"root={root}: {shard.relative_to(root)} cannot be read as parquet "
             f"({error_text(error)}); "
-            "fetch it anew"
+            "fetch it again"
         ) from None
 
 
@@ -147,16 +147,16 @@ def _holds_files(kind: pa.DataType) -> bool:
 
 
 def _class_names(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...] | None:
-    """As the Hugging Face hub writes them into a schema; None if it has not."""
+    """The class names that the Hugging Face hub writes into a schema; None if there are none."""
     try:
         names: Any = json.loads(metadata.get(b"huggingface", b"{}"))
         for key in ("info", "features", label, "names"):
             names = names.get(key) or {}
     except (ValueError, RecursionError, AttributeError):
-        raise ValueError("has metadata of another form than the hub's; fetch it anew") from None
+        raise ValueError("has metadata of another form than the hub's; fetch it again") from None
     if not names:
         return None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError("has names of classes that are not texts; fetch it anew")
+        raise ValueError("has names of classes that are not strings; fetch it again")
     check_class_names(tuple(names))
     return tuple(names)

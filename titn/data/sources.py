@@ -1,9 +1,9 @@
-"""Where images come from. Each function here is the `_target_` of a data set's YAML.
+"""The data sets. Each function here is the `_target_` of a data set's YAML and returns a Dataset.
 
-What they have in common: image_size is that of the images that the networks see. num_classes
-keeps the first so many classes. fraction keeps a part of train, the same share of each class and
-the same images for every seed. split "validation" evaluates on `validation_fraction` of train,
-held out, instead of on test.
+Keywords that all have: image_size, the side in pixels of the images that the networks see.
+num_classes: keep the first so many classes. fraction: keep this part of train, in (0, 1], the same
+share of each class and the same images for every seed. split: "validation" evaluates on
+`validation_fraction` of train, held out, instead of on test.
 """
 
 from typing import Annotated
@@ -49,13 +49,13 @@ def digits(
     """scikit-learn's 1,797 handwritten digits of 8x8 pixels, enlarged to `image_size`.
 
     They have no test set of their own: 360 images, the same share of each class, are set aside,
-    always the same ones. Writers are not kept apart, which makes the test set an easy one.
+    always the same ones. A writer may be in both parts, which makes this an easy test set.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     raw = load_digits()
-    # 17 grey levels, 0 to 16, onto 0 to 255.
+    # (1797, 8, 8) with 17 grey levels, 0 to 16, to (1797, 1, 8, 8) in 0..255.
     pixels = torch.from_numpy(raw.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
     everything = Images(pixels, torch.from_numpy(raw.target).to(torch.int64))
     parts = train_test_split(
@@ -79,13 +79,13 @@ def published(
     split: Split = "test",
     validation_fraction: ProperFraction = 0.1,
 ) -> Dataset:
-    """MNIST, CIFAR-10 or CIFAR-100, in either layout in which they are found.
+    """MNIST, CIFAR-10 or CIFAR-100, in either of two layouts.
 
-    root: a directory with train-*.parquet and test-*.parquet, as the Hugging Face hub has them,
-    or torchvision's root. download: let torchvision fetch them, into `root` or the cache. The
-    images and so their identity are the same from either. Decoded once and kept in the cache.
+    root: a directory with train-*.parquet and test-*.parquet, as the Hugging Face hub has them, or
+    torchvision's root. download: let torchvision fetch them, into `root` or the cache. Both layouts
+    give the same images and so the same digest. They are decoded once and cached.
 
-    Raises ValueError if the files are not there or are not what they should be.
+    Raises ValueError if the files are not there or are those of another data set.
     """
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
     shards = layouts.published(name=name, root=root, download=download, num_classes=num_classes)
@@ -118,8 +118,8 @@ def parquet(
 ) -> Dataset:
     """A directory of train-*.parquet and test-*.parquet in the Hugging Face layout.
 
-    Encoded images in a column `img` or `image`, integer labels in `fine_label` or `label`, class
-    names in the schema's metadata. Decoded once; the arrays are kept in a cache.
+    Encoded images are in a column `img` or `image`, integer labels in `fine_label` or `label`, and
+    class names in the schema's metadata. They are decoded once and cached.
 
     Raises ValueError if the directory is not given or does not hold such files.
     """
@@ -139,9 +139,9 @@ def folder(
 ) -> Dataset:
     """Image files in train/CLASS/ and test/CLASS/, of any format that Pillow reads, size and mode.
 
-    Each is shrunk or enlarged as a whole to `image_size` x `image_size`, its proportions not kept,
-    when it is decoded; the arrays are kept in a cache. Files whose name begins with a dot are left
-    out; links are followed.
+    Each is resized as a whole to `image_size` x `image_size` when it is decoded; its proportions
+    are not kept. The arrays are cached. Files whose name begins with a dot are left out; links are
+    followed.
 
     Raises ValueError that names what is not an image, not in a class, empty, or in one split only.
     """

@@ -1,7 +1,7 @@
 """MNIST, CIFAR-10 and CIFAR-100 as torchvision downloads and keeps them.
 
-CIFAR's batches are pickles, and a pickle can run anything. So each file is read once, and its bytes
-are unpickled only if they have the checksum that torchvision publishes for it.
+CIFAR's batches are pickles, and unpickling can run any code. So each file is read once, and its
+bytes are unpickled only if they have the checksum that torchvision publishes for it.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ class TorchvisionLayout:
             return all(is_file(file) for file in self._files())
 
     def download(self) -> None:
-        """Fetch and unpack into the root, checksums verified; ValueError if that cannot be."""
+        """Download and unpack into the root, with verified checksums; ValueError if that fails."""
         try:
             for train in (True, False):
                 TORCHVISION_CLASSES[self.name](str(self.root), train=train, download=True)
@@ -54,7 +54,7 @@ class TorchvisionLayout:
             ) from None
 
     def stamp(self) -> str:
-        """Changes whenever a file is replaced."""
+        """A text that changes whenever a file is replaced: paths, sizes and times."""
         with explain_read_errors(self.root):
             facts = [(file.resolve(), file.stat()) for file in self._files()]
         files = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in facts]
@@ -85,22 +85,22 @@ class TorchvisionLayout:
         except Exception as error:
             reason = first_line(error) if str(error) else "it is not as long as it says"
             raise ValueError(
-                f"root={self.root}: MNIST/raw/{split} cannot be read ({reason}); fetch it anew"
+                f"root={self.root}: MNIST/raw/{split} cannot be read ({reason}); fetch it again"
             ) from None
         if len(pixels) != len(labels) or not len(labels) or int(labels.max()) > 9:
             raise ValueError(
                 f"root={self.root}: MNIST/raw has {len(pixels)} images and {len(labels)} labels of "
-                f"{split}, which have to be as many and from 0 to 9; fetch them anew"
+                f"{split}, which have to be as many and from 0 to 9; fetch them again"
             )
         if pixels.shape[1:] != (28, 28):
             raise ValueError(
                 f"root={self.root}: MNIST/raw has images of {split} of {tuple(pixels.shape[1:])} "
-                "pixels, which have to be of (28, 28); fetch them anew"
+                "pixels, which have to be of (28, 28); fetch them again"
             )
-        return Images(pixels.unsqueeze(1), labels)
+        return Images(pixels.unsqueeze(1), labels)  # (N, 28, 28) -> (N, 1, 28, 28)
 
     def _batches(self, files: list[list[str]]) -> Images:
-        """Rows of 3,072 bytes, red, green and blue planes of 32x32, and their labels."""
+        """The images of CIFAR's batches: rows of 3,072 bytes, (N, 3 32 32) to (N, 3, 32, 32)."""
         batches = [self._unpickled(name, md5) for name, md5 in files]
         rows = np.concatenate([batch["data"] for batch in batches])
         key = "labels" if self.name == "cifar10" else "fine_labels"
@@ -114,6 +114,6 @@ class TorchvisionLayout:
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
             raise ValueError(
                 f"root={self.root}: {path.relative_to(self.root)} is not the published file (its "
-                "MD5 differs), so it is not opened; fetch it anew"
+                "MD5 differs), so it is not opened; fetch it again"
             )
         return pickle.loads(content, encoding="latin1")

@@ -1,4 +1,4 @@
-"""What a training run is made of, put together on its device: for a cell, and for the bench."""
+"""Assemble a training run on its device, for a cell or for the benchmark."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -50,7 +50,7 @@ def assemble(
     """
     hardware.keep_freed_memory()
     dataset = _to(dataset, fabric.device)
-    # Twice the same parameters: in the plain form, which is evaluated, and in the one that trains.
+    # Two forms with the same parameters: the plain one is evaluated, the other one trains.
     network = fabric.setup_module(parts.model)
     trained, compiled, secs = compiling.compile_for_training(
         fabric,
@@ -87,7 +87,10 @@ def assemble(
 
 
 def in_inference_form(network: nn.Module, fabric: Fabric, precision: str, fold: bool) -> nn.Module:
-    """Frozen, folded if it can be, its weights in the dtype that multiplies."""
+    """Freeze a trained network: fold it if it can be folded, convert its weights for `precision`.
+
+    It changes the network in place. fold: whether to fold at all.
+    """
     foldable: Any = network
     if fold and hasattr(network, "folded"):
         network = foldable.folded()
@@ -95,7 +98,7 @@ def in_inference_form(network: nn.Module, fabric: Fabric, precision: str, fold: 
 
 
 def _first_batch(run: dict, parts: build.Parts, images: Images) -> Batch:
-    """What a compiler has to see: the shapes and types of a step."""
+    """A batch with the shapes and types of every step, for the compiler."""
     batches = training_batches(
         images, parts.view, parts.mix, batch_size=run["batch_size"], seed=run["seed"], epoch=0
     )

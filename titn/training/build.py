@@ -1,7 +1,7 @@
 """The only place that turns configuration into objects.
 
-Everything below takes keywords and tensors and has never heard of Hydra. What only a built object
-can know (a patch that does not tile the image, weights that do not fit) is a ValueError there and
+Everything below takes keywords and tensors and does not know Hydra. What only a constructor can
+check (a patch that does not tile the image, weights that do not fit) is a ValueError there, and
 becomes a ConfigError with the whole key here.
 """
 
@@ -25,7 +25,7 @@ from titn.system.errors import ConfigError
 from titn.training import weights
 from titn.types import ImageSpec
 
-# What those who use the parts of a run ask of them.
+# The attributes that the rest of titn uses of an object of each group.
 REQUIRED_ATTRIBUTES = {
     "model": ("has_distillation_token", "parameters"),
     "dataset": ("train", "evaluated", "spec", "digest"),
@@ -56,12 +56,12 @@ class Parts:
 
 
 def dataset(run: dict) -> Dataset:
-    """A run's images; ConfigError if they are not where they were said to be."""
+    """A run's images; ConfigError if its keys lead to none."""
     return instantiate(run, "dataset")
 
 
 def parts(run: dict, spec: ImageSpec) -> Parts:
-    """Build a run's objects; ConfigError for what they do not accept."""
+    """Build the objects of a run; ConfigError, with the key, for values that they do not accept."""
     if run["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
         raise ConfigError("tensorboard=true: not installed; pip install tensorboard")
     loss = instantiate(run, "loss")
@@ -76,6 +76,7 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
     if run["weights"]:
         weights_digest, new_layers = weights.load_pretrained(model, run["weights"])
     optimizer = instantiate(run, "optimizer", model=model)
+    # The schedule's factor is applied to this, the name that torch's own schedulers use.
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
     return Parts(
@@ -93,14 +94,18 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
 def initialise_model(run: dict, spec: ImageSpec) -> nn.Module:
     """A run's network before training, on the CPU.
 
-    Its first weights follow from the run's seed alone, whatever was built before it.
+    Its initial weights follow from the run's seed alone, whatever was built before.
     """
     torch.manual_seed(draw_seed("initialisation", run["seed"]))
     return instantiate(run, "model", images=spec)
 
 
 def instantiate(run: dict, group: str, **supplied: Any) -> Any:
-    """The object that a group's node describes; `supplied` is what only the build has."""
+    """The object that a group's node describes.
+
+    supplied: keywords that are not configuration (`images`, `model`). ConfigError, with the key, if
+    the constructor refuses a value or makes something that is no object of the group.
+    """
     target = run[group]["_target_"]
     keywords = {key: value for key, value in run[group].items() if key != "_target_"}
     try:

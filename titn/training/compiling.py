@@ -1,4 +1,4 @@
-"""torch.compile: where it pays, what it is given, and doing without where it fails."""
+"""torch.compile: decide whether it pays, compile, and go on without it where it fails."""
 
 import logging
 import math
@@ -15,20 +15,22 @@ from titn.system.errors import first_line
 from titn.system.progress import say
 from titn.types import Output
 
-# Training images of a run from which on the compiler's seconds come back on a GPU. Not measured: a
-# guess from some ten seconds of compiling and tens of thousands of images a second.
+# From so many training images of a run on, compiling saves more time than it takes on a GPU. Not
+# measured: a guess from some ten seconds of compiling and tens of thousands of images a second.
 PAYS_FROM_ON_GPU = 500_000
-# And for the whole network instead of a layer on a CPU: a minute of compiling for 0.1 ms an image.
+# The same for compiling the whole network instead of a layer on a CPU: a minute of compiling saves
+# 0.1 ms an image.
 WHOLE_PAYS_FROM = 1_000_000
 
 
 def choose_mode(
     requested: Compile, model: nn.Module, device: torch.device, num_images: int
 ) -> Compile:
-    """How a model is compiled for training on `num_images` in all; never "auto".
+    """The mode of compilation: "none", "layers" or "whole", never "auto".
 
-    A model says with a method `compiled` that one of its layers can be compiled for all of them,
-    and with `compiling_pays_from` how many training images a run needs for it on a CPU.
+    num_images: training images over all epochs. A model with a method `compiled` can have one of
+    its layers compiled for all of them; its `compiling_pays_from` is the number of training images
+    from which that pays on a CPU.
     """
     if requested == "auto":
         from_on_cpu = getattr(model, "compiling_pays_from", math.inf)
@@ -40,7 +42,7 @@ def choose_mode(
 
 
 def training_form(model: nn.Module, mode: Compile) -> nn.Module:
-    """The model in the form that trains; it shares the parameters, and compiles when it is run."""
+    """The model in the form that trains, with the same parameters; compiled when first called."""
     if mode == "layers":
         layered: Any = model
         compiled: nn.Module = layered.compiled(compiler)
@@ -49,8 +51,8 @@ def training_form(model: nn.Module, mode: Compile) -> nn.Module:
 
 
 def compiler(function: Callable) -> Callable:
-    """One graph for each shape, with eager PyTorch's own random numbers."""
-    # Layers that drop other shares of their branches are code of their own: up to one for each.
+    """torch.compile with a graph for each shape and the random numbers of eager PyTorch."""
+    # A rate of stochastic depth is a constant of the code: up to one compilation for each layer.
     torch._dynamo.config.recompile_limit = 64
     return torch.compile(function, dynamic=False, options={"fallback_random": True})
 
@@ -92,7 +94,7 @@ def compile_for_training(
     if chosen == "none":
         return student, chosen, 0.0
     started = time.perf_counter()
-    # It would warn that it found a CUDA compiler on a machine without a GPU.
+    # It warns if it finds a CUDA compiler on a machine without a GPU.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     try:
         warm_up(fabric, student, example())
@@ -105,7 +107,8 @@ def compile_for_training(
 
 
 def warm_up(fabric: Fabric, student: nn.Module, images: Tensor) -> None:
-    """A step forward and backward that leaves nothing behind but compiled code."""
+    """Run a step forward and backward, to compile; parameters and buffers stay as they were."""
+    # Batch normalisation changes its running statistics in a forward pass.
     buffers = {name: buffer.clone() for name, buffer in student.named_buffers()}
     student.train()
     output: Output = student(images)

@@ -1,4 +1,4 @@
-"""Devices, precisions, and what the hardware is good at."""
+"""Choose a device and a precision, and use memory and kernels as the hardware needs it."""
 
 import ctypes
 import gc
@@ -17,17 +17,17 @@ from titn.config.constraints import check_device_name
 from titn.system.errors import ConfigError
 from titn.system.progress import say
 
-# Otherwise it repeats at every start what the configuration says.
+# At its default level it repeats at every start what the configuration says.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 NOT_DETERMINISTIC = " does not have a deterministic implementation"
 
-# The dtype to which autocast would convert the weights of a layer that multiplies matrices.
+# By precision: the dtype to which autocast converts the weights of linear layers and convolutions.
 WEIGHT_DTYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16}
 
 
 def device(name: str) -> torch.device:
-    """auto: the GPU if there is one. ConfigError for a device that is not there."""
+    """The device of this name; auto: the GPU if there is one. ConfigError if there is no such."""
     check_device_name(name)
     if name == "auto":
         if torch.cuda.is_available():
@@ -45,7 +45,10 @@ def device(name: str) -> torch.device:
 
 
 def precision(name: str, device: torch.device) -> str:
-    """auto: bf16 with float32 weights where the hardware multiplies bf16, else float32."""
+    """Lightning Fabric's name of a precision.
+
+    auto: bf16 with float32 weights where the hardware multiplies bf16, else float32.
+    """
     if name == "auto":
         return "bf16-mixed" if _good_at_bf16(device) else "32-true"
     if name == "bf16-mixed" and device.type == "cuda" and not _good_at_bf16(device):
@@ -79,13 +82,13 @@ def fabric(device: torch.device, precision: str) -> Fabric:
 
 @contextmanager
 def deterministic(on: bool) -> Iterator[None]:
-    """Kernels that give the same bits every time; an operation that has none is named.
+    """Use kernels that give the same bits every time.
 
-    On a CPU all that titn uses do anyway. On a GPU they are slower, and an operation of which
-    PyTorch has no such kernel runs with the one that there is.
+    On a CPU all kernels that titn uses do so anyway. On a GPU they are slower, and an operation for
+    which PyTorch has no such kernel runs with its usual one and is named on the terminal.
     """
     if on:
-        # Read by cuBLAS when it is first used.
+        # cuBLAS reads it when it is first used.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(on, warn_only=True)
     with warnings.catch_warnings():
@@ -96,12 +99,10 @@ def deterministic(on: bool) -> Iterator[None]:
 
 
 def _report_operations(show: Callable[..., None]) -> Callable[..., None]:
-    """An operation of which PyTorch warns that it is not deterministic, in a line of ours."""
+    """A `warnings.showwarning` that puts PyTorch's warnings of this kind into one plain line."""
 
     def named(message: Warning | str, *rest: Any, **keywords: Any) -> None:
-        operation, found, _ = str(message).partition(
-            " does not have a deterministic implementation"
-        )
+        operation, found, _ = str(message).partition(NOT_DETERMINISTIC)
         if found:
             say(f"not deterministic here, so a resumed run may end otherwise: {operation}")
         else:
@@ -118,13 +119,13 @@ def _libc_function(name: str) -> Any:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device, or the machine itself, had no memory left for what was asked."""
+    """Whether an error says that a device, or the machine, has no memory left."""
     known = (MemoryError, torch.OutOfMemoryError)
     return isinstance(error, known) or "can't allocate memory" in str(error)
 
 
 def release_memory() -> None:
-    """What a run that is over, or failed, still holds, for the next one."""
+    """Return the memory of a run that has ended or failed, for the next run."""
     gc.collect()
     if trim := _libc_function("malloc_trim"):
         trim(0)  # what `keep_freed_memory` kept
@@ -135,9 +136,9 @@ def release_memory() -> None:
 def keep_freed_memory() -> None:
     """Ask glibc to reuse large blocks that are freed instead of returning them to the system.
 
-    On a CPU every step would otherwise fault in its gradients and activations anew, page by page:
-    VGG-16 trains twice as fast with this (benchmarks/cpu_choices.py). Elsewhere it does
-    nothing.
+    On a CPU every step otherwise gets new memory for gradients and activations from the system,
+    page by page: VGG-16 trains twice as fast with this (benchmarks/cpu_choices.py). Without glibc
+    it does nothing.
     """
     trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
     if mallopt := _libc_function("mallopt"):

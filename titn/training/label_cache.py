@@ -1,8 +1,8 @@
-"""A teacher's hard labels, kept for students that see the very same mixed images.
+"""A cache of a teacher's hard labels, for students that see the same mixed images.
 
 A view is a function of (seed, epoch, sample) and a mix of (seed, epoch, step), so the students of a
 sweep that share seed, data, views, mix and batch size show one teacher the same images in the same
-order. What it answered the first of them is kept, a file for each epoch, and read by the others.
+order. Its labels for the first student are written, a file for each epoch, and read by the others.
 """
 
 import hashlib
@@ -20,20 +20,23 @@ from titn.system import tensor_files
 from titn.system.progress import say
 from titn.types import Batch
 
-# Of a runs_dir; 50,000 images, 300 epochs and up to 256 classes take 15 MB.
+# The size of the cache in a runs_dir; 50,000 images, 300 epochs and up to 256 classes take 15 MB.
 MAX_BYTES = 2 * 2**30
-# Of a batch that is asked again: more than this is no rounding.
+# The share of a batch's labels that may differ when the teacher is asked again: logits round
+# differently on another machine. More than this is another teacher, or other images.
 MAX_DIFFERENT = 0.01
 
 
 class LabelCache:
     """The labels of one teacher for one stream of mixed batches.
 
-    place: the directory of all kept labels. key: everything that decides the labels, fit for JSON.
-    steps: of an epoch. Labels are only used while the teacher confirms them: it is asked itself for
-    the first batch of every epoch, and of what is left of one after an interruption; if more than a
-    hundredth differs nothing kept is used any more in this run. What cannot be written is done
-    without.
+    place: the directory of all cached labels. key: everything that decides the labels, as JSON.
+    steps: the number of steps in an epoch. max_bytes: of all cached labels together.
+
+    Cached labels are used only while the teacher confirms them: it is asked for the first batch of
+    every epoch, and for the first batch after an interruption. If more than a hundredth of them
+    differ, the cache is not used any more in this run. If it cannot be written, a line says so and
+    the teacher is asked for every batch.
     """
 
     def __init__(self, place: Path, key: dict, steps: int, max_bytes: int = MAX_BYTES):
@@ -43,13 +46,13 @@ class LabelCache:
         self.steps = steps
         self.max_bytes = max_bytes
         self.trusted = True
-        self.counts = [0, 0]  # of batches: whose labels were kept, whose were asked for
+        self.counts = [0, 0]  # batches whose labels were cached, and batches that the teacher saw
         self._epoch: int | None = None
         self._stored: Tensor | None = None
         self._collected: list[Tensor] = []
 
     def labels_for(self, batch: Batch, ask: Callable[[], Tensor]) -> Tensor:
-        """The (b,) classes for a batch, kept or from `ask`."""
+        """The (b,) classes for a batch, from the cache or else from `ask`, the teacher itself."""
         epoch, step = batch.at
         if epoch != self._epoch or step == 0:
             self._epoch = epoch
@@ -63,6 +66,7 @@ class LabelCache:
         return labels
 
     def _start_epoch(self, batch: Batch, ask: Callable[[], Tensor]) -> None:
+        """Read the labels of an epoch, and compare those of its first batch with the teacher's."""
         self._collected, self._stored = [], None
         epoch, step = batch.at
         found = self._read(epoch, len(batch.images)) if self.trusted else None
@@ -80,7 +84,10 @@ class LabelCache:
         self._stored = found
 
     def _remember(self, epoch: int, step: int, labels: Tensor) -> None:
-        """Remember; write when the epoch is whole, which it is not after a resume in it."""
+        """Collect a batch's labels, and write the epoch's when they are complete.
+
+        After resuming within an epoch they are not, and nothing is written.
+        """
         if step != len(self._collected):
             return
         self._collected.append(labels)
@@ -92,7 +99,7 @@ class LabelCache:
         return self.directory / f"epoch-{epoch:05}.safetensors"
 
     def _read(self, epoch: int, batch: int) -> Tensor | None:
-        """(steps, b) int64; None if they are not there, or not what was written."""
+        """The labels of an epoch, (steps, b) int64; None if there are none, or they are damaged."""
         try:
             tensors, _ = tensor_files.load(self._path(epoch))
         except (OSError, tensor_files.DamageError):
@@ -101,7 +108,7 @@ class LabelCache:
         if labels is None or labels.shape != (self.steps, batch):
             return None
         with suppress(OSError):
-            os.utime(self.directory)  # the time of its last use
+            os.utime(self.directory)  # `make_room` removes what was used least recently
         return labels.long()
 
     def _write(self, epoch: int, labels: Tensor) -> None:
@@ -117,19 +124,19 @@ class LabelCache:
 
     @property
     def hit_rate(self) -> float:
-        """Of all batches, those whose labels were not asked for."""
+        """The fraction of all batches whose labels came from the cache."""
         return self.counts[0] / max(sum(self.counts), 1)
 
 
 def make_room(place: Path, max_bytes: int, spare: Path) -> None:
-    """Remove directories of `place`, the longest unused first, until the rest fits; not `spare`."""
-    sizes = {one: _size(one) for one in place.iterdir()}
-    for one in sorted(sizes, key=_last_used):
+    """Remove the least recently used directories of `place` until the rest fits; never `spare`."""
+    sizes = {directory: _size(directory) for directory in place.iterdir()}
+    for directory in sorted(sizes, key=_last_used):
         if sum(sizes.values()) <= max_bytes:
             return
-        if one != spare:
-            shutil.rmtree(one, ignore_errors=True)
-            del sizes[one]
+        if directory != spare:
+            shutil.rmtree(directory, ignore_errors=True)
+            del sizes[directory]
 
 
 def _size(directory: Path) -> int:

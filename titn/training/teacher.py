@@ -1,4 +1,4 @@
-"""A network that others learn from and that nothing changes."""
+"""A trained network as a teacher."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""Weights from files: a run's own, a stranger's, torchvision's. Nothing here is unpickled blindly.
+"""Weights from files: a run's, a user's, torchvision's. Only tensors are unpickled.
 
 `load` fills a model exactly; `load_pretrained` takes what weights of another task have in common
 with it, for fine-tuning.
@@ -22,7 +22,7 @@ from titn.system.progress import say
 from titn.system.tensor_files import DamageError
 from titn.system.text import printable
 
-# Names of the buffers with the mean and deviation of the data set.
+# The prefix of the buffers with mean and standard deviation of the data set.
 NORMALISATION = "normalise."
 
 
@@ -37,14 +37,14 @@ def file_digest(path: Path, key: str = "checkpoint") -> str:
 
 
 def load(model: nn.Module, path: Path, key: str = "checkpoint") -> None:
-    """Fill a model with a run directory's, a safetensors or a PyTorch file's weights.
+    """Load all weights of a model from a run directory, a safetensors or a PyTorch file.
 
-    key: what the user calls the path. Raises ConfigError if it is not there, is not one of these,
-    or does not fit the model.
+    key: the configuration key of the path, for messages. Raises ConfigError if there is no such
+    file, or it holds no weights, or they do not fit the model.
     """
     state = _with_net_prefix(_read(path, key), model)
     wanted = model.state_dict()
-    # Weights from elsewhere bring no normalisation; the model keeps that of its data set.
+    # Weights from elsewhere have no normalisation; the model then keeps that of its data set.
     state = {n: value for n, value in wanted.items() if n.startswith(NORMALISATION)} | state
     if mismatch := _mismatch(state, wanted, _new_layers(model)) or _unusable(state, wanted):
         raise ConfigError(printable(f"{key}={path}: does not fit the model: {mismatch}"))
@@ -52,28 +52,29 @@ def load(model: nn.Module, path: Path, key: str = "checkpoint") -> None:
 
 
 class Pretrained(NamedTuple):
-    """Where a fine-tuned model starts: the file's SHA-256, and the layers that it did not have."""
+    """The SHA-256 of a file of pretrained weights, and the layers that it did not have."""
 
     digest: str
     new_layers: tuple[str, ...]
 
 
 def load_pretrained(model: nn.Module, weights: str) -> Pretrained:
-    """Fill a model with weights of another task, but for its own layers.
+    """Load the weights of the same network for another task, for fine-tuning.
 
-    weights: "imagenet", torchvision's for this network, downloaded once into torch's cache; or a
-    file or run directory with weights of the same network for any number of classes. The layers
-    that depend on the classes, and a stem that another has not, stay as they were initialised, and
-    so does the normalisation, which is that of the data set.
+    weights: "imagenet" for torchvision's, downloaded once into torch's cache; or a file or run
+    directory with weights of the same network for any number of classes. The model's `new_layers`
+    (the head, and a stem that torchvision's network does not have) stay as they were initialised,
+    and so does the normalisation, which is that of the data set.
 
-    Raises ConfigError if there are none, they cannot be fetched, or another network's.
+    Raises ConfigError if there are no such weights, they cannot be downloaded, or they are those of
+    another network.
     """
     path = _imagenet_file(model) if weights == IMAGENET else Path(weights).expanduser()
     origin = file_digest(path, "weights")
     if weights == IMAGENET and not origin.startswith(_published_digest(path)):
         raise ConfigError(
             f"weights=imagenet: {path} is not what torchvision publishes (its SHA-256 differs); "
-            "remove it, and it is fetched anew"
+            "remove it, and it is fetched again"
         )
     state = _with_net_prefix(_read(path, "weights"), model)
     wanted = model.state_dict()
@@ -110,7 +111,7 @@ def _imagenet_file(model: nn.Module) -> Path:
 
 
 def _published_digest(path: Path) -> str:
-    """The first eight digits of the SHA-256 of a file of torchvision's, which its name carries."""
+    """The first eight digits of a torchvision file's SHA-256, which its name ends in."""
     return path.stem.rpartition("-")[2]
 
 
@@ -140,21 +141,21 @@ def _unreadable(file: Path, key: str, reason: str) -> ConfigError:
 
 
 def _load_state_dict(file: Path) -> dict[str, Tensor]:
-    """What `torch.save` has written; DamageError, with the reason, if it has not or it has changed.
+    """The state dict in a file of `torch.save`; DamageError with the reason if there is none.
 
-    Only tensors and plain containers are unpickled: whatever else a file wants is refused.
+    Only tensors and plain containers are unpickled; a file with anything else is refused.
     """
     _check_archive(file)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # advice for those who call it
+            warnings.simplefilter("ignore")  # advice to the caller of torch.load
             content = torch.load(file, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except pickle.UnpicklingError:
         raise DamageError("it holds, or is, more than tensors") from None
     except Exception as error:
-        # In a damaged file the unpickler stumbles over anything; what torch says is worth saying.
+        # The unpickler raises anything on a damaged file; torch's own messages are passed on.
         own = isinstance(error, RuntimeError)
         reason = first_line(error).partition(". ")[0][:120] if own else "it is none of torch.save's"
         raise DamageError(reason) from None
@@ -164,9 +165,9 @@ def _load_state_dict(file: Path) -> dict[str, Tensor]:
 
 
 def _check_archive(file: Path) -> None:
-    """DamageError if the parts of a file do not have their checksums, which torch does not compare.
+    """DamageError if a part of a file differs from its checksum, which torch does not compare.
 
-    Files of before torch 1.6 are no archives and have none.
+    Files from before torch 1.6 are not zip archives and have no checksums.
     """
     packed, changed = False, None
     try:
@@ -192,7 +193,7 @@ def _is_plain(value: Tensor) -> bool:
 
 
 def _with_net_prefix(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """torchvision's names of a CNN's weights, as found in files from elsewhere, are our `net`'s."""
+    """Put "net." before the names of a CNN's weights in files that have torchvision's names."""
     if not hasattr(model, "net"):
         return state
     ours = ("net.", NORMALISATION)
@@ -202,14 +203,17 @@ def _with_net_prefix(state: dict[str, Tensor], model: nn.Module) -> dict[str, Te
 
 
 def _new_layers(model: nn.Module) -> tuple[str, ...]:
-    """Prefixes of the parameters that depend on the number of classes, or are no other's."""
+    """Prefixes of the parameters that weights for another task do not have, or have for others."""
     return getattr(model, "new_layers", ("heads.",))
 
 
 def _mismatch(
     state: dict[str, Tensor], wanted: dict[str, Tensor], heads: tuple[str, ...] = ()
 ) -> str | None:
-    """What keeps `state` from being `wanted`, in words; None if nothing does."""
+    """How names or shapes of `state` differ from `wanted`; None if they do not.
+
+    heads: prefixes of layers whose first axis is the number of classes, for a better message.
+    """
     if missing := sorted(set(wanted) - set(state)):
         return f"it has no {missing[0]}"
     if extra := sorted(set(state) - set(wanted)):
@@ -224,13 +228,13 @@ def _mismatch(
 
 
 def _unusable(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> str | None:
-    """What is wrong with values whose names and shapes fit, in words; None if nothing is."""
+    """The reason why values whose names and shapes fit cannot be used; None if they can."""
     for name, ours in wanted.items():
         theirs = state[name]
         if theirs.is_complex() or theirs.is_floating_point() != ours.is_floating_point():
             return f"{name} is {theirs.dtype}, the model's {ours.dtype}"
         try:
-            # As the model is going to have it: what float64 has may be too large.
+            # In the model's type, because a finite float64 may be infinite there.
             values = theirs.to(ours.dtype)
         except RuntimeError:
             return f"{name} is {theirs.dtype}, which is not to be made {ours.dtype}"

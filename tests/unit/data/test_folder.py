@@ -78,7 +78,9 @@ def test_every_file_that_is_no_image_is_named(root):
 def test_of_many_bad_files_some_are_named_and_all_counted(root):
     for number in range(8):
         (root / "test" / "ants" / f"bad{number}").write_text("")
-    with pytest.raises(ValueError, match=r"8 of 10 files of test/ .* and 3 more; mend them"):
+    with pytest.raises(
+        ValueError, match=r"8 of 10 files of test/ .* and 3 more; repair or remove them"
+    ):
         folder(root=str(root))
 
 
@@ -202,7 +204,9 @@ def test_a_link_to_no_image_is_named(root, target, reason):
 )
 def test_a_link_to_no_class_is_named(root, target, reason):
     (root / "train" / "wasps").symlink_to(target)
-    with pytest.raises(ValueError, match=rf"train/wasps is no directory but {reason}; mend it"):
+    with pytest.raises(
+        ValueError, match=rf"train/wasps is no directory but {reason}; repair or remove it"
+    ):
         folder(root=str(root))
 
 
