@@ -63,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def bench(arguments: argparse.Namespace) -> int:
     """Measure, print, write."""
+    from titn.config.compose_run import compose_run
     from titn.config.constraints import check_memory
-    from titn.config.hydra_errors import compose_run
     from titn.profiling.stages import profile_step
     from titn.profiling.throughput import cached_label_rates, concurrent_rates, training_rates
     from titn.system.progress import say

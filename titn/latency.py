@@ -63,8 +63,8 @@ def _batches(text: str) -> list[int]:
 
 def latency(arguments: argparse.Namespace) -> int:
     """Build, warm up, take turns, print."""
+    from titn.config.compose_run import compose_run
     from titn.config.constraints import check_memory
-    from titn.config.hydra_errors import compose_run
     from titn.profiling import latencies
     from titn.system.progress import say
     from titn.types import ImageSpec
@@ -96,7 +96,7 @@ def row(one: "TimedNetwork") -> tuple[str, ...]:
 
 def _models(arguments: list[str]) -> tuple[list[str], list[str]]:
     """The networks that `model=` names, all if it does not, and the other overrides."""
-    from titn.config.hydra_errors import choices_of
+    from titn.config.compose import choices_of
 
     named = [text.partition("=")[2] for text in arguments if text.startswith("model=")]
     others = [text for text in arguments if not text.startswith("model=")]

@@ -20,7 +20,7 @@ from hydra import compose, initialize_config_dir
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from titn.config.hydra_errors import choices_of
+from titn.config.compose import choices_of
 from titn.config.keys import GROUPS
 from titn.config.paths import conf_dir
 

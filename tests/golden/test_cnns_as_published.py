@@ -7,7 +7,7 @@ import thop
 import torch
 from torchvision.models import get_model, get_model_weights
 
-from titn.config.hydra_errors import compose_run
+from titn.config.compose_run import compose_run
 from titn.config.paths import config_root
 from titn.models import cnn
 from titn.models.wide_resnet import wide_resnet28_10

@@ -8,21 +8,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import walk_tb
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, OverrideParseException
-from hydra.initialize import get_gh_backup, restore_gh_from_backup
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from titn.config.checks import check_memory
+from titn.config.compose import choices_of, choices_with, compose_config, known_keys
 from titn.config.keys import FOLLOWED, GROUPS
 from titn.config.overrides import override_key
-from titn.config.paths import conf_dir, config_root
-from titn.config.resolve import omegaconf_message, resolve
+from titn.config.resolve import omegaconf_message
 from titn.config.schema import LONGEST_KEY
 from titn.system.console import option_error
 from titn.system.errors import CellError, ConfigError, one_line
@@ -153,32 +148,6 @@ def _option_error(message: str) -> str:
     return option_error(message)
 
 
-def compose_run(overrides: list[str]) -> dict:
-    """The checked configuration of overrides, outside of Hydra's main; ConfigError if they are bad.
-
-    Without Hydra's names of the choices, which a cell's record would carry, and for commands that
-    build its networks: on this machine.
-    """
-    with explaining(["--run", "--", *overrides]):
-        content = _apart(overrides)
-    run = resolve(content)
-    check_memory(run)
-    if run["teacher"] is not None:
-        check_memory(run["teacher"], "teacher.")
-    return run
-
-
-def _apart(overrides: list[str]) -> DictConfig:
-    """What overrides compose to, beside a Hydra that may be at work."""
-    at_work = get_gh_backup()
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(conf_dir(), version_base="1.3"):
-            return compose("config", overrides)
-    finally:
-        restore_gh_from_backup(at_work)
-
-
 def explain(error: Exception, arguments: Sequence[str]) -> str:
     """A complaint about a command line, as one line with key, value and remedy.
 
@@ -231,7 +200,7 @@ def _culprit(error: Exception, arguments: Sequence[str]) -> str | None:
 
     def fails(count: int) -> bool:
         try:
-            _apart(overrides[:count])
+            compose_config(overrides[:count])
         except type(error):
             return True
         except Exception:  # another mistake, which is not the one to explain
@@ -270,9 +239,9 @@ def _no_such_key(key: str) -> str:
             instead = source if group == source else key.replace(node, source)
             return f"a teacher follows {source} there; set {instead}"
     group, _, name = key.rpartition(".")
-    if group in GROUPS and (owners := _choices_with(group, name)):
+    if group in GROUPS and (owners := choices_with(group, name)):
         return f"the chosen {group} has no such key; choose {group}={' or '.join(owners)}"
-    known = _known_keys()
+    known = known_keys()
     if key in known and "teacher." in key:
         return "there is none without a teacher; choose one, as teacher=vgg16_bn"
     if key in known:
@@ -281,30 +250,3 @@ def _no_such_key(key: str) -> str:
     near = difflib.get_close_matches(key[:LONGEST_KEY], known, n=1, cutoff=0.5)
     remedy = f"did you mean {near[0]}?" if near else "--help lists the groups and keys"
     return f"there is no such key; {remedy}"
-
-
-def choices_of(group: str) -> list[str]:
-    """The names of a group's files."""
-    roots = (Path(conf_dir()), config_root() / "sweeps")
-    return sorted(file.stem for root in roots for file in (root / group).glob("*.yaml"))
-
-
-def _choices_with(group: str, key: str) -> list[str]:
-    files = sorted((Path(conf_dir()) / group).glob("*.yaml"))
-    return [file.stem for file in files if key in OmegaConf.load(file)]
-
-
-def _known_keys() -> list[str]:
-    """All group names and keys of the default configuration, with a teacher."""
-    composed = _apart(["teacher=vgg16_bn"])
-    return [*GROUPS, "teacher", *_leaves(OmegaConf.to_container(composed), "")]
-
-
-def _leaves(node: Any, prefix: str) -> list[str]:
-    leaves: list[str] = []
-    for key, value in node.items():
-        if isinstance(value, dict):
-            leaves += _leaves(value, f"{prefix}{key}.")
-        elif key[0] != "_":
-            leaves.append(prefix + key)
-    return leaves

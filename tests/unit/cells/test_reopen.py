@@ -19,7 +19,7 @@ from titn import evaluate, predict
 from titn.cells.ensure import ensure
 from titn.cells.reopen import open_run
 from titn.config import resolve
-from titn.config.hydra_errors import compose_run
+from titn.config.compose_run import compose_run
 from titn.config.identity import config_hash
 from titn.records.run_dir import RunDir, read_json, write_json
 from titn.system.errors import ConfigError
