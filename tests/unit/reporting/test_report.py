@@ -69,6 +69,7 @@ def test_a_report_has_an_index_pages_the_audit_and_all_runs(sweeps, report, tmp_
     assert set(written) >= {*top, *pages}
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_csv_is_beside_every_table(sweeps, report, tmp_path):
     report(sweeps.root, "--out", tmp_path)
     names = {path.stem.partition("-")[2].partition("-")[2]
@@ -98,6 +99,7 @@ def test_neither_place_nor_names_nor_order_of_directories_change_a_byte(sweeps, 
     assert files(tmp_path / "after") == files(tmp_path / "before")
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_two_directories_may_be_named_in_either_order(sweeps, runs, report, tmp_path):
     second = tmp_path / "second"
     shutil.copytree(sweeps.root, second)
@@ -111,6 +113,7 @@ def test_two_directories_may_be_named_in_either_order(sweeps, runs, report, tmp_
     assert files(tmp_path / "one") == files(tmp_path / "other")
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_sweep_that_two_directories_have_is_one_part_of_a_page(sweeps, report, tmp_path):
     second = tmp_path / "second"
     shutil.copytree(sweeps.root, second)
@@ -130,6 +133,7 @@ def test_no_file_says_where_it_was_made(sweeps, report, tmp_path):
 # Bad input
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_damaged_record_is_named_and_the_rest_goes_on(sweeps, report, tmp_path):
     path = next(sweeps.root.glob("*/result.json"))
     path.write_text(path.read_text()[:100])
@@ -141,6 +145,7 @@ def test_a_damaged_record_is_named_and_the_rest_goes_on(sweeps, report, tmp_path
     assert (tmp_path / "ablation" / "own.md").exists()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_damaged_file_beside_a_record_is_named(sweeps, report, tmp_path):
     path = next(sweeps.root.glob("*/samples.parquet"))
     path.write_bytes(path.read_bytes()[:50])
@@ -189,6 +194,7 @@ def _cell(**changes):
     return {"row": "a", "seed": 0, "config_hash": "0" * 64, "directory": "x"} | changes
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
 def test_a_damaged_plan_is_named_and_the_rest_goes_on(sweeps, report, tmp_path, spoil):
     path = sweeps.root / "sweeps" / "multirun" / "sweep.json"
@@ -200,6 +206,7 @@ def test_a_damaged_plan_is_named_and_the_rest_goes_on(sweeps, report, tmp_path, 
     assert "- `multirun/sweep.json`: " in (tmp_path / "runs.md").read_text()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_damaged_times_leave_the_sweep(sweeps, report, tmp_path):
     path = sweeps.root / "sweeps" / "own" / "latency.json"
     path.write_text("{")
@@ -208,11 +215,13 @@ def test_damaged_times_leave_the_sweep(sweeps, report, tmp_path):
     assert complaints.startswith(f"titn: {path}: cannot be read: ")
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_cells_that_lie_elsewhere_are_found_by_their_plan(sweeps, report, tmp_path):
     code, said, _ = report(sweeps.root / "sweeps", "--out", tmp_path)
     assert (code, said.partition(":")[0]) == (0, "12 runs, 2 questions")
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_cells_that_are_nowhere_are_missing(sweeps, report, tmp_path):
     moved = tmp_path / "moved"
     shutil.copytree(sweeps.root / "sweeps", moved)
@@ -236,6 +245,7 @@ def test_a_directory_that_there_is_not_is_named(report, tmp_path):
     assert complaints.startswith(f"titn: {tmp_path / 'no'}: there is no such directory")
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_report_cannot_be_written_into_a_file(sweeps, report, tmp_path):
     (tmp_path / "out").write_text("mine")
     code, _, complaints = report(sweeps.root, "--out", tmp_path / "out")
@@ -243,6 +253,7 @@ def test_a_report_cannot_be_written_into_a_file(sweeps, report, tmp_path):
     assert complaints == f"titn: --out {tmp_path / 'out'}: cannot be made (File exists); {ROOM}\n"
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_file_in_the_way_of_a_page_is_one_line(sweeps, report, tmp_path):
     (tmp_path / "ablation").write_text("mine")
     code, _, complaints = report(sweeps.root, "--out", tmp_path)
@@ -277,6 +288,7 @@ def _without_code(text):
     return re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", text.replace("\\`", ""))
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_what_is_complained_of_cannot_move_a_cursor(sweeps, report, tmp_path):
     path = next(sweeps.root.glob("*/result.json")).parent
     moved = path.with_name("\x1b[31m\nred")
@@ -287,6 +299,7 @@ def test_what_is_complained_of_cannot_move_a_cursor(sweeps, report, tmp_path):
     assert complaints.strip().isprintable()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_directory_whose_name_is_not_utf8_is_named(sweeps, report, tmp_path):
     path = next(sweeps.root.glob("*/result.json")).parent
     path.rename(path.with_name(os.fsdecode(b"caf\xe9")))
@@ -295,6 +308,7 @@ def test_a_directory_whose_name_is_not_utf8_is_named(sweeps, report, tmp_path):
     assert r"caf\udce9: cannot be read: the name of the directory is not UTF-8" in complaints
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("name", ["a b", "-dash", "new\nline", "\N{FIRE}", "=1"])
 def test_a_run_may_be_called_anything_else(sweeps, report, tmp_path, name):
     path = next(sweeps.root.glob("*/result.json")).parent
@@ -306,6 +320,7 @@ def test_a_run_may_be_called_anything_else(sweeps, report, tmp_path, name):
 # Places
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("file", ["result.json", "samples.parquet"])
 def test_a_link_out_of_a_run_is_not_followed(sweeps, report, tmp_path, file):
     path = next(sweeps.root.glob(f"*/{file}"))
@@ -317,6 +332,7 @@ def test_a_link_out_of_a_run_is_not_followed(sweeps, report, tmp_path, file):
     assert not (tmp_path / "k" / path.parent.name).exists()
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 @pytest.mark.parametrize("file", ["result.json", "config.yaml", "samples.parquet", "epochs.jsonl"])
 def test_what_is_no_file_is_named(sweeps, report, tmp_path, file, make):
@@ -328,6 +344,7 @@ def test_what_is_no_file_is_named(sweeps, report, tmp_path, file, make):
     assert f"{file}: is not a file" in complaints.replace(": cannot be read", "")
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_plan_opens_no_run_of_others(sweeps, runs, report, tmp_path):
     private = type(runs)(tmp_path / "private")
     cell = private.cell("mine", 0)
@@ -342,6 +359,7 @@ def test_a_plan_opens_no_run_of_others(sweeps, runs, report, tmp_path):
     assert f"| `{cell.config_hash[:12]}` |" not in (tmp_path / "out" / "runs.md").read_text()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_links_in_circles_are_no_runs(sweeps, report, tmp_path):
     (sweeps.root / "up").symlink_to(sweeps.root)
     (sweeps.root / "x").symlink_to("y")
@@ -350,6 +368,7 @@ def test_links_in_circles_are_no_runs(sweeps, report, tmp_path):
     assert (code, said.partition(":")[0], complaints) == (0, "12 runs, 2 questions", "")
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_the_directory_of_all_may_be_a_link(sweeps, report, tmp_path):
     (tmp_path / "linked").symlink_to(sweeps.root)
     code, said, complaints = report(tmp_path / "linked", "--out", tmp_path / "out")
@@ -380,6 +399,7 @@ def test_what_cannot_be_written_is_one_line_and_the_old_files_stay(
     assert files(place) == before
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_records_cannot_be_kept_in_a_file(sweeps, report, tmp_path):
     (tmp_path / "k").write_text("mine")
     code, _, complaints = report(sweeps.root, "--out", tmp_path / "out", "--keep", tmp_path / "k")
@@ -387,6 +407,7 @@ def test_records_cannot_be_kept_in_a_file(sweeps, report, tmp_path):
     assert complaints == f"titn: --keep {tmp_path / 'k'}: cannot be made (File exists); {ROOM}\n"
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_records_cannot_be_kept_among_themselves(sweeps, report, tmp_path):
     place = sweeps.root / "kept"
     code, _, complaints = report(sweeps.root, "--out", tmp_path / "out", "--keep", place)
