@@ -15,7 +15,7 @@ from titn.reporting.figures.style import (
     PURPLE,
     SKY,
     VERMILLION,
-    amount,
+    amount_tick,
     drawing,
     row_style,
 )
@@ -211,7 +211,7 @@ def scaling(name: str, found: dict) -> str:
                 costs = [1000 / median(rates) for rates in by_value.values()]
                 axes.plot(values, costs, label=model, **row_style(index))
             axes.set_xscale("log", base=2)
-            axes.set_xticks(values, [amount(value) for value in values])
+            axes.set_xticks(values, [amount_tick(value) for value in values])
             axes.set_ylim(bottom=0)
             axes.grid(axis="y")
             axes.set_xlabel(axis)

@@ -65,10 +65,11 @@ def report(arguments: argparse.Namespace) -> int:
     from titn.records.archive import Archived, archive
     from titn.records.cell_state import DAMAGED
     from titn.records.collation import load
-    from titn.reporting.readme_table import fill
-    from titn.reporting.write import cells_elsewhere, write
+    from titn.reporting.readme_table import fill_readme
+    from titn.reporting.sweep_plans import runs_elsewhere
+    from titn.reporting.write import write_report
 
-    elsewhere, strangers = cells_elsewhere(arguments.runs)
+    elsewhere, faults = runs_elsewhere(arguments.runs)
     runs = load(*arguments.runs, *elsewhere)
     if runs.empty:
         named = " ".join(map(str, arguments.runs))
@@ -78,10 +79,10 @@ def report(arguments: argparse.Namespace) -> int:
         with _writing("--keep", arguments.keep):
             kept = archive(arguments.runs, arguments.keep)
     with _writing("--out", arguments.out):
-        written = write(runs, arguments.runs, arguments.out, strangers)
+        written = write_report(runs, arguments.runs, arguments.out, faults)
     if arguments.readme:
         with _reading(arguments.readme):
-            fill(arguments.readme, written.pages, arguments.out)
+            fill_readme(arguments.readme, written.pages, arguments.out)
     damaged = runs[runs["status"] == DAMAGED]
     unread = list(zip(damaged["path"], damaged["reason"], strict=True))
     unread += [(fault.path, fault.reason) for fault in written.faults]

@@ -1,37 +1,40 @@
 """The answer of a question, in a sentence that the statistics carry."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from titn.records.cell_state import DIVERGED
-from titn.reporting import comparisons as co
+from titn.reporting.comparisons.differences import NOT_TOLD_APART, Difference
+from titn.reporting.comparisons.levels import is_near_chance
+from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one
 from titn.reporting.cost_answers import cost_answer
-from titn.reporting.evidence import STATES, Evidence, Row
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.evidence.row import STATES, Row
 from titn.reporting.markdown import code, escape
-from titn.reporting.row_names import names
+from titn.reporting.row_names import display_names
 from titn.system.text import counted, points
 
-# How the rows of one verdict are spoken of.
+# verdict -> the words before its rows.
 PHRASES = {
     "above": "Above it: ",
     "below": "Below it: ",
-    "not told apart": "Not told apart from it: ",
+    NOT_TOLD_APART: "Not told apart from it: ",
 }
 
 
-def answer(evidence: Evidence, found: Sequence[co.Difference]) -> str:
+def answer(evidence: Evidence, found: Sequence[Difference]) -> str:
     """What may be concluded; and if nothing may, why not."""
     if evidence.is_untrained:
         return cost_answer(evidence)
-    return unranked(evidence) or _sentences(evidence, found)
+    return why_unranked(evidence) or _sentences(evidence, found)
 
 
-def unranked(evidence: Evidence) -> str | None:
+def why_unranked(evidence: Evidence) -> str | None:
     """Why the rows are not ranked; None if they are."""
     if not evidence.recorded:
         return f"No cell has a record: {_states(evidence.rows)}."
-    chance = [row for row in evidence.recorded if co.is_near_chance(row)]
-    learned = [row for row in evidence.recorded if not co.is_near_chance(row)]
+    chance = [row for row in evidence.recorded if is_near_chance(row)]
+    learned = [row for row in evidence.recorded if not is_near_chance(row)]
     if chance and (evidence.baseline in chance or len(learned) < 2):
         return f"Nothing is ranked: {_named(chance)} stayed near chance, hardly trained if at all."
     if evidence.baseline is None:
@@ -43,7 +46,7 @@ def unranked(evidence: Evidence) -> str | None:
     single = [row for row in learned if len(row.runs) < 2]
     if evidence.baseline in single or len(single) >= len(learned) - 1:
         return f"Nothing is ranked: of {_named(single)} there is one seed, a single number."
-    if co.are_teachers_ranked_by_one(learned):
+    if are_teachers_ranked_by_one(learned):
         return (
             "Teachers are not ranked: some were trained once, and the intervals are about students "
             "of these very teachers. `teacher.seed='${seed}'` gives each seed its own."
@@ -61,19 +64,19 @@ def _states(rows: Iterable[Row]) -> str:
     return ", ".join(f"{counted[state]} {state}" for state in STATES if counted[state])
 
 
-def _sentences(evidence: Evidence, found: Sequence[co.Difference]) -> str:
+def _sentences(evidence: Evidence, found: Sequence[Difference]) -> str:
     baseline = evidence.baseline
     assert baseline is not None
-    called = names(evidence.rows)
+    called = display_names(evidence.rows)
     parts = [f"Against {escape(called[baseline.label])}, in points of top-1."]
     for verdict, phrase in PHRASES.items():
         rows = [one for one in found if one.is_ranked and one.verdict == verdict]
         rows.sort(key=lambda one: -abs(one.estimate))
         if rows:
-            parts.append(phrase + "; ".join(_told(one, called) for one in rows) + ".")
-    if chance := [row for row in evidence.recorded if co.is_near_chance(row)]:
+            parts.append(phrase + "; ".join(_with_interval(one, called) for one in rows) + ".")
+    if chance := [row for row in evidence.recorded if is_near_chance(row)]:
         parts.append(f"Near chance, hardly trained if at all, and not ranked: {_named(chance)}.")
-    without = [row for row in evidence.rows if len(row.runs) < 2 and not co.is_near_chance(row)]
+    without = [row for row in evidence.rows if len(row.runs) < 2 and not is_near_chance(row)]
     if without:
         parts.append(f"Not compared, for want of seeds: {_named(without)}.")
     if any(is_conditional(row) for row in evidence.recorded):
@@ -81,15 +84,17 @@ def _sentences(evidence: Evidence, found: Sequence[co.Difference]) -> str:
     return " ".join(parts)
 
 
-def _told(one: co.Difference, called: dict[str, str]) -> str:
-    name = escape(called[one.row.label])
-    if one.both is None:
-        return f"{name} ({points(one.estimate)}, without an interval)"
-    # Of the interval's own seeds, which may be fewer than the row's.
-    text = f"{points(one.both.estimate)}, 95% {points(one.both.low)} to {points(one.both.high)}"
-    if one.verdict == "not told apart" and one.both.low * one.both.high > 0 and one.corrected:
+def _with_interval(difference: Difference, called: dict[str, str]) -> str:
+    name = escape(called[difference.row.label])
+    interval = difference.over_seeds_and_images
+    if interval is None:
+        return f"{name} ({points(difference.estimate)}, without an interval)"
+    # The estimate of the interval's own seeds, which may be fewer than the row's.
+    text = f"{points(interval.estimate)}, 95% {points(interval.low)} to {points(interval.high)}"
+    is_overruled = difference.verdict == NOT_TOLD_APART and interval.low * interval.high > 0
+    if is_overruled and difference.holm_p:
         # Else a reader wonders about an interval without zero.
-        text += f", but p {one.corrected:.2f} after correction for the number of rows"
+        text += f", but p {difference.holm_p:.2f} after correction for the number of rows"
     return f"{name} ({text})"
 
 
@@ -110,21 +115,13 @@ def cautions(evidence: Evidence) -> list[str]:
     without = [f"{escape(row.label)} ({said})" for row, said in states if said]
     if without:
         lines.append(f"Cells without a record: {', '.join(without)}.")
-    lines += _of_what_was_left_out(evidence)
+    lines += _omissions(evidence)
     if any(is_conditional(row) for row in evidence.rows):
         lines.append(
             "All seeds of a row had the same trained teacher: the intervals are conditional on "
             "it, and another teacher of the same recipe might move them."
         )
-    reference = evidence.reference
-    if reference and reference.one("dataset") == "digits" and reference.one("num_evaluated"):
-        lines.append(
-            "Digits prove the machinery, not the paper: 8x8 pixels enlarged to 32x32, "
-            f"and {int(reference.one('num_evaluated'))} test images, so that one image is "
-            f"{100 / reference.one('num_evaluated'):.2f} points."
-        )
-    if reference and reference.one("split") == "validation":
-        lines.append("These are numbers of a validation split: they may choose, and are no result.")
+    lines += _cautions_about_data(evidence.reference)
     if evidence.setting.revised:
         lines.append(
             "**The question's claims or margins were changed after the first asking**: what they "
@@ -133,18 +130,32 @@ def cautions(evidence: Evidence) -> list[str]:
     return lines
 
 
+def _cautions_about_data(reference: Row | None) -> Iterator[str]:
+    if reference is None:
+        return
+    num_images = reference.shared_value("num_evaluated")
+    if reference.shared_value("dataset") == "digits" and num_images:
+        yield (
+            "Digits prove the machinery, not the paper: 8x8 pixels enlarged to 32x32, "
+            f"and {int(num_images)} test images, so that one image is "
+            f"{100 / num_images:.2f} points."
+        )
+    if reference.shared_value("split") == "validation":
+        yield "These are numbers of a validation split: they may choose, and are no result."
+
+
 def _states_but_diverged(row: Row) -> str:
     return ", ".join(one for one in row.remarks() if not one.endswith(DIVERGED))
 
 
-def _of_what_was_left_out(evidence: Evidence) -> list[str]:
+def _omissions(evidence: Evidence) -> list[str]:
     """Records, and files of records, that the means and intervals do without."""
     lines = [
-        f"{escape(row.label)}: in none of its numbers {'is' if row.left_out == 1 else 'are'} "
-        f"{counted(row.left_out, 'more cell')} of another configuration: "
+        f"{escape(row.label)}: in none of its numbers {'is' if row.num_left_out == 1 else 'are'} "
+        f"{counted(row.num_left_out, 'more cell')} of another configuration: "
         "other chosen values, an edited row, or another teacher's seed."
         for row in evidence.rows
-        if row.left_out
+        if row.num_left_out
     ]
     copies = sum(run.get("num_others", 0) > 0 for run in evidence.runs)
     if copies:
@@ -159,5 +170,7 @@ def _of_what_was_left_out(evidence: Evidence) -> list[str]:
             f"{_named(lost)}: there is no interval that covers test images."
         )
     faults = [fault for row in evidence.recorded for fault in row.faults]
-    lines += [f"{code(one.place)} cannot be used: {escape(one.reason)}." for one in faults]
+    lines += [
+        f"{code(fault.short_path)} cannot be used: {escape(fault.reason)}." for fault in faults
+    ]
     return lines

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from titn.reporting.evidence import Evidence, Row
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.evidence.row import Row
 from titn.reporting.latencies import rounds_of
 from titn.reporting.markdown import escape
 

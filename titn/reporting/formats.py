@@ -6,32 +6,34 @@ from collections.abc import Callable
 import numpy as np
 
 from titn.reporting.statistics.intervals import Interval
+from titn.reporting.statistics.t_tests import Comparison
 from titn.system.text import percent, points
 
 # From the root; between quotes it may hold spaces.
 PATH = re.compile(r"(?<=')/[^']*|(?<=\")/[^\"]*|(?<![\w.:/])(?:/[^\s/'\":;,()]+)+")
 
 
-def mean(values: np.ndarray) -> float | None:
+def mean_or_none(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) and not np.isnan(values).any() else None
 
 
-def bounds(name: str, interval: Interval | None) -> dict[str, float | None]:
+def bounds(name: str, interval: Interval | Comparison | None) -> dict[str, float | None]:
+    """The columns of an interval in a CSV."""
     return {
         f"{name}_low": interval.low if interval else None,
         f"{name}_high": interval.high if interval else None,
     }
 
 
-def interval_in_percent(interval: Interval | None) -> str:
-    return "–" if interval is None else interval_in(interval, percent)
+def percent_interval(interval: Interval | None) -> str:
+    return "–" if interval is None else interval_text(interval, percent)
 
 
-def interval_in(interval: Interval, shown: Callable[[float | None], str]) -> str:
+def interval_text(interval: Interval, shown: Callable[[float | None], str]) -> str:
     return f"{shown(interval.low)} to {shown(interval.high)}"
 
 
-def span(low: float, high: float) -> str:
+def points_interval(low: float, high: float) -> str:
     return f"{points(low)} to {points(high)}"
 
 
@@ -41,7 +43,7 @@ def p_value(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def plain(value: float | None, digits: int = 2) -> str:
+def fixed_point(value: float | None, digits: int = 2) -> str:
     return "–" if value is None or np.isnan(value) else f"{value:.{digits}f}"
 
 
@@ -52,6 +54,6 @@ def number(value: object) -> str:
     return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:g}"
 
 
-def pathless(text: object) -> str:
+def without_paths(text: object) -> str:
     """A message with the last names of its paths: where something lay is a machine's own affair."""
     return PATH.sub(lambda found: found[0].rpartition("/")[2], str(text))

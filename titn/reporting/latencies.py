@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from titn.reporting.evidence import Evidence
+from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.statistics.intervals import Interval, mean_interval
 from titn.reporting.statistics.t_tests import paired_test
 

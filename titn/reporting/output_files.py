@@ -9,7 +9,7 @@ from titn.reporting.markdown import escape, link, write_csv
 
 
 @dataclass(frozen=True)
-class Place:
+class OutputFiles:
     """Where a setting's files go. page: the directory of the page; stem: beginning of the names."""
 
     page: Path
@@ -21,7 +21,7 @@ class Place:
     def image(self, name: str, about: str) -> str:
         return "!" + link(escape(about), f"{self.stem}-{name}")
 
-    def written(self, name: str, frame: pd.DataFrame) -> str:
+    def save_csv(self, name: str, frame: pd.DataFrame) -> str:
         """Write a table's CSV; a line that links to it."""
         write_csv(frame, self.path(f"{name}.csv"))
         return link(f"{name}.csv", f"{self.stem}-{name}.csv")

@@ -8,20 +8,23 @@ from typing import Any
 
 from titn.records.postponed import Postponed
 from titn.records.question import Question
-from titn.reporting import comparisons as co
 from titn.reporting.answers import answer, cautions
-from titn.reporting.evidence import Evidence, Index
+from titn.reporting.comparisons.claims import ClaimResult, claims_of, judge_claim
+from titn.reporting.comparisons.differences import Difference, differences_from_baseline
+from titn.reporting.comparisons.levels import row_level
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.evidence.run_index import RunIndex
 from titn.reporting.markdown import code, escape
-from titn.reporting.output_files import Place
-from titn.reporting.provenance import described, named, origin, recipe
-from titn.reporting.sections.accuracy import accuracy
-from titn.reporting.sections.claims import claims
-from titn.reporting.sections.classes import classes
-from titn.reporting.sections.differences import against_baseline
-from titn.reporting.sections.learning import learning
-from titn.reporting.sections.printed_numbers import beside_the_paper
-from titn.reporting.sections.sizes import sizes
-from titn.reporting.sections.trace import cells, protocols, tuning
+from titn.reporting.output_files import OutputFiles
+from titn.reporting.provenance import choice_name, describe_setting, origin_lines, recipe_line
+from titn.reporting.sections.accuracy import accuracy_section
+from titn.reporting.sections.claims import claims_section
+from titn.reporting.sections.classes import classes_section
+from titn.reporting.sections.differences import differences_section
+from titn.reporting.sections.learning import learning_section
+from titn.reporting.sections.printed_numbers import printed_numbers_section
+from titn.reporting.sections.sizes import sizes_section
+from titn.reporting.sections.trace import cells_section, protocols_section, tuning_section
 
 # What a file's name should not have, of a dataset's name.
 UNFIT = re.compile(r"[^\w.-]+")
@@ -40,9 +43,9 @@ class Found:
     heading: str
     evidence: Evidence
     answer: str
-    judged: list[co.Judged]
+    judged: list[ClaimResult]
     teachers: list[dict[str, Any]]
-    place: Place
+    files: OutputFiles
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def page(
     name: str,
     question: Question | None,
     evidences: Sequence[Evidence],
-    index: Index,
+    index: RunIndex,
     out: Path,
     notes: Sequence[Postponed] = (),
 ) -> Page:
@@ -88,7 +91,7 @@ def page(
     if not begun:
         parts.append("**Not run.** There is no record of any of its cells.")
     if notes:
-        told = [f"{why_put_off(one, question)}. {code(one.command)}" for one in notes]
+        told = [f"{postponement(one, question)}. {code(one.command)}" for one in notes]
         parts += ["Put off:", _list(told)]
     if not begun:
         parts += _claims_not_run(question)
@@ -107,7 +110,7 @@ def _num_recorded(evidence: Evidence) -> int:
     return sum(1 for _ in evidence.runs)
 
 
-def why_put_off(note: Postponed, question: Question | None) -> str:
+def postponement(note: Postponed, question: Question | None) -> str:
     """Which rows, unless it is all, and seeds were put off, why, and how long they would take."""
     is_whole = question is not None and list(question.rows) == note.rows
     rows = "" if is_whole else f"{'; '.join(note.rows)}, "
@@ -121,7 +124,7 @@ def _is_ambiguous(evidences: Sequence[Evidence]) -> bool:
 
 def _headings(evidences: Sequence[Evidence]) -> list[str]:
     """What each setting is called, with the source or the setting's key where it takes that."""
-    told = [described(one.reference) for one in evidences]
+    told = [describe_setting(one.reference) for one in evidences]
     if _is_ambiguous(evidences):
         digests = (one.setting.source_digest[:8] for one in evidences)
         told = [f"{text} (source {digest})" for text, digest in zip(told, digests, strict=True)]
@@ -132,62 +135,62 @@ def _headings(evidences: Sequence[Evidence]) -> list[str]:
 
 
 def _setting(
-    evidence: Evidence, heading: str, index: Index, out: Path, ambiguous: bool
+    evidence: Evidence, heading: str, index: RunIndex, out: Path, ambiguous: bool
 ) -> tuple[list[str], Found]:
     """A setting's part of the page. It is judged by its own question, as it was when asked."""
     question, reference = evidence.question, evidence.reference
-    dataset = named(reference, "dataset") if reference else "unknown"
+    dataset = choice_name(reference, "dataset") if reference else "unknown"
     stem = (
         f"{Path(evidence.name).name}/{UNFIT.sub('-', dataset)[:LONGEST]}-{evidence.setting.key[:8]}"
     )
     if ambiguous:
         stem += f"-{evidence.setting.source_digest[:8]}"
-    place = Place((out / evidence.name).parent, stem)
-    differences = co.differences(evidence)
-    judged = [co.judge(claim, evidence) for claim in co.claims_of(question)] if question else []
+    files = OutputFiles((out / evidence.name).parent, stem)
+    differences = differences_from_baseline(evidence)
+    judged = [judge_claim(claim, evidence) for claim in claims_of(question)] if question else []
     said = answer(evidence, differences)
     teachers = _teachers(evidence, index)
-    notes = [*([] if reference is None else [recipe(evidence)]), *cautions(evidence)]
+    notes = [*([] if reference is None else [recipe_line(evidence)]), *cautions(evidence)]
     parts = [
         f"## {escape(heading)}",
         f"**Answer.** {said}",
         *([_list(notes)] if notes and not evidence.is_untrained else []),
-        *_body(evidence, question, differences, judged, place),
-        *protocols(evidence, place),
+        *_body(evidence, question, differences, judged, files),
+        *protocols_section(evidence, files),
         "### Where this comes from",
-        _list(origin(evidence, teachers)),
-        *cells(evidence, place),
+        _list(origin_lines(evidence, teachers)),
+        *cells_section(evidence, files),
     ]
-    return parts, Found(heading, evidence, said, judged, teachers, place)
+    return parts, Found(heading, evidence, said, judged, teachers, files)
 
 
 def _body(
     evidence: Evidence,
     question: Question | None,
-    differences: list[co.Difference],
-    judged: list[co.Judged],
-    place: Place,
+    differences: list[Difference],
+    judged: list[ClaimResult],
+    files: OutputFiles,
 ) -> list[str]:
     """Tables and figures: of networks that were not trained, what they cost."""
     if evidence.is_untrained:
         return [
-            *sizes(evidence, place),
-            *beside_the_paper(evidence, question, place),
-            *claims(judged, evidence.setting.revised, place),
+            *sizes_section(evidence, files),
+            *printed_numbers_section(evidence, question, files),
+            *claims_section(judged, evidence.setting.revised, files),
         ]
-    levels = [co.level(row) for row in evidence.recorded]
+    levels = [row_level(row) for row in evidence.recorded]
     return [
-        *accuracy(evidence, levels, place),
-        *against_baseline(evidence, differences, place),
-        *beside_the_paper(evidence, question, place),
-        *claims(judged, evidence.setting.revised, place),
-        *tuning(evidence, place),
-        *learning(evidence, place),
-        *classes(evidence, differences, place),
+        *accuracy_section(evidence, levels, files),
+        *differences_section(evidence, differences, files),
+        *printed_numbers_section(evidence, question, files),
+        *claims_section(judged, evidence.setting.revised, files),
+        *tuning_section(evidence, files),
+        *learning_section(evidence, files),
+        *classes_section(evidence, differences, files),
     ]
 
 
-def _teachers(evidence: Evidence, index: Index) -> list[dict[str, Any]]:
+def _teachers(evidence: Evidence, index: RunIndex) -> list[dict[str, Any]]:
     keys = sorted(set().union(*(row.teachers for row in evidence.rows)))
     # Records of before named their teachers without a digest, which was the setting's.
     named = [(one, digest or evidence.setting.source_digest) for one, digest in keys]
@@ -195,9 +198,9 @@ def _teachers(evidence: Evidence, index: Index) -> list[dict[str, Any]]:
 
 
 def _claims_not_run(question: Question | None) -> list[str]:
-    if question is None or not co.claims_of(question):
+    if question is None or not claims_of(question):
         return []
-    lines = [f"{escape(one.says)} ({escape(one.source)})" for one in co.claims_of(question)]
+    lines = [f"{escape(one.says)} ({escape(one.source)})" for one in claims_of(question)]
     return ["Claims that it would test:", _list(lines)]
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from titn.records.cell_state import RECORDED
-from titn.reporting.evidence import Evidence, Row
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.evidence.row import Row
 from titn.reporting.formats import number
 from titn.reporting.markdown import code, escape
 from titn.system.text import counted
@@ -12,70 +13,70 @@ from titn.system.text import counted
 VERSIONS = ("titn", "torch", "torchvision", "timm")
 
 
-def described(row: Row | None) -> str:
+def describe_setting(row: Row | None) -> str:
     """What a row's cells were trained on and how, as a heading has it."""
     if row is None:
         return "nothing recorded yet"
-    data = named(row, "dataset")
-    if row.one("dataset.num_classes"):
-        data += f", {row.one('dataset.num_classes'):.0f} classes"
-    if (row.one("dataset.fraction") or 1.0) < 1:
-        data += f", {100 * row.one('dataset.fraction'):g}% of the training images"
-    if "validation" in (row.one("split"), row.one("dataset.split")):
+    data = choice_name(row, "dataset")
+    if row.shared_value("dataset.num_classes"):
+        data += f", {row.shared_value('dataset.num_classes'):.0f} classes"
+    if (row.shared_value("dataset.fraction") or 1.0) < 1:
+        data += f", {100 * row.shared_value('dataset.fraction'):g}% of the training images"
+    if "validation" in (row.shared_value("split"), row.shared_value("dataset.split")):
         data += ", validation split"
-    epochs = int(row.one("epochs") or 0)
+    epochs = int(row.shared_value("epochs") or 0)
     if epochs:
         return f"{data}, {counted(epochs, 'epoch')}"
-    given = row.one("checkpoint") or row.one("weights")
+    given = row.shared_value("checkpoint") or row.shared_value("weights")
     return f"{data}, {'weights from a file' if given else 'untrained'}"
 
 
-def recipe(evidence: Evidence) -> str:
+def recipe_line(evidence: Evidence) -> str:
     """Sizes and settings that a reader wants beside the numbers."""
     row = evidence.reference
     assert row is not None
-    parts = [*_work(row), optimizer(row), str(row.one("environment.precision") or "")]
-    if row.one("teacher") not in (None, "none"):
-        epochs = row.one("teacher.epochs")
+    parts = [*_work(row), optimizer_text(row), str(row.shared_value("environment.precision") or "")]
+    if row.shared_value("teacher") not in (None, "none"):
+        epochs = row.shared_value("teacher.epochs")
         known = "" if epochs is None else f" ({number(epochs)} epochs)"
-        parts.append(f"teacher {row.one('teacher')}{known}")
+        parts.append(f"teacher {row.shared_value('teacher')}{known}")
     return f"{escape(row.label)}: {escape('; '.join(filter(None, parts)))}."
 
 
 def _work(row: Row) -> list[str]:
     """Images and steps; nothing of a row without a record, which has counted neither."""
-    found = steps(row)
+    found = count_steps(row)
     if found is None:
         return []
     num_steps, size = found
-    num_train = row.one("num_train")
-    evaluated = f"{number(row.one('num_evaluated'))} {row.one('split')} images"
+    num_train = row.shared_value("num_train")
+    evaluated = f"{number(row.shared_value('num_evaluated'))} {row.shared_value('split')} images"
     return [
         f"{number(num_train)} training and {evaluated}",
         f"{num_steps} steps of {number(size)} images",
     ]
 
 
-def steps(row: Row) -> tuple[int, float] | None:
+def count_steps(row: Row) -> tuple[int, float] | None:
     """Steps of a row's cells and images of a step; None without a record."""
-    num_train, batch_size = row.one("num_train"), row.one("batch_size")
+    num_train, batch_size = row.shared_value("num_train"), row.shared_value("batch_size")
     if num_train is None or batch_size is None:
         return None
     size = min(batch_size, num_train)
     # Full batches only: titn.data.batches.
-    return int(num_train // size) * int(row.one("epochs") or 0), size
+    return int(num_train // size) * int(row.shared_value("epochs") or 0), size
 
 
-def optimizer(row: Row) -> str:
+def optimizer_text(row: Row) -> str:
     """Its name and rate."""
-    lr = row.one("optimizer.lr")
-    return f"{named(row, 'optimizer')}{'' if lr is None else f' at {number(lr)}'}"
+    lr = row.shared_value("optimizer.lr")
+    return f"{choice_name(row, 'optimizer')}{'' if lr is None else f' at {number(lr)}'}"
 
 
-def named(row: Row, group: str) -> str:
+def choice_name(row: Row, group: str) -> str:
     """What a node of the configuration is called: by its file, or by what it makes."""
-    made = str(row.one(f"{group}._target_") or "unknown")
-    return str(row.one(group) or made.rpartition(".")[2])
+    made = str(row.shared_value(f"{group}._target_") or "unknown")
+    return str(row.shared_value(group) or made.rpartition(".")[2])
 
 
 def hours(runs: Iterable[dict[str, Any]]) -> float:
@@ -83,13 +84,13 @@ def hours(runs: Iterable[dict[str, Any]]) -> float:
     return sum(run.get("wall_secs") or run.get("train_secs") or 0.0 for run in runs) / 3600
 
 
-def origin(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str]:
+def origin_lines(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str]:
     """Lines of a list: commands, and what `sources` says."""
     commands = [f"Command: {code(command)}" for command in evidence.setting.commands]
-    return [*commands, *sources(evidence, teachers)]
+    return [*commands, *source_lines(evidence, teachers)]
 
 
-def sources(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str]:
+def source_lines(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str]:
     """Source, versions, hardware, and the hours of cells, candidates and teachers."""
     runs = list(evidence.runs)
     tried = [run for _, run in evidence.candidates if run and run["status"] == RECORDED]
@@ -100,11 +101,23 @@ def sources(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str]:
     if teachers:
         text += f"; teachers, shared with other questions: {_duration(teachers)}"
     return [
-        f"Source digest `{evidence.setting.source_digest[:12]}`, {_commits(known)}",
-        f"Versions: {one_or_many(_versions(run) for run in known)}",
-        f"Hardware: {one_or_many(hardware(run) for run in known)}",
+        f"{_source_digests(evidence)} {_commits(known)}",
+        f"Versions: {distinct(_versions(run) for run in known)}",
+        f"Hardware: {distinct(hardware(run) for run in known)}",
         text,
     ]
+
+
+def _source_digests(evidence: Evidence) -> str:
+    """The digest of the code that the cells use; where rows differ in it, with their names."""
+    rows: dict[str, list[str]] = {}
+    for row in evidence.rows:
+        for digest in dict.fromkeys(digest for _, digest in row.identities.values()):
+            rows.setdefault(digest, []).append(row.label)
+    if len(rows) < 2:
+        return f"Source digest `{next(iter(rows), evidence.setting.source_digest)[:12]}`,"
+    parts = (f"`{digest[:12]}` ({escape(', '.join(labels))})" for digest, labels in rows.items())
+    return f"Source digests: {', '.join(parts)};"
 
 
 def _duration(runs: list[dict[str, Any]]) -> str:
@@ -137,6 +150,6 @@ def hardware(run: dict[str, Any]) -> str:
     return f"{run.get('environment.cpu', '?')}{said}"
 
 
-def one_or_many(texts: Iterable[str]) -> str:
+def distinct(texts: Iterable[str]) -> str:
     """Each different text once, fit for a table."""
     return "; ".join(escape(text) for text in dict.fromkeys(texts)) or "–"

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from titn.paper.departures import in_one_line
-from titn.reporting import comparisons as co
-from titn.reporting.evidence import Row
-from titn.reporting.formats import interval_in_percent, mean, plain
+from titn.reporting.comparisons.levels import row_level
+from titn.reporting.evidence.row import Row
+from titn.reporting.formats import fixed_point, mean_or_none, percent_interval
 from titn.reporting.markdown import escape, link, table
-from titn.reporting.pages import Found, Page, why_put_off
-from titn.reporting.row_names import names
+from titn.reporting.pages import Found, Page, postponement
+from titn.reporting.row_names import display_names
 from titn.reporting.sections.printed_numbers import printed_top1
 from titn.system.errors import ConfigError
 from titn.system.files import write_text
@@ -28,7 +28,7 @@ PLACE = re.compile(
 )
 
 
-def fill(file: Path, pages: Sequence[Page], out: Path) -> None:
+def fill_readme(file: Path, pages: Sequence[Page], out: Path) -> None:
     """Replace what stands between the marks; ConfigError if there are none, or of no page."""
     text = file.read_text(encoding="utf-8")
     by_name = {page.name: page for page in pages}
@@ -56,11 +56,11 @@ def main_table(page: Page, reports: str) -> str:
         return f"Not run yet: {to_page}."
     found = page.found[0]
     evidence, printed = found.evidence, printed_top1(found.evidence) or {}
-    called = names(evidence.rows)
+    called = display_names(evidence.rows)
     columns = ["row", "top-1 (%)", "95% over seeds and images", "the paper's (%)", "NLL",
                "parameters (M)", "GFLOPs of 1024", "seeds"]  # fmt: skip
     lines = [_line(row, called[row.label], printed) for row in evidence.rows]
-    figure = f"{reports}/{Path(page.path).parent.as_posix()}/{found.place.stem}-accuracy.svg"
+    figure = f"{reports}/{Path(page.path).parent.as_posix()}/{found.files.stem}-accuracy.svg"
     return "\n\n".join(
         [
             f"**{escape(page.title)}**, on {escape(found.heading)}. {found.answer}",
@@ -74,15 +74,15 @@ def main_table(page: Page, reports: str) -> str:
 
 
 def _line(row: Row, name: str, printed: Mapping[str, float]) -> list[str]:
-    level = co.level(row) if row.runs else None
+    level = row_level(row) if row.runs else None
     return [
         escape(name),
         percent(level.mean) if level else "–",
-        interval_in_percent(level.both if level else None),
+        percent_interval(level.over_seeds_and_images if level else None),
         percent(printed.get(row.label)),
-        plain(mean(row.values("nll")), digits=3),
-        plain(mean(row.values("parameters_m"))),
-        plain(mean(row.values("gflops_batch1024"))),
+        fixed_point(mean_or_none(row.values("nll")), digits=3),
+        fixed_point(mean_or_none(row.values("parameters_m"))),
+        fixed_point(mean_or_none(row.values("gflops_batch1024"))),
         "; ".join([str(len(row.runs)), *row.remarks()]),
     ]
 
@@ -90,7 +90,7 @@ def _line(row: Row, name: str, printed: Mapping[str, float]) -> list[str]:
 def _put_off(page: Page, found: Found) -> list[str]:
     """Why there are gaps in the setting's table, in a paragraph."""
     said = found.evidence.setting.overrides
-    told = [why_put_off(one, page.question) for one in page.notes if one.overrides == said]
+    told = [postponement(one, page.question) for one in page.notes if one.overrides == said]
     return [f"Put off: {' / '.join(told)}."] if told else []
 
 

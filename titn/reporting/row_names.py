@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from titn.reporting.evidence import Row
+from titn.reporting.evidence.row import Row
 from titn.reporting.formats import number
 
 
-def names(rows: Sequence[Row]) -> dict[str, str]:
+def display_names(rows: Sequence[Row]) -> dict[str, str]:
     """label -> the label, with the values that the row chose for itself."""
     called = {}
     for row in rows:

@@ -13,8 +13,10 @@ from titn.records.collation import load
 from titn.records.run_dir import RunDir
 from titn.records.sweep_dir import SweepDir
 from titn.records.sweep_plan import PlannedCell, Setting
-from titn.reporting.evidence import Evidence, evidence_of, index_of
-from titn.reporting.write import read_plans
+from titn.reporting import figures
+from titn.reporting.evidence.evidence import Evidence, collect_evidence
+from titn.reporting.evidence.run_index import index_runs
+from titn.reporting.sweep_plans import read_plans
 
 DIGEST = "d1" * 32
 KEY = "ab" * 32
@@ -201,9 +203,9 @@ class Runs:
 
     def evidence(self) -> list[Evidence]:
         """Of all settings that were asked for."""
-        index = index_of(load(self.root))
+        index = index_runs(load(self.root))
         plans, _ = read_plans([self.root])
-        return [evidence_of(one.name, one.setting, index, one.timing) for one in plans]
+        return [collect_evidence(one.name, one.setting, index, one.timing) for one in plans]
 
     def one(self, *cells: PlannedCell, **asked: Any) -> Evidence:
         """The evidence of a single setting that is asked for with these cells."""
@@ -217,3 +219,11 @@ def runs(tmp_path, monkeypatch) -> Runs:
     # A power cut in a test loses nothing.
     monkeypatch.setattr("titn.system.files.os.fsync", lambda _: None)
     return Runs(tmp_path / "runs")
+
+
+@pytest.fixture
+def without_figures(monkeypatch) -> None:
+    """No figure is drawn: drawing takes most of a page's time."""
+    for name in figures.__all__:
+        if name.startswith("draw_"):
+            monkeypatch.setattr(figures, name, lambda *_, **__: None)

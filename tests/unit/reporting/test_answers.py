@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from titn.reporting import comparisons as co
-from titn.reporting.answers import answer, cautions, unranked
+from titn.reporting.answers import answer, cautions, why_unranked
+from titn.reporting.comparisons.differences import differences_from_baseline
 from titn.system.text import points
 
 A, B, C = [30, 32, 31], [14, 17, 16], [31, 30, 33]
@@ -15,7 +15,7 @@ def said(runs):
 
     def say(*cells, **asked):
         found = runs.one(*cells, **asked)
-        return answer(found, co.differences(found))
+        return answer(found, differences_from_baseline(found))
 
     return say
 
@@ -35,9 +35,12 @@ def taught(runs, follows: bool):
 def test_rows_are_named_by_verdict_with_their_intervals(runs):
     cells = [*runs.row("a", A), *runs.row("b", B), *runs.row("c", C)]
     found = runs.one(*cells)
-    low, high = (points(getattr(co.differences(found)[0].both, end)) for end in ("low", "high"))
+    low, high = (
+        points(getattr(differences_from_baseline(found)[0].over_seeds_and_images, end))
+        for end in ("low", "high")
+    )
     # b less a: 15 and two thirds less than 31 of 40 images, 38.33 points.
-    assert answer(found, co.differences(found)).startswith(
+    assert answer(found, differences_from_baseline(found)).startswith(
         f"Against a, in points of top-1. Below it: b (-38.33, 95% {low} to {high}). "
         "Not told apart from it: c (+0.83,"
     )
@@ -133,7 +136,7 @@ def test_an_answer_under_one_teacher_is_conditional(runs, said):
 
 
 def test_a_ranking_has_no_reason_not_to_be_one(runs):
-    assert unranked(runs.one(*runs.row("a", A), *runs.row("b", B))) is None
+    assert why_unranked(runs.one(*runs.row("a", A), *runs.row("b", B))) is None
 
 
 # What a reader has to know besides
@@ -209,8 +212,8 @@ def test_a_damaged_file_is_said(runs):
 
 def test_an_interval_without_zero_that_the_correction_overrules_says_so(runs):
     found = runs.one(*runs.row("a", A), *runs.row("b", B))
-    (one,) = co.differences(found)
-    assert one.both.high < 0
-    text = answer(found, [replace(one, corrected=0.068)])
+    (one,) = differences_from_baseline(found)
+    assert one.over_seeds_and_images.high < 0
+    text = answer(found, [replace(one, holm_p=0.068)])
     assert "Not told apart from it: b (" in text
     assert ", but p 0.07 after correction for the number of rows)" in text

@@ -5,7 +5,13 @@ import pytest
 from scipy import stats
 
 from titn.records.question import Claim, question_of
-from titn.reporting import comparisons as co
+from titn.reporting.comparisons.claims import claims_of, judge_claim, judge_interval
+from titn.reporting.comparisons.differences import (
+    Difference,
+    difference_interval,
+    differences_from_baseline,
+)
+from titn.reporting.comparisons.levels import metric_interval, row_level
 from titn.reporting.statistics.intervals import Interval
 from titn.reporting.statistics.seeds_and_images import seeds_and_images_interval_unpaired
 
@@ -27,50 +33,55 @@ def abc(runs):
 
 
 def test_a_level_is_a_mean_with_students_interval(runs):
-    level = co.level(runs.one(*runs.row("a", A)).row("a"))
+    level = row_level(runs.one(*runs.row("a", A)).row("a"))
     mean, error = share(A).mean(), stats.sem(share(A))
     low, high = stats.t.interval(0.95, 2, mean, error)
-    assert (level.mean, level.seeds.low, level.seeds.high) == pytest.approx((mean, low, high))
+    assert (level.mean, level.over_seeds.low, level.over_seeds.high) == pytest.approx(
+        (mean, low, high)
+    )
 
 
 def test_the_interval_over_images_too_is_the_wider(runs):
-    level = co.level(runs.one(*runs.row("a", A)).row("a"))
-    assert level.both.high - level.both.low > level.seeds.high - level.seeds.low
+    level = row_level(runs.one(*runs.row("a", A)).row("a"))
+    assert (
+        level.over_seeds_and_images.high - level.over_seeds_and_images.low
+        > level.over_seeds.high - level.over_seeds.low
+    )
 
 
 def test_one_seed_has_no_interval(runs):
-    level = co.level(runs.one(*runs.row("a", [30])).row("a"))
-    assert (level.mean, level.seeds, level.both) == (0.75, None, None)
+    level = row_level(runs.one(*runs.row("a", [30])).row("a"))
+    assert (level.mean, level.over_seeds, level.over_seeds_and_images) == (0.75, None, None)
 
 
 def test_no_interval_covers_images_that_were_not_kept(runs):
     cells = [runs.cell("a", 0), runs.cell("a", 1, 31), runs.cell("a", 2, 32, kept=False)]
-    level = co.level(runs.one(*cells).row("a"))
-    assert level.both is None
-    assert level.seeds is not None
+    level = row_level(runs.one(*cells).row("a"))
+    assert level.over_seeds_and_images is None
+    assert level.over_seeds is not None
 
 
 def test_a_metric_that_is_not_kept_by_image_has_an_interval_over_seeds(runs):
     cells = [runs.cell("a", s, record={"f1": f1}) for s, f1 in enumerate((0.5, 0.6, 0.7))]
-    interval = co.interval_of(runs.one(*cells).row("a"), "f1")
+    interval = metric_interval(runs.one(*cells).row("a"), "f1")
     low, high = stats.t.interval(0.95, 2, 0.6, 0.1 / 3**0.5)
     assert (interval.low, interval.high) == pytest.approx((low, high))
 
 
 def test_a_metric_that_one_seed_lacks_has_no_interval(runs):
     cells = [runs.cell("a", 0), runs.cell("a", 1), runs.cell("a", 2, record={"f1": "drop"})]
-    assert co.interval_of(runs.one(*cells).row("a"), "f1") is None
+    assert metric_interval(runs.one(*cells).row("a"), "f1") is None
 
 
 # Differences
 
 
 def test_the_baseline_is_compared_with_every_other_row(abc):
-    assert [one.row.label for one in co.differences(abc)] == ["b", "c"]
+    assert [one.row.label for one in differences_from_baseline(abc)] == ["b", "c"]
 
 
 def test_rows_are_compared_by_welch_and_by_pairs(abc):
-    found = co.differences(abc)[0]
+    found = differences_from_baseline(abc)[0]
     welch = stats.ttest_ind(share(B), share(A), equal_var=False)
     paired = stats.ttest_rel(share(B), share(A))
     assert found.estimate == pytest.approx(share(B).mean() - share(A).mean())
@@ -82,24 +93,26 @@ def test_rows_are_compared_by_welch_and_by_pairs(abc):
 
 
 def test_p_is_corrected_for_the_rows_of_the_page(abc):
-    found = co.differences(abc)
+    found = differences_from_baseline(abc)
     p = [stats.ttest_rel(share(other), share(A)).pvalue for other in (B, C)]
     smaller, larger = sorted(p)
     by_hand = {smaller: 2 * smaller, larger: max(2 * smaller, larger)}
-    assert [one.corrected for one in found] == pytest.approx([by_hand[one] for one in p])
+    assert [one.holm_p for one in found] == pytest.approx([by_hand[one] for one in p])
 
 
 def test_pairs_are_the_seeds_that_both_rows_have(runs):
     other = [runs.cell("b", seed, right) for seed, right in ((1, 26), (2, 24), (5, 20))]
-    (found,) = co.differences(runs.one(*runs.row("a", A), *other))
+    (found,) = differences_from_baseline(runs.one(*runs.row("a", A), *other))
     paired = stats.ttest_rel(share([26, 24]), share(A[1:]))
     assert found.paired.p == pytest.approx(paired.pvalue)
-    assert found.both.estimate == pytest.approx(share([26, 24]).mean() - share(A[1:]).mean())
-    assert found.partly_paired
+    assert found.over_seeds_and_images.estimate == pytest.approx(
+        share([26, 24]).mean() - share(A[1:]).mean()
+    )
+    assert found.is_partly_paired
 
 
 def test_all_seeds_in_pairs_are_not_partly_paired(abc):
-    assert not any(one.partly_paired for one in co.differences(abc))
+    assert not any(one.is_partly_paired for one in differences_from_baseline(abc))
 
 
 @pytest.fixture
@@ -110,31 +123,36 @@ def apart(runs):
 
 
 def test_rows_without_a_common_seed_are_compared_by_welch(apart):
-    (found,) = co.differences(apart)
+    (found,) = differences_from_baseline(apart)
     welch = stats.ttest_ind(share([8, 11, 10]), share(A), equal_var=False)
     assert found.paired is None
-    assert found.corrected == pytest.approx(welch.pvalue)
+    assert found.holm_p == pytest.approx(welch.pvalue)
 
 
 def test_rows_without_a_common_seed_have_the_unpaired_interval(apart):
-    (found,) = co.differences(apart)
+    (found,) = differences_from_baseline(apart)
     a, b = (np.stack(list(apart.row(label).correct.values())) for label in "ab")
-    assert found.both == seeds_and_images_interval_unpaired(b, a)
+    assert found.over_seeds_and_images == seeds_and_images_interval_unpaired(b, a)
 
 
 def test_rows_without_a_common_seed_can_be_told_apart(apart):
-    assert co.differences(apart)[0].verdict == "below"
+    assert differences_from_baseline(apart)[0].verdict == "below"
 
 
 def test_rows_of_one_seed_are_compared_by_nothing(runs):
-    (found,) = co.differences(runs.one(*runs.row("a", [30]), *runs.row("b", [20])))
-    assert (found.paired, found.welch, found.both, found.corrected) == (None, None, None, None)
+    (found,) = differences_from_baseline(runs.one(*runs.row("a", [30]), *runs.row("b", [20])))
+    assert (found.paired, found.welch, found.over_seeds_and_images, found.holm_p) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert found.estimate == -0.25
 
 
 def test_what_so_many_seeds_could_have_found(abc):
     # The noncentral t of the difference exceeds the bound of the test in 80 of 100 experiments.
-    (found, _) = co.differences(abc)
+    (found, _) = differences_from_baseline(abc)
     error = np.std(share(B) - share(A), ddof=1) / 3**0.5
     power = stats.nct.sf(stats.t.ppf(0.975, 2), 2, found.detectable / error)
     assert power == pytest.approx(0.8)
@@ -142,19 +160,19 @@ def test_what_so_many_seeds_could_have_found(abc):
 
 def test_seeds_that_do_not_vary_do_not_say_what_they_could_have_found(runs):
     found = runs.one(*runs.row("a", [30, 30]), *runs.row("b", [20, 20]))
-    assert co.differences(found)[0].detectable is None
+    assert differences_from_baseline(found)[0].detectable is None
 
 
 def test_images_that_are_not_the_same_are_not_paired(runs):
     other = runs.row("b", [20, 22], classes=5)
-    (found,) = co.differences(runs.one(*runs.row("a", [30, 32]), *other))
-    assert found.both is None
+    (found,) = differences_from_baseline(runs.one(*runs.row("a", [30, 32]), *other))
+    assert found.over_seeds_and_images is None
 
 
 def test_a_row_that_lost_predictions_has_no_interval_over_the_others(runs):
     other = [runs.cell("b", 0, 20), runs.cell("b", 1, 21), runs.cell("b", 2, 22, kept=False)]
-    (found,) = co.differences(runs.one(*runs.row("a", A), *other))
-    assert found.both is None
+    (found,) = differences_from_baseline(runs.one(*runs.row("a", A), *other))
+    assert found.over_seeds_and_images is None
     assert found.verdict == "not told apart"
 
 
@@ -171,7 +189,7 @@ def test_a_row_that_lost_predictions_has_no_interval_over_the_others(runs):
 )
 def test_interval_and_p_decide_together(low, high, corrected, verdict):
     both = Interval((low + high) / 2, low, high)
-    found = co.Difference(None, 0.0, None, None, both, None, False, corrected)
+    found = Difference(None, 0.0, None, None, both, None, False, corrected)
     assert found.verdict == verdict
 
 
@@ -183,7 +201,7 @@ def test_other_metrics_are_compared_by_pairs(runs):
         for seed, f1 in enumerate(values)
     ]
     found = runs.one(*cells)
-    interval = co.difference_of(found.row("b"), found.row("a"), "f1")
+    interval = difference_interval(found.row("b"), found.row("a"), "f1")
     low, high = stats.ttest_rel(b, a).confidence_interval()
     assert (interval.low, interval.high) == pytest.approx((low, high))
 
@@ -196,7 +214,7 @@ def test_other_metrics_without_common_seeds_are_compared_by_welch(runs):
         for seed, f1 in values.items()
     ]
     found = runs.one(*cells)
-    interval = co.difference_of(found.row("b"), found.row("a"), "f1")
+    interval = difference_interval(found.row("b"), found.row("a"), "f1")
     welch = stats.ttest_ind(list(b.values()), list(a.values()), equal_var=False)
     low, high = welch.confidence_interval()
     assert (interval.low, interval.high) == pytest.approx((low, high))
@@ -223,11 +241,11 @@ def test_other_metrics_without_common_seeds_are_compared_by_welch(runs):
     ],
 )
 def test_a_finding_is_where_the_interval_lies(low, high, between, finding):
-    assert co.finding(Interval((low + high) / 2, low, high), between) == finding
+    assert judge_interval(Interval((low + high) / 2, low, high), between) == finding
 
 
 def test_without_an_interval_nothing_is_found():
-    assert co.finding(None, (0.0, None)) == "inconclusive"
+    assert judge_interval(None, (0.0, None)) == "inconclusive"
 
 
 FULL = {"dataset": {"_target_": "titn.data.sources.published", "name": "cifar100"}}
@@ -243,7 +261,7 @@ def judged(runs, rows, between, labels=("a", "b"), metric="top1", **more):
     cells = [cell for label, rights in rows.items() for cell in runs.row(label, rights, **more)]
     node = runs.claim(list(labels), list(between), metric=metric)
     found = runs.one(*cells, question=runs.question(list(rows), claims=[node]))
-    return co.judge(found.question.claims[0], found)
+    return judge_claim(found.question.claims[0], found)
 
 
 def test_a_full_protocol_may_disagree(runs):
@@ -263,7 +281,7 @@ def test_both_rows_decide_the_protocol(runs):
     cells = [*runs.row("a", A), *runs.row("b", B, changes={"weights": "w.safetensors"})]
     node = runs.claim(["a", "b"], [0, None])
     found = runs.one(*cells, question=runs.question(["a", "b"], claims=[node]))
-    protocol = co.judge(found.question.claims[0], found).protocol
+    protocol = judge_claim(found.question.claims[0], found).protocol
     assert "fine-tuned from other weights" in protocol
 
 
@@ -271,14 +289,14 @@ def test_what_the_question_varies_is_no_departure(runs):
     question = runs.question(["a"], claims=[runs.claim(["a"], [0, 1])])
     question["rows"] = {"a": ["epochs=2"]}
     found = runs.one(*runs.row("a", A), question=question)
-    protocol = co.judge(found.question.claims[0], found).protocol
+    protocol = judge_claim(found.question.claims[0], found).protocol
     assert not [one for one in protocol if "epochs" in one]
 
 
 def test_a_claim_about_other_data_has_no_protocol_of_the_papers(runs):
     node = runs.claim(["a"], [0, 1], dataset="my own")
     found = runs.one(*runs.row("a", A), question=runs.question(["a"], claims=[node]))
-    one = co.judge(found.question.claims[0], found)
+    one = judge_claim(found.question.claims[0], found)
     assert one.protocol == ["the paper has no protocol for my own"]
 
 
@@ -287,7 +305,7 @@ def test_a_row_without_records_is_not_judged(runs, state):
     node = runs.claim(["a", "b"], [0, None])
     cells = [*runs.row("a", A), runs.cell("b", 0, state=state)]
     found = runs.one(*cells, question=runs.question(["a", "b"], claims=[node]))
-    one = co.judge(found.question.claims[0], found)
+    one = judge_claim(found.question.claims[0], found)
     assert (one.finding, one.estimate, one.protocol) == ("not run", None, [])
 
 
@@ -295,7 +313,7 @@ def test_a_claim_about_a_row_that_diverged_says_so_and_under_what_protocol(runs)
     node = runs.claim(["a", "b"], [0, None])
     diverged = runs.cell("b", 0, state="diverged", changes={"batch_size": 8})
     found = runs.one(*runs.row("a", A), diverged, question=runs.question("ab", claims=[node]))
-    one = co.judge(found.question.claims[0], found)
+    one = judge_claim(found.question.claims[0], found)
     assert (one.finding, one.estimate) == ("diverged", None)
     assert "batches of 8 instead of 1024" in one.protocol
 
@@ -309,7 +327,7 @@ def test_what_failed_before_it_began_does_not_hide_the_protocol_of_what_diverged
         (runs.written[failed.config_hash] / name).unlink()
     cells = [*runs.row("a", A), failed, diverged]
     found = runs.one(*cells, question=runs.question("ab", claims=[node]))
-    one = co.judge(found.question.claims[0], found)
+    one = judge_claim(found.question.claims[0], found)
     assert one.finding == "diverged"
     assert "batches of 8 instead of 1024" in one.protocol
 
@@ -318,7 +336,7 @@ def test_a_row_of_which_one_seed_diverged_is_judged_by_the_others(runs):
     node = runs.claim(["a", "b"], [0, None])
     cells = [*runs.row("a", A), *runs.row("b", B), runs.cell("b", 9, state="diverged")]
     found = runs.one(*cells, question=runs.question("ab", claims=[node]))
-    assert co.judge(found.question.claims[0], found).finding == "agrees"
+    assert judge_claim(found.question.claims[0], found).finding == "agrees"
 
 
 def test_a_claim_with_one_seed_is_inconclusive(runs):
@@ -339,7 +357,7 @@ def test_our_number_is_of_the_seeds_of_its_interval(runs):
     node = runs.claim(["a", "b"], [0, None])
     cells = [*runs.row("a", [30, 32, 37]), *runs.row("b", [24, 27])]
     found = runs.one(*cells, question=runs.question(["a", "b"], claims=[node]))
-    one = co.judge(found.question.claims[0], found)
+    one = judge_claim(found.question.claims[0], found)
     # (30 + 32 - 24 - 27) / 2 of 40 images.
     assert one.estimate == pytest.approx(5.5 / 40)
 
@@ -348,7 +366,7 @@ def test_what_is_counted_has_no_width_and_needs_no_training(runs):
     cells = runs.row("a", [4], record={"parameters": 5_850_000})
     node = runs.claim(["a"], [5.84, 5.86], metric="parameters_m")
     found = runs.one(*cells, question=runs.question(["a"], claims=[node]))
-    one = co.judge(found.question.claims[0], found)
+    one = judge_claim(found.question.claims[0], found)
     assert (one.interval, one.finding) == (Interval(5.85, 5.85, 5.85), "agrees")
     assert not [said for said in one.protocol if "epochs" in said]
 
@@ -357,7 +375,7 @@ def test_a_row_that_never_learned_so_much_is_not_judged_by_its_speed(runs):
     cells = [*runs.row("a", A, curve=(0.9, 0.9)), *runs.row("b", B, curve=(0.2, 0.3))]
     node = runs.claim(["a", "b"], [None, 0], metric="epochs_to_reach")
     found = runs.one(*cells, question=runs.question(["a", "b"], claims=[node]))
-    one = co.judge(found.question.claims[0], found)
+    one = judge_claim(found.question.claims[0], found)
     assert (one.estimate, one.interval, one.finding) == (None, None, "inconclusive")
 
 
@@ -374,29 +392,29 @@ def test_one_teacher_each_is_no_ranking_of_teachers(runs):
     cells = taught_rows(runs, {"vgg": (36, lambda _: 0), "resnet": (10, lambda _: 0)})
     node = runs.claim(["vgg", "resnet"], [0, None])
     found = runs.one(*cells, question=runs.question(["vgg", "resnet"], claims=[node]))
-    one = co.judge(found.question.claims[0], found)
-    assert (one.finding, one.conditional) == ("inconclusive", True)
+    one = judge_claim(found.question.claims[0], found)
+    assert (one.finding, one.is_conditional) == ("inconclusive", True)
 
 
 def test_a_teacher_for_each_seed_is_a_ranking_of_teachers(runs):
     cells = taught_rows(runs, {"vgg": (36, lambda s: s), "resnet": (10, lambda s: s)})
     node = runs.claim(["vgg", "resnet"], [0, None])
     found = runs.one(*cells, question=runs.question(["vgg", "resnet"], claims=[node]))
-    one = co.judge(found.question.claims[0], found)
-    assert (one.finding, one.conditional) == ("agrees", False)
+    one = judge_claim(found.question.claims[0], found)
+    assert (one.finding, one.is_conditional) == ("agrees", False)
 
 
 def test_with_and_without_one_teacher_is_judged_and_conditional(runs):
     cells = [*taught_rows(runs, {"vgg": (36, lambda _: 0)}), *runs.row("none", [20, 21, 22])]
     node = runs.claim(["vgg", "none"], [0, None])
     found = runs.one(*cells, question=runs.question(["vgg", "none"], claims=[node]))
-    one = co.judge(found.question.claims[0], found)
-    assert (one.finding, one.conditional) == ("agrees", True)
+    one = judge_claim(found.question.claims[0], found)
+    assert (one.finding, one.is_conditional) == ("agrees", True)
 
 
 def test_every_printed_number_of_a_row_is_a_claim(runs):
     node = runs.question(["TITN"], printed="table3", margins={"top1": 0.01})
-    (one,) = co.claims_of(question_of(node))
+    (one,) = claims_of(question_of(node))
     assert isinstance(one, Claim)
     assert (one.rows, one.printed, one.source) == (("TITN",), 0.7471, "table 3")
     assert one.between == pytest.approx((0.7371, 0.7571))
@@ -404,6 +422,6 @@ def test_every_printed_number_of_a_row_is_a_claim(runs):
 
 def test_an_interval_of_an_accuracy_ends_at_all_images(runs):
     found = runs.one(*runs.row("TITN", [38, 40, 40]))
-    level = co.level(found.rows[0])
-    assert level.seeds.high == level.both.high == 1.0
-    assert level.both.low < level.seeds.low < 1.0
+    level = row_level(found.rows[0])
+    assert level.over_seeds.high == level.over_seeds_and_images.high == 1.0
+    assert level.over_seeds_and_images.low < level.over_seeds.low < 1.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from titn.records.collation import load
-from titn.reporting.evidence import index_of
+from titn.reporting.evidence.run_index import index_runs
 
 
 def tops(row):
@@ -59,7 +59,7 @@ def test_a_row_that_chose_another_value_later_is_not_averaged_over_both(runs):
     first = [runs.cell("a", seed, 20, tuned={"optimizer.lr": 0.1}) for seed in (0, 1, 2)]
     later = [runs.cell("a", seed, 40, tuned={"optimizer.lr": 0.3}) for seed in (3, 4)]
     row = runs.one(*first, *later).row("a")
-    assert (list(row.runs), row.tuned, row.left_out) == ([0, 1, 2], {"optimizer.lr": 0.1}, 2)
+    assert (list(row.runs), row.tuned, row.num_left_out) == ([0, 1, 2], {"optimizer.lr": 0.1}, 2)
 
 
 def test_a_row_whose_overrides_were_edited_is_not_averaged_over_both(runs):
@@ -67,14 +67,14 @@ def test_a_row_whose_overrides_were_edited_is_not_averaged_over_both(runs):
     wide = {"model": {"_target_": "titn.models.titn.TITN", "pixel_dim": 24}}
     later = [runs.cell("a", seed, 40, changes=wide) for seed in (1, 2, 3)]
     row = runs.one(*first, *later).row("a")
-    assert (list(row.runs), set(tops(row)), row.left_out) == ([1, 2, 3], {1.0}, 2)
+    assert (list(row.runs), set(tops(row)), row.num_left_out) == ([1, 2, 3], {1.0}, 2)
 
 
 def test_a_key_that_was_added_later_does_not_part_a_row(runs):
     old = runs.cell("a", 0, changes={"loss": {"_target_": "titn.losses.supervised.Supervised"}})
     scaled = {"_target_": "titn.losses.supervised.Supervised", "scale": 1.0}
     new = runs.cell("a", 1, changes={"loss": scaled})
-    assert runs.one(old, new).row("a").left_out == 0
+    assert runs.one(old, new).row("a").num_left_out == 0
 
 
 def test_data_that_was_moved_does_not_part_a_row(runs):
@@ -82,7 +82,7 @@ def test_data_that_was_moved_does_not_part_a_row(runs):
         runs.cell("a", seed, changes={"dataset": {"_target_": "x", "root": root}})
         for seed, root in enumerate(("/here", "/there"))
     ]
-    assert runs.one(*cells).row("a").left_out == 0
+    assert runs.one(*cells).row("a").num_left_out == 0
 
 
 def test_a_cell_that_failed_before_its_first_step_is_of_its_row(runs):
@@ -134,7 +134,7 @@ def test_a_damaged_run_that_says_no_identity_is_in_no_index(runs):
     runs.cell("a", 0, state="unfinished")
     (path,) = runs.written.values()
     (path / "environment.json").write_text("{")
-    assert index_of(load(runs.root)) == {}
+    assert index_runs(load(runs.root)) == {}
 
 
 # Numbers of a row
@@ -213,7 +213,7 @@ def test_a_damaged_file_is_named_and_the_record_counts(runs, file, content):
     path = runs.written[cell.config_hash] / file
     path.write_bytes(content)
     row = runs.one(cell).row("a")
-    assert [(one.place, one.path) for one in row.faults] == [
+    assert [(fault.short_path, fault.path) for fault in row.faults] == [
         (f"{cell.config_hash[:12]}/{file}", str(path))
     ]
     assert tops(row) == [0.5]
@@ -249,7 +249,7 @@ def test_the_baseline_is_none_without_a_record(runs):
 def test_a_setting_whose_cells_all_diverged_is_described_by_one_of_them(runs):
     found = runs.one(*[runs.cell("a", seed, state="diverged") for seed in (0, 1)])
     assert (found.is_begun, found.recorded) == (True, [])
-    assert found.reference.one("dataset") == "digits"
+    assert found.reference.shared_value("dataset") == "digits"
 
 
 def test_a_setting_that_was_only_asked_for_is_not_begun(runs):

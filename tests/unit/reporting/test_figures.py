@@ -12,20 +12,19 @@ import numpy as np
 import pytest
 
 from titn.reporting import figures
-from titn.reporting.figures import Curve, Point, Row
-from titn.reporting.figures import classes as classes_
-from titn.reporting.figures import style as plot_style
+from titn.reporting.figures import CostPoint, Curve, IntervalRow, classes, curves, style
+from titn.reporting.figures.labels import label_beside
 
 ROWS = [
-    Row("patch 8", 0.72, 0.70, 0.74, (0.71, 0.72, 0.73)),
-    Row("patch 16", None),
-    Row("patch 4", 0.65, 0.60, 0.70, (0.62, 0.65, 0.68)),
+    IntervalRow("patch 8", 0.72, 0.70, 0.74, (0.71, 0.72, 0.73)),
+    IntervalRow("patch 16", None),
+    IntervalRow("patch 4", 0.65, 0.60, 0.70, (0.62, 0.65, 0.68)),
 ]
 CURVES = {
     "low": Curve((1, 2, 3), (0.1, 0.5, 0.6), (0.1, 0.4, 0.5), (0.1, 0.6, 0.7), 3),
     "high": Curve((1, 2, 3), (0.2, 0.6, 0.8), (0.1, 0.5, 0.7), (0.3, 0.7, 0.9), 3),
 }
-POINTS = [Point("small", 36e6, 0.65, 0.63, 0.67), Point("large", 111.4e6, 0.74)]
+POINTS = [CostPoint("small", 36e6, 0.65, 0.63, 0.67), CostPoint("large", 111.4e6, 0.74)]
 
 
 def confusion_of(num_classes, title="a title"):
@@ -37,16 +36,16 @@ def confusion_of(num_classes, title="a title"):
 
 def draw_all(directory):
     """One of each of the six."""
-    figures.curves(directory / "curves.svg", CURVES, ylabel="accuracy", chance=0.1)
-    figures.intervals(
+    figures.draw_curves(directory / "curves.svg", CURVES, ylabel="accuracy", chance=0.1)
+    figures.draw_intervals(
         directory / "intervals.svg", ROWS, xlabel="accuracy", printed={"patch 8": 0.7}
     )
-    figures.differences(directory / "differences.svg", ROWS, xlabel="difference")
-    figures.against_cost(directory / "against_cost.svg", POINTS, xlabel="MACs")
-    figures.confusion(directory / "confusion.svg", *confusion_of(4), title="a title")
+    figures.draw_differences(directory / "differences.svg", ROWS, xlabel="difference")
+    figures.draw_against_cost(directory / "against_cost.svg", POINTS, xlabel="MACs")
+    figures.draw_confusion(directory / "confusion.svg", *confusion_of(4), title="a title")
     changes = np.array([0.1, -0.2])
     names = ("cat", "dog")
-    figures.per_class(
+    figures.draw_class_changes(
         directory / "per_class.svg", names, changes, changes - 0.1, changes + 0.1, xlabel="recall"
     )
 
@@ -103,7 +102,7 @@ def test_a_readers_own_style_changes_nothing(drawn, tmp_path):
 
 def test_the_style_is_gone_afterwards(tmp_path):
     before = dict(matplotlib.rcParams)
-    figures.intervals(tmp_path / "a.svg", ROWS, xlabel="accuracy")
+    figures.draw_intervals(tmp_path / "a.svg", ROWS, xlabel="accuracy")
     assert dict(matplotlib.rcParams) == before
 
 
@@ -125,8 +124,8 @@ def test_a_figure_is_as_wide_as_a_page(drawn):
 
 
 def test_more_rows_make_a_higher_figure(tmp_path):
-    figures.intervals(tmp_path / "few.svg", ROWS, xlabel="accuracy")
-    figures.intervals(tmp_path / "many.svg", ROWS * 4, xlabel="accuracy")
+    figures.draw_intervals(tmp_path / "few.svg", ROWS, xlabel="accuracy")
+    figures.draw_intervals(tmp_path / "many.svg", ROWS * 4, xlabel="accuracy")
     heights = [
         float(read(tmp_path / name).get("height").removesuffix("pt"))
         for name in ("few.svg", "many.svg")
@@ -135,7 +134,7 @@ def test_more_rows_make_a_higher_figure(tmp_path):
 
 
 def test_directories_are_made(tmp_path):
-    figures.intervals(tmp_path / "a" / "b" / "c.svg", ROWS, xlabel="accuracy")
+    figures.draw_intervals(tmp_path / "a" / "b" / "c.svg", ROWS, xlabel="accuracy")
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["c.svg"]
 
 
@@ -143,14 +142,14 @@ def test_what_cannot_be_drawn_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.svg"
     path.write_text("old")
     with pytest.raises(ValueError, match="same first dimension"):
-        figures.curves(path, {"a": Curve((1, 2, 3), (0.1, 0.2))}, ylabel="accuracy")
+        figures.draw_curves(path, {"a": Curve((1, 2, 3), (0.1, 0.2))}, ylabel="accuracy")
     assert path.read_text() == "old"
 
 
 @pytest.mark.parametrize("label", ["$5 or $6", "_hidden", "50 % & <b>", "Äpfel"])
 def test_a_label_stands_as_it_is(tmp_path, label):
     path = tmp_path / "a.svg"
-    figures.curves(path, {label: Curve((1, 2), (0.1, 0.2))}, ylabel="accuracy")
+    figures.draw_curves(path, {label: Curve((1, 2), (0.1, 0.2))}, ylabel="accuracy")
     assert label in texts(path)
 
 
@@ -163,33 +162,35 @@ def test_a_label_stands_as_it_is(tmp_path, label):
     ],
 )
 def test_a_long_label_loses_its_middle(label, shown):
-    assert plot_style.plain(label) == shown
+    assert style.shorten(label) == shown
 
 
 HOSTILE = "--><script>\x1b\x00\ud800\ufffe\u202e & ]]>"
 
 
 def test_a_figure_is_xml_whatever_its_texts_are(tmp_path):
-    figures.intervals(tmp_path / "a.svg", [Row(HOSTILE, 0.5)], xlabel=HOSTILE, title=HOSTILE)
+    figures.draw_intervals(
+        tmp_path / "a.svg", [IntervalRow(HOSTILE, 0.5)], xlabel=HOSTILE, title=HOSTILE
+    )
     assert ET.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
 
 
 def test_a_title_without_end_is_cut(tmp_path):
-    figures.intervals(tmp_path / "a.svg", ROWS, xlabel="x" * 100_000, title="y " * 100_000)
+    figures.draw_intervals(tmp_path / "a.svg", ROWS, xlabel="x" * 100_000, title="y " * 100_000)
     assert (tmp_path / "a.svg").stat().st_size < 200_000
 
 
 def test_rows_differ_without_colour():
     # Twelve rows in grey: dashes and marker are left.
-    styles = [plot_style.row_style(index) for index in range(12)]
-    assert len({(style["linestyle"], style["marker"]) for style in styles}) == 12
+    styles = [style.row_style(index) for index in range(12)]
+    assert len({(row["linestyle"], row["marker"]) for row in styles}) == 12
 
 
 @pytest.mark.parametrize(
     ("value", "shown"), [(2.0, "+2"), (-0.5, "\N{MINUS SIGN}0.5"), (-1e-17, "0")]
 )
 def test_a_tick_of_a_difference(value, shown):
-    assert plot_style.signed(value) == shown
+    assert style.signed_tick(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,7 @@ def test_a_tick_of_a_difference(value, shown):
     [(0.25, "0.25"), (20.0, "20"), (20000.0, "20,000"), (1.5e6, "1.5M"), (2e10, "20G")],
 )
 def test_a_tick_of_a_cost(value, shown):
-    assert plot_style.amount(value) == shown
+    assert style.amount_tick(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_a_tick_of_a_cost(value, shown):
     ],
 )
 def test_a_log_axis_has_round_ticks_in_a_narrow_range_too(low, high, ticks):
-    assert plot_style.log_ticks(low, high) == pytest.approx(ticks)
+    assert style.log_ticks(low, high) == pytest.approx(ticks)
 
 
 def test_curves_are_in_percent(drawn):
@@ -223,7 +224,7 @@ def test_the_legend_is_in_the_order_of_the_last_values(drawn):
 def test_a_curve_that_breaks_off_stands_where_it_was_last_seen(tmp_path):
     path = tmp_path / "a.svg"
     broken = Curve((1, 2, 3), (0.1, 0.7, np.nan), num_seeds=3)
-    figures.curves(path, {**CURVES, "broken": broken}, ylabel="accuracy")
+    figures.draw_curves(path, {**CURVES, "broken": broken}, ylabel="accuracy")
     assert texts(path)[-3:] == ["high", "broken", "low"]
 
 
@@ -233,23 +234,23 @@ def test_a_curve_says_what_it_averages(drawn):
 
 def test_a_curve_that_lacks_seeds_says_so(tmp_path):
     path = tmp_path / "a.svg"
-    figures.curves(path, {**CURVES, "x": Curve((1, 2), (0.1, 0.2))}, ylabel="accuracy")
+    figures.draw_curves(path, {**CURVES, "x": Curve((1, 2), (0.1, 0.2))}, ylabel="accuracy")
     assert texts(path)[-1] == "x (1 seed)"
 
 
 def test_the_papers_numbers_are_explained_beside_curves(tmp_path):
     path = tmp_path / "a.svg"
-    figures.curves(path, CURVES, ylabel="accuracy", printed={"low": 0.65})
+    figures.draw_curves(path, CURVES, ylabel="accuracy", printed={"low": 0.65})
     assert texts(path)[-1] == "hollow: the paper's number"
 
 
 def test_a_long_curve_is_thinned_to_its_ends():
-    thinned = classes_._thinned(np.arange(1000))
+    thinned = curves._thinned(np.arange(1000))
     assert (len(thinned), thinned[0], thinned[-1]) == (120, 0, 999)
 
 
 def test_a_short_curve_is_not_thinned():
-    assert classes_._thinned((3, 1, 2)).tolist() == [3, 1, 2]
+    assert curves._thinned((3, 1, 2)).tolist() == [3, 1, 2]
 
 
 def test_rows_stand_in_the_given_order(drawn):
@@ -263,19 +264,19 @@ def test_the_marks_are_explained(drawn):
 
 
 def test_marks_that_are_not_there_are_not_explained(tmp_path):
-    figures.intervals(tmp_path / "a.svg", [Row("one", 0.7)], xlabel="accuracy")
+    figures.draw_intervals(tmp_path / "a.svg", [IntervalRow("one", 0.7)], xlabel="accuracy")
     assert texts(tmp_path / "a.svg")[-2:] == ["one", "mean"]
 
 
 def test_a_row_without_an_estimate_says_why(tmp_path):
     path = tmp_path / "a.svg"
-    figures.intervals(path, ROWS, xlabel="accuracy", missing={"patch 16": "3 of 3 diverged"})
+    figures.draw_intervals(path, ROWS, xlabel="accuracy", missing={"patch 16": "3 of 3 diverged"})
     assert "3 of 3 diverged" in texts(path)
 
 
 def test_a_row_of_nan_has_no_estimate(tmp_path):
     path = tmp_path / "a.svg"
-    figures.intervals(path, [Row("a", np.nan, np.nan, np.nan)], xlabel="accuracy")
+    figures.draw_intervals(path, [IntervalRow("a", np.nan, np.nan, np.nan)], xlabel="accuracy")
     assert "no value" in texts(path)
 
 
@@ -292,23 +293,23 @@ def test_points_are_named_without_a_legend(drawn):
 
 def test_points_that_crowd_are_named_in_a_legend(tmp_path):
     path = tmp_path / "a.svg"
-    points = [Point(f"row {index}", 100.0, 0.7) for index in range(12)]
-    figures.against_cost(path, points, xlabel="MACs")
+    points = [CostPoint(f"row {index}", 100.0, 0.7) for index in range(12)]
+    figures.draw_against_cost(path, points, xlabel="MACs")
     assert texts(path)[-12:] == [point.label for point in points]
 
 
 def test_labels_do_not_lie_on_each_other(tmp_path):
     spots = [(10.0, 50.0, 49.0, 51.0), (10.5, 50.2, 49.5, 51.0), (11.0, 50.1, 48.0, 53.0)]
-    with plot_style.drawing(tmp_path / "a.svg", 4) as (figure, axes):
+    with style.drawing(tmp_path / "a.svg", 4) as (figure, axes):
         axes.set(xlim=(0, 20), ylim=(40, 60))
-        assert plot_style.label_beside(figure, axes, ["first", "second", "third"], spots)
+        assert label_beside(figure, axes, ["first", "second", "third"], spots)
         boxes = [note.get_window_extent() for note in axes.texts]
     assert [box.count_overlaps(boxes) for box in boxes] == [1, 1, 1]  # each with itself
 
 
 def test_a_point_without_an_estimate_is_left_out(tmp_path):
     path = tmp_path / "a.svg"
-    figures.against_cost(path, [*POINTS, Point("diverged", 5e7, None)], xlabel="MACs")
+    figures.draw_against_cost(path, [*POINTS, CostPoint("diverged", 5e7, None)], xlabel="MACs")
     assert "diverged" not in texts(path)
 
 
@@ -316,8 +317,8 @@ def test_a_point_without_an_estimate_is_left_out(tmp_path):
 @pytest.mark.parametrize("log", [True, False])
 def test_equal_costs_have_an_axis(tmp_path, log):
     path = tmp_path / "a.svg"
-    points = [Point("a", 100.0, 0.7), Point("b", 100.0, 0.8)]
-    figures.against_cost(path, points, xlabel="MACs", log=log)
+    points = [CostPoint("a", 100.0, 0.7), CostPoint("b", 100.0, 0.8)]
+    figures.draw_against_cost(path, points, xlabel="MACs", log=log)
     assert "100" in texts(path)
 
 
@@ -332,17 +333,17 @@ def test_cells_of_few_classes_hold_percentages(drawn):
 
 
 def test_cells_of_many_classes_hold_none(tmp_path):
-    figures.confusion(tmp_path / "a.svg", *confusion_of(13), title="a title")
+    figures.draw_confusion(tmp_path / "a.svg", *confusion_of(13), title="a title")
     assert "90.0" not in texts(tmp_path / "a.svg")
 
 
 @pytest.mark.parametrize(("share", "num_colours"), [(0.004, 0), (0.01, 1)])
 def test_a_mistake_of_one_percent_has_a_colour(tmp_path, share, num_colours):
     # Thirteen classes, so that the colours are those of cells and colour bar, not of numbers.
-    figures.confusion(tmp_path / "right.svg", np.eye(13), ["c"] * 13, title="a title")
+    figures.draw_confusion(tmp_path / "right.svg", np.eye(13), ["c"] * 13, title="a title")
     matrix = np.eye(13)
     matrix[0, :2] = 1 - share, share
-    figures.confusion(tmp_path / "wrong.svg", matrix, ["c"] * 13, title="a title")
+    figures.draw_confusion(tmp_path / "wrong.svg", matrix, ["c"] * 13, title="a title")
     paths = [len(paths_of_cells(tmp_path / name)) for name in ("right.svg", "wrong.svg")]
     assert paths[1] - paths[0] == num_colours
 
@@ -355,7 +356,7 @@ def paths_of_cells(path):
 
 def test_neighbours_of_a_row_are_drawn_as_one_cell():
     members = np.array([[True, True, False], [False, False, True]])
-    vertices = classes_._cells(members, "black").get_path().vertices
+    vertices = classes._cells(members, "black").get_path().vertices
     assert vertices.reshape(2, 5, 2).tolist() == [
         [[0, 0], [2, 0], [2, 1], [0, 1], [0, 0]],
         [[2, 1], [3, 1], [3, 2], [2, 2], [2, 1]],
@@ -363,7 +364,7 @@ def test_neighbours_of_a_row_are_drawn_as_one_cell():
 
 
 def test_every_fourth_of_a_hundred_classes_is_named(tmp_path):
-    figures.confusion(tmp_path / "a.svg", *confusion_of(100), title="a title")
+    figures.draw_confusion(tmp_path / "a.svg", *confusion_of(100), title="a title")
     names = {text for text in texts(tmp_path / "a.svg") if re.fullmatch(r"c\d+", text)}
     assert names == {f"c{index}" for index in range(0, 100, 4)}
 
@@ -371,26 +372,28 @@ def test_every_fourth_of_a_hundred_classes_is_named(tmp_path):
 def test_a_class_without_images_is_white(tmp_path):
     matrix = np.eye(3)
     matrix[1] = np.nan
-    figures.confusion(tmp_path / "a.svg", matrix, ["a", "b", "c"], title="a title")
+    figures.draw_confusion(tmp_path / "a.svg", matrix, ["a", "b", "c"], title="a title")
     cells = paths_of_cells(tmp_path / "a.svg")
     assert sum(cell.get("style") == "fill: #ffffff" for cell in cells) == 1
 
 
 def test_classes_are_in_the_order_of_their_change(tmp_path):
     path = tmp_path / "a.svg"
-    figures.per_class(path, ("a", "b", "c", "d"), (0.0, 0.2, np.nan, -0.1), xlabel="recall")
+    figures.draw_class_changes(
+        path, ("a", "b", "c", "d"), (0.0, 0.2, np.nan, -0.1), xlabel="recall"
+    )
     assert [text for text in texts(path) if text in "abcd"] == ["b", "a", "d"]
 
 
 def test_of_many_classes_the_ends_are_shown(tmp_path):
     path = tmp_path / "a.svg"
     names = [f"c{index}" for index in range(25)]
-    figures.per_class(path, names, np.arange(25) / 100, xlabel="recall")
+    figures.draw_class_changes(path, names, np.arange(25) / 100, xlabel="recall")
     shown = [text for text in texts(path) if re.fullmatch(r"c\d+", text)]
     assert shown == [f"c{index}" for index in (*range(24, 14, -1), *range(9, -1, -1))]
 
 
 def test_the_title_says_how_many_classes_there_are(tmp_path):
     path = tmp_path / "a.svg"
-    figures.per_class(path, ["c"] * 25, np.arange(25) / 100, xlabel="recall", title="TITN")
+    figures.draw_class_changes(path, ["c"] * 25, np.arange(25) / 100, xlabel="recall", title="TITN")
     assert "TITN: the 10 highest and the 10 lowest of 25 classes" in texts(path)

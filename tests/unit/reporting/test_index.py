@@ -1,31 +1,27 @@
-"""The index of all pages, and the list of all runs."""
+"""The index of all pages."""
 
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 
 from titn.records.collation import load
 from titn.records.postponed import Postponed
 from titn.records.question import question_of
-from titn.reporting import figures
-from titn.reporting.evidence import Fault, index_of
-from titn.reporting.index import claims_frame, contents, runs_frame, runs_page
+from titn.reporting.evidence.run_index import index_runs
+from titn.reporting.index import claims_frame, index_page
 from titn.reporting.pages import page
 
 A, B = [30, 32, 31], [14, 17, 16]
 
 
 @pytest.fixture
-def pages(runs, tmp_path, monkeypatch):
+def pages(runs, tmp_path, without_figures):
     """The page of all settings, after these cells were asked for."""
-    for name in ("curves", "intervals", "differences", "against_cost", "confusion", "per_class"):
-        monkeypatch.setattr(figures, name, lambda *_, **__: None)
 
     def make(*cells, **asked):
         runs.ask(*cells, **asked)
         found = runs.evidence()
-        index = index_of(load(runs.root))
+        index = index_runs(load(runs.root))
         return [page("ablation/own", found[-1].question, found, index, tmp_path)]
 
     return make
@@ -41,28 +37,28 @@ def judged(runs, between, **more):
 
 
 def test_an_answer_stands_beside_its_question(runs, pages):
-    text = contents(pages(*runs.row("a", A), *runs.row("b", B)), "audited")
+    text = index_page(pages(*runs.row("a", A), *runs.row("b", B)), "audited")
     row = line(text, "[Which one?](ablation/own.md)")
     assert row[1] == "digits, 2 epochs"
     assert row[2].startswith("Against a, in points of top-1. Below it: b (-38.33")
 
 
 def test_without_a_question_that_was_asked_there_is_no_table():
-    text = contents([], "audited")
+    text = index_page([], "audited")
     assert "## Questions that were asked\n\nNone." in text
 
 
 def test_a_question_that_was_not_asked_is_listed_with_its_claims(runs, pages):
     cells = [runs.cell(label, 0, state="missing") for label in "ab"]
     runs.cell("c", 0)
-    text = contents(pages(*cells, question=judged(runs, [0, None])), "")
+    text = index_page(pages(*cells, question=judged(runs, [0, None])), "")
     assert "- [Which one?](ablation/own.md)" in text
     assert line(text, "so")[1:5] == ["table 3", "–", "–", "not run"]
 
 
 def test_protocol_and_finding_have_a_column_each(runs, pages):
     cells = [*runs.row("a", A), *runs.row("b", B)]
-    text = contents(pages(*cells, question=judged(runs, [None, 0])), "")
+    text = index_page(pages(*cells, question=judged(runs, [None, 0])), "")
     row = line(text, "so")
     assert (row[2], row[4]) == ("digits, 2 epochs", "**disagrees**")
     assert row[3].startswith("reduced: digits instead of CIFAR-100; ")
@@ -76,7 +72,7 @@ def test_comparisons_stand_apart_from_printed_numbers_and_are_counted(runs, page
         runs.claim(["a", "c"], [0, None], says="a above c"),
     ]
     cells = [*runs.row("a", A), *runs.row("b", B), runs.cell("c", 0, state="missing")]
-    text = contents(pages(*cells, question=runs.question(["a", "b", "c"], claims=claims)), "")
+    text = index_page(pages(*cells, question=runs.question(["a", "b", "c"], claims=claims)), "")
     assert "agrees: 1, disagrees: 1, inconclusive: 0, not run: 1." in text
     comparisons, _, numbers = text.partition("### Numbers that the paper prints")
     assert "| a below b |" in comparisons
@@ -87,7 +83,7 @@ def test_comparisons_stand_apart_from_printed_numbers_and_are_counted(runs, page
 
 def test_a_claim_about_a_row_that_diverged_is_counted_as_that(runs, pages):
     cells = [*runs.row("a", A), runs.cell("b", 0, state="diverged")]
-    text = contents(pages(*cells, question=judged(runs, [0, None])), "")
+    text = index_page(pages(*cells, question=judged(runs, [0, None])), "")
     assert "not run: 0, diverged: 1." in text
     assert line(text, "so")[4] == "diverged"
 
@@ -96,13 +92,13 @@ def test_a_question_that_was_put_off_says_why(runs, pages, tmp_path):
     note = Postponed([], ["a"], [0], reason="no *time*", command="titn-train x", num_cells=2)
     asked = question_of(runs.question(["a"]))
     empty = page("ablation/own", asked, [], {}, tmp_path, [note])
-    assert r"(ablation/own.md): seed 0: no \*time\*; 2 cells" in contents([empty], "")
+    assert r"(ablation/own.md): seed 0: no \*time\*; 2 cells" in index_page([empty], "")
 
 
 def test_what_was_put_off_of_a_question_is_listed_apart_from_whole_questions(runs, pages):
     (asked,) = pages(*runs.row("a", A), *runs.row("b", B))
     note = Postponed([], ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
-    text = contents([replace(asked, notes=[note])], "")
+    text = index_page([replace(asked, notes=[note])], "")
     part, _, whole = text.partition("## Questions that were not asked yet")
     assert "- [Which one?](ablation/own.md): b, seed 3: no time; 1 cell" in part
     assert "no time" not in whole
@@ -110,19 +106,19 @@ def test_what_was_put_off_of_a_question_is_listed_apart_from_whole_questions(run
 
 def test_a_finding_under_one_teacher_says_so(runs, pages):
     cells = [*runs.row("a", A, taught=runs.teacher()), *runs.row("b", B)]
-    text = contents(pages(*cells, question=judged(runs, [0, None])), "")
+    text = index_page(pages(*cells, question=judged(runs, [0, None])), "")
     assert line(text, "so")[4] == "**agrees** (of one teacher)"
 
 
 def test_a_finding_with_changed_bounds_says_so(runs, pages):
     cells = [*runs.row("a", A), *runs.row("b", B)]
     pages(*cells, question=judged(runs, [0.1, None]))
-    text = contents(pages(*cells, question=judged(runs, [0, None])), "")
+    text = index_page(pages(*cells, question=judged(runs, [0, None])), "")
     assert line(text, "so")[4] == "**agrees** (bounds changed after the first asking)"
 
 
 def test_the_index_does_not_repeat_commands(runs, pages):
-    text = contents(pages(*runs.row("a", A), commands=("first", "second")), "")
+    text = index_page(pages(*runs.row("a", A), commands=("first", "second")), "")
     origin = text.partition("## Where the pages come from")[2]
     assert "Source digest `d1d1d1d1d1d1`" in origin
     assert "second" not in origin
@@ -131,7 +127,7 @@ def test_the_index_does_not_repeat_commands(runs, pages):
 def test_settings_of_two_digests_are_told_apart(runs, pages):
     new = "0" * 64
     runs.ask(runs.cell("a", 0, digest=new, directory="new"), digest=new)
-    text = contents(pages(*runs.row("a", A)), "")
+    text = index_page(pages(*runs.row("a", A)), "")
     assert "| digits, 2 epochs (source d1d1d1d1) |" in text
     assert "| digits, 2 epochs (source 00000000) |" in text
 
@@ -147,64 +143,3 @@ def test_claims_as_numbers(runs, pages):
 
 def test_without_claims_the_file_has_its_columns():
     assert "finding" in claims_frame([]).columns
-
-
-# All runs
-
-
-def test_every_run_is_listed(runs):
-    runs.cell("a", 0, 30)
-    runs.cell("a", 1, state="diverged")
-    text = runs_page(load(runs.root))
-    states = [one.strip("| ").split(" | ")[-2:] for one in text.splitlines() if "`" in one]
-    assert states == [["75.00", "recorded"], ["–", "diverged"]]
-
-
-def test_a_seed_keeps_all_its_digits(runs):
-    runs.cell("a", 1_234_567)
-    # A run without a seed makes numbers with a decimal point of the others.
-    runs.cell("a", 0, state="failed")
-    for file in ("config.yaml", "environment.json"):
-        next(runs.root.glob("*/failure.json")).with_name(file).unlink()
-    assert "| 1234567 |" in runs_page(load(runs.root))
-
-
-def test_a_damaged_run_is_named_with_its_reason(runs):
-    cell = runs.cell("a", 0)
-    path = runs.written[cell.config_hash]
-    (path / "result.json").write_text('{"top1": 0.')
-    text = runs_page(load(runs.root))
-    assert "## Could not be read" in text
-    assert f"- `{cell.config_hash}`: result.json: " in text
-    assert f"| `{cell.config_hash[:12]}` | – | – | – | – | – | – | damaged |" in text
-
-
-def test_other_damaged_files_are_named_there_too(runs):
-    runs.cell("a", 0)
-    text = runs_page(load(runs.root), [Fault("own/sweep.json", "/x/own/sweep.json", "is *cut*")])
-    assert r"- `own/sweep.json`: is \*cut\*" in text
-
-
-def test_runs_are_in_an_order_that_no_directory_decides(runs):
-    for seed, directory in ((2, "x"), (10, "a"), (1, "m")):
-        runs.cell("a", seed, directory=directory)
-    assert list(runs_frame(load(runs.root)).seed) == [1, 2, 10]
-
-
-def test_a_reason_does_not_say_where_files_lay(runs):
-    cell = runs.cell("a", 0, state="failed")
-    path = runs.written[cell.config_hash] / "failure.json"
-    path.write_text(path.read_text().replace("it has failed", "no /data/my/set.parquet"))
-    assert list(runs_frame(load(runs.root)).reason) == ["no set.parquet"]
-
-
-def test_what_has_no_name_comes_last(runs):
-    for seed, name in enumerate(("x", None, "5")):
-        runs.cell("a", seed, changes={"choices": {"dataset": name, "model": "titn"}})
-    named = list(runs_frame(load(runs.root)).dataset)
-    assert (named[:2], pd.isna(named[2])) == (["5", "x"], True)
-
-
-def test_the_list_is_a_plain_frame(runs):
-    runs.cell("a", 0)
-    assert type(runs_frame(load(runs.root))) is pd.DataFrame

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from titn.reporting.formats import number, p_value, pathless, plain
+from titn.reporting.formats import fixed_point, number, p_value, without_paths
 from titn.reporting.markdown import code, escape, link, table, write_csv
 from titn.system.text import percent, points
 
@@ -113,7 +113,7 @@ def test_a_number_of_a_configuration(value, shown):
 
 
 def test_what_is_not_a_number_is_a_dash():
-    assert (plain(float("nan")), plain(None), p_value(None)) == ("–", "–", "–")
+    assert (fixed_point(float("nan")), fixed_point(None), p_value(None)) == ("–", "–", "–")
 
 
 def test_a_small_p_is_not_zero():
@@ -130,4 +130,4 @@ def test_a_small_p_is_not_zero():
     ],
 )
 def test_a_message_does_not_say_where_a_machine_keeps_its_files(text, said):
-    assert pathless(text) == said
+    assert without_paths(text) == said

@@ -6,23 +6,20 @@ import pytest
 from tests.unit.reporting.conftest import samples
 from titn.records.collation import load
 from titn.records.run_dir import RunDir
-from titn.reporting import figures
-from titn.reporting.evidence import index_of
-from titn.reporting.method_page import method
+from titn.reporting.evidence.run_index import index_runs
+from titn.reporting.method.page import write_method_page
 from titn.reporting.pages import page
 
 
 @pytest.fixture
-def text(runs, tmp_path, monkeypatch):
+def text(runs, tmp_path, without_figures):
     """The page of all that was asked for."""
-    for name in ("curves", "intervals", "differences", "against_cost", "confusion", "per_class"):
-        monkeypatch.setattr(figures, name, lambda *_, **__: None)
 
     def write() -> str:
-        index, pages = index_of(load(runs.root)), {}
+        index, pages = index_runs(load(runs.root)), {}
         for one in runs.evidence():
             pages[one.name] = page(one.name, one.question, [one], index, tmp_path)
-        return method(list(pages.values()), tmp_path)
+        return write_method_page(list(pages.values()), tmp_path)
 
     return write
 

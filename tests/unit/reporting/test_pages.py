@@ -2,15 +2,17 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from tests.unit.reporting.conftest import DIGEST
 from titn.records.collation import load
 from titn.records.postponed import Postponed
 from titn.records.question import question_of
 from titn.reporting import figures
-from titn.reporting.evidence import index_of
+from titn.reporting.evidence.run_index import index_runs
 from titn.reporting.pages import page
 
 A, B = [30, 32, 31], [14, 17, 16]
@@ -24,16 +26,16 @@ def drawn(runs, tmp_path):
         if cells:
             runs.ask(*cells, **asked)
         found = runs.evidence()
-        return page("ablation/own", found[-1].question, found, index_of(load(runs.root)), tmp_path)
+        return page(
+            "ablation/own", found[-1].question, found, index_runs(load(runs.root)), tmp_path
+        )
 
     return write
 
 
 @pytest.fixture
-def written(drawn, monkeypatch):
+def written(drawn, without_figures):
     """As `drawn`, without figures."""
-    for name in ("curves", "intervals", "differences", "against_cost", "confusion", "per_class"):
-        monkeypatch.setattr(figures, name, lambda *_, **__: None)
     return drawn
 
 
@@ -96,7 +98,7 @@ def test_a_question_that_was_put_off_says_why_and_for_how_long(runs, tmp_path):
 
 def test_rows_that_were_put_off_are_named_beside_what_was_run(runs, tmp_path):
     runs.ask(*runs.row("a", A), *runs.row("b", B))
-    found, index = runs.evidence(), index_of(load(runs.root))
+    found, index = runs.evidence(), index_runs(load(runs.root))
     note = Postponed([], ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
     said = page("ablation/own", found[0].question, found, index, tmp_path, [note]).text
     assert "Put off:\n\n- b, seed 3: no time; 1 cell. `titn-train x`" in said
@@ -152,7 +154,7 @@ def test_cells_that_failed_before_their_first_step_are_a_result(runs, text):
 
 def test_a_difference_is_drawn_over_the_seeds_that_are_drawn(runs, written, monkeypatch):
     told = []
-    monkeypatch.setattr(figures, "differences", lambda _, rows, **__: told.extend(rows))
+    monkeypatch.setattr(figures, "draw_differences", lambda _, rows, **__: told.extend(rows))
     # Of 40 images 30, 32 and 31 in the baseline; of its first seed the row has four more.
     written(
         *runs.row("a", A), *runs.row("b", [34]), question=runs.question(["a", "b"], baseline="a")
@@ -442,6 +444,28 @@ def test_a_page_says_where_it_comes_from(runs, text):
     assert "- Hardware: A CPU, 1 thread; A CPU, 2 threads" in origin
     # 140 seconds a cell.
     assert "- 6 cells with a record: 14.0 minutes" in origin
+
+
+@pytest.mark.parametrize("setting", [DIGEST, "0" * 64])
+def test_cells_of_one_digest_need_no_rows(runs, text, setting):
+    cells = [replace(cell, source_digest=DIGEST) for cell in runs.row("a", A)]
+    said = text(*cells, digest=setting)
+    assert "- Source digest `d1d1d1d1d1d1`, commit `c0ffeec0ffee`" in said
+    assert line(said, "**a**")[1] == "77.50"
+
+
+def test_rows_of_different_code_are_named_beside_their_digests(runs, text):
+    other = "e2" * 32
+    cells = [
+        *runs.row("a", A),
+        *(replace(cell, source_digest=other) for cell in runs.row("b", B, digest=other)),
+        *runs.row("c | d", A),
+    ]
+    said = text(*cells)
+    assert (
+        r"- Source digests: `d1d1d1d1d1d1` (a, c \| d), `e2e2e2e2e2e2` (b); commit `c0ffeec0ffee`"
+    ) in said
+    assert line(said, "b")[1] == "39.17"
 
 
 def test_every_cell_can_be_traced_to_its_record(runs, text, tmp_path):

@@ -6,9 +6,9 @@ import pytest
 
 from titn.records.collation import load
 from titn.records.postponed import Postponed
-from titn.reporting.evidence import index_of
+from titn.reporting.evidence.run_index import index_runs
 from titn.reporting.pages import page
-from titn.reporting.readme_table import fill
+from titn.reporting.readme_table import fill_readme
 from titn.system.errors import ConfigError
 
 A, B = [30, 32, 31], [14, 17, 16]
@@ -18,7 +18,7 @@ MARKS = "before\n<!-- titn.report: ablation/own -->\n{}<!-- titn.report: end -->
 @pytest.fixture
 def pages(runs, tmp_path):
     runs.ask(*runs.row("a", A), *runs.row("b", B))
-    evidence, index = runs.evidence(), index_of(load(runs.root))
+    evidence, index = runs.evidence(), index_runs(load(runs.root))
     out = tmp_path / "reports"
     return [page("ablation/own", evidence[0].question, evidence, index, out)]
 
@@ -30,7 +30,7 @@ def filled(pages, tmp_path):
     def write(text: str) -> str:
         file = tmp_path / "README.md"
         file.write_text(text)
-        fill(file, pages, tmp_path / "reports")
+        fill_readme(file, pages, tmp_path / "reports")
         return file.read_text()
 
     return write
@@ -68,7 +68,7 @@ def test_a_gap_in_the_table_has_its_reason_and_no_other_settings(pages, tmp_path
     note = Postponed(said, ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
     file = tmp_path / "README.md"
     file.write_text(MARKS.format(""))
-    fill(file, [replace(pages[0], notes=[note])], tmp_path / "reports")
+    fill_readme(file, [replace(pages[0], notes=[note])], tmp_path / "reports")
     assert ("Put off: b, seed 3: no time; 1 cell." in file.read_text()) == told
 
 
@@ -78,7 +78,7 @@ def test_a_question_that_was_not_run_says_so(tmp_path, runs):
     file = tmp_path / "README.md"
     file.write_text(MARKS.format(""))
     empty = page("ablation/own", question_of(runs.question(["a"])), [], {}, tmp_path / "reports")
-    fill(file, [empty], tmp_path / "reports")
+    fill_readme(file, [empty], tmp_path / "reports")
     assert "Not run yet: [the page](reports/ablation/own.md)." in file.read_text()
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from tests.unit.reporting.conftest import samples
 from titn.records.run_dir import RunDir
-from titn.reporting.tokens import followings, tokens
+from titn.reporting.comparisons.teachers import teacher_agreements
+from titn.reporting.comparisons.tokens import compare_tokens
 
 LABELS = [0, 1, 2, 3, 0, 1, 2, 3]
 FUSED = [0, 1, 2, 3, 0, 1, 3, 0]  # as conftest.samples has it: six right, the others one too high
@@ -47,56 +48,56 @@ def row(runs, spoken):
 
 
 def test_tokens_are_counted_apart(row, spoken):
-    found = tokens(row(spoken("a", 0)))
+    found = compare_tokens(row(spoken("a", 0)))
     assert (found.cls, found.dist, found.fused) == (5 / 8, 7 / 8, 6 / 8)
-    assert found.same == 6 / 8
+    assert found.agreement == 6 / 8
     assert found.teacher == 4 / 8
 
 
 def test_a_single_seed_has_no_interval_and_decides_nothing(row, spoken):
-    found = tokens(row(spoken("a", 0)))
-    assert (found.ahead, found.verdict) == (None, "neither")
+    found = compare_tokens(row(spoken("a", 0)))
+    assert (found.dist_less_cls, found.better) == (None, "neither")
 
 
 def test_the_difference_is_of_the_same_seeds_and_images(row, spoken):
-    found = tokens(row(spoken("a", 0), spoken("a", 1, dist=CLS)))
-    assert found.ahead.estimate == pytest.approx((2 / 8 + 0) / 2)
-    assert found.fused_ahead.estimate == pytest.approx(1 / 8)
+    found = compare_tokens(row(spoken("a", 0), spoken("a", 1, dist=CLS)))
+    assert found.dist_less_cls.estimate == pytest.approx((2 / 8 + 0) / 2)
+    assert found.fused_less_cls.estimate == pytest.approx(1 / 8)
 
 
 def test_a_token_that_is_better_in_every_image_is_the_better_one(row, spoken):
     wrong = [(label + 1) % 4 for label in LABELS]
-    found = tokens(row(*(spoken("a", seed, cls=wrong, dist=LABELS) for seed in (0, 1))))
-    assert (found.ahead.low, found.ahead.high, found.verdict) == (1.0, 1.0, "dist")
+    found = compare_tokens(row(*(spoken("a", seed, cls=wrong, dist=LABELS) for seed in (0, 1))))
+    assert (found.dist_less_cls.low, found.dist_less_cls.high, found.better) == (1.0, 1.0, "dist")
 
 
 @pytest.mark.parametrize("loss", [{"loss.alpha": 0.0}, {"loss.alpha": 1.0}, {}])
 def test_a_loss_that_trains_one_token_compares_none(row, spoken, loss):
-    assert tokens(row(spoken("a", 0, loss=loss))) is None
+    assert compare_tokens(row(spoken("a", 0, loss=loss))) is None
 
 
 def test_an_idle_token_is_not_compared(row, spoken):
-    assert tokens(row(spoken("a", 0, loss=HARD | {"loss.token": "cls"}))) is None
+    assert compare_tokens(row(spoken("a", 0, loss=HARD | {"loss.token": "cls"}))) is None
 
 
 def test_a_taught_row_is_held_beside_its_own_teacher(runs, spoken):
-    (found,) = followings(runs.one(spoken("a", 0, taught=runs.teacher())))
-    assert found.heard
-    assert found.mistakes == 4
+    (found,) = teacher_agreements(runs.one(spoken("a", 0, taught=runs.teacher())))
+    assert found.was_taught
+    assert found.num_mistakes == 4
     assert found.teacher_top1 == 4 / 8
     # FUSED, CLS and DIST beside TEACHER, image by image.
-    assert (found.same, found.cls, found.dist) == (6 / 8, 4 / 8, 5 / 8)
+    assert (found.fused, found.cls, found.dist) == (6 / 8, 4 / 8, 5 / 8)
     # Of the images 3, 4, 6 and 7: FUSED is 3, 0, 3, 0.
-    assert (found.repeated, found.mended) == (2 / 4, 2 / 4)
+    assert (found.repeated, found.corrected) == (2 / 4, 2 / 4)
 
 
 def test_a_plain_row_is_held_beside_the_teacher_of_the_others(runs, spoken):
     evidence = runs.one(
         spoken("a", 0, taught=runs.teacher()), spoken("b", 0, teacher=None, loss={})
     )
-    found = {one.row.label: one for one in followings(evidence)}
-    assert not found["b"].heard
-    assert found["b"].same == 6 / 8
+    found = {one.row.label: one for one in teacher_agreements(evidence)}
+    assert not found["b"].was_taught
+    assert found["b"].fused == 6 / 8
     assert found["b"].cls is None
 
 
@@ -106,23 +107,23 @@ def test_of_two_teachers_none_is_that_of_a_plain_row(runs, spoken):
         spoken("b", 0, taught=runs.teacher(1)),
         spoken("c", 0, teacher=None, loss={}),
     )
-    assert [one.row.label for one in followings(evidence)] == ["a", "b"]
+    assert [one.row.label for one in teacher_agreements(evidence)] == ["a", "b"]
 
 
 def test_a_network_that_could_be_the_teacher_is_no_student(runs, spoken):
     network = {"model": {"_target_": "titn.models.cnn.vgg16_bn"}}
     teachers = spoken("b", 0, teacher=None, loss={}, changes=network)
-    found = followings(runs.one(spoken("a", 0, taught=runs.teacher()), teachers))
+    found = teacher_agreements(runs.one(spoken("a", 0, taught=runs.teacher()), teachers))
     assert [one.row.label for one in found] == ["a"]
 
 
 def test_at_alpha_1_the_teacher_is_not_heard(runs, spoken):
     cell = spoken("a", 0, taught=runs.teacher(), loss={"loss.alpha": 1.0})
-    (found,) = followings(runs.one(cell))
-    assert not found.heard
+    (found,) = teacher_agreements(runs.one(cell))
+    assert not found.was_taught
 
 
 def test_a_teacher_without_mistakes_has_none_to_repeat(runs, spoken):
     cell = spoken("a", 0, taught=runs.teacher(), teacher=LABELS)
-    (found,) = followings(runs.one(cell))
-    assert (found.mistakes, found.repeated, found.mended) == (0, None, None)
+    (found,) = teacher_agreements(runs.one(cell))
+    assert (found.num_mistakes, found.repeated, found.corrected) == (0, None, None)

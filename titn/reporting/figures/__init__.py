@@ -5,19 +5,19 @@ is added to the label that is given. A number may be None or nan where there is 
 written atomically, and equal data give equal bytes under the same versions.
 """
 
-from titn.reporting.figures.classes import (
-    Curve,
-    Point,
-    Row,
-    against_cost,
-    confusion,
-    curves,
-    differences,
-    intervals,
-    per_class,
-)
+from titn.reporting.figures.classes import draw_class_changes, draw_confusion
+from titn.reporting.figures.cost import CostPoint, draw_against_cost
+from titn.reporting.figures.curves import Curve, draw_curves
+from titn.reporting.figures.intervals import IntervalRow, draw_differences, draw_intervals
 
 __all__ = [
-    "Curve", "Point", "Row", "against_cost", "confusion", "curves", "differences", "intervals",
-    "per_class",
-]  # fmt: skip
+    "CostPoint",
+    "Curve",
+    "IntervalRow",
+    "draw_against_cost",
+    "draw_class_changes",
+    "draw_confusion",
+    "draw_curves",
+    "draw_differences",
+    "draw_intervals",
+]

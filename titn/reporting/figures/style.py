@@ -1,24 +1,25 @@
 """How the reports' figures look and how they are written: SVG, equal bytes for equal data."""
 
 import io
+import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
 from matplotlib.ticker import LogLocator, MaxNLocator
-from matplotlib.transforms import Bbox
+from numpy.typing import NDArray
 
 from titn.system.files import write_text
 
 WIDTH = 7.5  # inches: what a code host's page shows without shrinking the letters
-LONGEST_LABEL, LONGEST_TITLE = 28, 300
+MAX_LABEL_LENGTH, MAX_TITLE_LENGTH = 28, 300
 
 # Okabe and Ito's colours without the yellow, which is not seen on white.
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
@@ -28,6 +29,10 @@ COLOURS = (BLUE, VERMILLION, GREEN, BLACK, PURPLE, ORANGE, SKY)
 DASHES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 GREY, PALE = "#595959", "#D9D9D9"
+
+MEAN: dict[str, Any] = {"color": BLUE, "linestyle": "", "marker": "o", "markersize": 7}
+
+Floats = NDArray[np.float64]
 
 STYLE: dict[Any, Any] = {
     "figure.dpi": 72,  # a pixel of the layout is a point of the SVG
@@ -65,11 +70,11 @@ def drawing(path: Path, height: float, title: str = "") -> Iterator[tuple[Figure
         matplotlib.rcParams.update(STYLE)
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         if title:
-            figure.suptitle(textwrap.fill(plain(title, LONGEST_TITLE), 75), x=0.01, ha="left")
+            figure.suptitle(textwrap.fill(shorten(title, MAX_TITLE_LENGTH), 75), x=0.01, ha="left")
         axes = figure.add_subplot()
         yield figure, axes
-        axes.set_xlabel(textwrap.fill(plain(axes.get_xlabel(), LONGEST_TITLE), 55))
-        axes.set_ylabel(textwrap.fill(plain(axes.get_ylabel(), LONGEST_TITLE), 40))
+        axes.set_xlabel(textwrap.fill(shorten(axes.get_xlabel(), MAX_TITLE_LENGTH), 55))
+        axes.set_ylabel(textwrap.fill(shorten(axes.get_ylabel(), MAX_TITLE_LENGTH), 40))
         svg = io.StringIO()
         # Not `savefig`, which draws everything twice.
         FigureCanvasSVG(figure).print_svg(svg, metadata=NO_METADATA)
@@ -87,7 +92,7 @@ def row_style(index: int) -> dict[str, Any]:
     }
 
 
-def plain(text: str, longest: int = LONGEST_LABEL) -> str:
+def shorten(text: str, longest: int = MAX_LABEL_LENGTH) -> str:
     """A text on one line, its middle cut out where it has more letters than `longest`."""
     text = "".join(letter if letter.isprintable() else " " for letter in text)
     text = " ".join(text.split())
@@ -102,12 +107,12 @@ def round_ticks(whole: bool = False) -> MaxNLocator:
     return MaxNLocator(8, steps=[1, 2, 5, 10], integer=whole)
 
 
-def signed(value: float, position: int | None = None) -> str:
+def signed_tick(value: float, position: int | None = None) -> str:
     """A tick of a difference, with a sign unless it is zero."""
     return "0" if abs(value) < 1e-9 else f"{value:+g}".replace("-", "\N{MINUS SIGN}")
 
 
-def amount(value: float, position: int | None = None) -> str:
+def amount_tick(value: float, position: int | None = None) -> str:
     """A tick of a cost: 0.5, 20,000, 1.5M, 20G."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
         if value >= size:
@@ -125,58 +130,10 @@ def log_ticks(low: float, high: float) -> list[float]:
     return ticks
 
 
-# A marker's x and y and the ends of its bar, in the units of the axes.
-Spot = tuple[float, float, float, float]
-# A label's distance from its marker in points, and which of its sides is there.
-Place = tuple[float, float, str, str]
+def is_known(number: float | None) -> TypeGuard[float]:
+    return number is not None and math.isfinite(number)
 
 
-def label_beside(figure: Figure, axes: Axes, labels: Sequence[str], spots: Sequence[Spot]) -> bool:
-    """Write each label beside its spot, off all marks and other labels.
-
-    False, and nothing is written, if one of them finds no room.
-    """
-    figure.draw_without_rendering()
-    taken = [_room_of_mark(axes, spot) for spot in spots]
-    written: list[Annotation] = []
-    for label, spot in zip(labels, spots, strict=True):
-        note = axes.annotate(label, spot[:2], (0, 0), textcoords="offset points")
-        written.append(note)
-        if not _find_room(note, _places(axes, spot), axes.bbox, taken):
-            for note in written:
-                note.remove()
-            return False
-        taken.append(note.get_window_extent().padded(1))
-    # The room that was found is of this layout: another would move the markers.
-    figure.set_layout_engine("none")
-    return True
-
-
-def _room_of_mark(axes: Axes, spot: Spot) -> Bbox:
-    """Of a marker and its bar, in points."""
-    x, _, low, high = spot
-    (left, bottom), (right, top) = axes.transData.transform([(x, low), (x, high)])
-    return Bbox([(left - 4, bottom - 4), (right + 4, top + 4)])
-
-
-def _places(axes: Axes, spot: Spot) -> list[Place]:
-    """Where a label may stand, the best first: beside the marker, then at the ends of its bar."""
-    x, y, low, high = spot
-    (_, middle), (_, bottom), (_, top) = axes.transData.transform([(x, y), (x, low), (x, high)])
-    ends = ((top - middle + 6, "bottom"), (bottom - middle - 6, "top"))
-    sides = {1: "left", 0: "center", -1: "right"}
-    return [
-        *((8 * side, shift, sides[side], "center") for shift in (0, 9, -9) for side in (1, -1)),
-        *((5 * side, end, sides[side], edge) for side in (0, 1, -1) for end, edge in ends),
-    ]
-
-
-def _find_room(note: Annotation, places: list[Place], frame: Bbox, taken: list[Bbox]) -> bool:
-    """Move a label to the first of its places that is free and inside the frame."""
-    for right, up, horizontal, vertical in places:
-        note.set(position=(right, up), horizontalalignment=horizontal, verticalalignment=vertical)
-        box = note.get_window_extent()
-        inside = frame.contains(box.x0, box.y0) and frame.contains(box.x1, box.y1)
-        if inside and not box.count_overlaps(taken):
-            return True
-    return False
+def in_percent(values: Iterable[float | None]) -> Floats:
+    """Fractions in percent; nan for None."""
+    return 100 * np.array(list(values), dtype=float)

@@ -6,69 +6,82 @@ from typing import Any
 import pandas as pd
 
 from titn.paper.departures import in_one_line
-from titn.reporting import comparisons as co
-from titn.reporting.formats import bounds, interval_in, plain
+from titn.records.question import Claim
+from titn.reporting.comparisons.claims import NOT_RUN, SIZE_METRICS, ClaimResult
+from titn.reporting.formats import bounds, fixed_point, interval_text
 from titn.reporting.latencies import METRICS
 from titn.reporting.markdown import escape, table
-from titn.reporting.output_files import Place
+from titn.reporting.output_files import OutputFiles
 from titn.system.text import percent, points
 
 # Besides what is counted and timed.
 NO_FRACTIONS = ("epochs_to_reach", "nll", "train.nll", "parameters", "macs", "macs_paper")
 
 
-def claims(judged: Sequence[co.Judged], revised: bool, place: Place) -> list[str]:
+def claims_section(results: Sequence[ClaimResult], revised: bool, files: OutputFiles) -> list[str]:
     """What the paper says beside what we found, with protocol and finding.
 
     revised: whether the bounds were changed between askings.
     """
-    if not judged:
+    if not results:
         return []
-    lines, records = [], []
-    protocols = list(dict.fromkeys(tuple(one.protocol) for one in judged if one.protocol))
-    for one in judged:
-        claim = one.claim
-        shown: Callable[[float | None], str] = points if len(claim.rows) > 1 else percent
-        if claim.metric in (*co.COUNTED, *METRICS, *NO_FRACTIONS):
-            shown = plain
-        interval = "–" if one.interval is None else interval_in(one.interval, shown)
-        lines.append(
-            [
-                escape(claim.says),
-                escape(claim.source),
-                shown(claim.printed),
-                shown(one.estimate),
-                interval + (" †" if one.conditional and one.interval else ""),
-                _allowed(claim.between, shown),
-                _protocol(one, protocols),
-                one.finding if one.finding == co.NOT_RUN else f"**{one.finding}**",
-            ]
-        )
-        records.append(
-            {
-                "claim": claim.says, "source": claim.source, "dataset": claim.dataset,
-                "metric": claim.metric, "rows": " - ".join(claim.rows), "printed": claim.printed,
-                "ours": one.estimate, **bounds("interval", one.interval),
-                "least": claim.between[0], "most": claim.between[1],
-                "protocol": "; ".join(one.protocol) or "full", "finding": one.finding,
-                "num_seeds": one.seeds, "conditional_on_one_teacher": one.conditional,
-            }
-        )  # fmt: skip
-    link = place.written("claims", pd.DataFrame(records))
+    protocols = list(dict.fromkeys(tuple(one.protocol) for one in results if one.protocol))
+    link = files.save_csv("claims", pd.DataFrame([_record(result) for result in results]))
     columns = ["claim", "source", "printed", "ours", "95%", "agrees within", "protocol", "finding"]
     listed = [
         f"- Protocol {letter(i)}: {escape(in_one_line(protocol))}."
         for i, protocol in enumerate(protocols)
     ]
     fixed = "changed after the first asking" if revised else "fixed before the first cell was run"
+    is_marked = any(one.is_conditional and one.interval for one in results)
     text = (
         f"The bounds of the sweep's file were {fixed}. A claim agrees if the interval lies wholly "
         "within them, disagrees if wholly outside; to touch a bound is neither. The interval of "
         "top-1 covers other seeds and other test images, that of other metrics other seeds alone. "
-        f"{'† Conditional on one trained teacher. ' if _is_marked(judged) else ''}{link}"
+        f"{'† Conditional on one trained teacher. ' if is_marked else ''}{link}"
     )
-    heading = "### The paper's claims"
-    return [heading, table(columns, lines, left=2), *(["\n".join(listed)] if listed else []), text]
+    return [
+        "### The paper's claims",
+        table(columns, [_line(result, protocols) for result in results], left=2),
+        *(["\n".join(listed)] if listed else []),
+        text,
+    ]
+
+
+def _line(result: ClaimResult, protocols: list[tuple[str, ...]]) -> list[str]:
+    claim, interval = result.claim, result.interval
+    shown = _format_of(claim)
+    return [
+        escape(claim.says),
+        escape(claim.source),
+        shown(claim.printed),
+        shown(result.estimate),
+        ("–" if interval is None else interval_text(interval, shown))
+        + (" †" if result.is_conditional and interval else ""),
+        _allowed(claim.between, shown),
+        _protocol(result, protocols),
+        result.finding if result.finding == NOT_RUN else f"**{result.finding}**",
+    ]
+
+
+def _format_of(claim: Claim) -> Callable[[float | None], str]:
+    """How a claim's numbers are written: in percent, in points, or as they are."""
+    if claim.metric in (*SIZE_METRICS, *METRICS, *NO_FRACTIONS):
+        return fixed_point
+    return points if len(claim.rows) > 1 else percent
+
+
+def _record(result: ClaimResult) -> dict[str, Any]:
+    """A line of the CSV."""
+    claim = result.claim
+    return {
+        "claim": claim.says, "source": claim.source, "dataset": claim.dataset,
+        "metric": claim.metric, "rows": " - ".join(claim.rows), "printed": claim.printed,
+        "ours": result.estimate, **bounds("interval", result.interval),
+        "least": claim.between[0], "most": claim.between[1],
+        "protocol": "; ".join(result.protocol) or "full", "finding": result.finding,
+        "num_seeds": result.num_seeds, "conditional_on_one_teacher": result.is_conditional,
+    }  # fmt: skip
 
 
 def letter(index: int) -> str:
@@ -77,14 +90,12 @@ def letter(index: int) -> str:
     return (letter(first - 1) if first else "") + chr(ord("A") + last)
 
 
-def _is_marked(judged: Sequence[co.Judged]) -> bool:
-    return any(one.conditional and one.interval for one in judged)
-
-
-def _protocol(one: co.Judged, protocols: list[tuple[str, ...]]) -> str:
-    if one.finding == co.NOT_RUN:
+def _protocol(result: ClaimResult, protocols: list[tuple[str, ...]]) -> str:
+    if result.finding == NOT_RUN:
         return "–"
-    return f"reduced: {letter(protocols.index(tuple(one.protocol)))}" if one.protocol else "full"
+    return (
+        f"reduced: {letter(protocols.index(tuple(result.protocol)))}" if result.protocol else "full"
+    )
 
 
 def _allowed(between: tuple[float | None, float | None], shown: Any) -> str:

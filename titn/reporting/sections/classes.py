@@ -3,48 +3,49 @@
 import numpy as np
 import pandas as pd
 
-from titn.reporting import comparisons as co
 from titn.reporting import figures
-from titn.reporting.evidence import Evidence, Row
-from titn.reporting.output_files import Place
-from titn.reporting.row_names import names
+from titn.reporting.comparisons.differences import Difference
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.evidence.row import Row
+from titn.reporting.output_files import OutputFiles
+from titn.reporting.row_names import display_names
 from titn.reporting.statistics.predictions import confusion_counts, recall_by_class
 
 # With more, a confusion matrix cannot be read.
 MOST_CLASSES_SHOWN = 100
 
 
-def classes(evidence: Evidence, found: list[co.Difference], place: Place) -> list[str]:
+def classes_section(evidence: Evidence, found: list[Difference], files: OutputFiles) -> list[str]:
     """Confusion of the baseline and of the row farthest from it, and the change by class."""
     baseline = evidence.baseline
     if baseline is None or not baseline.has_all_samples:
         return []
-    class_names = baseline.one("class_names")
+    class_names = baseline.shared_value("class_names")
     if not class_names or len(class_names) > MOST_CLASSES_SHOWN:
         return []
     others = [
         one.row
         for one in found
-        if one.row.has_all_samples and one.row.one("class_names") == class_names
+        if one.row.has_all_samples and one.row.shared_value("class_names") == class_names
     ]
     other = max(others, key=lambda row: abs(_distance(row, baseline)), default=None)
-    called = names(evidence.rows)
+    called = display_names(evidence.rows)
     parts = ["### Classes"]
     for row, name in ((baseline, "confusion-baseline.svg"), (other, "confusion-other.svg")):
         if row is not None:
-            figures.confusion(
-                place.path(name), _confusion(row, len(class_names)), class_names,
+            figures.draw_confusion(
+                files.path(name), _confusion(row, len(class_names)), class_names,
                 title=f"{called[row.label]}, {_of_seeds(len(row.samples))}",
             )  # fmt: skip
-            parts.append(place.image(name, f"confusion matrix of {called[row.label]}"))
+            parts.append(files.image(name, f"confusion matrix of {called[row.label]}"))
     if other is not None:
         ours, theirs = (_recall(row, len(class_names)) for row in (other, baseline))
         change = ours - theirs
-        figures.per_class(
-            place.path("classes.svg"), class_names, change, None, None,
+        figures.draw_class_changes(
+            files.path("classes.svg"), class_names, change, None, None,
             xlabel=f"recall of {called[other.label]} less that of {called[baseline.label]}",
         )  # fmt: skip
-        parts.append(place.image("classes.svg", "change of recall by class"))
+        parts.append(files.image("classes.svg", "change of recall by class"))
         frame = pd.DataFrame(
             {
                 "class": class_names,
@@ -53,7 +54,7 @@ def classes(evidence: Evidence, found: list[co.Difference], place: Place) -> lis
                 "change": change,
             }
         )
-        link = place.written("classes", frame)
+        link = files.save_csv("classes", frame)
         parts.append(
             f"The row shown beside the baseline is the one farthest from it in top-1. {link}"
         )

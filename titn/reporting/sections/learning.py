@@ -6,39 +6,40 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from titn.reporting import comparisons as co
 from titn.reporting import figures
-from titn.reporting.evidence import Evidence, Row
-from titn.reporting.formats import mean, plain
+from titn.reporting.comparisons.levels import metric_interval
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.evidence.row import Row
+from titn.reporting.formats import fixed_point, mean_or_none
 from titn.reporting.markdown import escape, table
-from titn.reporting.output_files import Place
-from titn.reporting.row_names import names
+from titn.reporting.output_files import OutputFiles
+from titn.reporting.row_names import display_names
 from titn.reporting.statistics.predictions import agreement
 from titn.system.text import percent, points
 
 
-def learning(evidence: Evidence, place: Place) -> list[str]:
+def learning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
     """Curves, how fast, how far from train, what it costs, and who agrees with whom."""
     if not evidence.recorded:
         return []
     curves = {row.label: curve for row in evidence.recorded if (curve := _curve(row))}
-    called = names(evidence.rows)
+    called = display_names(evidence.rows)
     threshold = evidence.reach
     parts = ["### Learning and cost"]
     if curves:
-        figures.curves(
-            place.path("curves.svg"),
+        figures.draw_curves(
+            files.path("curves.svg"),
             {called[label]: curve for label, curve in curves.items()},
             ylabel="top-1 accuracy",
             chance=1 / evidence.num_classes if evidence.num_classes else None,
         )
-        parts.append(place.image("curves.svg", "top-1 accuracy against epochs"))
+        parts.append(files.image("curves.svg", "top-1 accuracy against epochs"))
     lines, records = [], []
     for row in evidence.recorded:
         found = _learned(row)
         records.append({"row": called[row.label], **found})
         lines.append([escape(called[row.label]), *_shown_learning(found)])
-    link = place.written("learning", pd.DataFrame(records))
+    link = files.save_csv("learning", pd.DataFrame(records))
     reached = "epochs" if threshold is None else f"epochs to {percent(threshold, 1)}%"
     columns = [
         "row", reached, "train (%)", "train − test", "cls (%)",
@@ -54,7 +55,7 @@ def learning(evidence: Evidence, place: Place) -> list[str]:
         "and are left out where a cell was given the labels that its teacher gave another. "
         f"{link}"
     )
-    parts += _costs(evidence, place, called)
+    parts += _costs(evidence, files, called)
     return parts
 
 
@@ -78,19 +79,19 @@ def _learned(row: Row) -> dict[str, Any]:
     secs = row.values("wall_secs")
     return {
         "reach": row.reach,
-        "epochs_to_reach": mean(epochs),
+        "epochs_to_reach": mean_or_none(epochs),
         "num_reached": int(np.isfinite(epochs).sum()),
         "num_curves": len(row.curves),
-        "train_top1": mean(row.values("train.top1")),
-        "gap": mean(row.values("gap")),
-        "cls_top1": mean(row.values("cls.top1")),
-        "dist_top1": mean(row.values("dist.top1")),
+        "train_top1": mean_or_none(row.values("train.top1")),
+        "gap": mean_or_none(row.values("gap")),
+        "cls_top1": mean_or_none(row.values("cls.top1")),
+        "dist_top1": mean_or_none(row.values("dist.top1")),
         "agreement_cls_dist": agreed["cls_dist"],
         "agreement_teacher": agreed["teacher"],
-        "macs": row.one("macs"),
-        "parameters": row.one("parameters"),
-        "wall_secs": mean(secs),
-        "images_per_sec": mean(row.values("images_per_sec")),
+        "macs": row.shared_value("macs"),
+        "parameters": row.shared_value("parameters"),
+        "wall_secs": mean_or_none(secs),
+        "images_per_sec": mean_or_none(row.values("images_per_sec")),
         "num_seeds": len(row.runs),
     }
 
@@ -110,17 +111,19 @@ def _shown_learning(found: dict[str, Any]) -> list[str]:
         reached = "–"
     speed, secs = found["images_per_sec"], found["wall_secs"]
     return [
-        reached if found["epochs_to_reach"] is None else plain(found["epochs_to_reach"], digits=1),
+        reached
+        if found["epochs_to_reach"] is None
+        else fixed_point(found["epochs_to_reach"], digits=1),
         percent(found["train_top1"]),
         points(found["gap"]),
         percent(found["cls_top1"]),
         percent(found["dist_top1"]),
         percent(found["agreement_cls_dist"]),
         percent(found["agreement_teacher"]),
-        plain(_in(1e6, found["macs"]), digits=1),
-        plain(_in(1e6, found["parameters"])),
-        plain(_in(60, secs), digits=1),
-        plain(speed, digits=0),
+        fixed_point(_in(1e6, found["macs"]), digits=1),
+        fixed_point(_in(1e6, found["parameters"])),
+        fixed_point(_in(60, secs), digits=1),
+        fixed_point(speed, digits=0),
     ]
 
 
@@ -128,33 +131,33 @@ def _in(unit: float, value: float | None) -> float | None:
     return None if value is None else value / unit
 
 
-def _costs(evidence: Evidence, place: Place, called: dict[str, str]) -> list[str]:
+def _costs(evidence: Evidence, files: OutputFiles, called: dict[str, str]) -> list[str]:
     rows = evidence.recorded
-    reached = [(row, co.interval_of(row, "top1")) for row in rows]
+    reached = [(row, metric_interval(row, "top1")) for row in rows]
 
-    def points_of(costs: Sequence[float | None]) -> list[figures.Point]:
+    def points_of(costs: Sequence[float | None]) -> list[figures.CostPoint]:
         return [
-            figures.Point(
+            figures.CostPoint(
                 called[row.label],
                 cost,
-                mean(row.values("top1")),
+                mean_or_none(row.values("top1")),
                 interval.low if interval else None,
                 interval.high if interval else None,
             )
             for (row, interval), cost in zip(reached, costs, strict=True)
         ]
 
-    macs = points_of([_in(1e6, row.one("macs")) for row in rows])
-    secs = points_of([_in(60, mean(row.values("train_secs"))) for row in rows])
+    macs = points_of([_in(1e6, row.shared_value("macs")) for row in rows])
+    secs = points_of([_in(60, mean_or_none(row.values("train_secs"))) for row in rows])
     shown = []
     if any(one.cost for one in macs):
-        figures.against_cost(
-            place.path("macs.svg"), macs, xlabel="multiply-accumulates of an image (millions)"
+        figures.draw_against_cost(
+            files.path("macs.svg"), macs, xlabel="multiply-accumulates of an image (millions)"
         )
-        shown.append(place.image("macs.svg", "accuracy against multiply-accumulates"))
+        shown.append(files.image("macs.svg", "accuracy against multiply-accumulates"))
     if any(one.cost for one in secs):
-        figures.against_cost(
-            place.path("minutes.svg"), secs, xlabel="training time of one cell (minutes)"
+        figures.draw_against_cost(
+            files.path("minutes.svg"), secs, xlabel="training time of one cell (minutes)"
         )
-        shown.append(place.image("minutes.svg", "accuracy against training time"))
+        shown.append(files.image("minutes.svg", "accuracy against training time"))
     return shown

@@ -6,15 +6,17 @@ import pandas as pd
 
 from titn.paper.printed import printed_table, table_title
 from titn.records.question import Question
-from titn.reporting.comparisons import COUNTED, metric_name
-from titn.reporting.evidence import Evidence
-from titn.reporting.formats import mean
+from titn.reporting.comparisons.claims import SIZE_METRICS, metric_name
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.formats import mean_or_none
 from titn.reporting.markdown import escape, table
-from titn.reporting.output_files import Place
+from titn.reporting.output_files import OutputFiles
 from titn.system.text import percent
 
 
-def beside_the_paper(evidence: Evidence, question: Question | None, place: Place) -> list[str]:
+def printed_numbers_section(
+    evidence: Evidence, question: Question | None, files: OutputFiles
+) -> list[str]:
     """A table with two columns for each metric that the paper's table prints of these rows."""
     if question is None or question.printed is None:
         return []
@@ -26,14 +28,14 @@ def beside_the_paper(evidence: Evidence, question: Question | None, place: Place
         record: dict[str, Any] = {"row": row.label, "num_seeds": len(row.runs)}
         for metric in metrics:
             theirs = paper[metric].get(row.label)
-            ours = mean(row.values(metric))
+            ours = mean_or_none(row.values(metric))
             record |= {f"{metric}_printed": theirs, metric: ours}
             line += [_shown(metric, theirs), _shown(metric, ours)]
         lines.append(line)
-        records.append(record | {"best_top1": mean(row.values("best_top1"))})
+        records.append(record | {"best_top1": mean_or_none(row.values("best_top1"))})
     columns = ["row"]
     for metric in metrics:
-        unit = "" if metric in COUNTED else " (%)"
+        unit = "" if metric in SIZE_METRICS else " (%)"
         columns += [f"{metric_name(metric)}{unit} printed", "ours"]
     said = "An en dash: not printed, or not run."
     if not evidence.is_untrained:
@@ -44,7 +46,7 @@ def beside_the_paper(evidence: Evidence, question: Question | None, place: Place
             "Ours are means over seeds after the last epoch. The paper prints a maximum of test "
             f"accuracy over epochs (section 4.2), which is beside ours in the last column. {said}"
         )
-    link = place.written("paper", pd.DataFrame(records))
+    link = files.save_csv("paper", pd.DataFrame(records))
     return [
         f"### {table_title(question.printed).capitalize()} and ours",
         table(columns, lines),
@@ -66,4 +68,4 @@ def printed_top1(evidence: Evidence) -> dict[str, float] | None:
 def _shown(metric: str, value: float | None) -> str:
     if value is None or pd.isna(value):
         return "–"
-    return f"{value:.2f}" if metric in COUNTED else percent(value)
+    return f"{value:.2f}" if metric in SIZE_METRICS else percent(value)

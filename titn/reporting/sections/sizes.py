@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from titn.reporting.evidence import Evidence, Row
-from titn.reporting.formats import plain
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.evidence.row import Row
+from titn.reporting.formats import fixed_point
 from titn.reporting.latencies import METRICS, rounds_of
 from titn.reporting.markdown import escape, table
-from titn.reporting.output_files import Place
+from titn.reporting.output_files import OutputFiles
 
 
-def sizes(evidence: Evidence, place: Place) -> list[str]:
+def sizes_section(evidence: Evidence, files: OutputFiles) -> list[str]:
     """Parameters and multiply-accumulates of each row, and its latency and throughput."""
     timed = evidence.timing is not None
     lines, records = [], []
@@ -25,9 +26,9 @@ def sizes(evidence: Evidence, place: Place) -> list[str]:
         parameters, macs, gflops = (
             row.values(key)[0] for key in ("parameters_m", "macs", "gflops_batch1024")
         )
-        line = [plain(parameters), plain(macs / 1e6), plain(gflops)]
-        record = {"row": row.label, "parameters": row.one("parameters"), "macs": row.one("macs"),
-                  "macs_paper": row.one("macs_paper")}  # fmt: skip
+        line = [fixed_point(parameters), fixed_point(macs / 1e6), fixed_point(gflops)]
+        costs = ("parameters", "macs", "macs_paper")
+        record = {"row": row.label, **{key: row.shared_value(key) for key in costs}}
         if timed:
             shown, numbers = _times(evidence, row)
             line += shown
@@ -35,7 +36,7 @@ def sizes(evidence: Evidence, place: Place) -> list[str]:
         lines.append([escape(row.label), *line, remarks])
         records.append(record | {"remarks": remarks})
     columns = ["row", "parameters (M)", "MACs (M)", "GFLOPs of 1024, the paper's counting"]
-    link = place.written("sizes", pd.DataFrame(records))
+    link = files.save_csv("sizes", pd.DataFrame(records))
     text = (
         "MACs are of one image, products of attention included; the paper's GFLOPs leave them out "
         f"and are multiply-accumulates too. {link}"

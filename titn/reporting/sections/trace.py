@@ -6,15 +6,16 @@ import pandas as pd
 
 from titn.records.cell_state import RECORDED
 from titn.records.sweep_plan import PlannedCell
-from titn.reporting.evidence import MISSING, Evidence, Row
-from titn.reporting.formats import number, plain
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.evidence.row import MISSING, Row
+from titn.reporting.formats import fixed_point, number
 from titn.reporting.markdown import escape, table
-from titn.reporting.output_files import Place
-from titn.reporting.provenance import hardware, hours, one_or_many, optimizer, steps
+from titn.reporting.output_files import OutputFiles
+from titn.reporting.provenance import count_steps, distinct, hardware, hours, optimizer_text
 from titn.system.text import percent
 
 
-def tuning(evidence: Evidence, place: Place) -> list[str]:
+def tuning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
     """How rows chose their values: the candidates on the validation split."""
     if not evidence.candidates:
         return []
@@ -33,7 +34,7 @@ def tuning(evidence: Evidence, place: Place) -> list[str]:
                       "chosen" if taken else ""])  # fmt: skip
         records.append({"row": cell.row, "values": values, "state": state,
                         "validation_top1": top1, "chosen": taken})  # fmt: skip
-    link = place.written("tuning", pd.DataFrame(records))
+    link = files.save_csv("tuning", pd.DataFrame(records))
     columns = ["row", "value", "validation top-1 (%)", ""]
     text = (
         "One seed each, on a part of train that was held out, from the teacher too: the best of "
@@ -64,7 +65,7 @@ def _is_at_an_end(cell: PlannedCell, evidence: Evidence) -> bool:
     return False
 
 
-def protocols(evidence: Evidence, place: Place) -> list[str]:
+def protocols_section(evidence: Evidence, files: OutputFiles) -> list[str]:
     """How each row was trained, on what, and for how long; untrained rows have nothing to tell."""
     if evidence.is_untrained or not evidence.recorded:
         return []
@@ -73,7 +74,7 @@ def protocols(evidence: Evidence, place: Place) -> list[str]:
         line, record = _protocol(row)
         lines.append(line)
         records.append(record)
-    link = place.written("protocols", pd.DataFrame(records))
+    link = files.save_csv("protocols", pd.DataFrame(records))
     columns = ["row", "teacher", "optimizer", "epochs", "steps", "batch", "seeds", "hours",
                "on", ""]  # fmt: skip
     text = (
@@ -84,41 +85,41 @@ def protocols(evidence: Evidence, place: Place) -> list[str]:
 
 
 def _protocol(row: Row) -> tuple[list[str], dict[str, Any]]:
-    num_steps, size = steps(row) or (None, None)
+    num_steps, size = count_steps(row) or (None, None)
     runs = list(row.runs.values())
     spent = hours(runs) if runs else None
     record = {
         "row": row.label,
-        "teacher": row.one("teacher") or "none",
+        "teacher": row.shared_value("teacher") or "none",
         # Of what diverged too: with what is the first question.
-        "optimizer": optimizer(row) if runs or row.begun else None,
-        "epochs": row.one("epochs"),
+        "optimizer": optimizer_text(row) if runs or row.unrecorded else None,
+        "epochs": row.shared_value("epochs"),
         "steps": num_steps,
         "batch_size": size,
         "seeds": " ".join(map(str, row.runs)),
         "hours": spent,
-        "hardware": one_or_many(hardware(run) for run in runs),
+        "hardware": distinct(hardware(run) for run in runs),
         "remarks": "; ".join(row.remarks()),
     }
     shown = ("–" if value is None else value for value in record.values())
-    texts = [plain(value) if isinstance(value, float) else str(value) for value in shown]
+    texts = [fixed_point(value) if isinstance(value, float) else str(value) for value in shown]
     texts[6] = texts[6].replace(" ", ", ") or "–"
     return [*(escape(text) for text in texts[:8]), *texts[8:]], record
 
 
-def cells(evidence: Evidence, place: Place) -> list[str]:
+def cells_section(evidence: Evidence, files: OutputFiles) -> list[str]:
     """Every planned cell, so that each number can be traced to its record."""
     lines, records = [], []
     for row in evidence.rows:
-        hashes = row.hashes
         for seed, state in row.states.items():
             top1 = row.runs.get(seed, {}).get("top1")
+            config_hash, _ = row.identities[seed]
             record = {"row": row.label, "seed": seed, "state": state,
-                      "config_hash": hashes[seed], "top1": top1}  # fmt: skip
+                      "config_hash": config_hash, "top1": top1}  # fmt: skip
             records.append(record)
             lines.append(
-                [escape(row.label), str(seed), state, percent(top1), f"`{hashes[seed][:12]}`"]
+                [escape(row.label), str(seed), state, percent(top1), f"`{config_hash[:12]}`"]
             )
-    link = place.written("cells", pd.DataFrame(records))
+    link = files.save_csv("cells", pd.DataFrame(records))
     inner = table(["row", "seed", "state", "top-1 (%)", "record"], lines)
     return [f"<details><summary>All cells</summary>\n\n{inner}\n\n{link}\n\n</details>"]

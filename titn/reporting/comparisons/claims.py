@@ -1,0 +1,172 @@
+"""The paper's claims, judged by what our rows say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from titn.paper.departures import departures
+from titn.paper.printed import printed_table, table_title
+from titn.paper.protocol import PROTOCOL
+from titn.records.cell_state import DIVERGED
+from titn.records.question import Bound, Claim, Question
+from titn.reporting.comparisons.differences import difference_interval
+from titn.reporting.comparisons.levels import is_near_chance, metric_interval
+from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.evidence.row import Row
+from titn.reporting.latencies import METRICS, interval_over_rounds, rounds_of
+from titn.reporting.statistics.intervals import Interval
+
+# Metrics of a network and not of its training, and the keys of a configuration that decide them.
+SIZE_METRICS = ("parameters_m", "gflops_batch1024")
+SIZE_KEYS = ("dataset", "model.", "choices.")
+
+AGREES, DISAGREES, INCONCLUSIVE, NOT_RUN = "agrees", "disagrees", "inconclusive", "not run"
+# The last: a row of the claim has diverged and has no record.
+FINDINGS = (AGREES, DISAGREES, INCONCLUSIVE, NOT_RUN, DIVERGED)
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """A claim beside our number.
+
+    protocol: where our runs depart from the paper's protocol, empty if they follow it in full.
+    is_conditional: whether all seeds of a row had the same trained teacher.
+    """
+
+    claim: Claim
+    estimate: float | None
+    interval: Interval | None
+    protocol: list[str]
+    finding: str
+    num_seeds: int
+    is_conditional: bool
+
+
+def judge_claim(claim: Claim, evidence: Evidence) -> ClaimResult:
+    """Agrees if the interval lies wholly between the claim's bounds, disagrees if wholly outside.
+
+    Inconclusive in any case if a row stayed near chance, or if the claim ranks teachers of which
+    one each was trained. Not run if a row has no record; if cells of it diverged, that is told
+    instead.
+    """
+    rows = [row for label in claim.rows if (row := evidence.row(label))]
+    if len(rows) < len(claim.rows) or not all(row.runs for row in rows):
+        return _not_judged(claim, rows, evidence)
+    if claim.metric in METRICS:
+        return _judge_timing(claim, evidence)
+    values = [row.values(claim.metric) for row in rows]
+    estimate = values[0].mean() - (values[1].mean() if len(rows) > 1 else 0.0)
+    interval: Interval | None
+    if claim.metric in SIZE_METRICS:
+        # Every seed has the same number: the interval has no width.
+        interval = None if np.isnan(estimate) else Interval(estimate, estimate, estimate)
+    elif len(rows) > 1:
+        interval = difference_interval(rows[0], rows[1], claim.metric)
+    else:
+        interval = metric_interval(rows[0], claim.metric)
+    ranked = claim.metric in SIZE_METRICS or not (
+        any(map(is_near_chance, rows)) or are_teachers_ranked_by_one(rows)
+    )
+    if interval is not None:
+        # Over the seeds that both rows have, as the interval is.
+        estimate = interval.estimate
+    return ClaimResult(
+        claim=claim,
+        estimate=None if np.isnan(estimate) else float(estimate),
+        interval=interval,
+        protocol=_protocol(claim, [next(iter(row.runs.values())) for row in rows], evidence),
+        finding=judge_interval(interval, claim.between) if ranked else INCONCLUSIVE,
+        num_seeds=min(map(len, values)),
+        is_conditional=any(len(row.teachers) == 1 for row in rows),
+    )
+
+
+def _not_judged(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> ClaimResult:
+    begun = [run for row in rows if not row.runs for run in row.unrecorded.values()]
+    diverged = [run for run in begun if run["status"] == DIVERGED]
+    protocol = _protocol(claim, diverged, evidence) if diverged else []
+    return ClaimResult(claim, None, None, protocol, DIVERGED if diverged else NOT_RUN, 0, False)
+
+
+def _protocol(claim: Claim, runs: Sequence[dict], evidence: Evidence) -> list[str]:
+    """Where runs depart from the paper's protocol; of sizes, only what decides a size."""
+    if claim.dataset not in PROTOCOL:
+        return [f"the paper has no protocol for {claim.dataset}"]
+    found: dict[str, None] = {}
+    for run in runs:
+        config = flat_config(run)
+        if claim.metric in SIZE_METRICS:
+            config = {key: config[key] for key in config if key.startswith(SIZE_KEYS)}
+        found |= dict.fromkeys(departures(config, claim.dataset, evidence.varied_keys))
+    return list(found)
+
+
+def _judge_timing(claim: Claim, evidence: Evidence) -> ClaimResult:
+    values = [rounds_of(evidence, label, claim.metric) for label in claim.rows]
+    timed = [secs for secs in values if secs is not None]
+    if len(timed) < len(claim.rows):
+        return ClaimResult(claim, None, None, [], NOT_RUN, 0, False)
+    interval = interval_over_rounds(timed)
+    assert evidence.timing is not None
+    return ClaimResult(
+        claim=claim,
+        estimate=interval.estimate if interval else None,
+        interval=interval,
+        protocol=[f"timed on other hardware: {evidence.timing['how']}"],
+        finding=judge_interval(interval, claim.between),
+        num_seeds=1,
+        is_conditional=False,
+    )
+
+
+def judge_interval(interval: Interval | None, between: tuple[Bound, Bound]) -> str:
+    """agrees: the interval lies within the bounds; disagrees: outside; else inconclusive.
+
+    A bound that is touched is not kept: what is exactly equal is not "above".
+    """
+    if interval is None:
+        return INCONCLUSIVE
+    low = -np.inf if between[0] is None else between[0]
+    high = np.inf if between[1] is None else between[1]
+    if low < interval.low and interval.high < high:
+        return AGREES
+    return DISAGREES if interval.high < low or interval.low > high else INCONCLUSIVE
+
+
+def flat_config(run: dict) -> dict:
+    """A record as a flat configuration, its choices under the keys that a configuration has."""
+    choices = {"choices.dataset": run.get("dataset"), "choices.model": run.get("model")}
+    return {key: value for key, value in run.items() if key != "class_names"} | choices
+
+
+def claims_of(question: Question) -> list[Claim]:
+    """A claim for each number that the paper's table prints, then the question's own claims."""
+    if question.printed is None:
+        return list(question.claims)
+    table = printed_table(question.printed)
+    levels = [
+        Claim(
+            says=f"{metric_name(metric)} of {line['row']}",
+            source=table_title(question.printed),
+            dataset=line.get("dataset", "cifar100"),
+            rows=(line["row"],),
+            metric=metric,
+            printed=line[metric],
+            between=(line[metric] - margin, line[metric] + margin),
+        )
+        for metric, margin in question.margins.items()
+        for line in table.to_dict("records")
+        if line["row"] in question.rows and metric in line and line[metric] == line[metric]
+    ]
+    return [*levels, *question.claims]
+
+
+def metric_name(metric: str) -> str:
+    """What pages call a metric."""
+    names = {
+        "top1": "top-1", "top5": "top-5", "f1": "F1", "gflops_batch1024": "GFLOPs",
+        "parameters_m": "parameters (M)", "best_top1": "best top-1",
+    }  # fmt: skip
+    return names.get(metric, metric)

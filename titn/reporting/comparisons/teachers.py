@@ -1,0 +1,111 @@
+"""Students beside teachers: how far their predictions agree, image by image."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from titn.reporting.comparisons.tokens import compare_tokens, mean_or_none
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.evidence.row import Row
+from titn.reporting.statistics.predictions import agreement
+
+Samples = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class TeacherAgreement:
+    """How far a row's predictions agree with a teacher's; means over seeds, shares of images.
+
+    was_taught: whether the row learned from this teacher; else it is that of the rows beside it.
+    num_mistakes: images that the teacher classifies wrongly. fused, cls, dist: agreement of this
+    output; cls and dist are None without two trained tokens. repeated, corrected: of the teacher's
+    mistakes, those where the student predicts the same class, and the right class; None if it
+    makes none.
+    """
+
+    row: Row
+    was_taught: bool
+    num_mistakes: float
+    teacher_top1: float
+    fused: float
+    cls: float | None
+    dist: float | None
+    repeated: float | None
+    corrected: float | None
+
+
+def teacher_agreements(evidence: Evidence) -> Iterator[TeacherAgreement]:
+    """Of every row with a teacher beside it: its own, or for a plain row that of all others."""
+    teacher = _only_teacher(evidence.recorded)
+    for row in evidence.recorded:
+        if not row.has_all_samples:
+            continue
+        seeds = list(row.samples.values())
+        if row.teachers:
+            if all("teacher" in columns for columns in seeds):
+                # At alpha 1 the teacher is there and has no weight.
+                was_taught = row.shared_value("loss.alpha") != 1
+                teachers = [columns["teacher"] for columns in seeds]
+                yield _agreement(row, seeds, teachers, was_taught)
+        elif teacher is not None and _is_student(row) and _have_same_labels(seeds, teacher):
+            yield _agreement(row, seeds, [teacher["teacher"]] * len(seeds), False)
+
+
+def are_teachers_ranked_by_one(rows: Sequence[Row]) -> bool:
+    """Whether rows differ in their teachers' networks, and a teacher has one seed only."""
+    taught = [row for row in rows if row.teachers]
+    networks = {row.shared_value("teacher.model._target_") for row in taught}
+    return len(networks) > 1 and any(len(row.teachers) == 1 for row in taught)
+
+
+def _only_teacher(rows: Iterable[Row]) -> Samples | None:
+    """Predictions and labels of the teacher that all taught rows share; None if there are more."""
+    taught = [row for row in rows if row.teachers]
+    if len(set().union(*(row.teachers for row in taught))) != 1:
+        return None
+    samples = (columns for row in taught for columns in row.samples.values())
+    return next((columns for columns in samples if "teacher" in columns), None)
+
+
+def _is_student(row: Row) -> bool:
+    """Whether it is not a CNN: a teacher in a table beside its students agrees with itself."""
+    return not str(row.shared_value("model._target_")).startswith("titn.models.cnn.")
+
+
+def _have_same_labels(seeds: Sequence[Samples], teacher: Samples) -> bool:
+    return all(np.array_equal(columns["label"], teacher["label"]) for columns in seeds)
+
+
+def _agreement(
+    row: Row, seeds: Sequence[Samples], teachers: Sequence[NDArray[Any]], was_taught: bool
+) -> TeacherAgreement:
+    """seeds: the predictions of each seed; teachers: (m,) classes, beside each seed."""
+    pairs = list(zip(seeds, teachers, strict=True))
+    wrong = [teacher != columns["label"] for columns, teacher in pairs]  # (m,) each
+    # Seeds whose teacher makes mistakes.
+    mistaken = [
+        (columns["fused"][where], teacher[where], columns["label"][where])
+        for (columns, teacher), where in zip(pairs, wrong, strict=True)
+        if where.any()
+    ]
+    has_two_tokens = compare_tokens(row) is not None
+
+    def agreed(output: str) -> float | None:
+        return mean_or_none([agreement(columns[output], teacher) for columns, teacher in pairs])
+
+    fused = agreed("fused")
+    assert fused is not None
+    return TeacherAgreement(
+        row=row,
+        was_taught=was_taught,
+        num_mistakes=float(np.mean([where.sum() for where in wrong])),
+        teacher_top1=1 - float(np.mean([where.mean() for where in wrong])),
+        fused=fused,
+        cls=agreed("cls") if has_two_tokens else None,
+        dist=agreed("dist") if has_two_tokens else None,
+        repeated=mean_or_none([agreement(ours, theirs) for ours, theirs, _ in mistaken]),
+        corrected=mean_or_none([agreement(ours, labels) for ours, _, labels in mistaken]),
+    )

@@ -1,0 +1,48 @@
+"""Finds the run of a planned cell: all runs by their identity."""
+
+import json
+from typing import Any
+
+from titn.records.cell_state import RECORDED
+from titn.records.collation import Records, has_value
+from titn.records.sweep_plan import PlannedCell, Setting
+from titn.reporting.evidence.row import STATES, Identity
+
+RunIndex = dict[Identity, dict[str, Any]]
+
+
+def index_runs(runs: Records) -> RunIndex:
+    """(config hash, source digest) -> a run as a flat dict.
+
+    If several directories hold the same cell, a record counts, and of several records the one that
+    was begun first; its "num_others" is the number of records with other results.
+    """
+    found: dict[Identity, list[dict[str, Any]]] = {}
+    for run in runs.to_dict("records"):
+        known = {str(name): value for name, value in run.items() if has_value(value)}
+        if "config_hash" in known and "source_digest" in known:
+            key = (str(known["config_hash"]), str(known["source_digest"]))
+            found.setdefault(key, []).append(known)
+    return {key: same[0] if len(same) == 1 else _best(same) for key, same in found.items()}
+
+
+def identity_of(cell: PlannedCell, setting: Setting) -> Identity:
+    """The key of a planned cell in the index: its configuration, and the code that it uses."""
+    return cell.config_hash, cell.source_digest or setting.source_digest
+
+
+def _best(same: list[dict[str, Any]]) -> dict[str, Any]:
+    chosen, *others = sorted(same, key=_precedence)
+    outcomes = {_outcome(run) for run in others if run["status"] == RECORDED}
+    return chosen | {"num_others": len(outcomes - {_outcome(chosen)})}
+
+
+def _outcome(run: dict[str, Any]) -> tuple[float | None, float | None]:
+    return run.get("top1"), run.get("nll")
+
+
+def _precedence(run: dict[str, Any]) -> tuple[int, str, str]:
+    """Best state first, then the earliest start, then the content, but never the place."""
+    content = {key: run[key] for key in run if key != "path"}
+    started = str(run.get("environment.started"))
+    return STATES.index(run["status"]), started, json.dumps(content, sort_keys=True, default=str)

@@ -1,0 +1,91 @@
+"""Accuracy against what a row costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from titn.reporting.figures.labels import Spot, label_beside
+from titn.reporting.figures.style import (
+    GREY,
+    MEAN,
+    amount_tick,
+    drawing,
+    in_percent,
+    is_known,
+    log_ticks,
+    round_ticks,
+    row_style,
+    shorten,
+)
+
+
+@dataclass(frozen=True)
+class CostPoint:
+    """What a row costs and reaches; low, high: the 95% interval of the estimate."""
+
+    label: str
+    cost: float | None
+    estimate: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+def draw_against_cost(
+    path: Path,
+    points: Sequence[CostPoint],
+    *,
+    xlabel: str,
+    ylabel: str = "test accuracy",
+    log: bool = True,
+    title: str = "",
+) -> None:
+    """Accuracy against a cost; the points are named beside them, or in a legend if they crowd.
+
+    xlabel: with the unit of the cost. A point is left out without a positive cost, or an estimate.
+    """
+    points = [point for point in points if is_known(point.estimate) and (point.cost or 0) > 0]
+    with drawing(path, 4.4, title) as (figure, axes):
+        axes.set_xscale("log" if log else "linear")
+        spots = [_spot(point) for point in points]
+        marks = [_point(axes, spot) for spot in spots]
+        axes.margins(0.12, 0.1)
+        _cost_axis(axes, [point.cost or 0 for point in points], log)
+        axes.set_xlabel(xlabel)
+        barred = any(low < high for _, _, low, high in spots)
+        axes.set_ylabel(f"{ylabel} (%) with 95% interval" if barred else f"{ylabel} (%)")
+        axes.yaxis.set_major_locator(round_ticks())
+        axes.grid()
+        names = [shorten(point.label) for point in points]
+        if not label_beside(figure, axes, names, spots):
+            for index, mark in enumerate(marks):
+                mark.set(**{**row_style(index), "linestyle": ""})
+            figure.legend(marks, names, loc="outside right upper")
+
+
+def _spot(point: CostPoint) -> Spot:
+    """Cost, and in percent the estimate and the ends of its interval, if it has one."""
+    estimate, low, high = in_percent((point.estimate, point.low, point.high))
+    ends = (low, high) if np.isfinite([low, high]).all() else (estimate, estimate)
+    return float(point.cost or 0), estimate, *ends
+
+
+def _point(axes: Axes, spot: Spot) -> Line2D:
+    cost, estimate, low, high = spot
+    axes.vlines(cost, low, high, color=GREY, linewidth=1.2, zorder=1.5)
+    return axes.plot(cost, estimate, **MEAN)[0]
+
+
+def _cost_axis(axes: Axes, costs: Sequence[float], log: bool) -> None:
+    """Round numbers as ticks, and room on both sides of costs that are all the same."""
+    if costs and max(costs) < 1.01 * min(costs):
+        axes.set_autoscalex_on(False)
+        axes.set_xlim(min(costs) / 1.5, max(costs) * 1.5)
+    if log:
+        axes.xaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_xlim())))
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(amount_tick))

@@ -1,0 +1,1 @@
+"""The page about the method itself, across all questions."""

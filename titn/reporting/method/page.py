@@ -1,0 +1,43 @@
+"""reports/method.md: what the records of all questions say about the method itself."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from titn.reporting.markdown import escape, link
+from titn.reporting.method.teachers import teachers_section
+from titn.reporting.method.tokens import tokens_section
+from titn.reporting.output_files import OutputFiles
+from titn.reporting.pages import Page
+
+NAME = "method"
+# Questions whose answers tell how a student of this architecture is best trained.
+OF_TRAINING = (
+    "ablation/initialisation", "ablation/distillation", "ablation/optimizer",
+    "ablation/learning_speed", "ablation/tokens",
+)  # fmt: skip
+
+
+def write_method_page(pages: Sequence[Page], out: Path) -> str:
+    """Write the files beside reports/method.md, and return the page."""
+    files = OutputFiles(out, NAME)
+    parts = [
+        "# The method, beyond the paper",
+        "What the records of all questions say of the two tokens, of a teacher's influence and of "
+        "training. The paper prints none of it. Intervals are 95%, over seeds and test images.",
+        *tokens_section(pages, files),
+        *teachers_section(pages, files),
+        *_training(pages),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _training(pages: Sequence[Page]) -> list[str]:
+    lines = [
+        f"- {link(escape(page.title), page.path)} ({escape(found.heading)}): {found.answer}"
+        for page in pages
+        if page.name in OF_TRAINING
+        for found in page.found
+    ]
+    if not lines:
+        return []
+    return ["## What training does to it", "\n".join(lines)]
