@@ -11,6 +11,7 @@ from titn.sweeps.plan import SweepCell
 from titn.system import signals
 from titn.system.errors import CellError, first_line
 from titn.system.progress import say
+from titn.system.text import counted
 
 # The sweep gives up after so many rounds in a row in which workers died and no cell was finished.
 MAX_VAIN_ROUNDS = 5
@@ -64,7 +65,8 @@ class CellLauncher:
             # With force=true another round would begin cells anew that are finished.
             if vain_rounds == MAX_VAIN_ROUNDS or (left and left[0].cell.run["force"]):
                 raise CellError(
-                    f"workers died {vain_rounds or 1} times; the same command goes on from here"
+                    f"workers died {counted(vain_rounds or 1, 'time')}; the same command goes on "
+                    "from here"
                 )
             todo = left
         return outcomes

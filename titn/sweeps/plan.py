@@ -119,11 +119,11 @@ def plan_setting(sweep: Sweep, planner: "Planner", part: SweepPart) -> Setting:
         question=question.model_dump(mode="json") if question else None,
         revised=False,
         rows=list(part.request.rows),
-        cells=[planned_entry(cell, sweep.directory.path) for cell in part.cells],
+        cells=[to_planned_cell(cell, sweep.directory.path) for cell in part.cells],
     )
 
 
-def planned_entry(planned: SweepCell, sweep_path: os.PathLike) -> PlannedCell:
+def to_planned_cell(planned: SweepCell, sweep_path: os.PathLike) -> PlannedCell:
     """The cell's entry in sweep.json."""
     cell = planned.cell
     return PlannedCell(

@@ -1,8 +1,9 @@
-"""How long a cell will take, by the cells of the past: numbers by hand."""
+"""How long a run will take, by recorded runs: numbers by hand."""
 
 import pytest
 import yaml
 
+from titn.cells.planning import Planner
 from titn.records.run_dir import write_json
 from titn.sweeps.estimate import PendingRun, TimeEstimator
 
@@ -73,19 +74,19 @@ def test_an_old_record_without_the_whole_time_has_that_of_training(record, secon
     assert seconds() == pytest.approx(0.05 * 3000)
 
 
-def test_the_most_alike_are_asked_first(record, seconds):
+def test_the_most_similar_runs_decide(record, seconds):
     record("a", wall_secs=20)
     record("b", SHALLOW, wall_secs=2)
     assert seconds(SHALLOW) == pytest.approx(0.01 * 3000)
 
 
-def test_cells_that_are_less_alike_are_better_than_none(record, seconds):
+def test_less_similar_runs_are_better_than_none(record, seconds):
     record("a", SHALLOW, wall_secs=2)
     record("b", SHALLOW, wall_secs=4)
     assert seconds() == pytest.approx(0.015 * 3000)
 
 
-def test_another_precision_is_less_alike(record, seconds):
+def test_another_precision_is_less_similar(record, seconds):
     record("a", wall_secs=20)
     record("b", TITN | {"precision": "bf16-mixed"}, wall_secs=2)
     assert seconds(precision="bf16-mixed") == pytest.approx(0.01 * 3000)
@@ -96,7 +97,7 @@ def test_another_precision_is_less_alike(record, seconds):
     [OTHER, TITN | {"teacher": None}, TITN | {"dataset": {"image_size": 64}}],
     ids=["another network", "no teacher", "larger images"],
 )
-def test_what_is_not_alike_tells_nothing(record, seconds, run):
+def test_runs_that_are_not_similar_tell_nothing(record, seconds, run):
     record("a", wall_secs=20)
     assert seconds(run) is None
 
@@ -111,7 +112,7 @@ def test_another_device_of_the_same_kind_is_as_good(record, seconds):
     assert seconds(device="cuda:1") == pytest.approx(0.1 * 3000)
 
 
-def test_without_a_past_nothing_is_known(tmp_path):
+def test_without_records_nothing_is_known(tmp_path):
     pending = PendingRun(TITN, "cpu", "32-true", 1000)
     assert TimeEstimator(tmp_path / "none").seconds(pending) is None
 
@@ -141,3 +142,24 @@ def test_a_cell_that_is_half_done_is_passed_over(record, seconds):
     record("a", wall_secs=20)
     (record("b", wall_secs=2000) / "result.json").unlink()
     assert seconds() == pytest.approx(0.1 * 3000)
+
+
+def record_cell(cell, wall_secs: float) -> None:
+    environment = cell.identity | {"device": str(cell.device)}
+    cell.directory.begin(cell.run | {"precision": cell.precision}, environment)
+    cell.directory.finish(
+        RESULT | cell.identity | {"seed": cell.run["seed"], "wall_secs": wall_secs}
+    )
+
+
+def test_a_record_of_another_seed_is_the_most_similar(tiny, tmp_path):
+    """The configuration that a real cell records has the keys that are compared."""
+    planner = Planner()
+    first, deep, second = (
+        planner.plan(tiny(*more)) for more in (["seed=0"], ["model.depth=2"], ["seed=1"])
+    )
+    record_cell(first, wall_secs=20)
+    record_cell(deep, wall_secs=2000)
+    pending = PendingRun(second.run, str(second.device), second.precision, 100)
+    secs = TimeEstimator(tmp_path / "runs").seconds(pending)
+    assert secs == pytest.approx(20)

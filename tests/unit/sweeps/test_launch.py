@@ -1,0 +1,89 @@
+"""Cells are launched in rounds until none is left by a dead worker."""
+
+import pytest
+from hydra.core.utils import JobReturn, JobStatus
+
+from titn.sweeps.launch import MAX_VAIN_ROUNDS, CellLauncher, Outcome
+from titn.system.errors import CellError
+
+DONE, BUSY, LEFT = Outcome(), Outcome(busy=True), Outcome(left=True)
+
+
+def returned(outcome: Outcome) -> JobReturn:
+    return JobReturn(status=JobStatus.COMPLETED, _return_value=outcome)
+
+
+class FakeLauncher:
+    """Hydra's launcher: each round returns these outcomes, or raises; keeps the jobs."""
+
+    def __init__(self, *rounds):
+        self.rounds = list(rounds)
+        self.jobs: list[list[list[str]]] = []
+
+    def launch(self, jobs, initial_job_idx):
+        self.jobs.append(jobs)
+        outcomes = self.rounds.pop(0)
+        if isinstance(outcomes, Exception):
+            raise outcomes
+        return [one if isinstance(one, JobReturn) else returned(one) for one in outcomes]
+
+
+def make(cells, *rounds, wait=True):
+    """Outcomes in the order of the cells, and the launcher with its jobs."""
+    launcher = FakeLauncher(*rounds)
+    outcomes = CellLauncher(launcher, "ablation/mix").make(cells, wait)
+    assert not launcher.rounds
+    return [outcomes[cell.config_hash] for cell in cells], launcher
+
+
+def test_a_job_has_the_cells_overrides_the_round_and_a_label(planned):
+    _, launcher = make([planned("no mix", 3)], [DONE])
+    assert launcher.jobs == [[["seed=3", "busy=leave", "+round=1", '+cell="no mix, seed 3"']]]
+
+
+def test_a_cell_that_a_worker_left_is_launched_again_in_a_round_of_its_own(planned):
+    cells = [planned(seed=0), planned(seed=1)]
+    outcomes, launcher = make(cells, [DONE, LEFT], [Outcome("it failed")])
+    assert outcomes == [DONE, Outcome("it failed")]
+    assert [job[:3] for job in launcher.jobs[1]] == [["seed=1", "busy=leave", "+round=2"]]
+
+
+def test_a_worker_that_died_is_replaced_and_the_user_is_told(planned, capsys):
+    outcomes, _ = make([planned()], RuntimeError("a worker was killed"), [DONE])
+    assert outcomes == [DONE]
+    assert capsys.readouterr().err == (
+        "ablation/mix: the launcher stopped (a worker was killed), and is started again\n"
+    )
+
+
+def test_a_cell_that_was_finished_before_its_worker_died_is_not_launched_again(planned):
+    cell = planned()
+    cell.cell.finish()
+    outcomes, _ = make([cell], [LEFT])
+    assert outcomes == [LEFT]
+
+
+def test_workers_that_keep_dying_end_the_sweep(planned):
+    with pytest.raises(CellError, match=rf"^workers died {MAX_VAIN_ROUNDS} times; the same comm"):
+        make([planned()], *[[LEFT]] * MAX_VAIN_ROUNDS)
+
+
+def test_with_force_there_is_no_second_round(planned):
+    with pytest.raises(CellError, match=r"^workers died 1 time; the same"):
+        make([planned(seed=0, force=True), planned(seed=1, force=True)], [DONE, LEFT])
+
+
+def test_at_the_end_the_cells_of_other_processes_are_waited_for(planned):
+    cells = [planned(seed=0), planned(seed=1)]
+    outcomes, launcher = make(cells, [BUSY, DONE], [DONE])
+    assert outcomes == [DONE, DONE]
+    assert [job[:3] for job in launcher.jobs[1]] == [["seed=0", "busy=wait", "+round=2"]]
+
+
+def test_without_waiting_they_are_left_to_the_others(planned):
+    assert make([planned()], [BUSY], wait=False)[0] == [BUSY]
+
+
+def test_what_a_launchers_process_raises_is_a_reason(planned):
+    failed = JobReturn(status=JobStatus.FAILED, _return_value=ValueError("no\nmemory"))
+    assert make([planned()], [failed])[0] == [Outcome(reason="ValueError: no")]

@@ -1,0 +1,101 @@
+"""Rows that choose tuned values on a validation split."""
+
+from pathlib import Path
+
+import pytest
+
+from titn.records.question import question_of
+from titn.records.sweep_dir import SweepDir
+from titn.sweeps.overrides import SweepRequest
+from titn.sweeps.plan import SweepPart
+from titn.sweeps.sweep import Sweep
+from titn.sweeps.tuning import can_choose, candidate_requests, plan_cells, rows_without_choice
+
+LR = "optimizer.lr"
+
+
+@pytest.fixture
+def sweep(tmp_path) -> Sweep:
+    """SGD chooses among two learning rates, AdamW has one."""
+    question = {
+        "title": "t", "asks": "a", "paper": "p",
+        "rows": {"SGD": ["optimizer=sgd"], "AdamW": ["optimizer=adamw"]},
+        "tune": {LR: {"SGD": [0.1, 0.2], "AdamW": [0.001]}},
+    }  # fmt: skip
+    return Sweep(
+        name="ablation/lr", question=question_of(question), requests=[], dry_run=False,
+        postpone=None, wait=True, force=False, directory=SweepDir(tmp_path / "sweep"),
+        runs_dir=Path("runs"), command="", compose=lambda overrides: {"overrides": overrides},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def request_(sweep) -> SweepRequest:
+    return SweepRequest(("epochs=3",), dict(sweep.question.rows), ("4", "5"))
+
+
+class Planner:
+    """Plans a cell as its run."""
+
+    def plan(self, run: dict) -> dict:
+        return run
+
+
+def test_a_row_with_several_values_has_a_candidate_of_seed_0_for_each(sweep, request_):
+    candidates = [one.job_overrides() for one in candidate_requests(sweep, request_)]
+    common = ["epochs=3", "optimizer=sgd", "dataset.split=validation"]
+    assert candidates == [
+        [*common, "optimizer.lr=0.1", "seed=0"],
+        [*common, "optimizer.lr=0.2", "seed=0"],
+    ]
+
+
+@pytest.fixture
+def candidates(planned):
+    return [planned("SGD", tuned={LR: value}, role="candidate") for value in (0.1, 0.2)]
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["recorded", "recorded"], True),
+        (["recorded", "diverged"], True),
+        (["diverged", "diverged"], False),
+        (["recorded", "error"], False),
+        (["recorded", "waiting"], False),
+    ],
+)
+def test_a_row_can_choose_once_all_values_are_tried_and_one_can_be_trained(
+    candidates, states, expected
+):
+    for candidate, state in zip(candidates, states, strict=True):
+        if state == "recorded":
+            candidate.cell.finish()
+        elif state != "waiting":
+            candidate.cell.fail(state)
+    assert can_choose(candidates, "SGD") == expected
+
+
+def test_a_row_without_candidates_has_no_choice_to_wait_for(candidates):
+    assert can_choose(candidates, "AdamW")
+
+
+def tuned_cells(sweep, request_, candidates) -> dict[str, float]:
+    part = plan_cells(sweep, Planner(), SweepPart(request_, candidates))
+    return {cell.row: cell.request.tuned[LR] for cell in part.cells}
+
+
+@pytest.mark.parametrize(
+    ("top1", "best"), [((0.5, 0.6), 0.2), ((0.6, 0.5), 0.1), ((0.5, 0.5), 0.1)]
+)
+def test_the_value_with_the_best_top1_is_chosen_and_the_first_of_equals(
+    sweep, request_, candidates, top1, best
+):
+    for candidate, value in zip(candidates, top1, strict=True):
+        candidate.cell.finish(top1=value)
+    assert tuned_cells(sweep, request_, candidates) == {"SGD": best, "AdamW": 0.001}
+
+
+def test_a_row_that_cannot_choose_has_no_cells_and_is_named(sweep, request_, candidates):
+    assert tuned_cells(sweep, request_, candidates) == {"AdamW": 0.001}
+    assert rows_without_choice(SweepPart(request_, candidates)) == ["SGD"]
