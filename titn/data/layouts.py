@@ -102,10 +102,10 @@ def parquet(*, root: str | None = None, num_classes: int | None = None, **_: Any
             "dataset.root=DIR"
         )
     with explain_read_errors(root):
-        found = find_shards(expand_root(root))
-    if found.class_names:
-        check_num_classes(num_classes, len(found.class_names), "parquet")
-    return found
+        parquet_files = find_shards(expand_root(root))
+    if parquet_files.class_names:
+        check_num_classes(num_classes, len(parquet_files.class_names), "parquet")
+    return parquet_files
 
 
 def folder(*, root: str | None = None, num_classes: int | None = None, **_: Any) -> ClassFolders:
@@ -118,9 +118,9 @@ def folder(*, root: str | None = None, num_classes: int | None = None, **_: Any)
         place = expand_root(root)
         if not place.is_dir():
             raise ValueError(f"root={root}: no such directory; give the one with train/ and test/")
-        found = find_class_folders(place)
-    check_num_classes(num_classes, len(found.train), "folder")
-    return found
+        classes = find_class_folders(place)
+    check_num_classes(num_classes, len(classes.train), "folder")
+    return classes
 
 
 # --- by the layouts ---------------------------------------------------------------------------

@@ -77,9 +77,9 @@ class MixUp:
         if pairing is None:
             return Batch(images, labels, labels, 1.0)
         partner = pairing.partner.to(images.device)
-        own = images.float() / 255
+        unmixed = images.float() / 255
         # lerp(start, end, weight) = start + weight (end - start): weight 1 is the image itself.
-        mixed = torch.lerp(own[partner], own, pairing.lam)
+        mixed = torch.lerp(unmixed[partner], unmixed, pairing.lam)
         return Batch(mixed, labels, labels[partner], pairing.lam)
 
 

@@ -109,12 +109,12 @@ def instantiate(run: dict, group: str, **supplied: Any) -> Any:
     target = run[group]["_target_"]
     keywords = {key: value for key, value in run[group].items() if key != "_target_"}
     try:
-        made = get_object(target)(**keywords, **supplied)
+        built = get_object(target)(**keywords, **supplied)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{group}.{error}") from error
-    if missing := [name for name in REQUIRED_ATTRIBUTES[group] if not hasattr(made, name)]:
+    if missing := [name for name in REQUIRED_ATTRIBUTES[group] if not hasattr(built, name)]:
         raise ConfigError(
-            f"{group}._target_={target}: makes no {group}: a {type(made).__name__} has no "
+            f"{group}._target_={target}: makes no {group}: a {type(built).__name__} has no "
             f"{missing[0]}; name what makes one"
         )
-    return made
+    return built

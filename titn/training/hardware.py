@@ -34,12 +34,12 @@ def device(name: str) -> torch.device:
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     chosen = torch.device(name)
-    there = {
+    is_available = {
         "cpu": True,
         "cuda": torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count(),
         "mps": torch.backends.mps.is_available(),
     }
-    if not there.get(chosen.type, False):
+    if not is_available.get(chosen.type, False):
         raise ConfigError(f"device={name}: there is none on this machine; choose auto or cpu")
     return chosen
 
@@ -102,8 +102,8 @@ def _report_operations(show: Callable[..., None]) -> Callable[..., None]:
     """A `warnings.showwarning` that puts PyTorch's warnings of this kind into one plain line."""
 
     def named(message: Warning | str, *rest: Any, **keywords: Any) -> None:
-        operation, found, _ = str(message).partition(NOT_DETERMINISTIC)
-        if found:
+        operation, separator, _ = str(message).partition(NOT_DETERMINISTIC)
+        if separator:
             say(f"not deterministic here, so a resumed run may end otherwise: {operation}")
         else:
             show(message, *rest, **keywords)

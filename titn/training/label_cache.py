@@ -69,11 +69,11 @@ class LabelCache:
         """Read the labels of an epoch, and compare those of its first batch with the teacher's."""
         self._collected, self._stored = [], None
         epoch, step = batch.at
-        found = self._read(epoch, len(batch.images)) if self.trusted else None
-        if found is None:
+        labels = self._read(epoch, len(batch.images)) if self.trusted else None
+        if labels is None:
             return
-        found = found.to(batch.images.device)
-        different = (found[step] != ask()).float().mean().item()
+        labels = labels.to(batch.images.device)
+        different = (labels[step] != ask()).float().mean().item()
         if different > MAX_DIFFERENT:
             self.trusted = False
             say(
@@ -81,7 +81,7 @@ class LabelCache:
                 f"{self.directory}; it is asked itself from here on"
             )
             return
-        self._stored = found
+        self._stored = labels
 
     def _remember(self, epoch: int, step: int, labels: Tensor) -> None:
         """Collect a batch's labels, and write the epoch's when they are complete.

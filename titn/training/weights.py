@@ -78,9 +78,11 @@ def load_pretrained(model: nn.Module, weights: str) -> Pretrained:
         )
     state = _with_net_prefix(_read(path, "weights"), model)
     wanted = model.state_dict()
-    own = (*_new_layers(model), NORMALISATION)
-    kept = {name: value for name, value in wanted.items() if name.startswith(own)}
-    state = {name: value for name, value in state.items() if not name.startswith(own)} | kept
+    kept_prefixes = (*_new_layers(model), NORMALISATION)
+    kept = {name: value for name, value in wanted.items() if name.startswith(kept_prefixes)}
+    # Of the file everything else, of the model what it keeps: `_mismatch` then compares all names.
+    loaded = {name: value for name, value in state.items() if not name.startswith(kept_prefixes)}
+    state = loaded | kept
     if mismatch := _mismatch(state, wanted):
         raise ConfigError(printable(f"weights={weights}: are of another network: {mismatch}"))
     if mismatch := _unusable(state, wanted):
@@ -156,9 +158,9 @@ def _load_state_dict(file: Path) -> dict[str, Tensor]:
         raise DamageError("it holds, or is, more than tensors") from None
     except Exception as error:
         # The unpickler raises anything on a damaged file; torch's own messages are passed on.
-        own = isinstance(error, RuntimeError)
-        reason = first_line(error).partition(". ")[0][:120] if own else "it is none of torch.save's"
-        raise DamageError(reason) from None
+        if not isinstance(error, RuntimeError):
+            raise DamageError("it was not written by torch.save") from None
+        raise DamageError(first_line(error).partition(". ")[0][:120]) from None
     content = content.get("state_dict", content) if isinstance(content, dict) else {}
     named = content.items() if isinstance(content, dict) else ()
     return {name: v for name, v in named if isinstance(name, str) and isinstance(v, Tensor)}

@@ -88,6 +88,15 @@ def test_a_rehearsal_leaves_nothing_behind(fabric):
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def test_a_network_is_compiled_whole(fabric):
+    torch.manual_seed(0)
+    model = Plain()
+    student, how, secs = compiling.prepare(fabric, model, "whole", FEW, lambda: IMAGES)
+    assert (how, secs > 0) == ("whole", True)
+    torch.testing.assert_close(student(IMAGES).cls, model(IMAGES).cls, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["layers", "whole"])
 def test_compiled_for_real_it_computes_what_it_did(fabric, way):
     torch.manual_seed(0)

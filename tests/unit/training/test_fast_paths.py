@@ -77,11 +77,13 @@ def test_compiled_layers(losses):
     assert losses("compile=layers", "fold_teacher=false") == pytest.approx(losses(*PLAIN), rel=1e-4)
 
 
+@pytest.mark.long
 def test_compiled_layers_in_bf16(losses):
     half = ("precision=bf16-mixed", "fold_teacher=false")
     assert losses("compile=layers", *half) == pytest.approx(losses("compile=none", *half), rel=0.02)
 
 
+@pytest.mark.long
 def test_compiled_layers_drop_the_same_branches(losses):
     noisy = ("model.drop_path=0.5", "fold_teacher=false")
     assert losses("compile=layers", *noisy) == pytest.approx(
@@ -94,7 +96,7 @@ def test_a_folded_teacher(losses):
     assert losses("compile=none", "fold_teacher=true") == pytest.approx(losses(*PLAIN), rel=1e-4)
 
 
-def test_kept_labels_change_nothing_at_all(losses, tmp_path):
+def test_cached_labels_change_nothing_at_all(losses, tmp_path):
     steps = 359 // 16
     first, second = (LabelCache(tmp_path / "labels", {}, steps) for _ in range(2))
     heard = losses(*PLAIN, label_cache=first)

@@ -53,7 +53,7 @@ def test_a_frozen_teacher_does_not_learn_its_batch_statistics(batch):
     assert teacher.norm.running_mean.abs().max() == 0
 
 
-def test_weights_kept_in_bf16_answer_as_autocast_would(batch):
+def test_bf16_weights_give_the_logits_of_autocast(batch):
     network = Linear().eval()
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         expected = network(batch.images).cls
@@ -81,8 +81,8 @@ def test_a_loss_that_needs_a_teacher_is_refused_without_one():
         Objective(Linear(), HardDistillation())
 
 
-class Remembers:
-    """Answers that were kept: class 1 for every image; `asks` if the teacher is to be heard."""
+class FakeCache:
+    """Class 1 for every image; with `asks` the labels of the teacher itself."""
 
     def __init__(self, asks=False):
         self.asks = asks
@@ -101,29 +101,29 @@ def test_hard_labels_are_the_teachers_argmax(batch):
     torch.testing.assert_close(term, expected)
 
 
-def test_a_teacher_whose_labels_are_kept_is_not_run(batch):
+def test_a_teacher_whose_labels_are_cached_is_not_run(batch):
     teacher = Linear()
-    Objective(Linear(), HardDistillation(), Frozen(teacher), Remembers())(batch)
+    Objective(Linear(), HardDistillation(), Frozen(teacher), FakeCache())(batch)
     assert teacher.seen == []
 
 
-def test_kept_labels_are_learned_from(batch):
+def test_cached_labels_are_learned_from(batch):
     student = Linear()
     loss = HardDistillation(alpha=0.0)
-    term = Objective(student, loss, Frozen(Linear()), Remembers())(batch)["loss"]
+    term = Objective(student, loss, Frozen(Linear()), FakeCache())(batch)["loss"]
     ones = torch.ones(6, dtype=torch.int64)
     torch.testing.assert_close(term, nn.functional.cross_entropy(student(batch.images).dist, ones))
 
 
-def test_whoever_keeps_labels_can_ask_the_teacher(batch):
+def test_a_cache_can_ask_the_teacher(batch):
     teacher = Linear()
-    Objective(Linear(), HardDistillation(), Frozen(teacher), Remembers(asks=True))(batch)
+    Objective(Linear(), HardDistillation(), Frozen(teacher), FakeCache(asks=True))(batch)
     assert len(teacher.seen) == 1
 
 
-def test_a_loss_that_wants_logits_gets_no_kept_labels(batch):
+def test_a_loss_that_wants_logits_gets_no_cached_labels(batch):
     teacher = Linear()
-    Objective(Linear(), SoftDistillation(), Frozen(teacher), Remembers())(batch)
+    Objective(Linear(), SoftDistillation(), Frozen(teacher), FakeCache())(batch)
     assert len(teacher.seen) == 1
 
 
