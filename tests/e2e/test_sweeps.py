@@ -144,6 +144,7 @@ def test_what_is_no_question_cannot_be_put_off(place, arguments):
     assert "titn: postpone: is for a question, whose page says it; add one" in done.stderr
 
 
+@pytest.mark.long
 def test_a_sweep_that_is_killed_goes_on_from_there(place):
     longer = [*TINY, *SOUND, "epochs=40", "batch_size=64", "checkpoint_secs=0"]
     process = begin(place, *ASK, *longer)
@@ -172,6 +173,7 @@ def test_a_damaged_cell_is_named_and_the_others_are_made(place):
     assert len(records(place)) == 4
 
 
+@pytest.mark.long
 def test_two_sweeps_at_once_share_the_work(place):
     longer = [*TINY, *SOUND, "epochs=10", "seed=0,1,2"]
     both = [begin(place, *ASK, *longer) for _ in range(2)]
@@ -233,6 +235,7 @@ def test_rows_choose_their_values_on_a_validation_split(place):
     assert splits == {"validation": 4, "test": 4}
 
 
+@pytest.mark.long
 def test_a_report_of_a_sweep_is_written_twice_with_the_same_bytes(place):
     titn(place, *ASK, *TINY)
     first = titn(place, "--out", "first", command="report")

@@ -435,6 +435,7 @@ def thousand(runs):
     return runs
 
 
+@pytest.mark.long
 def test_a_thousand_records_are_reported_in_seconds(thousand, report, tmp_path):
     # 8 seconds of one core's time where nothing else runs: fails if that becomes ten times as much.
     began = time.process_time()

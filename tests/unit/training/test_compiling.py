@@ -91,7 +91,7 @@ def test_a_rehearsal_leaves_nothing_behind(fabric):
 def test_a_network_is_compiled_whole(fabric):
     torch.manual_seed(0)
     model = Plain()
-    student, how, secs = compiling.prepare(fabric, model, "whole", FEW, lambda: IMAGES)
+    student, how, secs = compiling.compile_for_training(fabric, model, "whole", FEW, lambda: IMAGES)
     assert (how, secs > 0) == ("whole", True)
     torch.testing.assert_close(student(IMAGES).cls, model(IMAGES).cls, rtol=1e-4, atol=1e-5)
 
