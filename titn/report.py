@@ -87,7 +87,7 @@ def report(arguments: argparse.Namespace) -> int:
     unread = list(zip(damaged["path"], damaged["reason"], strict=True))
     unread += [(fault.path, fault.reason) for fault in written.faults]
     _complain(unread, kept.faults)
-    asked = sum(bool(page.found) for page in written.pages)
+    asked = sum(bool(page.settings) for page in written.pages)
     print(printable(f"{len(runs)} runs, {asked} questions: {arguments.out / 'README.md'}"))
     return 0
 

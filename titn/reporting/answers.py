@@ -70,10 +70,16 @@ def _sentences(evidence: Evidence, found: Sequence[Difference]) -> str:
     called = display_names(evidence.rows)
     parts = [f"Against {escape(called[baseline.label])}, in points of top-1."]
     for verdict, phrase in PHRASES.items():
-        rows = [one for one in found if one.is_ranked and one.verdict == verdict]
-        rows.sort(key=lambda one: -abs(one.estimate))
+        rows = [
+            difference
+            for difference in found
+            if difference.is_ranked and difference.verdict == verdict
+        ]
+        rows.sort(key=lambda difference: -abs(difference.estimate))
         if rows:
-            parts.append(phrase + "; ".join(_with_interval(one, called) for one in rows) + ".")
+            parts.append(
+                phrase + "; ".join(_with_interval(difference, called) for difference in rows) + "."
+            )
     if chance := [row for row in evidence.recorded if is_near_chance(row)]:
         parts.append(f"Near chance, hardly trained if at all, and not ranked: {_named(chance)}.")
     without = [row for row in evidence.rows if len(row.runs) < 2 and not is_near_chance(row)]
@@ -145,7 +151,7 @@ def _cautions_about_data(reference: Row | None) -> Iterator[str]:
 
 
 def _states_but_diverged(row: Row) -> str:
-    return ", ".join(one for one in row.remarks() if not one.endswith(DIVERGED))
+    return ", ".join(remark for remark in row.remarks() if not remark.endswith(DIVERGED))
 
 
 def _omissions(evidence: Evidence) -> list[str]:

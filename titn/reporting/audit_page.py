@@ -40,11 +40,11 @@ def page(audit: Audit) -> str:
         "## Numbers",
         *_tables_of(audit.checks),
         "## Contradictions",
-        "\n".join(_bullet(one) for one in audit.contradictions),
+        "\n".join(_bullet(contradiction) for contradiction in audit.contradictions),
         "## Claimed and not tested",
         table(
             ("claim", "section", "asked here by", "what is missing"),
-            [_untested_row(one) for one in audit.untested],
+            [_untested_row(claim) for claim in audit.untested],
             left=4,
         ),
     ]
@@ -54,7 +54,7 @@ def page(audit: Audit) -> str:
 def summary(audit: Audit) -> str:
     """How much was found, in a sentence."""
     equal, within, differ = (
-        sum(one.verdict == verdict for one in audit.checks) for verdict in get_args(Verdict)
+        sum(check.verdict == verdict for check in audit.checks) for verdict in get_args(Verdict)
     )
     return (
         f"{len(audit.checks)} checks of printed numbers: {equal} equal, {within} within rounding, "
@@ -64,25 +64,25 @@ def summary(audit: Audit) -> str:
 
 
 def _tables_of(checks: tuple[Check, ...]) -> Iterator[str]:
-    for part in dict.fromkeys(one.part for one in checks):
+    for part in dict.fromkeys(check.part for check in checks):
         yield f"### {part}"
         yield table(
             ("what", "where", "verdict", "note", "unit", "printed", "recomputed"),
-            [_check_row(one) for one in checks if one.part == part],
+            [_check_row(check) for check in checks if check.part == part],
             left=4,
         )
 
 
-def _check_row(one: Check) -> list[str]:
-    verdict = f"**{one.verdict}**" if one.verdict == "differs" else one.verdict
+def _check_row(check: Check) -> list[str]:
+    verdict = f"**{check.verdict}**" if check.verdict == "differs" else check.verdict
     return [
-        escape(one.what),
-        escape(one.source),
+        escape(check.what),
+        escape(check.source),
         verdict,
-        escape(one.note),
-        SYMBOL.get(one.unit, ""),
-        shown(one.printed, one.unit, one.digits),
-        shown(one.recomputed, one.unit, one.digits),
+        escape(check.note),
+        SYMBOL.get(check.unit, ""),
+        shown(check.printed, check.unit, check.digits),
+        shown(check.recomputed, check.unit, check.digits),
     ]
 
 
@@ -93,17 +93,17 @@ def shown(value: float, unit: Unit, digits: int) -> str:
     return f"{whole}.{decimals}" if decimals else whole
 
 
-def _bullet(one: Contradiction) -> str:
-    said = " ".join(filter(None, [one.one, one.other, one.remark]))
-    return f"- **{escape(one.about)}.** {escape(said)}"
+def _bullet(contradiction: Contradiction) -> str:
+    places = (contradiction.first, contradiction.second, contradiction.remark)
+    return f"- **{escape(contradiction.about)}.** {escape(' '.join(filter(None, places)))}"
 
 
-def _untested_row(one: Untested) -> list[str]:
-    sweeps = ", ".join(f"`{sweep}`" for sweep in one.sweeps) or "–"
-    return [escape(one.claim), escape(one.section), sweeps, escape(one.remark)]
+def _untested_row(claim: Untested) -> list[str]:
+    sweeps = ", ".join(f"`{sweep}`" for sweep in claim.sweeps) or "–"
+    return [escape(claim.claim), escape(claim.section), sweeps, escape(claim.remark)]
 
 
 def frame(audit: Audit) -> pd.DataFrame:
     """The checks, a line each; accuracies and differences are fractions."""
-    columns = [asdict(one) for one in audit.checks]
+    columns = [asdict(check) for check in audit.checks]
     return pd.DataFrame(columns).drop(columns="digits")

@@ -4,7 +4,7 @@ import numpy as np
 
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
-from titn.reporting.latencies import rounds_of
+from titn.reporting.latencies import timed_rounds
 from titn.reporting.markdown import escape
 
 
@@ -19,13 +19,13 @@ def cost_answer(evidence: Evidence) -> str:
     )
     label = baseline.label
     if label in latency:
-        quicker = [one for one in latency if latency[one] < latency[label]]
+        quicker = [other for other in latency if latency[other] < latency[label]]
         parts.append(
             f"An image by itself takes it {latency[label]:.1f} ms; "
             f"less: {_named(quicker, latency)}."
         )
     if label in throughput:
-        quicker = [one for one in throughput if throughput[one] > throughput[label]]
+        quicker = [other for other in throughput if throughput[other] > throughput[label]]
         parts.append(
             f"At batch 128 it classifies {throughput[label]:.0f} images/s; "
             f"more: {_named(quicker, throughput)}."
@@ -45,13 +45,15 @@ def _size(row: Row) -> str:
 
 def _medians(evidence: Evidence, metric: str) -> dict[str, float]:
     """label -> median over rounds, of the rows that were timed."""
-    rounds = {row.label: rounds_of(evidence, row.label, metric) for row in evidence.recorded}
-    return {label: float(np.median(one)) for label, one in rounds.items() if one is not None}
+    rounds = {row.label: timed_rounds(evidence, row.label, metric) for row in evidence.recorded}
+    return {
+        label: float(np.median(values)) for label, values in rounds.items() if values is not None
+    }
 
 
 def _named(labels: list[str], values: dict[str, float]) -> str:
     ordered = sorted(labels, key=lambda label: values[label])
-    return "; ".join(f"{escape(one)} ({_short(values[one])})" for one in ordered) or "none"
+    return "; ".join(f"{escape(label)} ({_short(values[label])})" for label in ordered) or "none"
 
 
 def _short(value: float) -> str:

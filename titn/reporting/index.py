@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -15,7 +16,7 @@ from titn.reporting.comparisons.claims import (
     claims_of,
 )
 from titn.reporting.markdown import escape, link, table
-from titn.reporting.pages import Found, Page, postponement
+from titn.reporting.pages import Page, SettingSummary, postponement
 from titn.reporting.provenance import source_lines
 
 CLAIM_COLUMNS = [
@@ -29,8 +30,8 @@ MAX_DEPARTURES = 3
 
 def index_page(pages: Sequence[Page], audit: str) -> str:
     """reports/README.md. audit: its summary in a sentence."""
-    run = [page for page in pages if page.found]
-    not_run = [page for page in pages if not page.found]
+    run = [page for page in pages if page.settings]
+    not_run = [page for page in pages if not page.settings]
     parts = [
         "# Reports",
         "Written by `python -m titn.report` from the records of runs; nothing here is edited by "
@@ -53,7 +54,7 @@ def index_page(pages: Sequence[Page], audit: str) -> str:
         "### Numbers that the paper prints",
         _claims_table([line for page in (*run, *not_run) for line in _claims(page, 1)]),
         "## Rows and seeds that were put off",
-        "\n".join(f"- {_link(page)}{_why_not(page)}" for page in run if page.notes) or "None.",
+        "\n".join(f"- {_link(page)}{_why_not(page)}" for page in run if page.postponed) or "None.",
         "## Questions that were not asked yet",
         "\n".join(f"- {_link(page)}{_why_not(page)}" for page in not_run) or "None.",
         "## Where the pages come from",
@@ -69,21 +70,24 @@ def _link(page: Page) -> str:
 
 def _why_not(page: Page) -> str:
     """Why a question, or which part of it, was put off, and how long it would take."""
-    told = [postponement(one, page.question) for one in page.notes]
-    return f": {' / '.join(told)}" if told else ""
+    reasons = [postponement(note, page.question) for note in page.postponed]
+    return f": {' / '.join(reasons)}" if reasons else ""
 
 
 def _answers(page: Page) -> list[list[str]]:
-    return [[_link(page), escape(found.heading), found.answer] for found in page.found]
+    return [[_link(page), escape(found.heading), found.answer] for found in page.settings]
 
 
 def _counted(run: Sequence[Page], not_run: Sequence[Page]) -> str:
-    """How many claims have which finding; one counts in each setting that it was tested in."""
-    findings = Counter(one.finding for page in run for found in page.found for one in found.judged)
-    asked = (claims_of(page.question) for page in not_run if page.question)
-    findings[NOT_RUN] += sum(map(len, asked))
-    told = [one for one in FINDINGS if findings[one] or one != DIVERGED]
-    return ", ".join(f"{one}: {findings[one]}" for one in told) + "."
+    """How many claims have which finding; a claim counts in each setting that tested it."""
+    findings = Counter(
+        result.finding for page in run for setting in page.settings for result in setting.results
+    )
+    waiting = (claims_of(page.question) for page in not_run if page.question)
+    findings[NOT_RUN] += sum(map(len, waiting))
+    # That something diverged is named only where it did.
+    listed = [finding for finding in FINDINGS if findings[finding] or finding != DIVERGED]
+    return ", ".join(f"{finding}: {findings[finding]}" for finding in listed) + "."
 
 
 def _claims_table(lines: Sequence[Sequence[str]]) -> str:
@@ -93,75 +97,78 @@ def _claims_table(lines: Sequence[Sequence[str]]) -> str:
 
 
 def _claims(page: Page, num_rows: int) -> list[list[str]]:
-    """A line for each claim about so many rows, in each setting that it was tested in."""
+    """A line for each claim about so many rows, in each setting that tested it."""
     if page.question is None:
         return []
-    if not page.found:
+    if not page.settings:
         return [
-            [escape(one.says), escape(one.source), "–", "–", NOT_RUN, _link(page)]
-            for one in claims_of(page.question)
-            if len(one.rows) == num_rows
+            [escape(claim.says), escape(claim.source), "–", "–", NOT_RUN, _link(page)]
+            for claim in claims_of(page.question)
+            if len(claim.rows) == num_rows
         ]
     return [
         [
-            escape(one.claim.says),
-            escape(one.claim.source),
-            "–" if one.finding == NOT_RUN else escape(found.heading),
-            _protocol(one),
-            _finding(one, found),
+            escape(result.claim.says),
+            escape(result.claim.source),
+            "–" if result.finding == NOT_RUN else escape(setting.heading),
+            _protocol(result),
+            _finding(result, setting),
             _link(page),
         ]
-        for found in page.found
-        for one in found.judged
-        if len(one.claim.rows) == num_rows
+        for setting in page.settings
+        for result in setting.results
+        if len(result.claim.rows) == num_rows
     ]
 
 
-def _finding(one: ClaimResult, found: Found) -> str:
-    if one.finding not in (AGREES, DISAGREES):
-        return one.finding
-    reserves = ["of one teacher"] if one.is_conditional else []
-    reserves += ["bounds changed after the first asking"] if found.evidence.setting.revised else []
-    return f"**{one.finding}**" + (f" ({', '.join(reserves)})" if reserves else "")
+def _finding(result: ClaimResult, setting: SettingSummary) -> str:
+    if result.finding not in (AGREES, DISAGREES):
+        return result.finding
+    remarks = ["of one teacher"] if result.is_conditional else []
+    if setting.evidence.setting.revised:
+        remarks.append("bounds changed after the first asking")
+    return f"**{result.finding}**" + (f" ({', '.join(remarks)})" if remarks else "")
 
 
-def _protocol(one: ClaimResult) -> str:
-    if one.finding == NOT_RUN:
+def _protocol(result: ClaimResult) -> str:
+    if result.finding == NOT_RUN:
         return "–"
-    if not one.protocol:
+    if not result.protocol:
         return "full"
-    more = len(one.protocol) - MAX_DEPARTURES
-    text = escape("; ".join(one.protocol[:MAX_DEPARTURES]))
+    more = len(result.protocol) - MAX_DEPARTURES
+    text = escape("; ".join(result.protocol[:MAX_DEPARTURES]))
     return f"reduced: {text}{f' and {more} more' if more > 0 else ''}"
 
 
 def claims_frame(pages: Sequence[Page]) -> pd.DataFrame:
     """claims.csv: a row for each claim and setting."""
-    return pd.DataFrame(
-        [
-            {"page": page.name, "claim": one.claim.says, "source": one.claim.source,
-             "dataset": one.claim.dataset, "printed": one.claim.printed, "ours": one.estimate,
-             "low": one.interval.low if one.interval else None,
-             "high": one.interval.high if one.interval else None,
-             "setting": found.heading, "num_seeds": one.num_seeds,
-             "protocol": _protocol_in_csv(one), "finding": one.finding,
-             "conditional_on_one_teacher": one.is_conditional,
-             "bounds_changed": found.evidence.setting.revised}
-            for page in pages for found in page.found for one in found.judged
-        ],
-        columns=CLAIM_COLUMNS,
-    )  # fmt: skip
+    records = [
+        _claim_record(page, setting, result)
+        for page in pages
+        for setting in page.settings
+        for result in setting.results
+    ]
+    return pd.DataFrame(records, columns=CLAIM_COLUMNS)
 
 
-def _protocol_in_csv(one: ClaimResult) -> str | None:
-    if one.finding == NOT_RUN:
-        return None
-    return "; ".join(one.protocol) or "full"
+def _claim_record(page: Page, setting: SettingSummary, result: ClaimResult) -> dict[str, Any]:
+    claim, interval = result.claim, result.interval
+    protocol = "; ".join(result.protocol) or "full"
+    return {
+        "page": page.name, "claim": claim.says, "source": claim.source, "dataset": claim.dataset,
+        "printed": claim.printed, "ours": result.estimate,
+        "low": interval.low if interval else None, "high": interval.high if interval else None,
+        "setting": setting.heading, "num_seeds": result.num_seeds,
+        "protocol": None if result.finding == NOT_RUN else protocol, "finding": result.finding,
+        "conditional_on_one_teacher": result.is_conditional,
+        "bounds_changed": setting.evidence.setting.revised,
+    }  # fmt: skip
 
 
 def _origin(page: Page) -> str:
-    lines = [f"**{_link(page)}**"]
-    for found in page.found:
-        told = "; ".join(source_lines(found.evidence, found.teachers))
-        lines.append(f"- {escape(found.heading)}: {told}")
-    return "\n".join([lines[0], "", *lines[1:]])
+    lines = [
+        f"- {escape(setting.heading)}: "
+        + "; ".join(source_lines(setting.evidence, setting.teachers))
+        for setting in page.settings
+    ]
+    return "\n".join([f"**{_link(page)}**", "", *lines])

@@ -9,22 +9,22 @@ from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.statistics.intervals import Interval, mean_interval
 from titn.reporting.statistics.t_tests import paired_test
 
-# metric -> batch size, and what a claim is about, made from the seconds of a batch.
-METRICS: dict[str, tuple[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
+# metric -> batch size, and the metric as a function of the seconds of a batch.
+TIMING_METRICS: dict[str, tuple[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
     "latency_ms": ("1", lambda secs: 1000 * secs),
     "images_per_sec_inference": ("128", lambda secs: 128 / secs),
 }
 
 
-def rounds_of(evidence: Evidence, label: str, metric: str) -> NDArray[np.float64] | None:
-    """A number for each round; None if the row was not timed."""
-    batch, made = METRICS[metric]
+def timed_rounds(evidence: Evidence, label: str, metric: str) -> NDArray[np.float64] | None:
+    """(rounds,) the metric in each round; None if the row was not timed."""
+    batch, convert = TIMING_METRICS[metric]
     secs = (evidence.timing or {"rows": {}})["rows"].get(label, {}).get(batch)
-    return None if secs is None else made(np.array(secs, dtype=float))
+    return None if secs is None else convert(np.array(secs, dtype=float))
 
 
-def interval_over_rounds(values: list[NDArray[np.float64]]) -> Interval | None:
-    """95% over rounds: of one row, or of the first less the second, paired by the round."""
+def rounds_interval(values: list[NDArray[np.float64]]) -> Interval | None:
+    """95% interval over rounds: of one row, or of the first less the second, paired by round."""
     if len(values) == 1:
         return mean_interval(values[0])
     compared = paired_test(values[0], values[1])

@@ -14,7 +14,7 @@ VERSIONS = ("titn", "torch", "torchvision", "timm")
 
 
 def describe_setting(row: Row | None) -> str:
-    """What a row's cells were trained on and how, as a heading has it."""
+    """The data of a row's cells and how long they were trained, for a heading."""
     if row is None:
         return "nothing recorded yet"
     data = choice_name(row, "dataset")
@@ -32,7 +32,7 @@ def describe_setting(row: Row | None) -> str:
 
 
 def recipe_line(evidence: Evidence) -> str:
-    """Sizes and settings that a reader wants beside the numbers."""
+    """Images, steps, optimizer, precision and teacher of the reference row, in a line."""
     row = evidence.reference
     assert row is not None
     parts = [*_work(row), optimizer_text(row), str(row.shared_value("environment.precision") or "")]
@@ -44,7 +44,7 @@ def recipe_line(evidence: Evidence) -> str:
 
 
 def _work(row: Row) -> list[str]:
-    """Images and steps; nothing of a row without a record, which has counted neither."""
+    """Images and steps; empty for a row without a record, which has counted neither."""
     found = count_steps(row)
     if found is None:
         return []
@@ -68,24 +68,24 @@ def count_steps(row: Row) -> tuple[int, float] | None:
 
 
 def optimizer_text(row: Row) -> str:
-    """Its name and rate."""
+    """Its name and learning rate."""
     lr = row.shared_value("optimizer.lr")
     return f"{choice_name(row, 'optimizer')}{'' if lr is None else f' at {number(lr)}'}"
 
 
 def choice_name(row: Row, group: str) -> str:
-    """What a node of the configuration is called: by its file, or by what it makes."""
-    made = str(row.shared_value(f"{group}._target_") or "unknown")
-    return str(row.shared_value(group) or made.rpartition(".")[2])
+    """The name of a configuration group's choice: of its file, or of the class that it makes."""
+    target = str(row.shared_value(f"{group}._target_") or "unknown")
+    return str(row.shared_value(group) or target.rpartition(".")[2])
 
 
 def hours(runs: Iterable[dict[str, Any]]) -> float:
-    """Hours of the cells, evaluation included where the record has it."""
+    """Hours of all runs together, evaluation included where the record has it."""
     return sum(run.get("wall_secs") or run.get("train_secs") or 0.0 for run in runs) / 3600
 
 
 def origin_lines(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str]:
-    """Lines of a list: commands, and what `sources` says."""
+    """Lines of a list: commands, and what `source_lines` says."""
     commands = [f"Command: {code(command)}" for command in evidence.setting.commands]
     return [*commands, *source_lines(evidence, teachers)]
 
@@ -128,7 +128,7 @@ def _duration(runs: list[dict[str, Any]]) -> str:
 
 def _commits(runs: list[dict[str, Any]]) -> str:
     commits = {run.get("git_commit") for run in runs}
-    named = sorted(code(one[:12]) for one in commits if one)
+    named = sorted(code(commit[:12]) for commit in commits if commit)
     text = f"commit{'s' if len(named) > 1 else ''} {', '.join(named)}" if named else "no commit"
     if any(run.get("environment.git_dirty") is True for run in runs):
         text += " (with uncommitted changes)"
@@ -146,10 +146,10 @@ def hardware(run: dict[str, Any]) -> str:
     if gpu:
         return str(gpu)
     threads = run.get("environment.threads")
-    said = "" if threads is None else f", {counted(threads, 'thread')}"
-    return f"{run.get('environment.cpu', '?')}{said}"
+    count = "" if threads is None else f", {counted(threads, 'thread')}"
+    return f"{run.get('environment.cpu', '?')}{count}"
 
 
 def distinct(texts: Iterable[str]) -> str:
-    """Each different text once, fit for a table."""
+    """Each different text once, escaped; a dash if there is none."""
     return "; ".join(escape(text) for text in dict.fromkeys(texts)) or "–"

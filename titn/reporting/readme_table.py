@@ -15,7 +15,7 @@ from titn.reporting.comparisons.levels import row_level
 from titn.reporting.evidence.row import Row
 from titn.reporting.formats import fixed_point, mean_or_none, percent_interval
 from titn.reporting.markdown import escape, link, table
-from titn.reporting.pages import Found, Page, postponement
+from titn.reporting.pages import Page, SettingSummary, postponement
 from titn.reporting.row_names import display_names
 from titn.reporting.sections.printed_numbers import printed_top1
 from titn.system.errors import ConfigError
@@ -29,18 +29,21 @@ PLACE = re.compile(
 
 
 def fill_readme(file: Path, pages: Sequence[Page], out: Path) -> None:
-    """Replace what stands between the marks; ConfigError if there are none, or of no page."""
+    """Replace what stands between the marks.
+
+    ConfigError if there are no marks, or if they name no page.
+    """
     text = file.read_text(encoding="utf-8")
     by_name = {page.name: page for page in pages}
     reports = os.path.relpath(out, file.parent)
 
-    def told(match: re.Match[str]) -> str:
+    def filled_place(match: re.Match[str]) -> str:
         name = match["name"]
         if name not in by_name:
             raise ConfigError(f"--readme {file}: there is no page {name}; name a question")
         return f"{match['begin']}{main_table(by_name[name], reports)}\n{match['end']}"
 
-    filled, count = PLACE.subn(told, text)
+    filled, count = PLACE.subn(filled_place, text)
     if not count:
         raise ConfigError(
             f"--readme {file}: has no place for a table; add {BEGIN}paper/table3 --> and {END}"
@@ -52,9 +55,9 @@ def fill_readme(file: Path, pages: Sequence[Page], out: Path) -> None:
 def main_table(page: Page, reports: str) -> str:
     """Answer, figure and levels of a page's first setting, with links into `reports`."""
     to_page = link("the page", f"{reports}/{page.path}")
-    if not page.found:
+    if not page.settings:
         return f"Not run yet: {to_page}."
-    found = page.found[0]
+    found = page.settings[0]
     evidence, printed = found.evidence, printed_top1(found.evidence) or {}
     called = display_names(evidence.rows)
     columns = ["row", "top-1 (%)", "95% over seeds and images", "the paper's (%)", "NLL",
@@ -87,18 +90,20 @@ def _line(row: Row, name: str, printed: Mapping[str, float]) -> list[str]:
     ]
 
 
-def _put_off(page: Page, found: Found) -> list[str]:
+def _put_off(page: Page, setting: SettingSummary) -> list[str]:
     """Why there are gaps in the setting's table, in a paragraph."""
-    said = found.evidence.setting.overrides
-    told = [postponement(one, page.question) for one in page.notes if one.overrides == said]
-    return [f"Put off: {' / '.join(told)}."] if told else []
+    overrides = setting.evidence.setting.overrides
+    notes = [note for note in page.postponed if note.overrides == overrides]
+    reasons = [postponement(note, page.question) for note in notes]
+    return [f"Put off: {' / '.join(reasons)}."] if reasons else []
 
 
-def _departures(found: Found) -> str:
-    """In what less was done than in the paper: of the baseline, else of all that claims are of."""
-    judged = [one for one in found.judged if one.claim.dataset == found.judged[0].claim.dataset]
-    row = found.evidence.baseline
-    own = [one for one in judged if row is not None and one.claim.rows == (row.label,)]
-    told = dict.fromkeys(text for one in own or judged for text in one.protocol)
+def _departures(setting: SettingSummary) -> str:
+    """Where the baseline's runs depart from the paper's protocol; without claims about it, all."""
+    dataset = setting.results[0].claim.dataset if setting.results else ""
+    results = [result for result in setting.results if result.claim.dataset == dataset]
+    row = setting.evidence.baseline
+    own = [result for result in results if row is not None and result.claim.rows == (row.label,)]
+    phrases = dict.fromkeys(phrase for result in own or results for phrase in result.protocol)
     whose = f"{row.label} was reduced" if row is not None and own else "Reduced"
-    return escape(f"{whose}, next to the paper: {in_one_line(told) or 'nothing'}")
+    return escape(f"{whose}, next to the paper: {in_one_line(phrases) or 'nothing'}")

@@ -7,7 +7,7 @@ from titn.reporting.formats import number
 
 
 def display_names(rows: Sequence[Row]) -> dict[str, str]:
-    """label -> the label, with the values that the row chose for itself."""
+    """label -> the label, with the tuned values that the row chose on the validation split."""
     called = {}
     for row in rows:
         chosen = [f"{key.rpartition('.')[2]} {number(value)}" for key, value in row.tuned.items()]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from titn.paper.printed import printed_table
 from titn.records.postponed import Postponed
-from titn.records.question import Question, question_of
+from titn.records.question import Question, parse_question
 from titn.records.run_dir import RunDir
 from titn.records.run_files import read_run_files
 from titn.records.sweep_dir import LATENCY, PLAN, POSTPONED, DamageError, SweepDir, sweep_dirs
@@ -49,7 +49,7 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[PlannedSetting], list[
             plans.append(_plan(sweep))
         except ValueError as error:
             faults.append(_fault(sweep, PLAN, error))
-    plans.sort(key=lambda plan: (plan[0], json.dumps([asdict(one) for one in plan[1]])))
+    plans.sort(key=lambda plan: (plan[0], json.dumps([asdict(setting) for setting in plan[1]])))
     joined: dict[tuple[str, str, str], PlannedSetting] = {}
     for name, settings, sweep in plans:
         for setting in settings:
@@ -118,7 +118,9 @@ def _is_planned_cell(cell: PlannedCell, run: RunDir) -> bool:
 
 
 def _sweeps(directories: Sequence[Path]) -> list[SweepDir]:
-    found = {os.path.realpath(one.path): one for place in directories for one in sweep_dirs(place)}
+    found = {
+        os.path.realpath(sweep.path): sweep for place in directories for sweep in sweep_dirs(place)
+    }
     return list(found.values())
 
 
@@ -130,7 +132,7 @@ def _plan(sweep: SweepDir) -> tuple[str, list[Setting], SweepDir]:
         if not setting.rows:
             raise ValueError("settings.rows: there is none")
         if setting.question:
-            question = question_of(setting.question)
+            question = parse_question(setting.question)
             _check_printed(question)
             # Raises if the question names a table that the paper has not.
             claims_of(question)

@@ -9,7 +9,7 @@ import yaml
 from titn.config.paths import config_root
 from titn.paper.audit import audit
 from titn.records.collation import Records
-from titn.records.question import Question, question_of
+from titn.records.question import Question, parse_question
 from titn.reporting import audit_page
 from titn.reporting.evidence.evidence import Evidence, collect_evidence
 from titn.reporting.evidence.run_files import Fault
@@ -17,7 +17,7 @@ from titn.reporting.evidence.run_index import index_runs
 from titn.reporting.index import claims_frame, index_page
 from titn.reporting.markdown import write_csv
 from titn.reporting.method.page import NAME, write_method_page
-from titn.reporting.pages import Page, page
+from titn.reporting.pages import Page, write_page
 from titn.reporting.runs_page import runs_frame, runs_page
 from titn.reporting.sweep_plans import read_plans, read_postponed
 from titn.system.errors import ConfigError
@@ -52,7 +52,7 @@ def write_report(
     for name in sorted({*questions, *evidence, *postponed}):
         settings = evidence.get(name, [])
         question = _latest_question(settings, questions.get(name))
-        pages.append(page(name, question, settings, index, out, postponed.get(name, [])))
+        pages.append(write_page(name, question, settings, index, out, postponed.get(name, [])))
         write_text(_with_parent(out / pages[-1].path), pages[-1].text)
         faults += [fault for one in settings for row in one.rows for fault in row.faults]
     faults = list(dict.fromkeys(faults))
@@ -93,7 +93,7 @@ def known_questions() -> dict[str, Question]:
         name = file.relative_to(root).with_suffix("").as_posix()
         if node is not None:
             try:
-                found[name] = question_of(node)
+                found[name] = parse_question(node)
             except ConfigError as error:
                 raise ConfigError(f"{file}: {error}") from None
     return found

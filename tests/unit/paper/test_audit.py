@@ -238,5 +238,5 @@ def test_the_table_has_fractions():
     ],
 )
 def test_the_contradictions_have_their_numbers(audit, number):
-    said = [" ".join((one.one, one.other, one.remark)) for one in audit.contradictions]
+    said = [" ".join((one.first, one.second, one.remark)) for one in audit.contradictions]
     assert any(number in text for text in said)

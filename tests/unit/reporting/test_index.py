@@ -6,10 +6,10 @@ import pytest
 
 from titn.records.collation import load
 from titn.records.postponed import Postponed
-from titn.records.question import question_of
+from titn.records.question import parse_question
 from titn.reporting.evidence.run_index import index_runs
 from titn.reporting.index import claims_frame, index_page
-from titn.reporting.pages import page
+from titn.reporting.pages import write_page
 
 A, B = [30, 32, 31], [14, 17, 16]
 
@@ -22,7 +22,7 @@ def pages(runs, tmp_path, without_figures):
         runs.ask(*cells, **asked)
         found = runs.evidence()
         index = index_runs(load(runs.root))
-        return [page("ablation/own", found[-1].question, found, index, tmp_path)]
+        return [write_page("ablation/own", found[-1].question, found, index, tmp_path)]
 
     return make
 
@@ -90,15 +90,15 @@ def test_a_claim_about_a_row_that_diverged_is_counted_as_that(runs, pages):
 
 def test_a_question_that_was_put_off_says_why(runs, pages, tmp_path):
     note = Postponed([], ["a"], [0], reason="no *time*", command="titn-train x", num_cells=2)
-    asked = question_of(runs.question(["a"]))
-    empty = page("ablation/own", asked, [], {}, tmp_path, [note])
+    asked = parse_question(runs.question(["a"]))
+    empty = write_page("ablation/own", asked, [], {}, tmp_path, [note])
     assert r"(ablation/own.md): seed 0: no \*time\*; 2 cells" in index_page([empty], "")
 
 
 def test_what_was_put_off_of_a_question_is_listed_apart_from_whole_questions(runs, pages):
     (asked,) = pages(*runs.row("a", A), *runs.row("b", B))
     note = Postponed([], ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
-    text = index_page([replace(asked, notes=[note])], "")
+    text = index_page([replace(asked, postponed=[note])], "")
     part, _, whole = text.partition("## Questions that were not asked yet")
     assert "- [Which one?](ablation/own.md): b, seed 3: no time; 1 cell" in part
     assert "no time" not in whole

@@ -8,7 +8,7 @@ from titn.records.collation import load
 from titn.records.run_dir import RunDir
 from titn.reporting.evidence.run_index import index_runs
 from titn.reporting.method.page import write_method_page
-from titn.reporting.pages import page
+from titn.reporting.pages import write_page
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def text(runs, tmp_path, without_figures):
     def write() -> str:
         index, pages = index_runs(load(runs.root)), {}
         for one in runs.evidence():
-            pages[one.name] = page(one.name, one.question, [one], index, tmp_path)
+            pages[one.name] = write_page(one.name, one.question, [one], index, tmp_path)
         return write_method_page(list(pages.values()), tmp_path)
 
     return write

@@ -10,10 +10,10 @@ import pytest
 from tests.unit.reporting.conftest import DIGEST
 from titn.records.collation import load
 from titn.records.postponed import Postponed
-from titn.records.question import question_of
+from titn.records.question import parse_question
 from titn.reporting import figures
 from titn.reporting.evidence.run_index import index_runs
-from titn.reporting.pages import page
+from titn.reporting.pages import write_page
 
 A, B = [30, 32, 31], [14, 17, 16]
 
@@ -26,7 +26,7 @@ def drawn(runs, tmp_path):
         if cells:
             runs.ask(*cells, **asked)
         found = runs.evidence()
-        return page(
+        return write_page(
             "ablation/own", found[-1].question, found, index_runs(load(runs.root)), tmp_path
         )
 
@@ -74,13 +74,13 @@ def test_every_link_of_a_page_leads_to_a_file(runs, drawn, tmp_path):
 
 def test_the_setting_with_most_records_comes_first(runs, written):
     runs.ask(*runs.row("a", A[:1], changes={"epochs": 3}), key="ef" * 32)
-    found = written(*runs.row("a", A)).found
+    found = written(*runs.row("a", A)).settings
     assert [len(one.evidence.rows[0].runs) for one in found] == [3, 1]
 
 
 def test_a_question_of_which_nothing_ran_lists_its_claims(runs, tmp_path):
     node = runs.question(["a"], claims=[runs.claim(["a"], [0, 1], says="a is *good*")])
-    said = page("ablation/own", question_of(node), [], {}, tmp_path).text
+    said = write_page("ablation/own", parse_question(node), [], {}, tmp_path).text
     assert "**Not run.**" in said
     assert r"- a is \*good\* (table 3)" in said
 
@@ -90,8 +90,8 @@ def test_a_question_that_was_put_off_says_why_and_for_how_long(runs, tmp_path):
         [], ["a"], [0], reason="no *time*", command="titn-train x", num_cells=2, secs=7200.0,
         hardware="A CPU",
     )  # fmt: skip
-    asked = question_of(runs.question(["a"]))
-    said = page("ablation/own", asked, [], {}, tmp_path, [note]).text
+    asked = parse_question(runs.question(["a"]))
+    said = write_page("ablation/own", asked, [], {}, tmp_path, [note]).text
     assert r"- seed 0: no \*time\*; 2 cells: 2.0 hours needed on A CPU, by the time that" in said
     assert "`titn-train x`" in said
 
@@ -100,7 +100,7 @@ def test_rows_that_were_put_off_are_named_beside_what_was_run(runs, tmp_path):
     runs.ask(*runs.row("a", A), *runs.row("b", B))
     found, index = runs.evidence(), index_runs(load(runs.root))
     note = Postponed([], ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
-    said = page("ablation/own", found[0].question, found, index, tmp_path, [note]).text
+    said = write_page("ablation/own", found[0].question, found, index, tmp_path, [note]).text
     assert "Put off:\n\n- b, seed 3: no time; 1 cell. `titn-train x`" in said
     assert "**Answer.**" in said
 
@@ -115,7 +115,7 @@ def test_a_setting_that_has_not_begun_is_told_by_its_command(runs, text):
     [("ablation/own", "+ablation=own"), ("paper/a/b", "+paper=a/b"), ("multirun", None)],
 )
 def test_the_command_that_asks(runs, tmp_path, name, command):
-    said = page(name, question_of(runs.question(["a"])), [], {}, tmp_path).text
+    said = write_page(name, parse_question(runs.question(["a"])), [], {}, tmp_path).text
     assert (f"python -m titn.train --multirun {command}" in said) is (command is not None)
 
 
@@ -340,7 +340,7 @@ def test_settings_of_two_digests_are_two_parts_that_say_which(runs, written):
         "## digits, 2 epochs (source d1d1d1d1)",
         "## digits, 2 epochs (source 00000000)",
     ]
-    assert [one.heading for one in said.found] == [head.removeprefix("## ") for head in heads]
+    assert [one.heading for one in said.settings] == [head.removeprefix("## ") for head in heads]
 
 
 def test_settings_that_are_described_alike_are_told_by_their_keys(runs, written):
@@ -360,7 +360,7 @@ def test_a_setting_is_judged_by_the_bounds_that_it_was_asked_with(runs, written)
         cells = runs.row("a", A, changes={"batch_size": int(key[0])})
         claims = [runs.claim(["a"], bounds)]
         runs.ask(*cells, key=key, question=runs.question(["a"], claims=claims))
-    assert [one.judged[0].claim.between[0] for one in written().found] == [0.5, 1.0]
+    assert [one.results[0].claim.between[0] for one in written().settings] == [0.5, 1.0]
 
 
 def test_bounds_that_were_changed_are_not_called_fixed(runs, text):

@@ -7,7 +7,7 @@ import pytest
 from titn.records.collation import load
 from titn.records.postponed import Postponed
 from titn.reporting.evidence.run_index import index_runs
-from titn.reporting.pages import page
+from titn.reporting.pages import write_page
 from titn.reporting.readme_table import fill_readme
 from titn.system.errors import ConfigError
 
@@ -20,7 +20,7 @@ def pages(runs, tmp_path):
     runs.ask(*runs.row("a", A), *runs.row("b", B))
     evidence, index = runs.evidence(), index_runs(load(runs.root))
     out = tmp_path / "reports"
-    return [page("ablation/own", evidence[0].question, evidence, index, out)]
+    return [write_page("ablation/own", evidence[0].question, evidence, index, out)]
 
 
 @pytest.fixture
@@ -68,16 +68,18 @@ def test_a_gap_in_the_table_has_its_reason_and_no_other_settings(pages, tmp_path
     note = Postponed(said, ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
     file = tmp_path / "README.md"
     file.write_text(MARKS.format(""))
-    fill_readme(file, [replace(pages[0], notes=[note])], tmp_path / "reports")
+    fill_readme(file, [replace(pages[0], postponed=[note])], tmp_path / "reports")
     assert ("Put off: b, seed 3: no time; 1 cell." in file.read_text()) == told
 
 
 def test_a_question_that_was_not_run_says_so(tmp_path, runs):
-    from titn.records.question import question_of
+    from titn.records.question import parse_question
 
     file = tmp_path / "README.md"
     file.write_text(MARKS.format(""))
-    empty = page("ablation/own", question_of(runs.question(["a"])), [], {}, tmp_path / "reports")
+    empty = write_page(
+        "ablation/own", parse_question(runs.question(["a"])), [], {}, tmp_path / "reports"
+    )
     fill_readme(file, [empty], tmp_path / "reports")
     assert "Not run yet: [the page](reports/ablation/own.md)." in file.read_text()
 

@@ -34,8 +34,8 @@ class Contradiction:
     """Two places that cannot both be right, or of which one claims more than the other supports."""
 
     about: str
-    one: str
-    other: str
+    first: str
+    second: str
     remark: str = ""
 
 

@@ -15,7 +15,7 @@ from titn.reporting.comparisons.levels import is_near_chance, metric_interval
 from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
-from titn.reporting.latencies import METRICS, interval_over_rounds, rounds_of
+from titn.reporting.latencies import TIMING_METRICS, rounds_interval, timed_rounds
 from titn.reporting.statistics.intervals import Interval
 
 # Metrics of a network and not of its training, and the keys of a configuration that decide them.
@@ -54,7 +54,7 @@ def judge_claim(claim: Claim, evidence: Evidence) -> ClaimResult:
     rows = [row for label in claim.rows if (row := evidence.row(label))]
     if len(rows) < len(claim.rows) or not all(row.runs for row in rows):
         return _not_judged(claim, rows, evidence)
-    if claim.metric in METRICS:
+    if claim.metric in TIMING_METRICS:
         return _judge_timing(claim, evidence)
     values = [row.values(claim.metric) for row in rows]
     estimate = values[0].mean() - (values[1].mean() if len(rows) > 1 else 0.0)
@@ -104,11 +104,11 @@ def _protocol(claim: Claim, runs: Sequence[dict], evidence: Evidence) -> list[st
 
 
 def _judge_timing(claim: Claim, evidence: Evidence) -> ClaimResult:
-    values = [rounds_of(evidence, label, claim.metric) for label in claim.rows]
+    values = [timed_rounds(evidence, label, claim.metric) for label in claim.rows]
     timed = [secs for secs in values if secs is not None]
     if len(timed) < len(claim.rows):
         return ClaimResult(claim, None, None, [], NOT_RUN, 0, False)
-    interval = interval_over_rounds(timed)
+    interval = rounds_interval(timed)
     assert evidence.timing is not None
     return ClaimResult(
         claim=claim,

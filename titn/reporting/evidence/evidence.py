@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from titn.records.question import Question, question_of
+from titn.records.question import Question, parse_question
 from titn.records.sweep_plan import PlannedCell, Setting
 from titn.reporting.evidence.planned_rows import planned_row
 from titn.reporting.evidence.row import MISSING, Row
@@ -90,7 +90,7 @@ def collect_evidence(
     """A setting's rows, in their order, with every planned cell."""
     cells = [cell for cell in setting.cells if cell.role == "cell"]
     candidates = [cell for cell in setting.cells if cell.role == "candidate"]
-    question = question_of(setting.question) if setting.question else None
+    question = parse_question(setting.question) if setting.question else None
     labels = dict.fromkeys([*setting.rows, *(cell.row for cell in cells)])
     rows = [planned_row(label, cells, setting, index) for label in labels]
     reach = _reach(question, rows)

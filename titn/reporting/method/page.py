@@ -36,7 +36,7 @@ def _training(pages: Sequence[Page]) -> list[str]:
         f"- {link(escape(page.title), page.path)} ({escape(found.heading)}): {found.answer}"
         for page in pages
         if page.name in OF_TRAINING
-        for found in page.found
+        for found in page.settings
     ]
     if not lines:
         return []

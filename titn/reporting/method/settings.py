@@ -32,7 +32,7 @@ class PageSetting(NamedTuple):
 
 def page_settings(pages: Sequence[Page]) -> Iterator[PageSetting]:
     for page in pages:
-        for found in page.found:
+        for found in page.settings:
             yield PageSetting(page, found.heading, found.evidence)
 
 

@@ -21,21 +21,23 @@ from titn.system.text import percent, points
 
 def teachers_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
     found: dict[tuple[str, ...], tuple[PageSetting, TeacherAgreement]] = {}
-    for where in page_settings(pages):
-        for one in teacher_agreements(where.evidence):
-            found.setdefault((str(one.was_taught), *cell_identities(one.row)), (where, one))
+    for setting in page_settings(pages):
+        for agreement in teacher_agreements(setting.evidence):
+            found.setdefault(
+                (str(agreement.was_taught), *cell_identities(agreement.row)), (setting, agreement)
+            )
     heading = "## Does a student become like its teacher?"
     if not found:
         return [heading, "No record has its teacher's predictions by image."]
-    told = list(found.values())
+    rows = list(found.values())
     columns = ["on", "row", "taught by it", "teacher (%)", "teacher's mistakes", "= teacher (%)",
                "cls = teacher (%)", "dist = teacher (%)", "mistakes repeated (%)",
                "mistakes put right (%)"]  # fmt: skip
-    frame = pd.DataFrame([_csv_record(where, one) for where, one in told])
+    frame = pd.DataFrame([_csv_record(setting, agreement) for setting, agreement in rows])
     return [
         heading,
-        answers_by_dataset(told, _how_much_alike),
-        table(columns, [_table_line(where, one) for where, one in told], 2),
+        answers_by_dataset(rows, _how_much_alike),
+        table(columns, [_table_line(setting, agreement) for setting, agreement in rows], 2),
         "Of test images, means over seeds. A row that was not taught is compared with the teacher "
         "of the rows beside it: so far a student agrees with it by being right, and by finding the "
         "same images hard. Of the teacher's mistakes, how many get its very class, and how many "
@@ -43,9 +45,9 @@ def teachers_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
     ]
 
 
-def _how_much_alike(told: list[TeacherAgreement]) -> str:
-    taught = [one for one in told if one.was_taught]
-    others = [one for one in told if not one.was_taught]
+def _how_much_alike(rows: list[TeacherAgreement]) -> str:
+    taught = [agreement for agreement in rows if agreement.was_taught]
+    others = [agreement for agreement in rows if not agreement.was_taught]
     parts = []
     if taught:
         parts.append(
@@ -56,7 +58,11 @@ def _how_much_alike(told: list[TeacherAgreement]) -> str:
         parts.append(
             f"Rows that never heard it: {_range(others, 'fused')} and {_range(others, 'repeated')}."
         )
-    apart = [(one.dist, one.cls) for one in taught if one.dist is not None and one.cls is not None]
+    apart = [
+        (agreement.dist, agreement.cls)
+        for agreement in taught
+        if agreement.dist is not None and agreement.cls is not None
+    ]
     if apart:
         more = sum(dist > cls for dist, cls in apart)
         gap = sum(dist - cls for dist, cls in apart) / len(apart)
@@ -67,33 +73,41 @@ def _how_much_alike(told: list[TeacherAgreement]) -> str:
     return " ".join(parts)
 
 
-def _table_line(where: PageSetting, one: TeacherAgreement) -> list[str]:
+def _table_line(setting: PageSetting, agreement: TeacherAgreement) -> list[str]:
     return [
-        where.link,
-        escape(one.row.label),
-        "yes" if one.was_taught else "no",
-        percent(one.teacher_top1),
-        fixed_point(one.num_mistakes, digits=0),
-        percent(one.fused),
-        percent(one.cls),
-        percent(one.dist),
-        percent(one.repeated),
-        percent(one.corrected),
+        setting.link,
+        escape(agreement.row.label),
+        "yes" if agreement.was_taught else "no",
+        percent(agreement.teacher_top1),
+        fixed_point(agreement.num_mistakes, digits=0),
+        percent(agreement.fused),
+        percent(agreement.cls),
+        percent(agreement.dist),
+        percent(agreement.repeated),
+        percent(agreement.corrected),
     ]
 
 
-def _range(told: Sequence[TeacherAgreement], key: str) -> str:
-    values = [value for one in told if (value := getattr(one, key)) is not None]
+def _range(rows: Sequence[TeacherAgreement], key: str) -> str:
+    values = [value for agreement in rows if (value := getattr(agreement, key)) is not None]
     if not values:
         return "–"
     low, high = percent(min(values), 0), percent(max(values), 0)
     return f"{low}%" if low == high else f"{low} to {high}%"
 
 
-def _csv_record(where: PageSetting, one: TeacherAgreement) -> dict[str, Any]:
+def _csv_record(setting: PageSetting, agreement: TeacherAgreement) -> dict[str, Any]:
     return {
-        "page": where.page.name, "setting": where.heading, "row": one.row.label,
-        "num_seeds": len(one.row.runs), "taught": one.was_taught, "teacher_top1": one.teacher_top1,
-        "mistakes": one.num_mistakes, "same": one.fused, "cls_same": one.cls, "dist_same": one.dist,
-        "repeated": one.repeated, "mended": one.corrected,
-    }  # fmt: skip
+        "page": setting.page.name,
+        "setting": setting.heading,
+        "row": agreement.row.label,
+        "num_seeds": len(agreement.row.runs),
+        "taught": agreement.was_taught,
+        "teacher_top1": agreement.teacher_top1,
+        "mistakes": agreement.num_mistakes,
+        "same": agreement.fused,
+        "cls_same": agreement.cls,
+        "dist_same": agreement.dist,
+        "repeated": agreement.repeated,
+        "mended": agreement.corrected,
+    }

@@ -23,49 +23,49 @@ from titn.system.text import counted, percent, points
 
 def tokens_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
     found: dict[tuple[str, ...], tuple[PageSetting, TokenComparison]] = {}
-    for where in page_settings(pages):
-        for row in where.evidence.recorded:
-            if (key := cell_identities(row)) not in found and (one := compare_tokens(row)):
-                found[key] = (where, one)
+    for setting in page_settings(pages):
+        for row in setting.evidence.recorded:
+            if (key := cell_identities(row)) not in found and (tokens := compare_tokens(row)):
+                found[key] = (setting, tokens)
     heading = "## Which token predicts better?"
     if not found:
         return [heading, "No record has two trained tokens with its predictions by image."]
-    told = list(found.values())
+    rows = list(found.values())
     figures.draw_differences(
         files.path("tokens.svg"),
         [
             figures.IntervalRow(
-                f"{one.row.label}, {where.dataset}",
-                one.dist - one.cls,
-                one.dist_less_cls.low if one.dist_less_cls else None,
-                one.dist_less_cls.high if one.dist_less_cls else None,
+                f"{tokens.row.label}, {setting.dataset}",
+                tokens.dist - tokens.cls,
+                tokens.dist_less_cls.low if tokens.dist_less_cls else None,
+                tokens.dist_less_cls.high if tokens.dist_less_cls else None,
             )
-            for where, one in told
+            for setting, tokens in rows
         ],
         xlabel="distillation token less class token, top-1",
     )
     columns = ["on", "row", "seeds", "teacher (%)", "cls (%)", "dist (%)", "fused (%)",
                "dist − cls", "fused − cls", "cls = dist (%)"]  # fmt: skip
-    frame = pd.DataFrame([_csv_record(where, one) for where, one in told])
+    frame = pd.DataFrame([_csv_record(setting, tokens) for setting, tokens in rows])
     return [
         heading,
-        answers_by_dataset(told, _which_token),
+        answers_by_dataset(rows, _which_token),
         files.image("tokens.svg", "distillation token less class token"),
-        table(columns, [_table_line(where, one) for where, one in told], 2),
+        table(columns, [_table_line(setting, tokens) for setting, tokens in rows], 2),
         "Rows that train both tokens. The class token learns the labels, the distillation token "
         "the teacher's hard or soft ones; fused is the mean of their probabilities. "
         + files.save_csv("tokens", frame),
     ]
 
 
-def _which_token(told: list[TokenComparison]) -> str:
-    better = {name: sum(one.better == name for one in told) for name in ("dist", "cls")}
-    single = sum(one.dist_less_cls is None for one in told)
-    rest = len(told) - sum(better.values()) - single
-    ahead = sum(one.dist - one.cls for one in told) / len(told)
-    gain = sum(one.fused - max(one.cls, one.dist) for one in told) / len(told)
+def _which_token(rows: list[TokenComparison]) -> str:
+    better = {name: sum(tokens.better == name for tokens in rows) for name in ("dist", "cls")}
+    single = sum(tokens.dist_less_cls is None for tokens in rows)
+    rest = len(rows) - sum(better.values()) - single
+    ahead = sum(tokens.dist - tokens.cls for tokens in rows) / len(rows)
+    gain = sum(tokens.fused - max(tokens.cls, tokens.dist) for tokens in rows) / len(rows)
     return (
-        f"of {counted(len(told), 'row')} the distillation token is better in "
+        f"of {counted(len(rows), 'row')} the distillation token is better in "
         f"{better['dist']}, the class token in {better['cls']}; they are not told apart in {rest}"
         f"{f', and {single} with one seed cannot say' if single else ''}. On average the "
         f"distillation token is {points(ahead)} points from the class token, and the mean of the "
@@ -73,29 +73,38 @@ def _which_token(told: list[TokenComparison]) -> str:
     )
 
 
-def _table_line(where: PageSetting, one: TokenComparison) -> list[str]:
+def _table_line(setting: PageSetting, tokens: TokenComparison) -> list[str]:
     return [
-        where.link,
-        escape(one.row.label),
-        str(len(one.row.runs)),
-        percent(one.teacher),
-        percent(one.cls),
-        percent(one.dist),
-        percent(one.fused),
-        _with_interval(one.dist_less_cls),
-        _with_interval(one.fused_less_cls),
-        percent(one.agreement),
+        setting.link,
+        escape(tokens.row.label),
+        str(len(tokens.row.runs)),
+        percent(tokens.teacher),
+        percent(tokens.cls),
+        percent(tokens.dist),
+        percent(tokens.fused),
+        _with_interval(tokens.dist_less_cls),
+        _with_interval(tokens.fused_less_cls),
+        percent(tokens.agreement),
     ]
 
 
-def _csv_record(where: PageSetting, one: TokenComparison) -> dict[str, Any]:
+def _csv_record(setting: PageSetting, tokens: TokenComparison) -> dict[str, Any]:
     return {
-        "page": where.page.name, "setting": where.heading, "row": one.row.label,
-        "num_seeds": len(one.row.runs), "cls": one.cls, "dist": one.dist, "fused": one.fused,
-        "dist_less_cls": one.dist - one.cls, **bounds("dist_less_cls", one.dist_less_cls),
-        "fused_less_cls": one.fused - one.cls, **bounds("fused_less_cls", one.fused_less_cls),
-        "same": one.agreement, "teacher": one.teacher, "better": one.better,
-    }  # fmt: skip
+        "page": setting.page.name,
+        "setting": setting.heading,
+        "row": tokens.row.label,
+        "num_seeds": len(tokens.row.runs),
+        "cls": tokens.cls,
+        "dist": tokens.dist,
+        "fused": tokens.fused,
+        "dist_less_cls": tokens.dist - tokens.cls,
+        **bounds("dist_less_cls", tokens.dist_less_cls),
+        "fused_less_cls": tokens.fused - tokens.cls,
+        **bounds("fused_less_cls", tokens.fused_less_cls),
+        "same": tokens.agreement,
+        "teacher": tokens.teacher,
+        "better": tokens.better,
+    }
 
 
 def _with_interval(interval: Interval | None) -> str:

@@ -9,7 +9,7 @@ from titn.paper.departures import in_one_line
 from titn.records.question import Claim
 from titn.reporting.comparisons.claims import NOT_RUN, SIZE_METRICS, ClaimResult
 from titn.reporting.formats import bounds, fixed_point, interval_text
-from titn.reporting.latencies import METRICS
+from titn.reporting.latencies import TIMING_METRICS
 from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import OutputFiles
 from titn.system.text import percent, points
@@ -25,7 +25,7 @@ def claims_section(results: Sequence[ClaimResult], revised: bool, files: OutputF
     """
     if not results:
         return []
-    protocols = list(dict.fromkeys(tuple(one.protocol) for one in results if one.protocol))
+    protocols = list(dict.fromkeys(tuple(result.protocol) for result in results if result.protocol))
     link = files.save_csv("claims", pd.DataFrame([_record(result) for result in results]))
     columns = ["claim", "source", "printed", "ours", "95%", "agrees within", "protocol", "finding"]
     listed = [
@@ -33,7 +33,7 @@ def claims_section(results: Sequence[ClaimResult], revised: bool, files: OutputF
         for i, protocol in enumerate(protocols)
     ]
     fixed = "changed after the first asking" if revised else "fixed before the first cell was run"
-    is_marked = any(one.is_conditional and one.interval for one in results)
+    is_marked = any(result.is_conditional and result.interval for result in results)
     text = (
         f"The bounds of the sweep's file were {fixed}. A claim agrees if the interval lies wholly "
         "within them, disagrees if wholly outside; to touch a bound is neither. The interval of "
@@ -66,7 +66,7 @@ def _line(result: ClaimResult, protocols: list[tuple[str, ...]]) -> list[str]:
 
 def _format_of(claim: Claim) -> Callable[[float | None], str]:
     """How a claim's numbers are written: in percent, in points, or as they are."""
-    if claim.metric in (*SIZE_METRICS, *METRICS, *NO_FRACTIONS):
+    if claim.metric in (*SIZE_METRICS, *TIMING_METRICS, *NO_FRACTIONS):
         return fixed_point
     return points if len(claim.rows) > 1 else percent
 

@@ -24,9 +24,10 @@ def classes_section(evidence: Evidence, found: list[Difference], files: OutputFi
     if not class_names or len(class_names) > MOST_CLASSES_SHOWN:
         return []
     others = [
-        one.row
-        for one in found
-        if one.row.has_all_samples and one.row.shared_value("class_names") == class_names
+        difference.row
+        for difference in found
+        if difference.row.has_all_samples
+        and difference.row.shared_value("class_names") == class_names
     ]
     other = max(others, key=lambda row: abs(_distance(row, baseline)), default=None)
     called = display_names(evidence.rows)
@@ -71,7 +72,9 @@ def _distance(row: Row, baseline: Row) -> float:
 
 def _confusion(row: Row, k: int) -> np.ndarray:
     """Rows normalised to one: the mean over seeds of where each true class went."""
-    counts = sum(confusion_counts(one["label"], one["fused"], k) for one in row.samples.values())
+    counts = sum(
+        confusion_counts(columns["label"], columns["fused"], k) for columns in row.samples.values()
+    )
     counts = np.asarray(counts, dtype=float)
     return counts / np.maximum(counts.sum(1, keepdims=True), 1)
 

@@ -122,7 +122,9 @@ def _interval(interval: Interval | Comparison | None) -> str:
 
 def _partly(differences: list[Difference]) -> str:
     """Which rows are paired by fewer seeds than they or the baseline have."""
-    rows = [escape(one.row.label) for one in differences if one.is_partly_paired]
+    rows = [
+        escape(difference.row.label) for difference in differences if difference.is_partly_paired
+    ]
     if not rows:
         return ""
     return (

@@ -98,9 +98,9 @@ def _learned(row: Row) -> dict[str, Any]:
 
 def _agreement(row: Row, first: str, second: str) -> float | None:
     shares = [
-        agreement(one[first], one[second])
-        for one in row.samples.values()
-        if first in one and second in one
+        agreement(columns[first], columns[second])
+        for columns in row.samples.values()
+        if first in columns and second in columns
     ]
     return float(np.mean(shares)) if len(shares) == len(row.runs) else None
 
@@ -150,12 +150,12 @@ def _costs(evidence: Evidence, files: OutputFiles, called: dict[str, str]) -> li
     macs = points_of([_in(1e6, row.shared_value("macs")) for row in rows])
     secs = points_of([_in(60, mean_or_none(row.values("train_secs"))) for row in rows])
     shown = []
-    if any(one.cost for one in macs):
+    if any(point.cost for point in macs):
         figures.draw_against_cost(
             files.path("macs.svg"), macs, xlabel="multiply-accumulates of an image (millions)"
         )
         shown.append(files.image("macs.svg", "accuracy against multiply-accumulates"))
-    if any(one.cost for one in secs):
+    if any(point.cost for point in secs):
         figures.draw_against_cost(
             files.path("minutes.svg"), secs, xlabel="training time of one cell (minutes)"
         )

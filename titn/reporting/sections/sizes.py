@@ -8,7 +8,7 @@ import pandas as pd
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.formats import fixed_point
-from titn.reporting.latencies import METRICS, rounds_of
+from titn.reporting.latencies import TIMING_METRICS, timed_rounds
 from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import OutputFiles
 
@@ -53,8 +53,8 @@ def sizes_section(evidence: Evidence, files: OutputFiles) -> list[str]:
 def _times(evidence: Evidence, row: Row) -> tuple[list[str], dict[str, Any]]:
     shown: list[str] = []
     numbers: dict[str, Any] = {}
-    for metric in METRICS:
-        values = rounds_of(evidence, row.label, metric)
+    for metric in TIMING_METRICS:
+        values = timed_rounds(evidence, row.label, metric)
         if values is None:
             shown.append("–")
             continue

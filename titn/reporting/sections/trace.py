@@ -59,7 +59,7 @@ def _is_at_an_end(cell: PlannedCell, evidence: Evidence) -> bool:
     """Whether one of a candidate's values is the least or the greatest that its row has tried."""
     tried = [other.tuned for other, _ in evidence.candidates if other.row == cell.row]
     for key, value in cell.tuned.items():
-        values = {one[key] for one in tried if isinstance(one.get(key), int | float)}
+        values = {tuned[key] for tuned in tried if isinstance(tuned.get(key), int | float)}
         if len(values) > 1 and value in (min(values), max(values)):
             return True
     return False

@@ -39,7 +39,7 @@ def confusion_counts(labels: np.ndarray, predicted: np.ndarray, k: int) -> np.nd
     labels, predicted: (m,). IndexError for a class that is not below k.
     """
     counts = np.zeros((k, k), dtype=np.int64)
-    # Not counts[labels, predicted] += 1, which adds one only where a pair is repeated.
+    # Not counts[labels, predicted] += 1, which would count repeated pairs once.
     np.add.at(counts, (labels, predicted), 1)
     return counts
 

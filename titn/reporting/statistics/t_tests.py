@@ -78,8 +78,8 @@ def holm_correction(p: Sequence[float | None]) -> list[float | None]:
     """Holm's step-down adjusted p values, in the given order.
 
     The i-th smallest of m, counted from zero, becomes the largest of min(1, (m - j) p_j) over
-    j <= i: the chance of one false finding among the m tests or more stays below the level that
-    the adjusted p is compared with (Holm 1979, Scandinavian Journal of Statistics 6).
+    j <= i. The chance of any false finding among the m tests is then at most the level that the
+    adjusted p is compared with (Holm 1979, Scandinavian Journal of Statistics 6).
 
     None stands for a test that was not made: it stays None and is not counted.
     """

@@ -1,0 +1,186 @@
+"""Claims of the paper, judged by rows whose numbers are known."""
+
+import pytest
+
+from titn.records.question import Claim, parse_question
+from titn.reporting.comparisons.claims import (
+    ClaimResult,
+    claims_of,
+    judge_claim,
+    judge_interval,
+)
+from titn.reporting.statistics.intervals import Interval
+
+A, B = [30, 32, 31], [24, 27, 26]  # of 40 images, by seed
+
+
+@pytest.fixture
+def judge(runs):
+    """The result of a claim about rows, which are those of the cells."""
+
+    def run(cells, rows=("a", "b"), between=(0, None), varied=None, **more) -> ClaimResult:
+        labels = list(dict.fromkeys(cell.row for cell in cells))
+        node = runs.claim(list(rows), list(between), **more)
+        question = runs.question(labels, claims=[node])
+        question["rows"] |= varied or {}
+        evidence = runs.one(*cells, question=question)
+        return judge_claim(evidence.question.claims[0], evidence)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "between", "finding"),
+    [
+        (0.01, 0.02, (0.0, None), "agrees"),
+        (0.00, 0.02, (0.0, None), "inconclusive"),
+        (-0.01, 0.02, (0.0, None), "inconclusive"),
+        (-0.02, -0.01, (0.0, None), "disagrees"),
+        (-0.02, 0.0, (0.0, None), "inconclusive"),
+        (-0.02, -0.01, (None, 0.0), "agrees"),
+        (0.01, 0.02, (None, 0.0), "disagrees"),
+        (0.71, 0.72, (0.70, 0.73), "agrees"),
+        (0.70, 0.72, (0.70, 0.73), "inconclusive"),
+        (0.71, 0.73, (0.70, 0.73), "inconclusive"),
+        (0.74, 0.75, (0.70, 0.73), "disagrees"),
+        (0.01, 0.02, (None, None), "agrees"),
+    ],
+)
+def test_a_finding_is_where_the_interval_lies(low, high, between, finding):
+    assert judge_interval(Interval((low + high) / 2, low, high), between) == finding
+
+
+def test_without_an_interval_nothing_is_found():
+    assert judge_interval(None, (0.0, None)) == "inconclusive"
+
+
+FULL = {"dataset": {"_target_": "titn.data.sources.published", "name": "cifar100"}}
+FULL["epochs"], FULL["batch_size"] = 600, 1024
+FULL["optimizer"] = {"_target_": "titn.optim.optimizers.sgd", "lr": 0.1}
+FULL["augment"] = {"_target_": "titn.data.views.CropFlip"}
+FULL["mix"] = {"_target_": "titn.data.mixing.CutMix"}
+FULL["loss"] = {"_target_": "titn.losses.distillation.HardDistillation", "alpha": 0.5}
+
+
+def test_a_full_protocol_may_disagree(runs, judge):
+    taught = runs.teacher() | {"epochs": 600, "batch_size": 1024}
+    taught |= {key: FULL[key] for key in ("dataset", "optimizer", "augment")}
+    full = {"changes": FULL, "taught": taught}
+    result = judge([*runs.row("a", B, **full), *runs.row("b", A, **full)])
+    assert (result.protocol, result.finding) == ([], "disagrees")
+
+
+def test_a_reduced_protocol_may_agree(runs, judge):
+    result = judge([*runs.row("a", A), *runs.row("b", B)])
+    assert result.finding == "agrees"
+    assert "2 epochs instead of 600" in result.protocol
+
+
+def test_both_rows_decide_the_protocol(runs, judge):
+    result = judge([*runs.row("a", A), *runs.row("b", B, changes={"weights": "w.safetensors"})])
+    assert "fine-tuned from other weights" in result.protocol
+
+
+def test_what_the_question_varies_is_no_departure(runs, judge):
+    result = judge(runs.row("a", A), ["a"], (0, 1), varied={"a": ["epochs=2"]})
+    assert not [phrase for phrase in result.protocol if "epochs" in phrase]
+
+
+def test_a_claim_about_other_data_has_no_protocol_of_the_papers(runs, judge):
+    result = judge(runs.row("a", A), ["a"], (0, 1), dataset="my own")
+    assert result.protocol == ["the paper has no protocol for my own"]
+
+
+@pytest.mark.parametrize("state", ["missing", "unfinished", "failed"])
+def test_a_row_without_records_is_not_judged(runs, judge, state):
+    result = judge([*runs.row("a", A), runs.cell("b", 0, state=state)])
+    assert (result.finding, result.estimate, result.protocol) == ("not run", None, [])
+
+
+def test_a_claim_about_a_row_that_diverged_says_so_and_under_what_protocol(runs, judge):
+    diverged = runs.cell("b", 0, state="diverged", changes={"batch_size": 8})
+    result = judge([*runs.row("a", A), diverged])
+    assert (result.finding, result.estimate) == ("diverged", None)
+    assert "batches of 8 instead of 1024" in result.protocol
+
+
+def test_what_failed_before_it_began_does_not_hide_the_protocol_of_what_diverged(runs, judge):
+    failed, diverged = (
+        runs.cell("b", seed, state=state) for seed, state in enumerate(["failed", "diverged"])
+    )
+    for name in ("config.yaml", "environment.json"):
+        (runs.written[failed.config_hash] / name).unlink()
+    result = judge([*runs.row("a", A), failed, diverged])
+    assert result.finding == "diverged"
+    assert "batches of 8 instead of 1024" in result.protocol
+
+
+def test_a_row_of_which_one_seed_diverged_is_judged_by_the_others(runs, judge):
+    diverged = runs.cell("b", 9, state="diverged")
+    assert judge([*runs.row("a", A), *runs.row("b", B), diverged]).finding == "agrees"
+
+
+def test_a_claim_with_one_seed_is_inconclusive(runs, judge):
+    result = judge([*runs.row("a", [40]), *runs.row("b", [20])])
+    assert (result.estimate, result.interval, result.finding) == (0.5, None, "inconclusive")
+
+
+# Ten classes: a tenth of the way from 0.1 to 1 is 0.19, 7.6 of 40 images.
+@pytest.mark.parametrize(("right", "finding"), [(7, "inconclusive"), (8, "agrees")])
+def test_a_claim_about_rows_near_chance_is_inconclusive(runs, judge, right, finding):
+    result = judge([*runs.row("a", [40, 40]), *runs.row("b", [right, right])])
+    assert result.finding == finding
+
+
+def test_our_number_is_of_the_seeds_of_its_interval(runs, judge):
+    result = judge([*runs.row("a", [30, 32, 37]), *runs.row("b", [24, 27])])
+    # (30 + 32 - 24 - 27) / 2 of 40 images.
+    assert result.estimate == pytest.approx(5.5 / 40)
+
+
+def test_what_is_counted_has_no_width_and_needs_no_training(runs, judge):
+    cells = runs.row("a", [4], record={"parameters": 5_850_000})
+    result = judge(cells, ["a"], (5.84, 5.86), metric="parameters_m")
+    assert (result.interval, result.finding) == (Interval(5.85, 5.85, 5.85), "agrees")
+    assert not [phrase for phrase in result.protocol if "epochs" in phrase]
+
+
+def test_a_row_that_never_learned_so_much_is_not_judged_by_its_speed(runs, judge):
+    cells = [*runs.row("a", A, curve=(0.9, 0.9)), *runs.row("b", B, curve=(0.2, 0.3))]
+    result = judge(cells, between=(None, 0), metric="epochs_to_reach")
+    assert (result.estimate, result.interval, result.finding) == (None, None, "inconclusive")
+
+
+def taught_row(runs, label, right, has_own_teachers):
+    """Three seeds, of one teacher or of a teacher each."""
+    return [
+        runs.cell(label, seed, right + seed,
+                  taught=runs.teacher(seed if has_own_teachers else 0, f"cnn.{label}"))
+        for seed in range(3)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("has_own_teachers", "finding"), [(False, "inconclusive"), (True, "agrees")]
+)
+def test_teachers_are_ranked_by_several_of_each(runs, judge, has_own_teachers, finding):
+    cells = [
+        *taught_row(runs, "vgg", 36, has_own_teachers),
+        *taught_row(runs, "resnet", 10, has_own_teachers),
+    ]
+    result = judge(cells, ["vgg", "resnet"])
+    assert (result.finding, result.is_conditional) == (finding, not has_own_teachers)
+
+
+def test_with_and_without_one_teacher_is_judged_and_conditional(runs, judge):
+    cells = [*taught_row(runs, "vgg", 36, False), *runs.row("none", [20, 21, 22])]
+    result = judge(cells, ["vgg", "none"])
+    assert (result.finding, result.is_conditional) == ("agrees", True)
+
+
+def test_every_printed_number_of_a_row_is_a_claim(runs):
+    node = runs.question(["TITN"], printed="table3", margins={"top1": 0.01})
+    (claim,) = claims_of(parse_question(node))
+    assert isinstance(claim, Claim)
+    assert (claim.rows, claim.printed, claim.source) == (("TITN",), 0.7471, "table 3")
+    assert claim.between == pytest.approx((0.7371, 0.7571))
