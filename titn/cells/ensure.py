@@ -124,7 +124,7 @@ def _check_identity(cell: Cell) -> None:
         return
     found = _read(cell, cell.directory.environment)
     if found is None:
-        if cell.directory.others():
+        if cell.directory.foreign_files():
             raise ConfigError(f"{cell.place}: is not empty and holds no run; choose another")
         return
     if found.get("config_hash") != cell.identity["config_hash"]:

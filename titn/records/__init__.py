@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def load(*directories: str | Path) -> "Records":
-    """All runs of these directories as one table: see titn.records.collation."""
-    # Only here: training has no need of pandas, which takes half a second to import.
+    """The runs of these directories as one table: see titn.records.collation.Records."""
+    # Imported here because training does not need pandas, which takes half a second to import.
     from titn.records.collation import load as collate
 
     return collate(*directories)

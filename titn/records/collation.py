@@ -1,4 +1,4 @@
-"""All records of some directories as one table, one row per run. No torch here.
+"""The runs of several directories as one table, one row per run. No torch here.
 
 runs = titn.records.load("runs")
 runs[runs.status == "recorded"].groupby("model").top1.mean()
@@ -22,7 +22,7 @@ from titn.system.text import printable
 
 
 class Records(pd.DataFrame):
-    """A row for each run; what a run has many of is read when it is asked for.
+    """A row for each run. Epochs, samples and classes are read by the methods.
 
     Columns: `path`, `status` (recorded, diverged, failed, unfinished, damaged) and `reason`; the
     record's numbers, with nested ones dotted ("cls.top1", "train.top1"); `model`, `dataset`,
@@ -30,8 +30,8 @@ class Records(pd.DataFrame):
     their files; every value of the configuration, dotted ("optimizer.lr", "teacher.epochs");
     "environment.*". Only recorded runs have numbers. A selection of rows is Records too.
 
-    What cannot be believed, cut in half or edited by hand, is left out: a run is "damaged", and of
-    files beside its record a warning says so.
+    A run whose files were cut or edited has status "damaged" and no numbers. If only its epochs or
+    samples are damaged, the methods leave the run out with a warning.
     """
 
     @property
@@ -49,8 +49,8 @@ class Records(pd.DataFrame):
     def per_class(self) -> pd.DataFrame:
         """A row for each class of each run: `path`, `class`, `recall`, `precision`, `support`, ...
 
-        support: how many images it has. nan is the recall of a class that has none, and the
-        precision of one that was never answered.
+        support: the number of images of the class. recall is nan for a class without images,
+        precision for a class that was never predicted.
         """
         return self._joined(_classes)
 
@@ -70,14 +70,14 @@ class Records(pd.DataFrame):
 
 
 def has_value(value: Any) -> bool:
-    """Whether a run of the table has a value: the table has nan where it does not."""
+    """Whether a value of the table is not missing; pandas has nan where a run has no such key."""
     return isinstance(value, list | dict) or not pd.isna(value)
 
 
 def load(*directories: str | Path) -> Records:
-    """The runs of these directories, at any depth; ConfigError if one does not exist.
+    """The runs at any depth below these directories; ConfigError if a directory does not exist.
 
-    A run that cannot be read is a row too, with status "damaged" and the reason.
+    A damaged run has a row too, with the reason.
     """
     found: dict[str, Path] = {}
     for directory in directories:

@@ -1,8 +1,7 @@
-"""The files beside a record that reports read too: its epochs and its predictions. No torch here.
+"""Reads the epochs and the predictions of a recorded run. No torch here.
 
-`run` is what is known of the record, as a flat dict with dotted keys: its row in the table of
-titn.records.collation. What cannot be believed, or is of another record, is a ValueError that
-begins with the file.
+`run` is the run's row in the table of titn.records.collation, a flat dict with dotted keys. A
+damaged file, or one of another record, is a ValueError that begins with the file's name.
 """
 
 import json
@@ -22,24 +21,24 @@ from titn.system.text import printable
 
 EPOCHS, SAMPLES = "epochs.jsonl", "samples.parquet"
 
-# What samples.parquet has of each image: classes, and logarithms of the label's probability.
+# Columns of samples.parquet: classes, and natural logarithms of the label's probability.
 CLASSES = ("label", "cls", "dist", "fused", "teacher")
 LOG_PROBS = ("log_prob_cls", "log_prob_dist", "log_prob_fused")
 
-# Of a record that does not say how many it was evaluated on: ten times ImageNet's.
-MOST_IMAGES = 10_000_000
+# For a record without `num_evaluated`: ten times the images of ImageNet.
+MAX_IMAGES = 10_000_000
 
-# The widest type of a column, as it may be in a file that is not compressed.
-BYTES_OF_A_VALUE = 16
+# The size of the widest type, uncompressed.
+MAX_BYTES_PER_VALUE = 16
 
-# What pyarrow raises of bytes that are no parquet, or ask for more memory than there is.
+# What pyarrow raises for damaged files, also for those that ask for too much memory.
 UNREADABLE = (OSError, ValueError, KeyError, MemoryError, OverflowError, pa.ArrowException)
 
 Run = Mapping[str, Any]
 
 
 def read_epochs(run: Run) -> list[dict[str, Any]]:
-    """The rows of a record's epochs.jsonl; none if it was not kept with it."""
+    """The rows of a record's epochs.jsonl; none without the file."""
     file = safe_path(Path(run["path"]), EPOCHS)
     if file is None:
         return []
@@ -72,7 +71,7 @@ def _epoch(line: str, number: int) -> dict[str, Any]:
 
 
 def read_samples(run: Run) -> dict[str, NDArray[Any]] | None:
-    """The columns of a record's samples.parquet; None if they were not kept with it."""
+    """The columns of a record's samples.parquet; None without the file."""
     file = safe_path(Path(run["path"]), SAMPLES)
     if file is None:
         return None
@@ -86,14 +85,14 @@ def read_samples(run: Run) -> dict[str, NDArray[Any]] | None:
 
 
 def _columns(file: Path, num_images: float | None) -> dict[str, NDArray[Any]]:
-    """Those that a run writes; ValueError if one is not as long, or of another type."""
+    """The columns that a run writes; ValueError for one of another length or type."""
     limits = {"thrift_string_size_limit": MEGABYTE, "thrift_container_size_limit": MEGABYTE}
-    # Not read_table, which looks for a whole data set first.
+    # Not pq.read_table, which first looks for a data set of several files.
     with pq.ParquetFile(file, page_checksum_verification=True, **limits) as parquet:
         rows = parquet.metadata.num_rows
         if num_images is not None and rows != num_images:
             raise ValueError(f"has {rows} images, the record {num_images:.0f}")
-        if not 0 < rows <= MOST_IMAGES:
+        if not 0 < rows <= MAX_IMAGES:
             raise ValueError(f"has {rows} images")
         kinds = {field.name: field.type for field in parquet.schema_arrow}
         wanted = [column for column in kinds if column in (*CLASSES, *LOG_PROBS)]
@@ -121,7 +120,7 @@ def _check_kind(column: str, kind: pa.DataType) -> None:
 
 
 def _check_sizes(metadata: pq.FileMetaData, wanted: list[str]) -> None:
-    most = BYTES_OF_A_VALUE * metadata.num_rows + MEGABYTE
+    most = MAX_BYTES_PER_VALUE * metadata.num_rows + MEGABYTE
     for group in range(metadata.num_row_groups):
         for index in range(metadata.num_columns):
             column = metadata.row_group(group).column(index)
@@ -141,20 +140,21 @@ def _check_classes(columns: dict[str, NDArray[Any]], num_classes: int) -> None:
 
 
 def _check_numbers(columns: dict[str, NDArray[Any]], run: Run) -> None:
-    """ValueError if they do not make the numbers of their record."""
-    given = {name: one for name, one in columns.items() if one.dtype != object}
+    """ValueError if the record's metrics do not follow from the samples."""
+    # A column of nulls has dtype object: there is no such token or teacher.
+    given = {name: column for name, column in columns.items() if column.dtype != object}
     label, fused = given["label"], given["fused"]
-    made = {"top1": _share(fused == label), **_macro(label, fused, run.get("class_names"))}
+    computed = {"top1": _share(fused == label), **_macro(label, fused, run.get("class_names"))}
     for head in ("cls", "dist"):
         if head in given:
-            made[f"{head}.top1"] = _share(given[head] == label)
+            computed[f"{head}.top1"] = _share(given[head] == label)
     for column in LOG_PROBS:
         if column in given:
             head = column.removeprefix("log_prob_")
-            made["nll" if head == "fused" else f"{head}.nll"] = float(
+            computed["nll" if head == "fused" else f"{head}.nll"] = float(
                 -given[column].astype(np.float64).mean()
             )
-    for key, value in made.items():
+    for key, value in computed.items():
         known = run.get(key)
         if known is not None and not abs(value - known) <= TOLERANCE * max(1.0, abs(known)):
             raise ValueError(f"has a {key} of {value:.6g}, the record {known:.6g}")
@@ -165,7 +165,7 @@ def _share(hits: NDArray[np.bool_]) -> float:
 
 
 def _macro(label: NDArray[Any], fused: NDArray[Any], names: list | None) -> dict[str, float]:
-    """Precision and recall, means over classes: 0 of one without images, as in a record."""
+    """Precision and recall as means over classes; a class without images counts as 0."""
     if not names:
         return {}
     hits, images, predicted = (

@@ -1,7 +1,7 @@
-"""A question that a sweep asks: the rows that are compared, and what is claimed of them.
+"""A sweep's question: the rows that are compared, and what a source claims about them.
 
-The node `question` of a file in sweeps/, checked. Metrics are fractions, differences and margins
-too. Neither Hydra nor torch here: sweeps are planned and reports are written from it.
+It is the node `question` of a file in sweeps/, checked. Metrics, differences and margins are
+fractions. No Hydra and no torch here: sweeps are planned and reports are written from it.
 """
 
 from itertools import product
@@ -17,10 +17,11 @@ Values = tuple[float, ...]
 
 
 class Claim(BaseModel):
-    """What a source says of one row, or of the first less the second of two.
+    """What a source claims about a row, or about the first row minus the second.
 
-    The claim holds where the metric (or the difference) lies between the two bounds; None is no
-    bound. dataset: where the source says it. printed: the number that it gives, if it gives one.
+    The claim holds if the metric (or the difference) lies between the two bounds; None is no
+    bound. dataset: on which the source claims it. printed: the number that the source gives, None
+    if it gives none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,13 +36,15 @@ class Claim(BaseModel):
 
 
 class Question(BaseModel):
-    """title, asks, paper: what a reader is told. rows: label -> overrides that make the row.
+    """A question as its file states it.
 
-    baseline: the row that the others are compared with; the first by default. tune: key -> values
-    among which each row chooses its own on a validation split; or key -> row -> values.
-    printed: the paper's table with numbers for these rows. margins: metric -> how far from the
-    printed number still agrees with it. reach: the accuracy whose epoch tells how fast a row
-    learns; by default nine tenths of the baseline's. measure: "latency" times the rows' networks.
+    title, asks, paper: text for the page: the title, what is asked, what the paper found. rows:
+    label -> overrides that make the row. baseline: the row that the others are compared with; the
+    first by default. tune: key -> values among which each row chooses on a validation split; or
+    key -> row -> values. printed: the paper's table with numbers for these rows. margins: metric
+    -> how far a result may lie from the printed number and still agree with it. reach: the
+    accuracy whose epoch shows how fast a row learns; by default nine tenths of the baseline's.
+    measure: "latency" also times the rows' networks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,7 +62,7 @@ class Question(BaseModel):
     measure: Literal["latency"] | None = None
 
     @model_validator(mode="after")
-    def _rows_are_known(self) -> "Question":
+    def _check_rows(self) -> "Question":
         if not self.rows:
             raise ValueError("rows: there is none; give each a label and its overrides")
         if not self.baseline:
@@ -73,10 +76,10 @@ class Question(BaseModel):
                 raise ValueError(f"{key}={row}: there is no such row; name one of rows")
         return self
 
-    def tries(self, row: str) -> list[dict[str, float]]:
-        """The combinations of values that a row chooses from; a single one, empty, if it does not.
+    def tuning_grid(self, row: str) -> list[dict[str, float]]:
+        """The combinations of tuned values that a row chooses from, in the order of the file.
 
-        The order is that of the file: of equals the first is chosen.
+        A single empty one if the row has nothing to choose.
         """
         axes = {
             key: values.get(row, ()) if isinstance(values, dict) else values
@@ -86,18 +89,19 @@ class Question(BaseModel):
         return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
-def question_of(node: Any) -> Question:
-    """The checked question of a sweep's node; ConfigError with the key if it is not one."""
+def parse_question(node: Any) -> Question:
+    """The question of a sweep's node; ConfigError that names the key if it is not valid."""
     try:
         return Question.model_validate(node)
     except ValidationError as error:
-        # Of what a key may be instead, the one that came furthest is what was meant.
-        first = max(error.errors(include_url=False), key=lambda one: len(one["loc"]))
-        key = ".".join(str(part) for part in ("question", *first["loc"]) if _is_key(part))
-        said = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{key}: {said[:1].lower()}{said[1:]}") from None
+        # Where a key may have several types, pydantic has an error for each. The one with the
+        # longest location belongs to the type that was meant.
+        deepest = max(error.errors(include_url=False), key=lambda one: len(one["loc"]))
+        key = ".".join(str(part) for part in ("question", *deepest["loc"]) if _is_key(part))
+        message = deepest["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{key}: {message[:1].lower()}{message[1:]}") from None
 
 
 def _is_key(part: int | str) -> bool:
-    """Not what pydantic calls one of several types."""
+    """False for pydantic's name of a type, as in ("tune", "lr", "tuple[float, ...]", 0)."""
     return not str(part).startswith(("tuple[", "dict["))

@@ -1,10 +1,10 @@
-"""A run directory: who wrote what, and when a cell counts as done. No torch here.
+"""The directory of a run: its files, and which of them shows that the run is done. No torch here.
 
 config.yaml          the resolved configuration
 environment.json     identity, versions, hardware, git commit, command
 epochs.jsonl         one line of metrics for each epoch
 checkpoint-*.safetensors   of the last two states, only while the run is half done
-log.txt              what was said while it was made, with times
+log.txt              the messages of the run, with times
 failure.json         only if the run failed or diverged: the reason and where
 weights.safetensors  the weights after the last epoch
 samples.parquet      per evaluated image: labels, predictions, log-probability of the label
@@ -26,11 +26,11 @@ from titn.records.safe_open import read_yaml, walk_directories
 from titn.system.errors import first_line
 from titn.system.files import remove_leftovers, replacing, write_text
 
-# A run's directory holds the first of these from before its first step, the second if it failed,
-# the third when it is done.
-MARKS = ("environment.json", "failure.json", "result.json")
+# One of these shows that a directory is a run's: the first is there from before the first step, the
+# second if the run failed, the third when it is done.
+RUN_MARKERS = ("environment.json", "failure.json", "result.json")
 
-# A record's key by which one that was edited is known; older records do not have it.
+# The key of a record's checksum, which shows that it was edited; older records have none.
 CHECKSUM = "crc32"
 
 
@@ -45,11 +45,11 @@ class RunDir:
         return self.path / ".lock"
 
     def checkpoint(self, position: int) -> Path:
-        """Of the state after so many steps."""
+        """The checkpoint after this number of steps."""
         return self.path / f"checkpoint-{position:09}.safetensors"
 
     def checkpoints(self) -> list[Path]:
-        """Those that are there, the newest first."""
+        """The existing checkpoints, the newest first."""
         return sorted(self.path.glob("checkpoint-*.safetensors"), reverse=True)
 
     @property
@@ -58,7 +58,7 @@ class RunDir:
 
     @property
     def log(self) -> Path:
-        """What was said while the run was made, with times."""
+        """The messages of the run, with times."""
         return self.path / "log.txt"
 
     @property
@@ -66,7 +66,7 @@ class RunDir:
         return self.path / "tensorboard"
 
     def result(self) -> dict | None:
-        """The record, or None while there is none; ValueError if it is not as it was written."""
+        """The record, None without one; ValueError if it has changed since it was written."""
         result = read_json(self.path / "result.json")
         if result is not None and result.pop(CHECKSUM, None) not in (None, checksum(result)):
             raise ValueError("result.json: has changed since it was written")
@@ -79,42 +79,42 @@ class RunDir:
         return read_json(self.path / "environment.json")
 
     def config(self) -> dict:
-        """The resolved configuration; ValueError or yaml.YAMLError for what no run writes."""
+        """The resolved configuration; ValueError or yaml.YAMLError if it is damaged."""
         _check_file(self.path / "config.yaml")
         return read_yaml(self.path / "config.yaml")
 
     def is_run(self) -> bool:
-        """Whether a run has been here, be what it left readable or not."""
-        return any((self.path / mark).exists() for mark in MARKS)
+        """Whether a run has written here, even if its files are damaged."""
+        return any((self.path / mark).exists() for mark in RUN_MARKERS)
 
-    def others(self) -> list[str]:
-        """Names of what lies here besides what a run leaves that ended before it began."""
+    def foreign_files(self) -> list[str]:
+        """Names of files that are not from a run which failed before its first step."""
         own = (self.lock.name, self.log.name, "failure.json")
         names = (item.name for item in self.path.iterdir())
         return sorted(name for name in names if name not in own and not name.endswith(".tmp"))
 
     def begin(self, config: dict, environment: dict) -> None:
-        """What a run writes before its first step."""
+        """Write environment and configuration before the first step."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.path / "environment.json", environment)
         write_text(self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False))
         (self.path / "failure.json").unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove what a run has left here, the record first; files of others stay."""
+        """Remove the files of a run, the record first; other files stay."""
         names = ["result.json", "failure.json", "environment.json", "config.yaml", "epochs.jsonl"]
         for name in [*names, self.log.name, self.weights.name, "samples.parquet"]:
             (self.path / name).unlink(missing_ok=True)
         self.tidy()
 
     def num_epochs(self) -> int:
-        """How many epochs have a row, whether or not their weights were saved."""
+        """The number of complete rows in epochs.jsonl, whether or not a checkpoint has them."""
         path = self.path / "epochs.jsonl"
-        # A line that a kill cut short has no end.
+        # A line that a kill cut short has no newline.
         return path.read_text().count("\n") if path.exists() else 0
 
     def write_epochs(self, rows: list[dict]) -> None:
-        """The rows of the epochs that are done, in place of what the file has."""
+        """Replace epochs.jsonl by these rows."""
         write_text(self.path / "epochs.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
     def add_epoch(self, row: dict) -> None:
@@ -122,7 +122,7 @@ class RunDir:
             file.write(json.dumps(row) + "\n")
 
     def write_samples(self, columns: dict[str, Any]) -> None:
-        """Columns of equal length, one row per evaluated image."""
+        """Write samples.parquet; columns: of equal length, one row per evaluated image."""
         with replacing(self.path / "samples.parquet") as temporary:
             pq.write_table(
                 pa.table(columns), temporary, compression="zstd", write_page_checksum=True
@@ -132,30 +132,30 @@ class RunDir:
         write_json(self.path / "failure.json", failure)
 
     def finish(self, result: dict) -> None:
-        """Write the record, then drop what only a half-done run needs."""
+        """Write the record, then remove the files that only a half-done run needs."""
         write_json(self.path / "result.json", result | {CHECKSUM: checksum(result)})
         self.tidy()
 
     def tidy(self) -> None:
-        """Remove what only a half-done run needs, and what a killed one was writing."""
+        """Remove checkpoints, and temporary files of a killed process."""
         for path in self.path.glob("checkpoint-*"):
             path.unlink(missing_ok=True)
         remove_leftovers(self.path)
 
 
 def run_paths(directory: Path) -> Iterator[Path]:
-    """Directories of runs below `directory`, itself included, in a fixed order."""
+    """The directories of runs below `directory`, itself included, in a fixed order."""
     found: Path | None = None
     for path, names in walk_directories(directory):
         if found is not None and path.is_relative_to(found):
             continue
-        if any(mark in names for mark in MARKS):
+        if any(mark in names for mark in RUN_MARKERS):
             found = path
             yield path
 
 
 def read_json(path: Path) -> dict | None:
-    """An object, None if there is no file; ValueError that names the file if it holds none."""
+    """The object in a JSON file, None without the file; ValueError that names a damaged file."""
     _check_file(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -169,13 +169,13 @@ def read_json(path: Path) -> dict | None:
 
 
 def _check_file(path: Path) -> None:
-    """ValueError for what is no file: a pipe would be waited for."""
+    """ValueError for a pipe, which would block the reader, or a directory."""
     if path.exists() and not path.is_file():
         raise ValueError(f"{path.name}: is not a file")
 
 
 def checksum(content: dict) -> str:
-    """Of a record, whatever the order and the layout of its text."""
+    """CRC-32 of the content of a record; order of keys and layout of the text do not count."""
     text = json.dumps(content, sort_keys=True)
     return f"{zlib.crc32(text.encode()):08x}"
 

@@ -1,4 +1,4 @@
-"""Files that anyone may have written, opened with care: where they lie, how large, how deep."""
+"""Checks of files that anyone may have written: where they are, how large and how deep."""
 
 import os
 import stat
@@ -10,12 +10,12 @@ import yaml
 
 from titn.system.text import is_utf8
 
-# libyaml where it is: a thousand configurations take a second instead of ten.
+# libyaml if it is installed: a thousand configurations take a second instead of ten.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 MEGABYTE = 2**20
-# Many times what any run has written.
-MOST_MEGABYTES = {
+# Many times the size that any run has written.
+MAX_MEGABYTES = {
     "config.yaml": 1,
     "environment.json": 16,
     "failure.json": 16,
@@ -26,15 +26,15 @@ MOST_MEGABYTES = {
     "latency.json": 64,
     "postponed.json": 4,
 }
-DEEPEST = 30
-MOST_VALUES = 1_000_000
-LARGEST = 2**63 - 1
+MAX_DEPTH = 30
+MAX_VALUES = 1_000_000
+MAX_INTEGER = 2**63 - 1
 
 
 def safe_path(directory: Path, name: str) -> Path | None:
-    """The path of a directory's file, None without it; ValueError if it should not be opened.
+    """The path of a file, None if it does not exist; ValueError if it must not be opened.
 
-    A pipe would be waited for, a link may lead to what the owner of the link could not read.
+    A pipe would block the reader. A link could lead to a file that its owner cannot read himself.
     """
     path = directory / name
     try:
@@ -47,9 +47,9 @@ def safe_path(directory: Path, name: str) -> Path | None:
         return None
     if not stat.S_ISREG(found.st_mode):
         raise ValueError(f"{name}: is not a file")
-    if found.st_size > MOST_MEGABYTES[name] * MEGABYTE:
+    if found.st_size > MAX_MEGABYTES[name] * MEGABYTE:
         raise ValueError(
-            f"{name}: has {found.st_size // MEGABYTE} megabytes, and {MOST_MEGABYTES[name]} would "
+            f"{name}: has {found.st_size // MEGABYTE} megabytes, and {MAX_MEGABYTES[name]} would "
             "be many"
         )
     return path
@@ -79,10 +79,10 @@ def walk_directories(root: Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 def read_yaml(path: Path) -> Any:
-    """A YAML file's content; ValueError or yaml.YAMLError for what no run writes.
+    """A YAML file's content; ValueError or yaml.YAMLError if no run can have written it.
 
-    Before it is built its depth is bounded, at which libyaml's builder would crash, and aliases
-    are refused: they make a small file a large or an endless one.
+    Depth and aliases are checked before anything is built: libyaml crashes on deep nesting, and
+    aliases make a small file's content large or endless.
     """
     text = path.read_text(encoding="utf-8")
     depth = 0
@@ -91,21 +91,21 @@ def read_yaml(path: Path) -> Any:
             raise ValueError(f"*{event.anchor}: a run's configuration has no alias")
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise ValueError(f"is nested deeper than {DEEPEST} levels")
+        if depth > MAX_DEPTH:
+            raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
     return yaml.load(text, LOADER)
 
 
 def check_plain(content: Any, dots: bool = True) -> None:
-    """ValueError if there is more than dicts, lists, texts and numbers that can be written again.
+    """ValueError unless the content is dicts, lists, strings and numbers that JSON can hold.
 
-    No deeper than DEEPEST, no more of them than MOST_VALUES. dots: whether a key may have one.
+    At most MAX_DEPTH levels and MAX_VALUES values. dots: whether keys may contain dots.
     """
     waiting, count = [("", content, 0)], 0
     while waiting:
         key, node, depth = waiting.pop()
         count += 1
-        if depth > DEEPEST or count > MOST_VALUES:
+        if depth > MAX_DEPTH or count > MAX_VALUES:
             raise ValueError("is nested deeper, or has more values, than what a run writes")
         if isinstance(node, dict):
             for name, value in node.items():
@@ -118,7 +118,7 @@ def check_plain(content: Any, dots: bool = True) -> None:
         elif isinstance(node, str):
             _check_text(node, key)
         elif isinstance(node, int):
-            if abs(node) > LARGEST:
+            if abs(node) > MAX_INTEGER:
                 raise ValueError(f"{key}: is a whole number of more than 64 bits")
         elif not (node is None or isinstance(node, float)):
             raise ValueError(f"{key}: is neither text nor number")

@@ -19,7 +19,7 @@ from titn.config.keys import SWITCHES
 from titn.config.overrides import override_key
 from titn.config.resolve import resolve
 from titn.config.schema import as_typed, validate_value
-from titn.records.question import Question, question_of
+from titn.records.question import Question, parse_question
 from titn.records.sweep_dir import SweepDir
 from titn.sweeps.overrides import QUESTIONS, SweepRequest, cell_overrides, parse_requests
 from titn.system.errors import ConfigError
@@ -109,7 +109,7 @@ def _read_question(config: DictConfig) -> Question | None:
     node = OmegaConf.select(config, "question")
     if OmegaConf.is_config(node):
         node = OmegaConf.to_container(node, resolve=True)
-    return None if node is None else question_of(node)
+    return None if node is None else parse_question(node)
 
 
 def _command() -> str:

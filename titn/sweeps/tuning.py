@@ -63,7 +63,7 @@ def can_choose(candidates: Sequence[SweepCell], row: str) -> bool:
 
 def _grid(sweep: Sweep, row: str) -> list[dict[str, float]]:
     """Combinations of tuned values of a row; a single empty one if it has nothing to choose."""
-    return sweep.question.tries(row) if sweep.question else [{}]
+    return sweep.question.tuning_grid(row) if sweep.question else [{}]
 
 
 def _choose(

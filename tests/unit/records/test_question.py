@@ -2,7 +2,7 @@
 
 import pytest
 
-from titn.records.question import question_of
+from titn.records.question import parse_question
 from titn.system.errors import ConfigError
 
 NODE = {"title": "t", "asks": "a", "paper": "p", "rows": {"A": ["x=1"], "B": ["x=2"]}}
@@ -10,16 +10,16 @@ CLAIM = {"says": "s", "source": "s", "dataset": "d", "rows": ["A", "B"], "betwee
 
 
 def test_the_first_row_is_the_baseline():
-    assert question_of(NODE).baseline == "A"
+    assert parse_question(NODE).baseline == "A"
 
 
 def test_another_row_can_be_the_baseline():
-    assert question_of(NODE | {"baseline": "B"}).baseline == "B"
+    assert parse_question(NODE | {"baseline": "B"}).baseline == "B"
 
 
 def test_a_question_comes_back_from_json_as_it_was():
-    asks = question_of(NODE | {"claims": [CLAIM], "tune": {"lr": [0.1], "wd": {"A": [1, 2]}}})
-    assert question_of(asks.model_dump(mode="json")) == asks
+    asks = parse_question(NODE | {"claims": [CLAIM], "tune": {"lr": [0.1], "wd": {"A": [1, 2]}}})
+    assert parse_question(asks.model_dump(mode="json")) == asks
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_question_comes_back_from_json_as_it_was():
 )
 def test_an_error_names_its_key(wrong, message):
     with pytest.raises(ConfigError) as raised:
-        question_of(NODE | wrong)
+        parse_question(NODE | wrong)
     assert str(raised.value).startswith(message)
 
 
@@ -59,34 +59,34 @@ def test_an_error_names_its_key(wrong, message):
 )
 def test_an_error_names_its_claim_and_key(wrong, message):
     with pytest.raises(ConfigError) as raised:
-        question_of(NODE | {"claims": [CLAIM, CLAIM | wrong]})
+        parse_question(NODE | {"claims": [CLAIM, CLAIM | wrong]})
     assert str(raised.value).startswith(message)
 
 
 @pytest.mark.parametrize("node", [None, "mix", ["mix"]])
 def test_what_is_no_question_is_refused(node):
     with pytest.raises(ConfigError, match=r"^question: "):
-        question_of(node)
+        parse_question(node)
 
 
 def test_a_row_that_tunes_nothing_has_one_empty_try():
-    assert question_of(NODE).tries("A") == [{}]
+    assert parse_question(NODE).tuning_grid("A") == [{}]
 
 
 def test_a_row_tries_every_combination_in_the_order_of_the_file():
-    asks = question_of(NODE | {"tune": {"lr": [0.1, 0.2], "wd": [1, 2]}})
-    assert asks.tries("B") == [
+    asks = parse_question(NODE | {"tune": {"lr": [0.1, 0.2], "wd": [1, 2]}})
+    assert asks.tuning_grid("B") == [
         {"lr": 0.1, "wd": 1}, {"lr": 0.1, "wd": 2}, {"lr": 0.2, "wd": 1}, {"lr": 0.2, "wd": 2},
     ]  # fmt: skip
 
 
 def test_rows_have_lists_of_their_own_or_none():
-    asks = question_of(NODE | {"tune": {"lr": {"A": [0.1, 0.2]}}})
-    assert asks.tries("A") == [{"lr": 0.1}, {"lr": 0.2}]
-    assert asks.tries("B") == [{}]
+    asks = parse_question(NODE | {"tune": {"lr": {"A": [0.1, 0.2]}}})
+    assert asks.tuning_grid("A") == [{"lr": 0.1}, {"lr": 0.2}]
+    assert asks.tuning_grid("B") == [{}]
 
 
 def test_a_common_list_and_ones_own_are_combined():
-    asks = question_of(NODE | {"tune": {"lr": {"A": [0.1, 0.2]}, "wd": [1]}})
-    assert asks.tries("A") == [{"lr": 0.1, "wd": 1}, {"lr": 0.2, "wd": 1}]
-    assert asks.tries("B") == [{"wd": 1}]
+    asks = parse_question(NODE | {"tune": {"lr": {"A": [0.1, 0.2]}, "wd": [1]}})
+    assert asks.tuning_grid("A") == [{"lr": 0.1, "wd": 1}, {"lr": 0.2, "wd": 1}]
+    assert asks.tuning_grid("B") == [{"wd": 1}]

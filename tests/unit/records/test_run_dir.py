@@ -95,25 +95,25 @@ def test_clearing_leaves_what_is_not_a_runs(directory):
     directory.begin({}, {})
     (directory.path / "notes.txt").write_text("mine")
     directory.clear()
-    assert directory.others() == ["notes.txt"]
+    assert directory.foreign_files() == ["notes.txt"]
 
 
 @pytest.mark.parametrize("name", [".lock", "log.txt", "failure.json", "result.json.tmp"])
 def test_what_a_run_leaves_that_ended_before_it_began_is_its_own(directory, name):
     (directory.path / name).touch()
-    assert directory.others() == []
+    assert directory.foreign_files() == []
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "config.yaml", "tensorboard", "old-log.txt"])
 def test_what_else_lies_there_is_anothers(directory, name):
     (directory.path / name).touch()
-    assert directory.others() == [name]
+    assert directory.foreign_files() == [name]
 
 
 def test_others_are_in_order(directory):
     for name in ("b", "a", "c"):
         (directory.path / name).touch()
-    assert directory.others() == ["a", "b", "c"]
+    assert directory.foreign_files() == ["a", "b", "c"]
 
 
 def test_a_run_that_begins_anew_keeps_no_log_of_before(directory):

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from titn.records.safe_open import (
-    MOST_MEGABYTES,
+    MAX_MEGABYTES,
     check_plain,
     read_yaml,
     safe_path,
@@ -68,7 +68,7 @@ def test_what_is_no_file_is_refused(tmp_path, make):
 
 def test_a_file_that_is_larger_than_any_is_refused(tmp_path):
     with open(tmp_path / NAME, "wb") as file:
-        file.truncate(MOST_MEGABYTES[NAME] * 2**20 + 1)
+        file.truncate(MAX_MEGABYTES[NAME] * 2**20 + 1)
     with pytest.raises(ValueError, match=r"^result.json: has 16 megabytes"):
         safe_path(tmp_path, NAME)
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from titn.records.question import question_of
+from titn.records.question import parse_question
 from titn.sweeps.overrides import CellRequest, cell_overrides, parse_requests, quote_for_hydra
 from titn.system.errors import ConfigError
 
@@ -24,7 +24,7 @@ def asked():
 
 def question(**more):
     rows = {"no mix": ["mix=none"], "CutMix": ["mix=cutmix"], "MixUp": ["mix=mixup"]}
-    return question_of({"title": "t", "asks": "a", "paper": "p", "rows": rows} | more)
+    return parse_question({"title": "t", "asks": "a", "paper": "p", "rows": rows} | more)
 
 
 def cells(*several) -> list[tuple[str, str | None]]:

@@ -15,7 +15,7 @@ from titn.config import resolve
 from titn.config.identity import config_hash
 from titn.config.paths import conf_dir, config_root, register_sweeps
 from titn.paper import printed
-from titn.records.question import Question, question_of
+from titn.records.question import Question, parse_question
 from titn.training import build
 
 SWEEPS = config_root() / "sweeps"
@@ -55,7 +55,7 @@ def composed(file: Path, *overrides: str) -> DictConfig:
 @cache
 def question(file: Path) -> Question:
     """As the sweeper reads it."""
-    return question_of(OmegaConf.to_container(composed(file).question, resolve=True))
+    return parse_question(OmegaConf.to_container(composed(file).question, resolve=True))
 
 
 @cache
@@ -101,7 +101,7 @@ def test_the_cost_counts_the_cells(file):
 
 
 def test_the_cost_counts_the_candidates(file):
-    tried = [len(question(file).tries(row)) for row in question(file).rows]
+    tried = [len(question(file).tuning_grid(row)) for row in question(file).rows]
     said = re.search(r"(\d+) candidates", file.read_text())
     assert (int(said[1]) if said else 0) == sum(count for count in tried if count > 1)
 
@@ -129,12 +129,12 @@ def test_rows_without_a_teacher_learn_from_labels_and_the_others_from_it(file):
 @pytest.mark.parametrize(("name", "number"), [("optimizer", 5), ("optimizer_teacher", 6)])
 def test_every_row_has_as_many_rates_to_choose_from(name, number):
     file = named(name)
-    assert {len(question(file).tries(row)) for row in question(file).rows} == {number}
+    assert {len(question(file).tuning_grid(row)) for row in question(file).rows} == {number}
 
 
 def test_a_tuned_key_is_there_to_be_set(file):
     for row, overrides in question(file).rows.items():
-        values = [f"{key}={value!r}" for key, value in question(file).tries(row)[0].items()]
+        values = [f"{key}={value!r}" for key, value in question(file).tuning_grid(row)[0].items()]
         if values:
             resolve.resolve(composed(file, *overrides, *values))
 

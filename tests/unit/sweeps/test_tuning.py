@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from titn.records.question import question_of
+from titn.records.question import parse_question
 from titn.records.sweep_dir import SweepDir
 from titn.sweeps.overrides import SweepRequest
 from titn.sweeps.plan import SweepPart
@@ -23,7 +23,7 @@ def sweep(tmp_path) -> Sweep:
         "tune": {LR: {"SGD": [0.1, 0.2], "AdamW": [0.001]}},
     }  # fmt: skip
     return Sweep(
-        name="ablation/lr", question=question_of(question), requests=[], dry_run=False,
+        name="ablation/lr", question=parse_question(question), requests=[], dry_run=False,
         postpone=None, wait=True, force=False, directory=SweepDir(tmp_path / "sweep"),
         runs_dir=Path("runs"), command="", compose=lambda overrides: {"overrides": overrides},
     )  # fmt: skip
