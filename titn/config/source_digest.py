@@ -38,10 +38,11 @@ def source_digest(targets: frozenset[str], path: SearchPath = None) -> str:
     """SHA-256 of all definitions that the targets reach; the same in every version of Python.
 
     targets: as package.module.name. path: where to look for modules, by default where Python does.
+    Raises ConfigError for a target that no module defines, or source that cannot be parsed.
     """
     modules = _Modules(targets, path)
     reached: dict[tuple[str, str], str] = {}
-    waiting = [place for target in sorted(targets) for place in modules.resolve(target)[1]]
+    waiting = [place for target in sorted(targets) for place in modules.require(target)]
     while waiting:
         place = waiting.pop()
         if place in reached:
@@ -133,6 +134,13 @@ class _Modules:
             if places:
                 return spelled, places
         return ".".join([name, *rest]), effects
+
+    def require(self, target: str) -> list[tuple[str, str]]:
+        """The places of a target; none for a library's, ConfigError if there is no such thing."""
+        places = self.resolve(target)[1]
+        if self._follows(target) and not any(name for _, name in places):
+            raise ConfigError(f"_target_={target}: no module defines it; name what one defines")
+        return places
 
     def keep(self) -> None:
         """Write down the summaries that were made now; a disk that cannot be written is no loss."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import titn
-from titn.cells.identity import source_targets
+from titn.cells.identity import ENGINE, FIRST_WEIGHTS, TEACHER, source_targets
 from titn.config import source_code
 from titn.config.source_digest import source_digest
 from titn.system.errors import ConfigError
@@ -109,7 +109,7 @@ def test_what_is_added_orphans_nothing(copy, targets):
         # Comments, docstrings, layout, annotations, and what an exception says.
         ("titn/training/engine.py", '"""The training loop', '"""Our training loop'),
         ("titn/models/titn.py", "class TITN(nn.Module):", "# words\nclass TITN(nn.Module):"),
-        ("titn/models/layers.py", "def learned(*shape: int,", "def learned(*shape: float,"),
+        ("titn/models/layers.py", "def normal_parameter(*shape: int,", "def normal_parameter(*shape: float,"),
         ("titn/config/constraints.py", "does not divide", "will not divide"),
         # Code that the cell does not use: another function, another network, the progress bar.
         ("titn/losses/distillation.py", "class SoftDistillation:", "class SoftDistillation(dict):"),
@@ -252,3 +252,14 @@ def test_summaries_that_were_damaged_are_made_anew(tmp_path, targets, monkeypatc
     right = digest(PACKAGE.parent, targets())
     (tmp_path / "module-summaries-1.json").write_text(content)
     assert digest(PACKAGE.parent, targets()) == right
+
+
+def test_a_target_that_is_nowhere_is_an_error(tmp_path):
+    (tmp_path / "mine.py").write_text("def f():\n    pass\n")
+    with pytest.raises(ConfigError, match=r"^_target_=mine\.g: no module defines it"):
+        digest(tmp_path, frozenset(["mine.g"]))
+
+
+def test_all_functions_of_the_engine_are_found():
+    everything = ENGINE | {TEACHER} | set(FIRST_WEIGHTS.values())
+    assert len(source_digest(frozenset(everything))) == 64
