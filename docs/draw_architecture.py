@@ -29,7 +29,7 @@ COLUMNS = {
 }  # fmt: skip
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555")
 
-Arrows = dict[str, dict[str, int]]
+Arrows = dict[str, set[str]]
 
 
 def floors() -> list[list[str]]:
@@ -41,7 +41,7 @@ def floors() -> list[list[str]]:
 
 
 def arrows() -> Arrows:
-    """room -> room that it imports -> how many of its modules' imports lead there."""
+    """room -> the rooms that it imports."""
     graph = grimp.build_graph("titn", cache_dir=None)
     doors = {name for name in graph.find_children("titn") if not graph.find_children(name)}
     doors.discard("titn.types")
@@ -53,8 +53,7 @@ def arrows() -> Arrows:
     for module in sorted(graph.modules - {"titn"}):
         for imported in sorted(graph.find_modules_directly_imported_by(module) - {"titn"}):
             if room(module) != room(imported):
-                counts = found.setdefault(room(module), {})
-                counts[room(imported)] = counts.get(room(imported), 0) + 1
+                found.setdefault(room(module), set()).add(room(imported))
     return found
 
 
@@ -67,19 +66,18 @@ def reduced(found: Arrows) -> list[tuple[str, str]]:
     return [
         (start, end)
         for start, ends in found.items()
-        for end in ends
+        for end in sorted(ends)
         if not any(reaches(other, end) for other in ends if other != end)
     ]
 
 
 def table(found: Arrows) -> str:
-    """A line for each room: how many imports lead from it to which rooms."""
+    """A line for each room: which rooms it imports."""
     order = [name for floor in floors() for name in floor]
     lines = ["| room | imports |", "| :-- | :-- |"]
     for name in order:
-        ends = sorted(found.get(name, {}).items(), key=lambda pair: order.index(pair[0]))
-        told = ", ".join(f"{end} ({count})" for end, count in ends)
-        lines.append(f"| {name} | {told or 'nothing of titn'} |")
+        ends = sorted(found.get(name, ()), key=order.index)
+        lines.append(f"| {name} | {', '.join(ends) or 'nothing of titn'} |")
     total = sum(map(len, found.values()))
     lines += ["", f"{len(order)} rooms on {len(floors())} floors, {total} arrows between them."]
     return "\n".join(lines)

@@ -109,7 +109,11 @@ def test_what_is_added_orphans_nothing(copy, targets):
         # Comments, docstrings, layout, annotations, and what an exception says.
         ("titn/training/engine.py", '"""The training loop', '"""Our training loop'),
         ("titn/models/titn.py", "class TITN(nn.Module):", "# words\nclass TITN(nn.Module):"),
-        ("titn/models/layers.py", "def normal_parameter(*shape: int,", "def normal_parameter(*shape: float,"),
+        (
+            "titn/models/layers.py",
+            "def normal_parameter(*shape: int,",
+            "def normal_parameter(*shape: float,",
+        ),
         ("titn/config/constraints.py", "does not divide", "will not divide"),
         # Code that the cell does not use: another function, another network, the progress bar.
         ("titn/losses/distillation.py", "class SoftDistillation:", "class SoftDistillation(dict):"),
