@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+import torch
+
 # A tiny student on real digits of 8x8 pixels: an epoch takes a fraction of a second.
 TINY = (
     "dataset.image_size=8", "model.patch_size=4", "model.pixel_size=2", "model.depth=1",
@@ -22,6 +24,10 @@ TINY = (
     "precision=32-true", "device=cpu", "compile=none", "augment=none",
 )  # fmt: skip
 
+
+# The first backward pass of a process decides whether its forks may do one. After torch.compile has
+# made a fake device known, which other tests do, they might not.
+torch.ones(1, requires_grad=True).sum().backward()
 
 # A forked process that looks for garbage would copy all that it inherits: half of its time.
 gc.collect()
