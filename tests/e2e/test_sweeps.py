@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from harness import Done, records, run
 
 # Cells of a second, on real digits.
 TINY = [
@@ -43,11 +44,8 @@ def place(tmp_path) -> Path:
     return tmp_path
 
 
-def titn(cwd: Path, *arguments: str, command: str = "train") -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", f"titn.{command}", *arguments],
-        cwd=cwd, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+def titn(cwd: Path, *arguments: str, command: str = "train") -> Done:
+    return run(command, *arguments, cwd=cwd, timeout_secs=300)
 
 
 def begin(cwd: Path, *arguments: str) -> subprocess.Popen:
@@ -58,58 +56,50 @@ def begin(cwd: Path, *arguments: str) -> subprocess.Popen:
     )  # fmt: skip
 
 
-def records(cwd: Path) -> list[Path]:
-    return sorted((cwd / "runs").glob("*/result.json"))
-
-
 def beginnings(cwd: Path) -> Counter[str]:
     """How often each cell's training was begun, by its log."""
     logs = (cwd / "runs").glob("*/log.txt")
     return Counter({log.parent.name: log.read_text().count(", in runs/") for log in logs})
 
 
-def complaints(done: subprocess.CompletedProcess) -> list[str]:
-    return [line for line in done.stderr.splitlines() if line.startswith("titn: ")]
-
-
 def test_a_dry_run_says_what_it_would_do_and_writes_nothing(place):
     done = titn(place, *ASK, *TINY, "dry_run=true")
-    assert done.returncode == 0
-    assert done.stderr.count("waiting") == 6
-    assert "to do: 6 of 6 cells; no past cell tells how long titn takes" in done.stderr
-    assert [item.name for item in place.iterdir()] == ["conf"]
+    assert done.code == 0
+    assert done.err.count("waiting") == 6
+    assert "to do: 6 of 6 cells; no past cell tells how long titn takes" in done.err
+    assert not (place / "runs").exists()
 
 
 def test_a_sweep_goes_on_after_a_failure_lists_it_and_is_not_run_twice(place):
     done = titn(place, *ASK, *TINY)
-    assert done.returncode == 1
+    assert done.code == 1
     assert len(records(place)) == 4
-    first, second, end = complaints(done)
+    first, second, end = done.complaints
     assert first.startswith("titn: broken, seed 0: the loss is nan in epoch 1")
     assert second.startswith("titn: broken, seed 1: ")
     assert end == "titn: ablation/rate: 2 cells without a record"
 
     again = titn(place, *ASK, *TINY)
-    assert again.returncode == 1
-    assert "nothing to do" in again.stderr
-    log = complaints(again)[0].partition("(log: ")[2].partition(";")[0]
+    assert again.code == 1
+    assert "nothing to do" in again.err
+    log = again.complaints[0].partition("(log: ")[2].partition(";")[0]
     assert "diverged" in (place / log).read_text()
     assert set(beginnings(place).values()) == {1}
 
     retried = titn(place, *ASK, *TINY, "retry=failed")
-    assert "to do: 2 of 6 cells" in retried.stderr
+    assert "to do: 2 of 6 cells" in retried.err
     assert sorted(beginnings(place).values()) == [1, 1, 1, 1, 2, 2]
 
     status = titn(place, command="status")
-    assert "ablation/rate,broken,0,0,0,0,2,0" in status.stdout
-    assert "ablation/rate,slow,2,0,0,0,0,0" in status.stdout
+    assert "ablation/rate,broken,0,0,0,0,2,0" in status.out
+    assert "ablation/rate,slow,2,0,0,0,0,0" in status.out
 
 
 def test_more_seeds_run_only_what_is_new_and_estimate_it(place):
-    assert titn(place, *ASK, *TINY, *SOUND).returncode == 0
+    assert titn(place, *ASK, *TINY, *SOUND).code == 0
     done = titn(place, *ASK, *TINY, *SOUND, "seed=1,2")
-    assert done.returncode == 0
-    assert "to do: 2 of 4 cells, about " in done.stderr
+    assert done.code == 0
+    assert "to do: 2 of 4 cells, about " in done.err
     assert len(records(place)) == 6
     plan = json.loads((place / "runs" / "sweeps" / "rate" / "sweep.json").read_text())
     (setting,) = plan["settings"]
@@ -118,14 +108,14 @@ def test_more_seeds_run_only_what_is_new_and_estimate_it(place):
 
 
 def test_a_question_that_is_put_off_says_how_long_it_would_take(place):
-    assert titn(place, *ASK, *TINY, *SOUND, "seed=0").returncode == 0
+    assert titn(place, *ASK, *TINY, *SOUND, "seed=0").code == 0
     # What is recorded already is not needed once more.
     more = titn(place, *ASK, *TINY, *SOUND, "seed=0,1,2", "postpone=no time")
-    assert "ablation/rate is put off: no time; 4 cells: " in more.stderr
+    assert "ablation/rate is put off: no time; 4 cells: " in more.err
     later = [*ASK, *TINY, *SOUND, "seed=1,2", "epochs=2000"]
     done = titn(place, *later, "postpone=the weekend")
-    assert done.returncode == 0
-    assert "ablation/rate is put off: the weekend; 4 cells: " in done.stderr
+    assert done.code == 0
+    assert "ablation/rate is put off: the weekend; 4 cells: " in done.err
     assert len(records(place)) == 2
     notes = place / "runs" / "sweeps" / "rate" / "postponed.json"
     _, note = json.loads(notes.read_text())["notes"]
@@ -140,8 +130,8 @@ def test_a_question_that_is_put_off_says_how_long_it_would_take(place):
 @pytest.mark.parametrize("arguments", [("--multirun", "seed=0,1"), ("seed=0",)])
 def test_what_is_no_question_cannot_be_put_off(place, arguments):
     done = titn(place, *arguments, *TINY, "postpone=no")
-    assert done.returncode == 2
-    assert "titn: postpone: is for a question, whose page says it; add one" in done.stderr
+    assert done.code == 2
+    assert "titn: postpone: is for a question, whose page says it; add one" in done.err
 
 
 @pytest.mark.long
@@ -155,21 +145,21 @@ def test_a_sweep_that_is_killed_goes_on_from_there(place):
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert "half done" in titn(place, *ASK, *longer, "dry_run=true").stderr
+    assert "half done" in titn(place, *ASK, *longer, "dry_run=true").err
     done = titn(place, *ASK, *longer)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count(" resumes after ") == 1
+    assert done.code == 0, done.err
+    assert done.err.count(" resumes after ") == 1
     assert len(records(place)) == 4
 
 
 def test_a_damaged_cell_is_named_and_the_others_are_made(place):
-    assert titn(place, *ASK, *TINY, *SOUND, "seed=0").returncode == 0
+    assert titn(place, *ASK, *TINY, *SOUND, "seed=0").code == 0
     damaged = records(place)[0]
     damaged.write_text("{")
     (damaged.parent / "failure.json").write_text("{")
     done = titn(place, *ASK, *TINY, *SOUND, "seed=0,1")
-    assert done.returncode == 1
-    assert any(f"damaged in runs/{damaged.parent.name}" in line for line in complaints(done))
+    assert done.code == 1
+    assert any(f"damaged in runs/{damaged.parent.name}" in line for line in done.complaints)
     assert len(records(place)) == 4
 
 
@@ -185,33 +175,35 @@ def test_two_sweeps_at_once_share_the_work(place):
 
 
 def test_a_sweep_need_not_wait_for_what_another_process_is_making(place):
-    assert titn(place, *ASK, *TINY, *SOUND, "seed=0").returncode == 0
+    assert titn(place, *ASK, *TINY, *SOUND, "seed=0").code == 0
     others = records(place)[0]
     others.unlink()
     with FileLock(others.parent / ".lock"):
         done = titn(place, *ASK, *TINY, *SOUND, "seed=0,1", "busy=leave")
-    assert done.returncode == 1
-    assert "another process is making it" in done.stderr
-    assert complaints(done)[-1] == "titn: ablation/rate: 1 cell without a record"
+    assert done.code == 1
+    assert "another process is making it" in done.err
+    assert done.complaints[-1] == "titn: ablation/rate: 1 cell without a record"
     assert len(records(place)) == 3
 
 
 def test_several_cells_run_at_once_with_joblib(place):
+    # The one command here that is started by Python, as its workers are.
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    done = titn(place, *ASK, *TINY, *launcher)
-    assert done.returncode == 1
+    process = begin(place, *ASK, *TINY, *launcher)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 1
     assert len(records(place)) == 4
-    assert complaints(done)[-1] == "titn: ablation/rate: 2 cells without a record"
+    assert err.splitlines()[-1] == "titn: ablation/rate: 2 cells without a record"
 
 
 def test_bad_input_in_one_row_starts_none(place):
     file = place / "conf" / "ablation" / "rate.yaml"
     file.write_text(QUESTION.replace("optimizer.lr=1e30", "model.patch_size=3"))
     done = titn(place, *ASK, *TINY[:1], *TINY[2:])
-    assert done.returncode == 2
-    assert complaints(done) == [done.stderr.strip()]
-    assert done.stderr.startswith("titn: broken: model.patch_size=3: does not divide")
+    assert done.code == 2
+    assert done.complaints == [done.err.strip()]
+    assert done.err.startswith("titn: broken: model.patch_size=3: does not divide")
     assert not (place / "runs").exists()
 
 
@@ -224,7 +216,7 @@ def test_rows_choose_their_values_on_a_validation_split(place):
         .replace("  rows:", "  tune: {optimizer.lr: [1.0e+30, 1.0e-8, 1.0e-2]}\n  rows:")
     )
     done = titn(place, *ASK, *TINY, "epochs=8", "batch_size=64")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     (setting,) = json.loads((place / "runs/sweeps/rate/sweep.json").read_text())["settings"]
     roles = Counter(cell["role"] for cell in setting["cells"])
     assert roles == {"candidate": 6, "cell": 4}
@@ -240,8 +232,8 @@ def test_a_report_of_a_sweep_is_written_twice_with_the_same_bytes(place):
     titn(place, *ASK, *TINY)
     first = titn(place, "--out", "first", command="report")
     second = titn(place, "runs", "--out", "second", command="report")
-    assert first.returncode == second.returncode == 0, first.stderr
-    assert first.stdout.startswith("6 runs, 1 questions: first")
+    assert first.code == second.code == 0, first.err
+    assert first.out.startswith("6 runs, 1 questions: first")
     files = [path.relative_to(place / "first") for path in (place / "first").rglob("*.*")]
     assert {".md", ".csv", ".svg"} == {path.suffix for path in files}
     for path in files:
@@ -255,7 +247,7 @@ def test_a_report_of_a_sweep_is_written_twice_with_the_same_bytes(place):
 def test_a_report_of_nothing_is_one_line(tmp_path):
     (tmp_path / "runs").mkdir()
     done = titn(tmp_path, command="report")
-    assert (done.returncode, done.stderr) == (2, "titn: runs: holds no run; titn.train makes one\n")
+    assert (done.code, done.err) == (2, "titn: runs: holds no run; titn.train makes one\n")
     assert not (tmp_path / "reports").exists()
 
 
@@ -268,9 +260,9 @@ def test_a_row_whose_values_all_diverge_has_no_cells_and_is_named(place):
         .replace("quick: [optimizer.lr=1e-2]", "quick: [model.pixel_dim=12]")
     )  # fmt: skip
     done = titn(place, *ASK, *TINY)
-    assert done.returncode == 1
+    assert done.code == 1
     assert len(records(place)) == 2  # the other row's
-    assert complaints(done)[-2:] == [
+    assert done.complaints[-2:] == [
         "titn: slow: no cells: of the values that it chooses from none could be trained",
         "titn: ablation/rate: 1 row without cells",
     ]

@@ -18,8 +18,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import open_dict
 from sklearn.metrics import precision_score, recall_score
 
-from titn.cells import ensure
+from titn.cells.ensure import ensure
 from titn.config import resolve
+from titn.config.paths import conf_dir
 from titn.records import load
 from titn.records.collation import Records
 from titn.records.run_dir import RunDir, write_json
@@ -67,12 +68,12 @@ def made(tmp_path_factory) -> Path:
 def make(place: Path, *overrides: str) -> None:
     """A run, with the names of its parts, as the command line makes it."""
     places = (f"runs_dir={place.parent}", f"run_dir={place}")
-    with initialize_config_dir(resolve.conf_dir(), version_base="1.3"):
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
         composed = compose("config", [*TINY, *places, *overrides], return_hydra_config=True)
     choices = dict(composed.hydra.runtime.choices)
     with open_dict(composed):
         del composed["hydra"]
-    ensure.ensure(resolve.resolve(composed, choices))
+    ensure(resolve.resolve(composed, choices))
 
 
 @pytest.fixture
