@@ -1,30 +1,38 @@
 """Which code a cell belongs to: the definitions that it uses, and no others."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from titn.config.keys import GROUPS
 from titn.config.source_digest import source_digest
 
-# What trains, evaluates and summarises every run. Not here: what only makes it fast, saves it or
-# tells of it, which changes no number but by rounding.
+# What builds, trains, evaluates and summarises every run. Not here: what only makes it fast, saves
+# it or tells of it, which changes no number but by rounding.
 ENGINE = frozenset(
     (
-        "titn.training.build.initialise_model",
+        "titn.training.build.parts",
+        "titn.training.assembly.assemble",
+        "titn.training.hardware.fabric",
+        "titn.training.engine.State",
         "titn.training.engine.fit",
         "titn.training.engine.evaluate",
-        "titn.training.objective.Objective",
         "titn.training.metrics.summarise",
         "titn.training.metrics.train_metrics",
         "titn.cells.result.sample_columns",
         "titn.cells.result.evenly_spaced",
+        "titn.cells.result.TRAIN_IMAGES",
+        "titn.cells.result.course",
+        "titn.cells.result.costs",
+        "titn.cells.result.data",
     )
 )
-TEACHER = "titn.training.teacher.Frozen"
-# By the key that asks for it: where the first weights come from.
-FIRST_WEIGHTS = {
-    "checkpoint": "titn.training.weights.load",
-    "weights": "titn.training.weights.load_pretrained",
-}
+# Reached from the engine, and used only by some runs: the first weights of a student or those of
+# its teacher, and the teacher itself.
+LOAD = "titn.training.weights.load"
+LOAD_PRETRAINED = "titn.training.weights.load_pretrained"
+TEACHER = "titn.training.assembly.in_inference_form"
+# Digests files for the configuration's hash, and changes no number.
+FILE_DIGEST = "titn.training.weights.file_digest"
 
 
 def run_source_digest(run: dict[str, Any]) -> str:
@@ -32,16 +40,32 @@ def run_source_digest(run: dict[str, Any]) -> str:
 
     run: as `titn.config.resolve.resolve` returns it.
     """
-    return source_digest(frozenset(source_targets(run)))
+    return source_digest(frozenset(source_targets(run)), left_out=unused_code(run))
 
 
 def source_targets(run: dict[str, Any]) -> set[str]:
     """The definitions from which all code is reached that decides the numbers of a run."""
-    targets = {run[group]["_target_"] for group in GROUPS} | ENGINE
-    targets |= {target for key, target in FIRST_WEIGHTS.items() if run[key]}
-    if run["teacher"] is not None:
-        targets |= source_targets(run["teacher"]) | {TEACHER}
-    return targets
+    groups = {each[group]["_target_"] for each in _with_teachers(run) for group in GROUPS}
+    return groups | ENGINE | ({LOAD} if run["teacher"] is not None else set())
+
+
+def unused_code(run: dict[str, Any]) -> frozenset[str]:
+    """What the engine has for other runs."""
+    runs = list(_with_teachers(run))
+    used = set()
+    if len(runs) > 1:
+        used |= {TEACHER, LOAD}
+    if any(each["checkpoint"] for each in runs):
+        used.add(LOAD)
+    if any(each["weights"] for each in runs):
+        used.add(LOAD_PRETRAINED)
+    return frozenset((LOAD, LOAD_PRETRAINED, TEACHER, FILE_DIGEST)) - used
+
+
+def _with_teachers(run: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    while run is not None:
+        yield run
+        run = run["teacher"]
 
 
 def labels_source_digest(run: dict[str, Any]) -> str:
@@ -49,4 +73,4 @@ def labels_source_digest(run: dict[str, Any]) -> str:
     groups = [run[group]["_target_"] for group in ("dataset", "augment", "mix")]
     network = run["teacher"]["model"]["_target_"]
     batches = "titn.data.batches.training_batches"
-    return source_digest(frozenset((*groups, network, batches, TEACHER)))
+    return source_digest(frozenset((*groups, network, batches, TEACHER, LOAD)))

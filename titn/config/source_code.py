@@ -5,6 +5,7 @@ A module is looked for as Python itself would find it, or in the directories of 
 
 import ast
 import sys
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
@@ -35,8 +36,14 @@ def parse_module(name: str, path: SearchPath = None) -> Module | None:
     if found is None:
         return None
     file, is_package = found
-    body = ast.parse(file.read_bytes()).body if file else []
-    return Module(name, body, is_package)
+    return Module(name, parse_source(file.read_bytes()) if file else [], is_package)
+
+
+def parse_source(source: bytes) -> list[ast.stmt]:
+    """The statements of a module's source; SyntaxError or ValueError if it is no Python."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of "\d" in a string: Python says it when it imports
+        return ast.parse(source).body
 
 
 def find_module(name: str, path: SearchPath = None) -> tuple[Path | None, bool] | None:
@@ -75,7 +82,13 @@ def find_spec(name: str, path: SearchPath) -> ModuleSpec | None:
         if package is None or package.submodule_search_locations is None:
             return None
         search = list(package.submodule_search_locations)
-    if path is not None:
-        return PathFinder.find_spec(name, search)
-    specs = (finder.find_spec(name, search) for finder in sys.meta_path)
-    return next(filter(None, specs), None)
+    finders = sys.meta_path if path is None else [PathFinder]
+    try:
+        return next(filter(None, (finder.find_spec(name, search) for finder in finders)), None)
+    except KeyError:
+        # A directory without `__init__` in a package that is not imported: importlib asks for it.
+        spec = ModuleSpec(name, None, is_package=True)
+        spec.submodule_search_locations = [
+            str(directory) for place in search or () if (directory := Path(place, last)).is_dir()
+        ]
+        return spec

@@ -1,15 +1,25 @@
 """The digest of the code that a cell uses: what orphans its record, and what does not."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
 import titn
-from titn.cells.identity import ENGINE, FIRST_WEIGHTS, TEACHER, source_targets
+from titn.cells.identity import (
+    ENGINE,
+    FILE_DIGEST,
+    LOAD,
+    LOAD_PRETRAINED,
+    TEACHER,
+    source_targets,
+    unused_code,
+)
 from titn.config import source_code
 from titn.config.source_digest import source_digest
 from titn.system.errors import ConfigError
@@ -141,6 +151,10 @@ def test_an_edit_that_no_number_of_the_cell_depends_on_orphans_nothing(
         ("titn/models/cnn.py", "self.net", "self.network"),  # of the teacher
         ("titn/training/teacher.py", "return super().train(False)", "return super().train(mode)"),
         ("titn/optim/optimizers.py", "optim.AdamW(", "optim.Adam("),
+        ("titn/training/build.py", '= group["lr"]', '= 2 * group["lr"]'),
+        ("titn/training/assembly.py", 'seed=run["seed"]', "seed=0"),
+        ("titn/training/weights.py", "| state", "| wanted"),  # the teacher's
+        ("titn/cells/result.py", "TRAIN_IMAGES = 10_000", "TRAIN_IMAGES = 1_000"),
     ],
 )
 def test_an_edit_of_what_the_cell_uses_orphans_it(copy, targets, module, old, new):
@@ -215,6 +229,112 @@ def test_the_code_of_a_users_package_counts_too(package, file, old, new, orphans
     assert (digest(package.parent, targets) != before) is orphans
 
 
+@pytest.fixture
+def orphaned(tmp_path):
+    """Whether an edit of the files of a package `mine` changes the digest of a target in it."""
+
+    def is_orphaned(before: dict, after: dict, target: str = "mine.m.f") -> bool:
+        digests = []
+        for files in ({"mine/__init__.py": ""} | before, after):
+            for name, text in files.items():
+                (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / name).write_text(text)
+            digests.append(digest(tmp_path, frozenset([target])))
+        return digests[0] != digests[1]
+
+    return is_orphaned
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        "from .h import *\ndef f(): return g()",
+        "from .other import *\nfrom .h import *\ndef f(): return g()",
+        "from . import h\nL = h\ndef f(): return L.g()",
+        "from . import h\ndef f(name): return getattr(h, name)",
+        "try: from fast import g\nexcept ImportError: from .h import g\ndef f(): return g()",
+        "with suppress(ImportError): from .h import g\ndef f(): return g()",
+        "if TYPE_CHECKING: from .x import g\nelse: from .h import g\ndef f(): return g()",
+        "if not TYPE_CHECKING: from .h import g\ndef f(): return g()",
+        "from .other import g\nfrom .h import g\ndef f(): return g()",
+        "def f():\n def inner():\n  from . import h\n  return h\n return inner().g()",
+        "from .h import g\nclass f:\n def a(self):\n  from x import g\n def b(self): g()",
+        "class f:\n from .h import g",
+        "def init():\n global q\n from . import h as q\ndef f(): return init() or q.g()",
+        "from .h import g\ndef f(g=g): return g()",
+        "from .h import g\ndef f(): return [g for g in g()]",
+        "from .h import g\nT = {}\nfor i in range(3): T[i] = g\ndef f(): return T",
+        "from .h import g\nimport torch\nA = torch.nn.Linear.forward = g\ndef f(): pass",
+        "from .h import g\nR = {}\ndef to(x): R[x] = x\n@to\ndef a(): g()\ndef f(): return R[0]()",
+        "from .h import g\ndef f(): raise StopIteration(g())",
+        "from . import h\nfrom .late import p\ndef f(): return p()",
+        "from mine import x\ndef f(): return x()",
+    ],
+)
+def test_what_is_used_in_other_ways_counts(orphaned, user):
+    others = {
+        "mine/__init__.py": "from .h import g as x\n",
+        "mine/x.py": "",
+        "mine/other.py": "def g(): return 3\n",
+        "mine/late.py": "from .m import h\ndef p(): return h.g()\n",
+    }
+    helper = {"mine/h.py": "def g(): return 1\n"}
+    edited = {"mine/h.py": "def g(): return 2\n"}
+    assert orphaned(others | helper | {"mine/m.py": user}, edited)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "orphans"),
+    [
+        # Names of a scope of their own are not the module's.
+        ("def f(a): return [i for i in a]", "a = i = 1\ndef f(a): return [i for i in a]", False),
+        ("i = 1\ndef f(i): pass", "i = 1\nS = [i for i in range(3)]\ndef f(i): pass", False),
+        ("class f:\n eps = 1", "def eps(): pass\nclass f:\n eps = 1", False),
+        ("def f(x): from .h import g; g()", "from .h import g\ndef f(x): g()", False),
+        ("def f(x): assert x, 'a'", "def f(x): assert x, 'b'", False),
+        ("def f(): pass", "def f(): pass\nif __name__ == '__main__': f()", False),
+        ("def f(x): return f'{x:{x}}'", "def f(x): return f'{x:{x}}' ''", False),
+        # What an import decides.
+        ("from torch.nn import *\nf = relu", "from torch.special import *\nf = relu", True),
+        ("try: import a; f = 1\nexcept E: f = 2", "try: import b; f = 1\nexcept E: f = 2", True),
+        ("from torch.nn import L1Loss as f", "from torch.nn import MSELoss as f", True),
+    ],
+)
+def test_scopes_and_imports_that_decide(orphaned, old, new, orphans):
+    helper = {"mine/h.py": "def g(): return 1\n"}
+    assert orphaned(helper | {"mine/m.py": old}, {"mine/m.py": new}) is orphans
+
+
+@pytest.mark.parametrize(
+    ("file", "target"),
+    [
+        ("mine/__init__.py", "mine.m.f"),  # Python imports it first
+        ("mine/patches.py", "mine.m.f"),  # imported, but used by no name
+        ("deep/in/directories.py", "deep.in.directories.f"),  # packages without `__init__`
+        ("beside.py", "mine.m.f"),  # another module of the user
+        ("profile.py", "profile.f"),  # of the name of a standard module
+    ],
+)
+def test_modules_that_run_count_wherever_they_lie(orphaned, file, target):
+    user = {"mine/m.py": "from . import patches\nimport beside\ndef f(): return beside.f()\n"}
+    patch = "import torch\ntorch.x = {0}\ndef f(): return {0}\n"
+    before = user | {"mine/patches.py": "", "beside.py": "def f(): pass\n"}
+    assert orphaned(before | {file: patch.format(1)}, {file: patch.format(2)}, target)
+
+
+def test_modules_that_import_each_other_in_a_circle_are_digested(orphaned):
+    circle = {"mine/m.py": "from .n import g\nf = g\n", "mine/n.py": "from .m import g\nx = 1\n"}
+    assert orphaned(circle, {"mine/n.py": "from .m import g\nx = 2\n"})
+
+
+def test_what_helpers_of_equal_text_use_tells_them_apart(orphaned):
+    text = "def step(): return inner()\ndef inner(): return {}\n"
+    user = "from . import one, two\ndef f(): return {}.step() - {}.step()\n"
+    helpers = {"mine/one.py": text.format(1), "mine/two.py": text.format(2)}
+    before, after = user.format("one", "two"), user.format("two", "one")
+    assert orphaned(helpers | {"mine/m.py": before}, {"mine/m.py": after})
+
+
 def test_helpers_of_one_name_are_told_apart(tmp_path):
     (tmp_path / "one.py").write_text("def step(x):\n    return x\n")
     (tmp_path / "two.py").write_text("def step(x):\n    return -x\n")
@@ -226,9 +346,13 @@ def test_helpers_of_one_name_are_told_apart(tmp_path):
     assert digest(tmp_path, targets) != before
 
 
-def test_source_that_is_no_python_is_named(tmp_path):
-    (tmp_path / "broken.py").write_text("def f(:\n")
-    with pytest.raises(ConfigError, match=r"broken\.py: cannot be read as Python \(invalid syntax"):
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("def f(:\n", r"as Python \(invalid syntax"), ("f = " + "-" * 50_000 + "1", r"as Python \(")],
+)
+def test_source_that_is_no_python_is_named(tmp_path, text, reason):
+    (tmp_path / "broken.py").write_text(text)
+    with pytest.raises(ConfigError, match=rf"broken\.py: cannot be read {reason}"):
         digest(tmp_path, frozenset(["broken.f"]))
 
 
@@ -250,6 +374,29 @@ def test_a_second_process_parses_nothing_and_loads_no_torch(tmp_path, targets):
     assert printed[0].endswith(" False\n")
 
 
+def test_summaries_of_another_shape_are_made_anew(tmp_path, targets, monkeypatch):
+    monkeypatch.setenv("TITN_CACHE", str(tmp_path))
+    right = digest(PACKAGE.parent, targets())
+    file = tmp_path / "module-summaries-1.json"
+    kept = json.loads(json.loads(file.read_text())["modules"])
+    text = json.dumps({key: {"units": []} for key in kept})
+    file.write_text(json.dumps({"crc32": zlib.crc32(text.encode()), "modules": text}))
+    assert digest(PACKAGE.parent, targets()) == right
+
+
+def test_an_edit_after_a_module_was_parsed_is_not_kept_as_the_older_one(tmp_path):
+    file, targets = tmp_path / "mine.py", frozenset(["mine.f"])
+    file.write_text("def f(): return 1\n")
+    source_code.parse_module("mine", (str(tmp_path),))
+    file.write_text("def f(): return 2\n")
+    source_digest.cache_clear()
+    assert source_digest(targets, (str(tmp_path),)) == digest(tmp_path, targets)
+    file.write_text("def f(): return 1\n")
+    first = digest(tmp_path, targets)
+    file.write_text("def f(): return 2\n")
+    assert digest(tmp_path, targets) != first
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"crc32": 1, "modules": "{}"}', "[]", "\x00"])
 def test_summaries_that_were_damaged_are_made_anew(tmp_path, targets, monkeypatch, content):
     monkeypatch.setenv("TITN_CACHE", str(tmp_path))
@@ -265,5 +412,18 @@ def test_a_target_that_is_nowhere_is_an_error(tmp_path):
 
 
 def test_all_functions_of_the_engine_are_found():
-    everything = ENGINE | {TEACHER} | set(FIRST_WEIGHTS.values())
-    assert len(source_digest(frozenset(everything))) == 64
+    everything = ENGINE | {LOAD, LOAD_PRETRAINED, TEACHER, FILE_DIGEST}
+    assert len(source_digest(everything)) == 64
+
+
+@pytest.mark.parametrize(
+    ("overrides", "unused"),
+    [
+        (("teacher=none",), {LOAD, LOAD_PRETRAINED, TEACHER}),
+        (("teacher=none", "weights=imagenet"), {LOAD, TEACHER}),
+        (("teacher=vgg16_bn",), {LOAD_PRETRAINED}),
+        (("teacher=vgg16_bn", "teacher.weights=imagenet"), set()),
+    ],
+)
+def test_only_some_runs_use_weights_and_a_teacher(composed, overrides, unused):
+    assert unused_code(composed("model=titn", *overrides)) == unused | {FILE_DIGEST}
