@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from titn.config.keys import GROUPS
-from titn.config.source_digest import source_digest
+from titn.source.digest import source_digest
 
 # What builds, trains, evaluates and summarises every run. Not here: what only makes it fast, saves
 # it or tells of it, which changes no number but by rounding.

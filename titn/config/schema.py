@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from titn.config import annotations
-from titn.config.source_code import find_definition, parse_module
+from titn.source.code import find_definition, parse_module
 from titn.system.errors import ConfigError, first_line
 
 # What is longer resembles no key, and would take long to compare.

@@ -20,8 +20,8 @@ from titn.cells.identity import (
     source_targets,
     unused_code,
 )
-from titn.config import source_code
-from titn.config.source_digest import source_digest
+from titn.source import code as source_code
+from titn.source.digest import source_digest
 from titn.system.errors import ConfigError
 
 PACKAGE = Path(titn.__file__).parent
@@ -360,7 +360,7 @@ def test_a_second_process_parses_nothing_and_loads_no_torch(tmp_path, targets):
     # Parsing titn takes some 100 ms, and reading the summaries that were kept of it 10.
     code = (
         "import ast, sys\n"
-        "from titn.config.source_digest import source_digest\n"
+        "from titn.source.digest import source_digest\n"
         "if sys.argv[1] == 'second': del ast.parse\n"
         "print(source_digest(frozenset(sys.argv[2:])), 'torch' in sys.modules)\n"
     )

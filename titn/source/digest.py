@@ -22,9 +22,9 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from titn.config import module_summary
-from titn.config.module_summary import Summary, Unit, summarise
-from titn.config.source_code import Module, SearchPath, find_module, find_spec, parse_source
+from titn.source import summary as module_summary
+from titn.source.code import Module, SearchPath, find_module, find_spec, parse_source
+from titn.source.summary import Summary, Unit, summarise
 from titn.system.errors import ConfigError, error_text, first_line
 from titn.system.files import cache_dir, write_text
 

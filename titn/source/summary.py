@@ -2,7 +2,7 @@
 
 The digest is of the syntax tree, without what cannot change a number: comments, docstrings, type
 annotations, import statements, the texts of exceptions. A summary depends on the module alone, so
-it can be kept. titn.config.source_digest joins them.
+it can be kept. titn.source.digest joins them.
 
 An assignment counts where its name is used, whatever else its right side does, and the order of a
 module's statements counts only among those of one name.
@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from titn.config.source_code import Module
+from titn.source.code import Module
 
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
