@@ -25,7 +25,7 @@ BOX_WIDTH, COLUMN = 108, 152
 COLUMNS = {
     "doors": 2.6, "sweeps": 1.5, "reporting": 4.7, "cells": 2.2, "profiling": 0.8, "training": 1.1,
     "models": 0, "losses": 0.9, "data": 1.8, "optim": 2.7, "records": 4.3, "paper": 5.2,
-    "config": 3.0, "types": 0.6, "system": 3.6,
+    "config": 3.0, "source": 3.0, "types": 0.6, "system": 3.6,
 }  # fmt: skip
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555")
 

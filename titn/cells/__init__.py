@@ -1,4 +1,4 @@
 """One cell: planned, made or resumed, recorded once; and a finished run opened again.
 
-It imports training and what training imports, and records.
+It imports training and what training imports, records and source.
 """

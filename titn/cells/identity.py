@@ -21,9 +21,6 @@ ENGINE = frozenset(
         "titn.cells.result.sample_columns",
         "titn.cells.result.evenly_spaced",
         "titn.cells.result.TRAIN_IMAGES",
-        "titn.cells.result.course",
-        "titn.cells.result.costs",
-        "titn.cells.result.data",
     )
 )
 # Reached from the engine, and used only by some runs: the first weights of a student or those of

@@ -1,4 +1,4 @@
 """From a command line to a checked, plain configuration, and the identity of a run.
 
-It imports system, and no torch.
+It imports source and system, and no torch.
 """

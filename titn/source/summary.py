@@ -10,16 +10,24 @@ module's statements counts only among those of one name.
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from titn.source.code import Module
-
-FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-IMPORTS = ast.Import | ast.ImportFrom
-COMPOUND = ast.If | ast.For | ast.While | ast.With | ast.Try | ast.TryStar | ast.Match
+from titn.source.scopes import (
+    COMPOUND,
+    COMPREHENSIONS,
+    DEFINITIONS,
+    FUNCTIONS,
+    IMPORTS,
+    Scope,
+    dotted_name,
+    imported_as_global,
+    imported_names,
+    inside,
+    loaded_modules,
+    parameters,
+)
 
 # Of a node's fields: types, the text of an assertion, u"" for "", and whether a name is read or
 # written, which its place says already.
@@ -58,19 +66,19 @@ class Summary:
 def summarise(module: Module) -> Summary:
     """The summary of a parsed module."""
     body = list(_running(module.body))
-    imports = _Scope(module, [node for node in body if isinstance(node, IMPORTS)]).imports
-    for name, dotted in _imported_as_global(body, module):
+    imports = Scope(module, [node for node in body if isinstance(node, IMPORTS)]).imports
+    for name, dotted in imported_as_global(body, module):
         imports[name] = (*imports.get(name, ()), dotted)
     statements: dict[str, list[ast.stmt]] = {}
     for statement in body:
         if isinstance(statement, IMPORTS):
             continue
-        scope = _Scope(module, [statement])
+        scope = Scope(module, [statement])
         for name in scope.bound | dict.fromkeys(scope.imports):
             statements.setdefault(name, []).append(statement)
         if _does_more_than_bind(statement):
             statements.setdefault("", []).append(statement)
-    everything = _Scope(module, body)
+    everything = Scope(module, body)
     known: dict[str, tuple[str, ...]] = {name: (f".{name}",) for name in statements if name}
     for name, dotted_names in imports.items():
         known[name] = (*known.get(name, ()), *dotted_names)
@@ -103,45 +111,6 @@ def _is_false_on_import(test: ast.expr) -> bool:
     if isinstance(test, ast.Name | ast.Attribute):
         return ast.unparse(test).rpartition(".")[2] == "TYPE_CHECKING"
     return ast.dump(test) == ast.dump(ast.parse("__name__ == '__main__'", mode="eval").body)
-
-
-class _Scope:
-    """What statements bind, those inside of other functions and classes left out.
-
-    bound: names, as keys. imports, stars, loads: as in Summary. outer: names declared nonlocal or
-    global; of those `globals` are global.
-    """
-
-    def __init__(self, module: Module, statements: Iterable[ast.AST]):
-        self.bound: dict[str, None] = {}
-        self.imports: dict[str, tuple[str, ...]] = {}
-        self.stars: list[str] = []
-        self.loads: list[str] = []
-        self.outer: set[str] = set()
-        self.globals: set[str] = set()
-        for node in _inside(statements):
-            if isinstance(node, IMPORTS):
-                self._add_import(node, module)
-            elif isinstance(node, ast.Global | ast.Nonlocal):
-                self.outer.update(node.names)
-                if isinstance(node, ast.Global):
-                    self.globals.update(node.names)
-            elif isinstance(node, ast.Name):
-                if not isinstance(node.ctx, ast.Load):
-                    self.bound[node.id] = None
-            else:
-                # Of a definition, an exception that is caught, a pattern, a parameter.
-                for name in (getattr(node, key, None) for key in ("name", "rest", "arg")):
-                    if isinstance(name, str) and not isinstance(node, ast.keyword):
-                        self.bound[name] = None
-
-    def _add_import(self, node: ast.Import | ast.ImportFrom, module: Module) -> None:
-        for name, dotted in _imported(node, module):
-            if name == "*":
-                self.stars.append(dotted)
-            else:
-                self.imports[name] = tuple(dict.fromkeys((*self.imports.get(name, ()), dotted)))
-        self.loads += _loaded(node, module)
 
 
 class _Writer:
@@ -184,7 +153,7 @@ class _Writer:
         before = self.known, self.local, self.in_class
         if isinstance(node, COMPREHENSIONS):
             self.write(node.generators[0].iter)  # belongs to the scope around it
-            self._enter(_Scope(self.module, [part.target for part in node.generators]))
+            self._enter(Scope(self.module, [part.target for part in node.generators]))
         for name in node._fields:
             value = getattr(node, name, None)
             # Empty fields are left out: later versions of Python have more of them.
@@ -213,23 +182,23 @@ class _Writer:
         if isinstance(node, ast.ClassDef):
             # Its methods do not see the names of a class; its statements do from their place on.
             self.in_class = True
-            imports = _Scope(self.module, body).imports
+            imports = Scope(self.module, body).imports
             self.known = self.known | {
                 name: (*self.known.get(name, ()), *dotted) for name, dotted in imports.items()
             }
             self.write(body)
             return
         self.in_class = False
-        scope = _Scope(self.module, body)
-        scope.bound |= _Scope(self.module, _parameters(node.args)).bound
+        scope = Scope(self.module, body)
+        scope.bound |= Scope(self.module, parameters(node.args)).bound
         self._enter(scope)
         # An import that always runs counts where its name is used.
         for statement in body:
             if isinstance(statement, IMPORTS):
-                self.loads += _loaded(statement, self.module)
+                self.loads += loaded_modules(statement, self.module)
         self.write([statement for statement in body if not isinstance(statement, IMPORTS)])
 
-    def _enter(self, scope: _Scope) -> None:
+    def _enter(self, scope: Scope) -> None:
         hidden = scope.bound.keys() - scope.outer
         known = {name: dotted for name, dotted in self.known.items() if name not in hidden}
         known |= {n: self.of_module[n] for n in scope.globals if n in self.of_module}
@@ -238,7 +207,7 @@ class _Writer:
 
     def _write_name(self, node: ast.Name | ast.Attribute) -> None:
         """A number for what the module defines or imports; any other name as it stands."""
-        dotted = _dotted(node)
+        dotted = dotted_name(node)
         first, _, rest = (dotted or "").partition(".")
         stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         if first in self.known and not (stored and self.in_class):
@@ -252,8 +221,8 @@ class _Writer:
 
     def _write_import(self, node: ast.Import | ast.ImportFrom) -> None:
         """One that may not run, or that makes an attribute of a class."""
-        self.loads += _loaded(node, self.module)
-        for name, dotted in _imported(node, self.module):
+        self.loads += loaded_modules(node, self.module)
+        for name, dotted in imported_names(node, self.module):
             self.text.append(f"(import {name}=")
             self._write_use((dotted,))
             self.text.append(")")
@@ -262,75 +231,12 @@ class _Writer:
         self.text.append(f"<{self.uses.setdefault(names, len(self.uses))}>")
 
 
-def _dotted(node: ast.AST) -> str | None:
-    """a.b.c of names alone; None for any other expression."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        before = _dotted(node.value)
-        return before and f"{before}.{node.attr}"
-    return None
-
-
-def _imported(statement: ast.Import | ast.ImportFrom, module: Module) -> Iterator[tuple[str, str]]:
-    """The names that an import binds, and the dotted names that they stand for."""
-    if isinstance(statement, ast.Import):
-        for alias in statement.names:
-            first = alias.name.partition(".")[0]
-            yield (alias.asname, alias.name) if alias.asname else (first, first)
-        return
-    source = _source(statement, module)
-    for alias in statement.names:
-        yield alias.asname or alias.name, source if alias.name == "*" else f"{source}.{alias.name}"
-
-
-def _source(statement: ast.ImportFrom, module: Module) -> str:
-    """The module that names are imported from."""
-    source = statement.module or ""
-    if not statement.level:
-        return source
-    parents = module.name.split(".")
-    base = ".".join(parents[: len(parents) - statement.level + module.is_package])
-    return f"{base}.{source}" if source else base
-
-
-def _loaded(statement: ast.Import | ast.ImportFrom, module: Module) -> list[str]:
-    """What an import runs: modules, and names that may be modules."""
-    if isinstance(statement, ast.Import):
-        return [alias.name for alias in statement.names]
-    return [_source(statement, module), *(dotted for _, dotted in _imported(statement, module))]
-
-
-def _imported_as_global(body: list[ast.stmt], module: Module) -> Iterator[tuple[str, str]]:
-    """Imports in functions that bind a name of the module."""
-    for function in (node for statement in body for node in ast.walk(statement)):
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            scope = _Scope(module, function.body)
-            for name in scope.globals & scope.imports.keys():
-                yield from ((name, dotted) for dotted in scope.imports[name])
-
-
-def _parameters(arguments: ast.arguments) -> list[ast.arg]:
-    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return [*named, *filter(None, (arguments.vararg, arguments.kwarg))]
-
-
-def _inside(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Nodes and all below them, but those of other scopes: functions, classes, comprehensions."""
-    for node in nodes:
-        yield node
-        if isinstance(node, DEFINITIONS | ast.Lambda | ast.Import | ast.ImportFrom):
-            continue
-        target = node.target if isinstance(node, ast.comprehension) else None
-        yield from _inside(child for child in ast.iter_child_nodes(node) if child is not target)
-
-
 def _does_more_than_bind(statement: ast.stmt, top: bool = True) -> bool:
     """Whether a statement at the top level of a module may act on anything but names of it."""
     if isinstance(statement, IMPORTS):
         return not top and statement.names[0].name == "*"
     if isinstance(statement, COMPOUND):
-        children = (node for node in _inside([statement]) if isinstance(node, ast.stmt))
+        children = (node for node in inside([statement]) if isinstance(node, ast.stmt))
         return isinstance(statement, ast.Match) or any(
             _does_more_than_bind(child, top=False) for child in children if child is not statement
         )
