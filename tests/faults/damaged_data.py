@@ -509,7 +509,7 @@ MERGES = "\n".join(
 VALUES = (
     "null", "[]", "{}", "-1", "1e999", ".nan", "'x'", "2020-01-01", "9" * 5000, "1000000000",
     "!!python/object/apply:os.system ['true']", "!!binary AAAA", "!!set {a}", "&a [*a]",
-    '"\\e[31m"', "titn.data.cache.cache_dir", "titn.losses.supervised.Supervised",
+    '"\\e[31m"', "titn.data.views.Plain", "titn.losses.supervised.Supervised",
     "this.that.Other", "a\n  - b:",
 )  # fmt: skip
 

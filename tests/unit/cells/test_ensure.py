@@ -304,7 +304,8 @@ def test_a_teachers_record_is_that_of_its_run(tiny):
     run = tiny(*TEACHER)
     _, result = ensure(run)
     _, teacher = ensure(run["teacher"])
-    assert result["teacher"] == {"config_hash": teacher["config_hash"], "top1": teacher["top1"]}
+    facts = ("config_hash", "source_digest", "top1")
+    assert result["teacher"] == {fact: teacher[fact] for fact in facts}
 
 
 def test_the_teachers_classes_are_kept_for_each_image(tiny):

@@ -146,7 +146,7 @@ def test_what_the_build_supplies_cannot_be_configured(composed):
 
 def test_checking_a_configuration_does_not_load_torch():
     code = (
-        "import sys; from titn.config import resolve\n"
+        "import sys; from titn.config import resolve; from titn.config.paths import conf_dir\n"
         "from hydra import compose, initialize_config_dir\n"
         "with initialize_config_dir(conf_dir(), version_base='1.3'):\n"
         "    resolve.resolve(compose('config', ['teacher=vgg16_bn']))\n"
