@@ -1,6 +1,6 @@
 """A finished run, opened again: its configuration, its record, its network.
 
-A run's directory may come from anyone. Nothing of it is believed before it is checked, and nothing
+A run's directory may come from anyone. Everything in it is checked before it is used, and nothing
 in it is run but titn's own code, unless the user says so.
 """
 
@@ -58,7 +58,7 @@ class FinishedRun:
         size = self.run["dataset"]["image_size"]
         spec = ImageSpec(num_classes=len(self.class_names), size=size)
         self._check_size(spec)
-        network = self._built("model", nn.Module, images=spec)
+        network = self._instantiate("model", nn.Module, images=spec)
         weights.load(network, self.directory.path, key="run")
         return network.eval()
 
@@ -70,13 +70,13 @@ class FinishedRun:
 
     def dataset(self) -> Dataset:
         """The images that the run was made with; ConfigError if they are not there."""
-        return self._built("dataset", Dataset)
+        return self._instantiate("dataset", Dataset)
 
     def token_weights(self) -> TokenWeights:
         """How much each token counts for the run's loss."""
-        return self._built("loss", object).token_weights
+        return self._instantiate("loss", object).token_weights
 
-    def _built(self, group: str, kind: type, **supplied: Any) -> Any:
+    def _instantiate(self, group: str, kind: type, **supplied: Any) -> Any:
         """What a group of the configuration says, which has to be of this kind."""
         place = f"{self.directory.path}/config.yaml: {group}"
         try:
@@ -114,7 +114,7 @@ def open_run(path: Path, trust: bool = False) -> FinishedRun:
     trust: run code that is not titn's own if the configuration names some.
     """
     directory = RunDir(path)
-    with _told(path):
+    with _errors_named(path):
         if not path.is_dir():
             raise ConfigError("no such directory; give a run's, as runs/<config_hash>")
         result = directory.result() if safe_path(path, "result.json") else None
@@ -122,7 +122,7 @@ def open_run(path: Path, trust: bool = False) -> FinishedRun:
             failed = "; it failed" if (path / "failure.json").exists() else ""
             raise ConfigError(f"holds no finished run{failed}; result.json is what says so")
         _check_result(result)
-    with _told(f"{path}/config.yaml"):
+    with _errors_named(f"{path}/config.yaml"):
         content = _configuration(path)
         if not trust:
             _check_targets(content)
@@ -132,7 +132,7 @@ def open_run(path: Path, trust: bool = False) -> FinishedRun:
 
 
 @contextmanager
-def _told(place: object) -> Iterator[None]:
+def _errors_named(place: object) -> Iterator[None]:
     """What is wrong with a record becomes a ConfigError of one plain line about its place."""
     try:
         yield
@@ -140,7 +140,7 @@ def _told(place: object) -> Iterator[None]:
         raise ConfigError(printable(f"{place}: {error}")) from None
     except (OSError, ValueError, ImportError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(
-            printable(f"{place}: cannot be believed ({error_text(error)}); put back a copy")
+            printable(f"{place}: cannot be read as a run ({error_text(error)}); put back a copy")
         ) from None
 
 
@@ -163,16 +163,16 @@ def _configuration(path: Path) -> dict:
     if not isinstance(content, dict):
         raise ValueError("is not what a run writes")
     check_plain(content)
-    _check_named(content)
+    _check_keys(content)
     return content
 
 
-def _check_named(node: dict) -> None:
+def _check_keys(node: dict) -> None:
     for key, value in node.items():
         if not key:
             raise ValueError("has a key without a name")
         if isinstance(value, dict):
-            _check_named(value)
+            _check_keys(value)
 
 
 def _check_targets(content: dict, prefix: str = "") -> None:

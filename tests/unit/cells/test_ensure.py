@@ -516,7 +516,7 @@ def test_memory_that_is_out_marks_the_cell_and_says_what_to_lower(tiny, monkeypa
 
 
 @pytest.mark.parametrize("name", ["result.json", "environment.json"])
-def test_what_cannot_be_believed_is_refused_with_the_remedy(tiny, name):
+def test_what_is_damaged_is_refused_with_the_remedy(tiny, name):
     directory, _ = ensure(tiny())
     path = directory.path / name
     path.write_text(path.read_text()[:-20])
@@ -525,7 +525,7 @@ def test_what_cannot_be_believed_is_refused_with_the_remedy(tiny, name):
 
 
 @pytest.mark.parametrize("name", ["result.json", "environment.json"])
-def test_what_cannot_be_believed_is_made_again_by_force(tiny, name):
+def test_what_is_damaged_is_made_again_by_force(tiny, name):
     directory, first = ensure(tiny())
     (directory.path / name).write_text("{")
     assert ensure(tiny("force=true"))[1]["top1"] == first["top1"]

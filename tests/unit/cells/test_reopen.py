@@ -373,7 +373,7 @@ def test_a_disk_that_fails_is_named(finished, monkeypatch):
 
     monkeypatch.setattr(RunDir, "result", fails)
     with pytest.raises(
-        ConfigError, match=rf"^{finished}: cannot be believed \(Input/output error\)"
+        ConfigError, match=rf"^{finished}: cannot be read as a run \(Input/output error\)"
     ):
         open_run(finished)
 

@@ -1,4 +1,4 @@
-"""The files beside a record: believed if they are its own."""
+"""The files beside a record: accepted if they are its own."""
 
 import json
 
