@@ -52,7 +52,7 @@ class Observed:
         self._mark(titn.training.engine, "evaluate", EVALUATION)
         self._mark(titn.cells.make, "evaluate", EVALUATION)
         self._mark(titn.cells.checkpoints.Checkpoints, "save", CHECKPOINT)
-        self._mark(titn.cells.make.Making, "_write_files", RECORD)
+        self._mark(titn.cells.make.TrainingRun, "_write_files", RECORD)
         self._mark(titn.records.run_dir.RunDir, "finish", RECORD)
 
     def _mark(self, owner: object, name: str, phase: str) -> None:

@@ -31,8 +31,8 @@ def make(cell: Cell, teacher_record: dict | None) -> dict:
     clock = Clock()
     hardware.release_memory()
     assembled = _assemble(cell)
-    with signals.held(), hardware.deterministic(cell.run["deterministic"]):
-        return Making(cell, assembled, clock).record(teacher_record)
+    with signals.deferred(), hardware.deterministic(cell.run["deterministic"]):
+        return TrainingRun(cell, assembled, clock).record(teacher_record)
 
 
 class Clock:
@@ -95,7 +95,7 @@ def _label_cache(cell: Cell, loss: Loss) -> LabelCache | None:
     return LabelCache(Path(run["runs_dir"]) / "labels", key, steps)
 
 
-class Making:
+class TrainingRun:
     """A cell while it is trained: how far it has come, and how that is saved and resumed."""
 
     def __init__(self, cell: Cell, assembled: AssembledRun, clock: Clock):

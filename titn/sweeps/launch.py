@@ -84,7 +84,7 @@ class CellLauncher:
             for cell in cells
         ]
         try:
-            with signals.passed_on():
+            with signals.forwarded():
                 returns = self.launcher.launch(jobs, initial_job_idx=0)
         except (RuntimeError, OSError) as error:
             if signals.asked() is None:

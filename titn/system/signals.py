@@ -148,7 +148,7 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """Here a signal is only remembered, for `check`."""
     check()
     before, _own.raises = _own.raises, False
@@ -159,9 +159,9 @@ def held() -> Iterator[None]:
 
 
 @contextmanager
-def passed_on() -> Iterator[None]:
+def forwarded() -> Iterator[None]:
     """Held, and what is heard is said to the processes that this one has started."""
-    with held():
+    with deferred():
         _own.passes_on = True
         try:
             yield

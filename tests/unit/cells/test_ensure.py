@@ -493,7 +493,7 @@ def raising(error: Exception):
 
 
 def test_a_full_disk_fails_a_run_and_not_its_cell(tiny, monkeypatch):
-    monkeypatch.setattr(make.Making, "_write_files", raising(FULL))
+    monkeypatch.setattr(make.TrainingRun, "_write_files", raising(FULL))
     with pytest.raises(CellError, match=r"weights\.safetensors: No space left.*make room, and the"):
         ensure(tiny())
     monkeypatch.undo()
