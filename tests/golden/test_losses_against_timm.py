@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import log_softmax
+from timm.data.mixup import mixup_target
+from timm.loss import LabelSmoothingCrossEntropy, SoftTargetCrossEntropy
 from timm.task.token_distillation import TokenDistillationTask
 from torch import nn
 
 from titn.losses.distillation import HardDistillation, SoftDistillation
-from titn.losses.terms import Loss
+from titn.losses.supervised import Supervised
+from titn.losses.terms import Loss, mixed_cross_entropy
 from titn.types import Batch, Output
 
 RNG = np.random.default_rng(0)
@@ -85,3 +88,22 @@ def test_deits_equation_3_on_the_class_token():
     """CE(psi(Z_s), y) / 2 + CE(psi(Z_s), y_t) / 2."""
     printed = (cross_entropy(CLS, LABELS) + cross_entropy(CLS, TEACHER.argmax(1))) / 2
     assert ours(HardDistillation(token="cls")) == pytest.approx(printed, rel=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.6])
+def test_labels_are_smoothed_as_timm_does(smoothing):
+    theirs = LabelSmoothingCrossEntropy(smoothing)
+    expected = sum(theirs(torch.tensor(z), torch.tensor(LABELS)).item() for z in (CLS, DIST)) / 2
+    assert ours(Supervised(label_smoothing=smoothing)) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("lam", [1.0, 0.3])
+def test_smoothed_labels_are_mixed_as_timm_does(smoothing, lam):
+    labels = torch.tensor(LABELS)
+    batch = Batch(torch.zeros(6, 3, 4, 4), labels, labels.flip(0), lam)
+    # timm's partner of an image is the one at the same place from the end.
+    targets = mixup_target(labels, num_classes=10, lam=lam, smoothing=smoothing)
+    expected = SoftTargetCrossEntropy()(torch.tensor(CLS), targets).item()
+    got = mixed_cross_entropy(torch.tensor(CLS), batch, smoothing).item()
+    assert got == pytest.approx(expected, rel=1e-6)

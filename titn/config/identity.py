@@ -11,6 +11,7 @@ from titn.config.keys import GROUPS, SCALARS
 ADDED_LATER: dict[str, Any] = {
     "dataset.num_classes": None,
     "dataset.fraction": 1.0,
+    "loss.label_smoothing": 0.0,
     "loss.scale": 1.0,
     "loss.token": "dist",
     "model.inner_depth": 1,

@@ -9,7 +9,7 @@ trained.
 import torch.nn.functional as F
 from torch import Tensor
 
-from titn.config.annotations import Fraction, Positive, Token
+from titn.config.annotations import Fraction, Positive, ProperFraction, Token
 from titn.losses.terms import Terms, TokenWeights, mixed_cross_entropy
 from titn.types import Batch, Output
 
@@ -22,20 +22,29 @@ class HardDistillation:
     have hard ones, as here. DeiT's hard form (its equation 3) is this one at alpha 0.5.
 
     alpha: the weight of the label term, in [0, 1]; 0.5 in the paper. scale: 1 in equation 10.
-    Algorithm 2 adds its two terms without weights, which is scale 2 at alpha 0.5.
+    Algorithm 2 adds its two terms without weights, which is scale 2 at alpha 0.5. label_smoothing:
+    of the labels, in [0, 1), and not of the teacher's label; 0 in the paper, 0.1 in DeiT.
     """
 
     needs_teacher = True
     hard_labels = True
 
-    def __init__(self, *, alpha: Fraction = 0.5, scale: Positive = 1.0, token: Token = "dist"):
+    def __init__(
+        self,
+        *,
+        alpha: Fraction = 0.5,
+        scale: Positive = 1.0,
+        token: Token = "dist",
+        label_smoothing: ProperFraction = 0.0,
+    ):
         self.alpha = alpha
         self.scale = scale
         self.token = token
+        self.label_smoothing = label_smoothing
         self.token_weights = token_weights(alpha, token)
 
     def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
-        task = mixed_cross_entropy(output.cls, batch)
+        task = mixed_cross_entropy(output.cls, batch, self.label_smoothing)
         # (b, k) logits against the teacher's (b,) classes.
         distill = F.cross_entropy(getattr(output, self.token), require_teacher(teacher))
         return weighted_terms(self.alpha, self.scale, task, distill)
@@ -51,18 +60,25 @@ class SoftDistillation:
     Departure: DeiT's public code divides by the number of logits, b k, instead of the batch, which
     makes this term k times smaller than its equation.
 
-    alpha: the weight of the label term, in [0, 1]. temperature: T, 3 in DeiT.
+    alpha: the weight of the label term, in [0, 1]. temperature: T, 3 in DeiT. label_smoothing: of
+    the labels, in [0, 1), and not of the teacher's probabilities; 0.1 in DeiT.
     """
 
     needs_teacher = True
     hard_labels = False
 
     def __init__(
-        self, *, alpha: Fraction = 0.5, temperature: Positive = 3.0, token: Token = "dist"
+        self,
+        *,
+        alpha: Fraction = 0.5,
+        temperature: Positive = 3.0,
+        token: Token = "dist",
+        label_smoothing: ProperFraction = 0.0,
     ):
         self.alpha = alpha
         self.temperature = temperature
         self.token = token
+        self.label_smoothing = label_smoothing
         self.token_weights = token_weights(alpha, token)
 
     def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
@@ -71,7 +87,7 @@ class SoftDistillation:
         ours = (getattr(output, self.token).float() / self.temperature).log_softmax(-1)
         # (b, k) log-probabilities to a scalar; batchmean divides the sum by b, as the formula says.
         divergence = F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
-        task = mixed_cross_entropy(output.cls, batch)
+        task = mixed_cross_entropy(output.cls, batch, self.label_smoothing)
         return weighted_terms(self.alpha, 1.0, task, self.temperature**2 * divergence)
 
 

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from titn.config.annotations import ProperFraction
 from titn.losses.terms import Terms, TokenWeights, mixed_cross_entropy
 from titn.types import Batch, Output
 
@@ -10,13 +11,18 @@ class Supervised:
     """(CM(cls, label) + CM(dist, label)) / 2, where CM is equation 9.
 
     A model without a distillation token has the same logits in both places: CM(cls, label).
+
+    label_smoothing: of both labels of a mixed image, in [0, 1); see `mixed_cross_entropy`.
     """
 
     needs_teacher = False
     hard_labels = False
     token_weights = TokenWeights(cls=0.5, dist=0.5)
 
+    def __init__(self, *, label_smoothing: ProperFraction = 0.0):
+        self.label_smoothing = label_smoothing
+
     def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
-        cls, dist = (mixed_cross_entropy(logits, batch) for logits in output)
+        cls, dist = (mixed_cross_entropy(logits, batch, self.label_smoothing) for logits in output)
         loss = (cls + dist) / 2
         return {"loss": loss, "task": loss.detach()}

@@ -40,12 +40,16 @@ class Loss(Protocol):
         """
 
 
-def mixed_cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
+def mixed_cross_entropy(logits: Tensor, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
     """lam CE(p, l1) + (1 - lam) CE(p, l2), the mean over the batch (equations 8 and 9).
 
     logits: (b, k). l1 and l2 are the batch's `labels` and `partners`.
+
+    label_smoothing: s in [0, 1), by which each label's one-hot target q becomes (1 - s) q + s / k
+    before the mix (Szegedy et al., 2016, section 7); the paper has none.
     """
-    first = F.cross_entropy(logits, batch.labels)
+    first = F.cross_entropy(logits, batch.labels, label_smoothing=label_smoothing)
     if batch.lam == 1:
         return first
-    return batch.lam * first + (1 - batch.lam) * F.cross_entropy(logits, batch.partners)
+    second = F.cross_entropy(logits, batch.partners, label_smoothing=label_smoothing)
+    return batch.lam * first + (1 - batch.lam) * second

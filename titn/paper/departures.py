@@ -47,6 +47,7 @@ TRAINING_PHRASES = {
     "schedule.warmup_epochs": "warm-up of {} epochs",
     "schedule.final": "a learning rate that ends at {} of itself instead of {}",
     "model.drop_path": "drop path {}",
+    "loss.label_smoothing": "label smoothing {}",
     "model.inner_depth": "inner depth {} instead of {}",
 }
 MIX_PHRASES = {

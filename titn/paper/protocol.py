@@ -20,6 +20,7 @@ EVERYWHERE = {
     "loss.alpha": 0.5,
     "loss.scale": 1.0,
     "loss.token": "dist",
+    "loss.label_smoothing": 0.0,
     "model.drop_path": 0.0,
     "model.inner_depth": 1,
     "teacher.model._target_": "titn.models.cnn.vgg16_bn",

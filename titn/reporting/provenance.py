@@ -32,10 +32,12 @@ def describe_setting(row: Row | None) -> str:
 
 
 def recipe_line(evidence: Evidence) -> str:
-    """Images, steps, optimizer, precision and teacher of the reference row, in a line."""
+    """Images, steps, optimizer, precision, smoothing of labels and teacher of the reference row."""
     row = evidence.reference
     assert row is not None
     parts = [*_work(row), optimizer_text(row), str(row.shared_value("environment.precision") or "")]
+    if smoothing := row.shared_value("loss.label_smoothing"):
+        parts.append(f"label smoothing {number(smoothing)}")
     if row.shared_value("teacher") not in (None, "none"):
         epochs = row.shared_value("teacher.epochs")
         known = "" if epochs is None else f" ({number(epochs)} epochs)"

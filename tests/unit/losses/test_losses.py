@@ -71,6 +71,32 @@ def test_supervised_without_a_distillation_token_is_plain_cross_entropy():
     assert loss == pytest.approx(CE_CLS, rel=1e-6)
 
 
+# Smoothed by 0.3 the target of class c is 0.7 for it and 0.1 for each of the three, c included.
+ALL_CLS = -math.log(0.5 * 0.25 * 0.25 * 0.1 * 0.2 * 0.7) / 2  # the mean over two images
+ALL_DIST = -math.log(0.2 * 0.4 * 0.4 * 0.6 * 0.3 * 0.1) / 2
+SMOOTH_CLS = 0.7 * CE_CLS + 0.1 * ALL_CLS
+SMOOTH_DIST = 0.7 * CE_DIST + 0.1 * ALL_DIST
+
+
+@pytest.mark.parametrize(
+    ("loss", "batch", "expected"),
+    [
+        (Supervised(label_smoothing=0.3), PLAIN, (SMOOTH_CLS + SMOOTH_DIST) / 2),
+        # The teacher's label stays as it is.
+        (HardDistillation(label_smoothing=0.3), PLAIN, (SMOOTH_CLS + CE_TEACHER) / 2),
+        (HardDistillation(label_smoothing=0.3, scale=2.0), PLAIN, SMOOTH_CLS + CE_TEACHER),
+        # Both labels of a mixed image are smoothed, and so is their mix.
+        (
+            HardDistillation(label_smoothing=0.3),
+            MIXED,
+            (0.7 * CM_CLS + 0.1 * ALL_CLS + CE_TEACHER) / 2,
+        ),
+    ],
+)
+def test_smoothed_labels_by_hand(loss, batch, expected):
+    assert value(loss, batch, TAUGHT) == pytest.approx(expected, rel=1e-6)
+
+
 def test_a_token_without_weight_gets_no_gradient():
     dist = DIST.clone().requires_grad_()
     cls = CLS.clone().requires_grad_()
@@ -113,6 +139,12 @@ def test_soft_labels_at_temperature_2_by_hand():
     output = Output(CLS, 2 * DIST)
     got = loss(output, PLAIN, 2 * SOFT_TEACHER.log())["loss"].item()
     assert got == pytest.approx(4 * KL_DIST, rel=1e-5)
+
+
+def test_the_probabilities_of_a_teacher_are_not_smoothed():
+    loss = SoftDistillation(alpha=0.25, temperature=1.0, label_smoothing=0.3)
+    expected = 0.25 * SMOOTH_CLS + 0.75 * KL_DIST
+    assert value(loss, PLAIN, SOFT_TEACHER.log()) == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_mean_is_over_the_batch_and_not_over_the_classes():

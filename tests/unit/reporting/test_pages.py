@@ -435,6 +435,13 @@ def test_agreement_with_the_teacher_needs_all_seeds(runs, text):
 # Provenance
 
 
+def test_smoothed_labels_are_said_beside_the_optimizer(runs, text):
+    loss = {"_target_": "titn.losses.supervised.Supervised", "label_smoothing": 0.1}
+    assert "; adamw at 0.001; 32-true; label smoothing 0.1." in text(
+        *runs.row("a", A, changes={"loss": loss})
+    )
+
+
 def test_a_page_says_where_it_comes_from(runs, text):
     other = runs.row("b", B, threads=2, record={"git_commit": "beef" * 10})
     said = text(*runs.row("a", A), *other)
