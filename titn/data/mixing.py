@@ -83,6 +83,40 @@ class MixUp:
         return Batch(mixed, labels, labels[partner], pairing.lam)
 
 
+class CutMixMixUp:
+    """CutMix or MixUp, one of them for each batch: DeiT's mix, as timm draws it.
+
+    A uniform number decides which, and the rest of the batch is what that one makes of the same
+    generator: its own lambda, partners, and in CutMix its box.
+
+    Departure: in timm an image's partner is the one at the same place from the end of the batch;
+    here it is drawn, as everywhere else.
+
+    mixup_alpha, cutmix_alpha: of Beta(alpha, alpha), above 0; 0.8 and 1 in DeiT.
+    switch_probability: that a batch is for CutMix, in [0, 1]; 0.5 in DeiT. probability: that a
+    batch is mixed at all, in [0, 1]; 1 in DeiT.
+    """
+
+    def __init__(
+        self,
+        *,
+        mixup_alpha: Positive = 0.8,
+        cutmix_alpha: Positive = 1.0,
+        switch_probability: Fraction = 0.5,
+        probability: Fraction = 1.0,
+    ):
+        self.switch_probability = switch_probability
+        self.cutmix = CutMix(alpha=cutmix_alpha, probability=probability)
+        self.mixup = MixUp(alpha=mixup_alpha, probability=probability)
+
+    def mix(self, images: Tensor, labels: Tensor, rng: np.random.Generator) -> Batch:
+        # Drawn whatever the probability is: runs that differ in it mix the batches alike that both
+        # give to the same of the two.
+        is_cutmix = rng.random() < self.switch_probability
+        chosen = self.cutmix if is_cutmix else self.mixup
+        return chosen.mix(images, labels, rng)
+
+
 class Pairing(NamedTuple):
     """lam: the share of each image itself, in [0, 1]. partner: (b,) int64 on the CPU, its partner's
     index in the batch."""

@@ -18,6 +18,7 @@ NAMES = {
     "adamw": "AdamW",
     "rmsprop": "RMSprop",
     "Unmixed": "no mix",
+    "CutMixMixUp": "CutMix or MixUp by batch",
     "HardDistillation": "hard labels",
     "SoftDistillation": "soft labels",
     "Supervised": "no distillation",

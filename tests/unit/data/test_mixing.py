@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from scipy.stats import beta, ks_2samp, kstest
 
-from titn.data.mixing import Box, CutMix, MixUp, Unmixed, draw_box, paste
+from titn.data.mixing import Box, CutMix, CutMixMixUp, MixUp, Unmixed, draw_box, paste
 from titn.data.streams import stream
 
 LABELS = torch.arange(10)
@@ -98,3 +99,71 @@ def test_lambda_follows_the_beta_distribution():
 def test_mixup_at_probability_zero_never_mixes():
     batch = MixUp(probability=0.0).mix(IMAGES, LABELS, stream("mix", 0, 0, 0))
     assert batch.images is IMAGES
+
+
+# --- CutMix or MixUp ------------------------------------------------------------------------------
+
+SWITCHES = range(2000)
+
+
+def is_cutmix(batch):
+    """CutMix leaves bytes, MixUp floating point."""
+    return batch.images.dtype == torch.uint8
+
+
+@pytest.mark.parametrize("step", range(12))
+def test_a_batch_is_what_the_chosen_one_alone_makes_after_the_switch(step):
+    both = CutMixMixUp(mixup_alpha=0.8, cutmix_alpha=1.0)
+    found = both.mix(IMAGES, LABELS, stream("mix", 0, 0, step))
+    rng = stream("mix", 0, 0, step)
+    alone = CutMix(alpha=1.0) if rng.random() < 0.5 else MixUp(alpha=0.8)
+    expected = alone.mix(IMAGES, LABELS, rng)
+    assert is_cutmix(found) == isinstance(alone, CutMix)
+    assert torch.equal(found.images, expected.images)
+    assert torch.equal(found.partners, expected.partners)
+    assert found.lam == expected.lam
+
+
+@pytest.mark.parametrize(("probability", "share"), [(0.0, 0.0), (0.25, 0.25), (0.5, 0.5), (1.0, 1)])
+def test_the_share_of_cutmix_is_the_switch_probability(probability, share):
+    both = CutMixMixUp(switch_probability=probability)
+    batches = [both.mix(IMAGES, LABELS, stream("mix", 0, 0, step)) for step in SWITCHES]
+    # One standard error is 0.011 at most.
+    assert sum(map(is_cutmix, batches)) / len(batches) == pytest.approx(share, abs=0.035)
+
+
+def test_lambdas_of_the_two_follow_their_own_distributions():
+    both = CutMixMixUp(mixup_alpha=0.8, cutmix_alpha=4.0)
+    batches = [both.mix(IMAGES, LABELS, stream("mix", 0, 0, step)) for step in SWITCHES]
+    mixed_up = [batch.lam for batch in batches if not is_cutmix(batch)]
+    assert kstest(mixed_up, beta(0.8, 0.8).cdf).pvalue > 0.01
+    # Those of CutMix after its correction, in other streams.
+    cut = [batch.lam for batch in batches if is_cutmix(batch)]
+    alone = CutMix(alpha=4.0)
+    others = [alone.mix(IMAGES, LABELS, stream("mix", 1, 0, step)).lam for step in SWITCHES]
+    assert ks_2samp(cut, others).pvalue > 0.01
+
+
+def test_the_switch_probability_leaves_a_batch_alone_that_goes_to_the_same_one():
+    for step in range(40):
+        rarely, often = (
+            CutMixMixUp(switch_probability=share).mix(IMAGES, LABELS, stream("mix", 0, 0, step))
+            for share in (0.3, 0.7)
+        )
+        if is_cutmix(rarely) == is_cutmix(often):
+            assert torch.equal(rarely.images, often.images)
+
+
+def test_the_probability_leaves_a_batch_alone_that_is_mixed_all_the_same():
+    for step in range(40):
+        rarely, always = (
+            CutMixMixUp(probability=share).mix(IMAGES, LABELS, stream("mix", 0, 0, step))
+            for share in (0.5, 1.0)
+        )
+        assert rarely.lam == 1.0 or torch.equal(rarely.images, always.images)
+
+
+def test_cutmix_or_mixup_at_probability_zero_never_mixes():
+    for step in range(4):
+        batch = CutMixMixUp(probability=0.0).mix(IMAGES, LABELS, stream("mix", 0, 0, step))
+        assert batch.images is IMAGES

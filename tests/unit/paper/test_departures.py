@@ -60,6 +60,7 @@ FULL = ("dataset=cifar100", "teacher=vgg16_bn", "protocol=paper")
         ("epochs=10", "10 epochs instead of 600"),
         ("batch_size=32", "batches of 32 instead of 1024"),
         ("mix=mixup", "MixUp instead of CutMix"),
+        ("mix=cutmix_mixup", "CutMix or MixUp by batch instead of CutMix"),
         ("mix=none", "no mix instead of CutMix"),
         ("mix.alpha=1", "mix from Beta(1, 1) instead of Beta(0.5, 0.5)"),
         (
