@@ -68,6 +68,7 @@ def _with_teachers(run: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
 def labels_source_digest(run: dict[str, Any]) -> str:
     """Of the code that decides a teacher's labels for the mixed images of a run."""
     groups = [run[group]["_target_"] for group in ("dataset", "augment", "mix")]
-    network = run["teacher"]["model"]["_target_"]
+    # The teacher's loss says which of its tokens were trained, and so answer.
+    groups += [run["teacher"][group]["_target_"] for group in ("model", "loss")]
     batches = "titn.data.batches.training_batches"
-    return source_digest(frozenset((*groups, network, batches, TEACHER, LOAD)))
+    return source_digest(frozenset((*groups, batches, TEACHER, LOAD)))

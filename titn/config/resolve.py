@@ -127,7 +127,7 @@ def _move_stem(content: dict, prefix: str) -> None:
     """A teacher's `stem` is short for its model's."""
     if "stem" not in content["model"]:
         raise ConfigError(
-            f"{prefix}stem={content['stem']}: this network has one stem; leave it out"
+            f"{prefix}stem={content['stem']}: this network has no choice of stems; leave it out"
         )
     content["model"]["stem"] = validate_value(content["stem"], annotations.Stem, f"{prefix}stem")
 

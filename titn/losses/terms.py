@@ -21,6 +21,9 @@ class TokenWeights(NamedTuple):
     dist: float
 
 
+BOTH_TOKENS = TokenWeights(cls=0.5, dist=0.5)
+
+
 class Loss(Protocol):
     """What the engine asks of a loss.
 

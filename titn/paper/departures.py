@@ -185,14 +185,21 @@ def _printed_sizes(run: Mapping[str, Any]) -> dict[str, Any]:
     """Table 1's column for a run's network, as keys; for other networks only the image size."""
     table = printed_table("table1").set_index("row")
     size = {"dataset.image_size": table["image_size"].iloc[0]}
-    network = _class_name(run.get("model._target_"))
-    if network not in STUDENTS:
+    label = _student_name(run)
+    if label is None:
         return size
-    label = STUDENTS[network][bool(run.get("model.distillation_token"))]
     large_patch = table.loc["TITN (large patch)"]
     if label == "TITN" and _equal(run.get("model.patch_size"), large_patch["patch_size"]):
         label = "TITN (large patch)"
     return size | {f"model.{key}": value for key, value in table.loc[label].items()}
+
+
+def _student_name(run: Mapping[str, Any]) -> str | None:
+    """What the paper calls a run's network if it is one of its students."""
+    network = _class_name(run.get("model._target_"))
+    if network not in STUDENTS:
+        return None
+    return STUDENTS[network][bool(run.get("model.distillation_token"))]
 
 
 def _training(run: Mapping[str, Any], paper: Mapping[str, Any]) -> Iterator[str]:
@@ -238,7 +245,9 @@ def _teacher(run: Mapping[str, Any], paper: Mapping[str, Any]) -> Iterator[str]:
         for key, value in run.items()
         if key.startswith("teacher.")
     }
-    yield from _phrases(run, paper, TEACHER_PHRASES)
+    network = _student_name(teacher)
+    named = {**run, "teacher.model._target_": network} if network else run
+    yield from _phrases(named, paper, TEACHER_PHRASES)
     dataset = _dataset_name(run)
     if dataset is not None:
         # A smaller data set, which both have, is named once.

@@ -40,7 +40,8 @@ def timed_networks(
     network = build.instantiate(run, "model", images=spec)
     counted = num_parameters(network), macs(network, spec)[1]
     fabric = hardware.fabric(device, precision)
-    frozen = in_inference_form(network, fabric, precision, fold=False)
+    tokens = build.instantiate(run, "loss").token_weights
+    frozen = in_inference_form(network, fabric, precision, False, tokens)
     made = []
     for batch in batches:
         shape = (batch, spec.channels, spec.size, spec.size)

@@ -10,6 +10,7 @@ from torch import nn
 from titn.config.annotations import Compile
 from titn.data.batches import training_batches
 from titn.data.images import Dataset, Images
+from titn.losses.terms import TokenWeights
 from titn.training import build, compiling, hardware
 from titn.training.engine import Task
 from titn.training.label_cache import LabelCache
@@ -61,7 +62,8 @@ def assemble(
     )
     frozen = None
     if teacher is not None:
-        frozen = in_inference_form(teacher, fabric, precision, run["fold_teacher"])
+        tokens = build.instantiate(run["teacher"], "loss").token_weights
+        frozen = in_inference_form(teacher, fabric, precision, run["fold_teacher"], tokens)
     task = Task(
         fabric=fabric,
         network=network,
@@ -86,15 +88,17 @@ def assemble(
     )
 
 
-def in_inference_form(network: nn.Module, fabric: Fabric, precision: str, fold: bool) -> nn.Module:
+def in_inference_form(
+    network: nn.Module, fabric: Fabric, precision: str, fold: bool, token_weights: TokenWeights
+) -> nn.Module:
     """Freeze a trained network: fold it if it can be folded, convert its weights for `precision`.
 
-    It changes the network in place. fold: whether to fold at all.
+    It changes the network in place. fold: whether to fold at all. token_weights: of its own loss.
     """
     foldable: Any = network
     if fold and hasattr(network, "folded"):
         network = foldable.folded()
-    return fabric.setup_module(Frozen(network, hardware.WEIGHT_DTYPES[precision]))
+    return fabric.setup_module(Frozen(network, hardware.WEIGHT_DTYPES[precision], token_weights))
 
 
 def _first_batch(run: dict, parts: build.Parts, images: Images) -> Batch:

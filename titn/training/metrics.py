@@ -26,7 +26,7 @@ class Predictions:
     teacher: Tensor | None = None
 
     def fused(self, weights: TokenWeights) -> Tensor:
-        """log((softmax(cls) + softmax(dist)) / 2), (N, k): the mean of the tokens' probabilities.
+        """The log-probabilities (N, k) of the mean of the trained tokens' probabilities.
 
         A token of weight 0 was not trained and is left out. The other weights do not matter.
         """
@@ -34,8 +34,13 @@ class Predictions:
             return self.cls
         if not weights.cls:
             return self.dist
-        # (2, N, k) -> (N, k): log(p + q) = logsumexp(log p, log q), without underflow.
-        return torch.stack([self.cls, self.dist]).logsumexp(0) - torch.log(torch.tensor(2.0))
+        return log_mean_probability(self.cls, self.dist)
+
+
+def log_mean_probability(cls: Tensor, dist: Tensor) -> Tensor:
+    """log((p + q) / 2) of log-probabilities log p and log q, all (b, k)."""
+    # (2, b, k) -> (b, k): log(p + q) = logsumexp(log p, log q), without underflow.
+    return torch.stack([cls, dist]).logsumexp(0) - torch.log(torch.tensor(2.0))
 
 
 def summarise(predictions: Predictions, weights: TokenWeights) -> dict:

@@ -3,21 +3,36 @@
 import torch
 from torch import Tensor, nn
 
+from titn.losses.terms import BOTH_TOKENS, TokenWeights
+from titn.training.metrics import log_mean_probability
+from titn.types import Output
+
 
 class Frozen(nn.Module):
     """images (b, c, h, w) to (b, k) logits of a fixed network, without gradients.
+
+    A network with a distillation token answers what its recorded `top1` is of: its logits are the
+    logarithm of the mean of the two softmaxes, in float32. If one of the tokens was not trained,
+    they are the other's; those of a network without that token are its own.
 
     It stays in evaluation mode whoever calls `.train()` on it or on a module that holds it: in
     training mode its batch statistics would follow the student's batches.
 
     weight_dtype: that of the weights of linear layers and convolutions. They are converted once,
     to the dtype to which autocast would convert them on every call; so a VGG-16 answers twice as
-    fast (benchmarks/cpu_choices.py).
+    fast (benchmarks/cpu_choices.py). token_weights: those of the loss that the network was trained
+    with.
     """
 
-    def __init__(self, network: nn.Module, weight_dtype: torch.dtype = torch.float32):
+    def __init__(
+        self,
+        network: nn.Module,
+        weight_dtype: torch.dtype = torch.float32,
+        token_weights: TokenWeights = BOTH_TOKENS,
+    ):
         super().__init__()
         self.network = network.requires_grad_(False)
+        self.token_weights = token_weights
         for module in network.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
                 module.to(weight_dtype)
@@ -29,4 +44,10 @@ class Frozen(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        return self.network(images).cls
+        output: Output = self.network(images)
+        if not self.network.has_distillation_token or not self.token_weights.dist:
+            return output.cls
+        if not self.token_weights.cls:
+            return output.dist
+        cls, dist = (logits.float().log_softmax(-1) for logits in output)
+        return log_mean_probability(cls, dist)

@@ -211,9 +211,10 @@ def test_a_teachers_stem_is_short_for_its_models(composed):
     assert composed("teacher=resnet50", "teacher.stem=cifar")["teacher"] == long
 
 
-def test_a_network_with_one_stem_says_so(composed):
-    with pytest.raises(ConfigError, match=r"^teacher\.stem=cifar: this network has one stem"):
-        composed("teacher=wide_resnet28_10", "teacher.stem=cifar")
+@pytest.mark.parametrize("name", ["wide_resnet28_10", "deit"])
+def test_a_network_with_one_stem_says_so(composed, name):
+    with pytest.raises(ConfigError, match=r"^teacher\.stem=cifar: this network has no choice of"):
+        composed(f"teacher={name}", "teacher.stem=cifar")
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,8 @@ FULL = ("dataset=cifar100", "teacher=vgg16_bn", "protocol=paper")
         ("model.depth=4", "depth 4 instead of 12"),
         ("model.drop_path=0.1", "drop path 0.1"),
         ("teacher=resnet50", "teacher: ResNet-50 instead of VGG16-BN"),
+        ("teacher=deit", "teacher: DeiT instead of VGG16-BN"),
+        ("teacher=vit", "teacher: ViT instead of VGG16-BN"),
         ("teacher.stem=cifar", "teacher: the stem for 32x32 images"),
         ("teacher.epochs=20", "teacher: 20 epochs instead of 600"),
         ("teacher.optimizer.lr=0.01", "teacher: learning rate 0.01 instead of 0.1"),

@@ -5,7 +5,7 @@ import pytest
 
 from tests.unit.reporting.conftest import samples
 from titn.records.run_dir import RunDir
-from titn.reporting.comparisons.teachers import teacher_agreements
+from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one, teacher_agreements
 from titn.reporting.comparisons.tokens import compare_tokens
 
 LABELS = [0, 1, 2, 3, 0, 1, 2, 3]
@@ -115,6 +115,25 @@ def test_a_network_that_could_be_the_teacher_is_no_student(runs, spoken):
     teachers = spoken("b", 0, teacher=None, loss={}, changes=network)
     found = teacher_agreements(runs.one(spoken("a", 0, taught=runs.teacher()), teachers))
     assert [one.row.label for one in found] == ["a"]
+
+
+def test_a_transformer_that_is_the_teacher_is_no_student(runs, spoken):
+    evidence = runs.one(
+        spoken("a", 0, taught=runs.teacher()), spoken("b", 0, teacher=None, loss={})
+    )
+    taught, teacher = evidence.rows
+    ((config_hash, digest),) = taught.teachers
+    teacher.identities[0] = (config_hash, digest)
+    assert [one.row.label for one in teacher_agreements(evidence)] == ["a"]
+
+
+def test_two_transformers_of_one_class_are_two_teachers(runs):
+    def row(label, has_token):
+        node = runs.teacher()
+        node["model"] = {"_target_": "titn.models.vit.ViT", "distillation_token": has_token}
+        return [runs.cell(label, seed, taught=node) for seed in (0, 1)]
+
+    assert are_teachers_ranked_by_one(runs.one(*row("deit", True), *row("vit", False)).rows)
 
 
 def test_at_alpha_1_the_teacher_is_not_heard(runs, spoken):

@@ -6,9 +6,12 @@ from torch import nn
 
 from titn.losses.distillation import HardDistillation, SoftDistillation
 from titn.losses.supervised import Supervised
+from titn.losses.terms import TokenWeights
 from titn.training.objective import Objective, mixed_accuracy
 from titn.training.teacher import Frozen
 from titn.types import Batch, Output
+
+CLS_ONLY = TokenWeights(cls=1.0, dist=0.0)
 
 
 class Linear(nn.Module):
@@ -57,7 +60,7 @@ def test_bf16_weights_give_the_logits_of_autocast(batch):
     network = Linear().eval()
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         expected = network(batch.images).cls
-        frozen = Frozen(network, torch.bfloat16)
+        frozen = Frozen(network, torch.bfloat16, CLS_ONLY)
         assert frozen.network.layer.weight.dtype == torch.bfloat16
         assert torch.equal(frozen(batch.images), expected)
 

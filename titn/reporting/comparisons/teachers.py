@@ -1,6 +1,6 @@
 """Students beside teachers: how far their predictions agree, image by image."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,7 @@ class TeacherAgreement:
 def teacher_agreements(evidence: Evidence) -> Iterator[TeacherAgreement]:
     """Of every row with a teacher beside it: its own, or for a plain row that of all others."""
     teacher = _only_teacher(evidence.recorded)
+    hashes = {config_hash for row in evidence.recorded for config_hash, _ in row.teachers}
     for row in evidence.recorded:
         if not row.has_all_samples:
             continue
@@ -50,14 +51,18 @@ def teacher_agreements(evidence: Evidence) -> Iterator[TeacherAgreement]:
                 was_taught = row.shared_value("loss.alpha") != 1
                 teachers = [columns["teacher"] for columns in seeds]
                 yield _agreement(row, seeds, teachers, was_taught)
-        elif teacher is not None and _is_student(row) and _have_same_labels(seeds, teacher):
+        elif teacher is not None and _is_student(row, hashes) and _have_same_labels(seeds, teacher):
             yield _agreement(row, seeds, [teacher["teacher"]] * len(seeds), False)
 
 
 def are_teachers_ranked_by_one(rows: Sequence[Row]) -> bool:
     """Whether rows differ in their teachers' networks, and a teacher has one seed only."""
     taught = [row for row in rows if row.teachers]
-    networks = {row.shared_value("teacher.model._target_") for row in taught}
+    # One class makes ViT and DeiT, and one TNT and TITN.
+    parts = ("_target_", "distillation_token")
+    networks = {
+        tuple(row.shared_value(f"teacher.model.{part}") for part in parts) for row in taught
+    }
     return len(networks) > 1 and any(len(row.teachers) == 1 for row in taught)
 
 
@@ -70,9 +75,13 @@ def _only_teacher(rows: Iterable[Row]) -> Samples | None:
     return next((columns for columns in samples if "teacher" in columns), None)
 
 
-def _is_student(row: Row) -> bool:
-    """Whether it is not a CNN: a teacher in a table beside its students agrees with itself."""
-    return not str(row.shared_value("model._target_")).startswith("titn.models.cnn.")
+def _is_student(row: Row, teachers: Collection[str]) -> bool:
+    """Whether it is no CNN and no teacher: a teacher beside its students agrees with itself.
+
+    teachers: config hashes of the teachers of all rows.
+    """
+    is_cnn = str(row.shared_value("model._target_")).startswith("titn.models.cnn.")
+    return not is_cnn and not any(hash_ in teachers for hash_, _ in row.identities.values())
 
 
 def _have_same_labels(seeds: Sequence[Samples], teacher: Samples) -> bool:
