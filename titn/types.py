@@ -1,7 +1,7 @@
 """The types that cross rooms: b images in a batch, k classes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from torch import Tensor
@@ -42,7 +42,8 @@ class ImageSpec:
     """What a model has to know about the images; the data set supplies it, not the configuration.
 
     size: the side in pixels. mean, std: per channel, of images in [0, 1]; they become buffers of
-    the network.
+    the network. sample: some of the training images, (N, c, h, w) uint8, for a network that begins
+    with their statistics; None where its weights are going to be loaded, or do not matter.
     """
 
     num_classes: int
@@ -50,3 +51,4 @@ class ImageSpec:
     channels: int = 3
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.25, 0.25, 0.25)
+    sample: Tensor | None = field(default=None, compare=False, repr=False)

@@ -10,6 +10,8 @@ from torchvision.models import get_model, get_model_weights
 from titn.config.compose_run import compose_run
 from titn.config.paths import config_root
 from titn.models import cnn
+from titn.models.airbench import airbench
+from titn.models.resnet9 import resnet9
 from titn.models.wide_resnet import wide_resnet28_10
 from titn.training import build
 from titn.training.metrics import macs, num_parameters
@@ -47,7 +49,7 @@ def test_with_the_imagenet_stem_it_is_torchvisions(make, options, name):
 
 
 # Parameters in millions of the usual networks for 32x32, from public code for CIFAR; of WRN-28-10
-# from its paper's table 4.
+# from its paper's table 4, of airbench94 and ResNet-9 from their authors.
 PUBLISHED = [
     (cnn.resnet18, 10, 11.17),
     (cnn.resnet50, 100, 23.71),
@@ -55,12 +57,14 @@ PUBLISHED = [
     (cnn.vgg16_bn, 100, 15.30),
     (cnn.vgg19, 100, 20.60),
     (wide_resnet28_10, 10, 36.48),
+    (airbench, 10, 1.97),
+    (resnet9, 10, 6.57),
 ]
 
 
 @pytest.mark.parametrize(("make", "num_classes", "millions"), PUBLISHED)
 def test_with_the_cifar_stem_it_has_the_published_parameters(make, num_classes, millions):
-    stem = {} if make is wide_resnet28_10 else {"stem": "cifar"}
+    stem = {} if make in (wide_resnet28_10, airbench, resnet9) else {"stem": "cifar"}
     model = make(images=ImageSpec(num_classes=num_classes), **stem)
     assert num_parameters(model) / 1e6 == pytest.approx(millions, abs=0.006)
 
@@ -116,6 +120,7 @@ ROWS = [
 ]
 ORIGINAL = {"wide_resnet50": "wide_resnet50_2", "mobilenet_v3": "mobilenet_v3_large",
             "squeezenet": "squeezenet1_1"}  # fmt: skip
+OURS_ALONE = ("airbench94", "airbench96", "resnet9", "wide_resnet28_10")
 
 
 def test_the_table_has_every_network_but_the_students():
@@ -127,7 +132,7 @@ def test_the_table_has_every_network_but_the_students():
 def test_a_row_of_the_table_is_what_is_counted(row):
     name, *printed = row
     counted = []
-    if name != "wide_resnet28_10":
+    if name not in OURS_ALONE:
         theirs = get_model(ORIGINAL.get(name, name)).eval()
         counted += thop.profile(theirs, (torch.zeros(1, 3, 32, 32),), verbose=False)[::-1]
         counted += ours(name, 1000, "model.stem=imagenet") + ours(name, 100, "model.stem=imagenet")

@@ -69,6 +69,8 @@ class CNN(nn.Module):
             pool_before_relu(self.net.features)
             if self.repeats_pixel:
                 sum_repeated_pixel(self.net)
+        if reorder := getattr(self.net, "reorder_for_inference", None):
+            reorder()
         # Fold each batch normalisation into the weights of the convolution before it.
         self.net = fuse(self.net.eval(), inplace=True)
         replace_convs_on_small_maps(

@@ -1,13 +1,16 @@
 """A convolutional network in its form for inference answers as it did."""
 
 import copy
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
 from titn.models import cnn
+from titn.models.airbench import airbench
 from titn.models.folding import ConvAsLinear
+from titn.models.resnet9 import resnet9
 from titn.models.wide_resnet import wide_resnet28_10
 from titn.types import ImageSpec
 
@@ -19,6 +22,8 @@ NETWORKS = {
     "densenet121": cnn.densenet121,
     "mobilenet_v3": cnn.mobilenet_v3,
     "squeezenet": cnn.squeezenet,
+    "airbench": partial(airbench, depth=3, residual=True),
+    "resnet9": resnet9,
 }
 
 
@@ -66,7 +71,7 @@ def test_a_wide_resnet_answers_as_before():
     assert_same_answers(network)
 
 
-@pytest.mark.parametrize("name", ["vgg16_bn", "resnet18", "mobilenet_v3"])
+@pytest.mark.parametrize("name", ["vgg16_bn", "resnet18", "mobilenet_v3", "airbench", "resnet9"])
 def test_no_batch_normalisation_is_left(name):
     network = trained(NETWORKS[name])
     assert num_batch_norms(network) > 0
