@@ -16,6 +16,7 @@ ADDED_LATER: dict[str, Any] = {
     "loss.token": "dist",
     "model.inner_depth": 1,
     "model.stem": "imagenet",
+    "optimizer.bias_factor": 1.0,
     "weights": None,
 }
 

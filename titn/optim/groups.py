@@ -25,3 +25,18 @@ def parameter_groups(model: nn.Module, weight_decay: float, decay: Decay) -> lis
         {"params": spared, "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
+
+
+def split_biases(group: dict, model: nn.Module, lr: float, factor: float) -> list[dict]:
+    """A group as two, of which the biases learn at `factor` times `lr`; one if the factor is 1.
+
+    The step of weight decay, rate times decay, stays what it is for both.
+    """
+    if factor == 1:
+        return [group]
+    biases = {id(bias) for m in model.modules() if (bias := getattr(m, "bias", None)) is not None}
+    others = [p for p in group["params"] if id(p) not in biases]
+    chosen = [p for p in group["params"] if id(p) in biases]
+    faster = {"lr": lr * factor, "weight_decay": group["weight_decay"] / factor}
+    parts = [group | {"params": others}, group | {"params": chosen} | faster]
+    return [part for part in parts if part["params"]]

@@ -10,7 +10,7 @@ from torch import nn, optim
 
 from titn.config.annotations import Decay, Needs, NonNegative, Positive, ProperFraction
 from titn.config.constraints import check_needs
-from titn.optim.groups import parameter_groups
+from titn.optim.groups import parameter_groups, split_biases
 
 
 def sgd(
@@ -21,10 +21,16 @@ def sgd(
     weight_decay: NonNegative = 1e-4,
     nesterov: Annotated[bool, Needs("momentum")] = False,
     decay: Decay = "all",
+    bias_factor: Positive = 1.0,
 ) -> optim.Optimizer:
-    """Stochastic gradient descent with momentum; the defaults are the paper's (section 4.1)."""
+    """Stochastic gradient descent with momentum; the defaults are the paper's (section 4.1).
+
+    bias_factor: of the rate, for biases, those of normalisation included; 64 in airbench (Jordan,
+    2024). Their weight decay is divided by it, so that they shrink by as much a step as before.
+    """
     check_needs(nesterov, momentum, "nesterov", "momentum")
     groups = parameter_groups(model, weight_decay, decay)
+    groups = [part for group in groups for part in split_biases(group, model, lr, bias_factor)]
     return optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
 
 
