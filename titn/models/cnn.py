@@ -7,6 +7,7 @@ the network to 32x32 as public code for CIFAR does; each function says how.
 
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 from torchvision import models as torchvision_models
@@ -46,7 +47,9 @@ class CNN(nn.Module):
         self.new_layers = tuple(f"net.{layer}" for layer in new_layers)
         self.size = images.size
         self.normalise = Normalise(images)
-        self.net = net
+        # Pixel by pixel in memory, all channels of one beside each other: convolutions need not
+        # rearrange their inputs (benchmarks/ledger.md).
+        self.net = net.to(memory_format=torch.channels_last)
         is_vgg = isinstance(net, torchvision_models.VGG)
         # Its last map is a single pixel, which `avgpool` then repeats 7 x 7 times.
         self.repeats_pixel = is_vgg and images.size < 2 * self.smallest_image
