@@ -24,10 +24,11 @@ ENGINE = frozenset(
     )
 )
 # Reached from the engine, and used only by some runs: the first weights of a student or those of
-# its teacher, and the teacher itself.
+# its teacher, the teacher itself, and an average of weights.
 LOAD = "titn.training.weights.load"
 LOAD_PRETRAINED = "titn.training.weights.load_pretrained"
 TEACHER = "titn.training.assembly.in_inference_form"
+AVERAGE = "titn.training.averaging.WeightAverage"
 # Digests files for the configuration's hash, and changes no number.
 FILE_DIGEST = "titn.training.weights.file_digest"
 
@@ -56,7 +57,9 @@ def unused_code(run: dict[str, Any]) -> frozenset[str]:
         used.add(LOAD)
     if any(each["weights"] for each in runs):
         used.add(LOAD_PRETRAINED)
-    return frozenset((LOAD, LOAD_PRETRAINED, TEACHER, FILE_DIGEST)) - used
+    if any(each["ema_decay"] for each in runs):
+        used.add(AVERAGE)
+    return frozenset((LOAD, LOAD_PRETRAINED, TEACHER, AVERAGE, FILE_DIGEST)) - used
 
 
 def _with_teachers(run: dict[str, Any] | None) -> Iterator[dict[str, Any]]:

@@ -181,10 +181,11 @@ class TrainingRun:
 
     def _write_files(self, predictions: Predictions) -> None:
         """What a record refers to, which has to be there before the record is."""
-        cell, parts = self.cell, self.assembled.parts
+        cell, assembled = self.cell, self.assembled
         facts = {"config_hash": cell.identity["config_hash"]}
-        tensor_files.save(cell.directory.weights, parts.model.state_dict(), facts)
-        cell.directory.write_samples(result.sample_columns(predictions, parts.loss.token_weights))
+        tensor_files.save(cell.directory.weights, assembled.network.state_dict(), facts)
+        token_weights = assembled.parts.loss.token_weights
+        cell.directory.write_samples(result.sample_columns(predictions, token_weights))
 
     def _save(self) -> None:
         """Write all that the rest of the run depends on."""
@@ -194,6 +195,8 @@ class TrainingRun:
             "optimizer": parts.optimizer.state_dict(),
             "means": state.means.totals,
         }
+        if self.task.average is not None:
+            tree["average"] = self.task.average.network.state_dict()
         facts = {
             "epoch": state.epoch,
             "step": state.step,
@@ -214,6 +217,8 @@ class TrainingRun:
         parts, labels = self.assembled.parts, self.assembled.label_cache
         parts.model.load_state_dict(tree["model"])
         parts.optimizer.load_state_dict(tree["optimizer"])
+        if self.task.average is not None:
+            self.task.average.network.load_state_dict(tree["average"])
         means = RunningMeans()
         means.count = facts["step"]
         device = self.task.fabric.device

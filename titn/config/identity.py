@@ -9,9 +9,11 @@ from titn.config.keys import GROUPS, SCALARS
 # A key that a later version adds is left out of the hash while it has its default, so that
 # records made before it keep their identity: "key" or "group.key": default.
 ADDED_LATER: dict[str, Any] = {
+    "clip_grad": None,
     "dataset.num_classes": None,
     "dataset.fraction": 1.0,
     "loss.label_smoothing": 0.0,
+    "ema_decay": 0.0,
     "loss.scale": 1.0,
     "loss.token": "dist",
     "model.inner_depth": 1,

@@ -11,6 +11,8 @@ SCALARS: dict[str, Any] = {
     "seed": annotations.Seed,
     "epochs": annotations.Whole,
     "batch_size": annotations.Count,
+    "clip_grad": annotations.Positive | None,
+    "ema_decay": annotations.ProperFraction,
     "precision": annotations.Precision,
     "checkpoint": annotations.Text | None,
     "weights": annotations.Text | None,

@@ -1,4 +1,4 @@
-"""Which parameters weight decay applies to."""
+"""Which parameters weight decay applies to, and which are hidden matrices."""
 
 from torch import nn
 
@@ -40,3 +40,35 @@ def split_biases(group: dict, model: nn.Module, lr: float, factor: float) -> lis
     faster = {"lr": lr * factor, "weight_decay": group["weight_decay"] / factor}
     parts = [group | {"params": others}, group | {"params": chosen} | faster]
     return [part for part in parts if part["params"]]
+
+
+def hidden_matrices(model: nn.Module) -> set[int]:
+    """The ids of the weights of linear layers and convolutions that do not give the logits.
+
+    The layers that do are the last one in the order of the model's modules, and those beside it, in
+    the same module, that have as many outputs: both of `titn.models.layers.Heads`, or timm's `head`
+    and `head_dist`. So the number of classes need not be known, and may be the width of a hidden
+    layer too. The first layer is hidden: images are dense, where the tables of a language model,
+    which Jordan et al. (2024) leave out, are looked up.
+
+    A convolution in groups is left out. It is many small matrices, of a depthwise one each a single
+    row, and flattened they would be made orthogonal to each other.
+    """
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    if not layers:
+        return set()
+    last = layers[-1]
+    parents = [list(module.children()) for module in model.modules()]
+    beside = next((children for children in parents if last in children), [last])
+    outputs = [layer for layer in beside if layer in layers and _width(layer) == _width(last)]
+    return {
+        id(layer.weight)
+        for layer in layers
+        if layer not in outputs and getattr(layer, "groups", 1) == 1
+    }
+
+
+def _width(layer: nn.Module) -> int:
+    """The number of outputs, or of channels, of a linear layer or a convolution."""
+    weight: nn.Parameter = layer.weight  # type: ignore[assignment]
+    return len(weight)

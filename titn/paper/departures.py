@@ -17,6 +17,9 @@ NAMES = {
     "adam": "Adam",
     "adamw": "AdamW",
     "rmsprop": "RMSprop",
+    "muon": "Muon",
+    "Cosine": "cosine",
+    "OneCycle": "one-cycle",
     "Unmixed": "no mix",
     "CutMixMixUp": "CutMix or MixUp by batch",
     "HardDistillation": "hard labels",
@@ -39,6 +42,8 @@ FRACTIONS = {0.5: "half", 0.25: "a quarter", 0.2: "a fifth", 0.1: "a tenth", 0.0
 TRAINING_PHRASES = {
     "epochs": "{} epochs instead of {}",
     "batch_size": "batches of {} instead of {}",
+    "clip_grad": "gradients clipped at {}",
+    "ema_decay": "an average of the weights (decay {})",
     "optimizer._target_": "{} instead of {}",
     "optimizer.lr": "learning rate {} instead of {}",
     "optimizer.momentum": "momentum {} instead of {}",

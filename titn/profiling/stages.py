@@ -19,7 +19,7 @@ from titn.profiling.ceiling import matrix_ceiling, peak_memory, wait_for
 from titn.profiling.made_up import assemble_made_up
 from titn.training import hardware
 from titn.training.assembly import AssembledRun
-from titn.training.engine import State, evaluate, train_epoch
+from titn.training.engine import State, evaluate, take_step, train_epoch
 from titn.training.metrics import macs
 from titn.types import Batch, ImageSpec
 
@@ -172,7 +172,7 @@ def _stages(made: AssembledRun, steps: int) -> list[Stage]:
 
     def optimizer() -> None:
         for _ in range(steps):
-            task.optimizer.step()
+            take_step(task, step=0)
 
     train_flops = num_images * _train_flops(made)
     stages = [whole_step(made, steps), Stage("views and mix", num_images, 0, views)]

@@ -12,6 +12,7 @@ from titn.data.batches import training_batches
 from titn.data.images import Dataset, Images
 from titn.losses.terms import TokenWeights
 from titn.training import build, compiling, hardware
+from titn.training.averaging import WeightAverage
 from titn.training.engine import Task
 from titn.training.label_cache import LabelCache
 from titn.training.objective import Objective
@@ -34,6 +35,12 @@ class AssembledRun:
     compiled: Compile
     compile_secs: float
 
+    @property
+    def network(self) -> nn.Module:
+        """What is recorded and teaches: the average of the weights, if there is one."""
+        average = self.task.average
+        return self.parts.model if average is None else average.network
+
 
 def assemble(
     run: dict,
@@ -53,6 +60,11 @@ def assemble(
     dataset = _to(dataset, fabric.device)
     # Two forms with the same parameters: the plain one is evaluated, the other one trains.
     network = fabric.setup_module(parts.model)
+    average = None
+    if run["ema_decay"]:
+        # Of the plain form, now that it is on the device, and evaluated in its place.
+        average = WeightAverage(parts.model, run["ema_decay"])
+        network = fabric.setup_module(average.network)
     trained, compiled, secs = compiling.compile_for_training(
         fabric,
         parts.model,
@@ -77,6 +89,8 @@ def assemble(
         epochs=run["epochs"],
         batch_size=run["batch_size"],
         eval_every=run["eval_every"],
+        clip_grad=run["clip_grad"],
+        average=average,
     )
     return AssembledRun(
         task=task,

@@ -16,14 +16,18 @@ from titn.data.images import Dataset, Images
 from titn.data.mixing import Mix
 from titn.data.streams import draw_seed
 from titn.data.views import View
+from titn.losses.terms import Terms
 from titn.optim.schedules import Schedule
 from titn.system.progress import Progress
+from titn.training.averaging import WeightAverage
 from titn.training.metrics import Predictions, metrics_by_head
 from titn.training.objective import Objective
 
 # The same for every run, so that the same weights always give the same record: a batch's size
 # changes how sums round.
 EVALUATION_BATCH = 256
+# The name among a step's terms of what `take_step` measures before it clips.
+GRADIENT_NORM = "grad_norm"
 
 
 class DivergenceError(FloatingPointError):
@@ -40,8 +44,10 @@ class Task:
 
     network: the student as it is evaluated, always in its plain form, so that the same weights give
     the same record however they were trained. objective: holds the student in the form that trains,
-    perhaps compiled, with the same parameters. optimizer: None for an untrained run, whose `epochs`
-    is 0. eval_every: evaluate after every so many epochs, and after the last.
+    perhaps compiled, with the same parameters; with an `average`, whose network is the one that is
+    evaluated, these are other parameters. optimizer: None for an untrained run, whose `epochs`
+    is 0. eval_every: evaluate after every so many epochs, and after the last. clip_grad: the most
+    that the norm of all gradients may be; None: whatever it is.
     """
 
     fabric: Fabric
@@ -56,6 +62,8 @@ class Task:
     epochs: int
     batch_size: int
     eval_every: int
+    clip_grad: float | None = None
+    average: WeightAverage | None = None
 
 
 class RunningMeans:
@@ -74,10 +82,14 @@ class RunningMeans:
         self.count += 1
 
     def compute(self, epoch: int) -> dict[str, float]:
-        """The means so far; DivergenceError, naming `epoch`, if that of the loss is not finite."""
+        """The means so far; DivergenceError, naming `epoch`, if one that matters is not finite.
+
+        A gradient can be infinite where its loss is not, and then no weight is a number any more.
+        """
         means = {name: (total / self.count).item() for name, total in self.totals.items()}
-        if not math.isfinite(means["loss"]):
-            raise DivergenceError(f"the loss is {means['loss']}", epoch)
+        for name, what in (("loss", "loss"), (GRADIENT_NORM, "gradient's norm")):
+            if not math.isfinite(means.get(name, 0.0)):
+                raise DivergenceError(f"the {what} is {means[name]}", epoch)
         return means
 
 
@@ -114,6 +126,7 @@ def fit(
     The result depends on the seed alone and not on where a run was interrupted: order, views and
     mixes are functions of (seed, epoch, step), the learning rate is a function of the step, and
     torch's global generator, from which dropout and stochastic depth draw, is seeded at every step.
+    So is the rate of a weight average, whose weights are part of what has to be saved.
 
     on_epoch: called with the row of metrics of each epoch. autosave: called after each step, each
     evaluated batch and each epoch, when `state` is consistent; it may save it, or raise to leave.
@@ -162,7 +175,7 @@ def train_epoch(
         terms = task.objective(batch)
         task.optimizer.zero_grad()
         task.fabric.backward(terms["loss"])
-        task.optimizer.step()
+        terms |= take_step(task, step)
         state.means.add(terms)
         state.step += 1
         state.images_seen += len(batch.images)
@@ -174,6 +187,24 @@ def train_epoch(
     means = mean_terms()  # waits for the device
     state.train_secs += time.perf_counter() - started
     return means
+
+
+def take_step(task: Task, step: int) -> Terms:
+    """Clip the gradients, move the weights, and let their average follow.
+
+    step: counted from the run's first. Returns the norm of the gradients before clipping, of a run
+    that clips: g becomes g min(1, clip_grad / |g|), |g| the l2 norm of the gradients of all
+    parameters as one vector (Pascanu et al., 2013). Gradients are float32 in every precision.
+    """
+    terms: Terms = {}
+    if task.clip_grad is not None:
+        groups = task.optimizer.param_groups
+        parameters = [parameter for group in groups for parameter in group["params"]]
+        terms[GRADIENT_NORM] = nn.utils.clip_grad_norm_(parameters, task.clip_grad)
+    task.optimizer.step()
+    if task.average is not None:
+        task.average.update(num_steps=step + 1)
+    return terms
 
 
 def set_learning_rate(task: Task, step: int, steps: int) -> None:

@@ -19,6 +19,8 @@ from titn.cells import ensure as ensuring
 from titn.cells import make, planning, result
 from titn.cells.ensure import BusyError, ensure, ensure_recorded
 from titn.cells.planning import Planner
+from titn.cells.recompute import recompute
+from titn.cells.reopen import open_run
 from titn.data.images import Images
 from titn.records.run_dir import RunDir, read_json, write_json
 from titn.system.errors import CellError, ConfigError
@@ -98,7 +100,12 @@ def test_another_seed_gives_other_weights(tiny):
 
 
 @pytest.mark.parametrize(
-    "extra", [(), ("model.depth=3", "model.drop_path=0.5", "mix=cutmix", "optimizer=sgd")]
+    "extra",
+    [
+        (),
+        ("model.depth=3", "model.drop_path=0.5", "mix=cutmix", "optimizer=sgd"),
+        ("optimizer=muon", "schedule=one_cycle", "clip_grad=1", "ema_decay=0.9"),
+    ],
 )
 def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not_killed(
     tiny, tmp_path, killed_after_first_epoch, extra
@@ -182,6 +189,30 @@ def test_a_resumed_run_ends_as_recorded_by_what_is_in_the_checkpoint(half_done):
     ensure(run)
     rows = [json.loads(line) for line in (directory.path / "epochs.jsonl").open()]
     assert [row["epoch"] for row in rows] == [1, 2]
+
+
+def test_an_average_of_weights_is_what_is_evaluated_and_recorded(tiny):
+    directory, result = ensure(tiny("ema_decay=0.99"))
+    plain, _ = ensure(tiny())
+    assert not torch.equal(weights(directory)["norm.weight"], weights(plain)["norm.weight"])
+    # The numbers of the record, of the last epoch and of the weights are of one network.
+    recomputed = recompute(open_run(directory.path), root=None, device="cpu")
+    assert not recomputed.differing(1e-6)
+    *_, last = (json.loads(line) for line in (directory.path / "epochs.jsonl").open())
+    assert last["nll"] == pytest.approx(result["nll"])
+
+
+def test_an_average_of_no_steps_is_the_untrained_model(tiny):
+    average, _ = ensure(tiny("epochs=0", "ema_decay=0.99"))
+    plain, _ = ensure(tiny("epochs=0"))
+    assert_same_weights(average, plain)
+
+
+def test_the_norm_of_gradients_is_among_the_terms_of_a_run_that_clips(tiny):
+    for override, is_logged in (("clip_grad=1", True), ("clip_grad=null", False)):
+        directory, _ = ensure(tiny("epochs=1", override))
+        row = json.loads((directory.path / "epochs.jsonl").read_text())
+        assert ("grad_norm" in row["train"]) == is_logged
 
 
 def test_no_epochs_evaluate_and_record_the_untrained_model(tiny):

@@ -6,7 +6,7 @@ from torch import nn
 
 from titn.optim.groups import parameter_groups
 from titn.optim.optimizers import adamw, rmsprop, sgd
-from titn.optim.schedules import Cosine
+from titn.optim.schedules import Cosine, OneCycle
 
 
 def test_cosine_starts_at_one_is_half_way_at_half_and_ends_near_zero():
@@ -38,6 +38,56 @@ def test_a_warm_up_longer_than_the_run_only_rises():
     schedule = Cosine(warmup_epochs=5.0)
     factors = [schedule.factor(step, 2, 4) for step in range(4)]
     assert factors == sorted(factors)
+
+
+@pytest.mark.parametrize(
+    ("rising", "shape", "start", "final"),
+    [
+        (10, "linear", 0.0, 0.0),
+        (10, "linear", 0.04, 0.1),
+        (0, "linear", 0.0, 0.1),
+        (0, "cosine", 0.0, 0.1),  # torch's rises by a cosine, too
+    ],
+)
+def test_one_cycle_is_torchs_of_two_steps_more(rising, shape, start, final):
+    steps = 50
+    schedule = OneCycle(warmup=rising / steps, start=start, final=final, shape=shape)
+    factors = [schedule.factor(step, 1, steps) for step in range(steps)]
+    theirs = torchs_one_cycle(steps + 2, rising + 2, shape, start, final)
+    assert factors == pytest.approx(theirs[1:-1], abs=1e-9)
+
+
+def torchs_one_cycle(total, rising, shape, start, final) -> list[float]:
+    """The rates of OneCycleLR's `total` steps for a peak of 1, which the last of `rising` has."""
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    first = max(start, 1e-12)  # it divides by factors
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=1.0,
+        total_steps=total,
+        pct_start=rising / total,
+        anneal_strategy={"linear": "linear", "cosine": "cos"}[shape],
+        cycle_momentum=False,
+        div_factor=1 / first,
+        final_div_factor=first / max(final, 1e-12),
+    )
+    rates = []
+    for _ in range(total):
+        rates.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        if len(rates) < total:
+            schedule.step()
+    return rates
+
+
+def test_one_cycle_rises_without_a_wasted_step():
+    factors = [OneCycle(warmup=0.4).factor(step, 1, 10) for step in range(5)]
+    assert factors == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+
+
+def test_one_cycle_that_only_rises_ends_below_the_peak():
+    factors = [OneCycle(warmup=1.0).factor(step, 1, 4) for step in range(4)]
+    assert factors == pytest.approx([0.2, 0.4, 0.6, 0.8])
 
 
 class Small(nn.Module):

@@ -510,6 +510,14 @@ def test_each_row_says_its_epochs_steps_seeds_hours_and_hardware(runs, text, tmp
     assert csv(tmp_path, "protocols")["steps"].tolist() == [20, 20]
 
 
+def test_a_row_says_what_was_done_to_its_gradients_and_weights(runs, text):
+    said = text(*runs.row("a", A, changes={"clip_grad": 1.0, "ema_decay": 0.99}))
+    after = said.partition("### How each row was trained")[2]
+    assert line(after, "a")[2] == (
+        "adamw at 0.001, gradients clipped at 1, weights averaged with decay 0.99"
+    )
+
+
 def test_a_row_that_diverged_says_with_what_it_was_to_be_trained(runs, text):
     said = text(*runs.row("a", A), runs.cell("b", 0, state="diverged"))
     after = said.partition("### How each row was trained")[2]

@@ -12,6 +12,7 @@ import pytest
 
 import titn
 from titn.cells.identity import (
+    AVERAGE,
     ENGINE,
     FILE_DIGEST,
     LOAD,
@@ -412,18 +413,19 @@ def test_a_target_that_is_nowhere_is_an_error(tmp_path):
 
 
 def test_all_functions_of_the_engine_are_found():
-    everything = ENGINE | {LOAD, LOAD_PRETRAINED, TEACHER, FILE_DIGEST}
+    everything = ENGINE | {LOAD, LOAD_PRETRAINED, TEACHER, AVERAGE, FILE_DIGEST}
     assert len(source_digest(everything)) == 64
 
 
 @pytest.mark.parametrize(
     ("overrides", "unused"),
     [
-        (("teacher=none",), {LOAD, LOAD_PRETRAINED, TEACHER}),
-        (("teacher=none", "weights=imagenet"), {LOAD, TEACHER}),
-        (("teacher=vgg16_bn",), {LOAD_PRETRAINED}),
-        (("teacher=vgg16_bn", "teacher.weights=imagenet"), set()),
+        (("teacher=none",), {LOAD, LOAD_PRETRAINED, TEACHER, AVERAGE}),
+        (("teacher=none", "weights=imagenet"), {LOAD, TEACHER, AVERAGE}),
+        (("teacher=vgg16_bn",), {LOAD_PRETRAINED, AVERAGE}),
+        (("teacher=vgg16_bn", "teacher.weights=imagenet"), {AVERAGE}),
+        (("teacher=vgg16_bn", "teacher.ema_decay=0.9"), {LOAD_PRETRAINED}),
     ],
 )
-def test_only_some_runs_use_weights_and_a_teacher(composed, overrides, unused):
+def test_only_some_runs_use_weights_a_teacher_and_an_average(composed, overrides, unused):
     assert unused_code(composed("model=titn", *overrides)) == unused | {FILE_DIGEST}
