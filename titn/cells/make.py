@@ -15,6 +15,7 @@ from titn.cells.identity import labels_source_digest
 from titn.config.paths import config_root
 from titn.data.batches import steps_per_epoch
 from titn.losses.terms import Loss
+from titn.optim.state import load_state
 from titn.records import provenance
 from titn.system import signals, tensor_files
 from titn.system.errors import ConfigError
@@ -216,7 +217,7 @@ class TrainingRun:
         tree, facts = found
         parts, labels = self.assembled.parts, self.assembled.label_cache
         parts.model.load_state_dict(tree["model"])
-        parts.optimizer.load_state_dict(tree["optimizer"])
+        load_state(parts.optimizer, tree["optimizer"])
         if self.task.average is not None:
             self.task.average.network.load_state_dict(tree["average"])
         means = RunningMeans()
