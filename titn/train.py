@@ -22,6 +22,7 @@ from titn.sweeps.overrides import quote_for_hydra
 from titn.system import signals
 from titn.system.console import BAD_INPUT, FAILED, complain
 from titn.system.errors import CellError, ConfigError
+from titn.system.threads import limit_spinning
 
 
 def main() -> None:
@@ -35,6 +36,7 @@ def train() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_sweeps()
     signals.install()
+    limit_spinning()
     sys.argv[1:] = map(quote_for_hydra, sys.argv[1:])
     failure: ConfigError | CellError | None = None
 

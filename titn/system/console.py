@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from titn.system.errors import CellError, ConfigError
 from titn.system.text import printable
+from titn.system.threads import limit_spinning
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -34,6 +35,7 @@ def _cut(line: str) -> str:
 
 def run_command(job: Callable[[], int]) -> int:
     """The exit code of a command; what it raises for the user to read becomes one line."""
+    limit_spinning()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name of a file that is no text in this encoding is printed all the same.
         sys.stdout.reconfigure(errors="backslashreplace")
