@@ -9,12 +9,16 @@ result is benchmarks/results/NAME.json; `python benchmarks/write.py` makes the p
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 from tqdm import tqdm
 
@@ -37,6 +41,12 @@ CHOICES = {
     "TITN: teacher's labels kept, or asked for": (["model=titn", "--kept-labels"], ["model=titn"]),
     "DeiT: teacher's labels kept, or asked for": (["model=deit", "--kept-labels"], ["model=deit"]),
 }
+# How threads wait for each other (titn.system.threads): name, then variables of the environment.
+WAITING = {
+    "titn": {},
+    "OpenMP's default": {"GOMP_SPINCOUNT": "300000"},
+    "asleep at once": {"OMP_WAIT_POLICY": "passive"},
+}
 # What one axis costs, all else as it is, without a teacher: axis, then value: overrides.
 # Compiled by the layer: for the whole network, compiling would take longer than measuring.
 ALONE = ("dataset=cifar100", "loss=supervised", "teacher=none", "compile=layers")
@@ -55,16 +65,27 @@ class Measurements:
         self.common = [f"device={settings.device}"]
         self.bar = tqdm(total=total, unit="measurement")
 
-    def bench(self, *arguments: str, rounds: int = 1, steps: int | None = None) -> dict:
+    def bench(
+        self,
+        *arguments: str,
+        rounds: int = 1,
+        steps: int | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> dict:
         """What titn.bench writes as JSON."""
         with tempfile.NamedTemporaryFile(suffix=".json") as file:
             length = ["--rounds", str(rounds), "--steps", str(steps or self.settings.steps)]
             command = ["-m", "titn.bench", *self.common, *arguments, *length, "--json", file.name]
-            self.python(*command)
+            self.python(*command, environment=environment)
             return json.loads(Path(file.name).read_text())
 
-    def python(self, *arguments: str) -> str:
-        done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+    def python(self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **environment},
+        )
         self.bar.update()
         if done.returncode:
             sys.exit(f"{' '.join(arguments)} failed:\n{done.stderr}")
@@ -141,6 +162,41 @@ def together(measurements: Measurements) -> dict:
     )  # fmt: skip
 
 
+def beside_other_work(measurements: Measurements) -> dict:
+    """TITN alone, and beside a process that only computes: how threads wait, in turns.
+
+    Images a second, one number for each round.
+    """
+    batch = f"batch_size={measurements.settings.batch}"
+    found: dict[str, dict[str, list[float]]] = {
+        name: {"idle": [], "beside": []} for name in WAITING
+    }
+    for _ in range(measurements.settings.rounds):
+        for name, environment in WAITING.items():
+            for neighbours, when in ((0, "idle"), (1, "beside")):
+                with busy_processes(neighbours):
+                    said = measurements.bench(
+                        "model=titn", *ALONE, "compile=none", batch, "--only-whole",
+                        environment=environment,
+                    )  # fmt: skip
+                found[name][when] += said["images_per_sec"]
+    return found
+
+
+@contextmanager
+def busy_processes(number: int) -> Iterator[None]:
+    """So many processes that never wait, for as long as this lasts."""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)
+    ]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
 def machine() -> dict:
     """What it was measured on."""
     import torch
@@ -149,6 +205,7 @@ def machine() -> dict:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
         "cpu": cpu[0].partition(":")[2].strip() if cpu else platform.processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "gpu": gpu,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -170,6 +227,7 @@ PARTS = {
     "choices": choices,
     "together": together,
     "scaling": scaling,
+    "beside_other_work": beside_other_work,
 }
 
 
@@ -198,6 +256,7 @@ def main() -> None:
         "choices": 2 * rounds * len(CHOICES),
         "together": 1,
         "scaling": 2 * sum(map(len, SCALES.values())),
+        "beside_other_work": 2 * rounds * len(WAITING),
     }
     measurements = Measurements(settings, sum(totals[part] for part in wanted))
     for part in wanted:

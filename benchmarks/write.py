@@ -53,6 +53,12 @@ SCALING = """Training alone, without a teacher (`loss=supervised`), along one ax
 others are batch {batch_size}, depth 12, 16 patch tokens. Milliseconds of machine time for each
 image."""
 
+BESIDE = """TITN without a teacher, alone and beside one process that only computes. With two cores
+and three threads that want them a fair share is two thirds. At the end of every parallel loop
+threads wait for each other: in a loop of their own for ten milliseconds by OpenMP's default, for 50
+microseconds by titn's (`titn/system/threads.py`; `GOMP_SPINCOUNT` and `OMP_WAIT_POLICY` set
+otherwise)."""
+
 
 def spread(rates: Sequence[float]) -> str:
     """Median with smallest and largest."""
@@ -63,7 +69,9 @@ def section(name: str, found: dict) -> str:
     """Everything about one machine."""
     machine = found["machine"]
     cuda = machine["gpu"] is not None and found["batch_size"] > 128
-    where = machine["gpu"] if cuda else f"{machine['cpu']}, {machine['threads']} threads"
+    instructions = f" ({machine['instructions']})" if "instructions" in machine else ""
+    processor = f"{machine['cpu']}{instructions}, {machine['threads']} threads"
+    where = machine["gpu"] if cuda else processor
     dates = found["dates"]
     lines = [
         f"## {where}",
@@ -77,6 +85,7 @@ def section(name: str, found: dict) -> str:
         "choices": choices,
         "together": together,
         "scaling": scaling,
+        "beside_other_work": beside_other_work,
     }
     lines += [write(name, found) for part, write in parts.items() if part in found]
     return "\n\n".join(lines)
@@ -219,6 +228,21 @@ def scaling(name: str, found: dict) -> str:
             axes.legend()
         lines.append(f"![{axis}]({path.name})")
     return "\n\n".join(lines)
+
+
+def beside_other_work(name: str, found: dict) -> str:
+    measured = found["beside_other_work"]
+    rows = [
+        [
+            who,
+            spread(rates["idle"]),
+            spread(rates["beside"]),
+            f"{median(rates['beside']) / median(rates['idle']):.2f}",
+        ]
+        for who, rates in measured.items()
+    ]
+    columns = ("threads wait as by", "alone, images/s", "beside one", "ratio")
+    return "\n\n".join(["### Beside other work", BESIDE, table(columns, rows)])
 
 
 def commands(found: dict[str, dict]) -> str:
