@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--kept-labels",
         action="store_true",
-        help="with --only-whole: as a student that finds its teacher's labels kept by another",
+        help="with --only-whole: as a student whose teacher's answers were kept by another",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="everything measured, as JSON")
     return parser
@@ -66,7 +66,7 @@ def bench(arguments: argparse.Namespace) -> int:
     from titn.config.compose_run import compose_run
     from titn.config.constraints import check_memory
     from titn.profiling.stages import profile_step
-    from titn.profiling.throughput import cached_label_rates, concurrent_rates, training_rates
+    from titn.profiling.throughput import cached_answer_rates, concurrent_rates, training_rates
     from titn.system.progress import say
 
     run = compose_run(arguments.overrides)
@@ -83,7 +83,7 @@ def bench(arguments: argparse.Namespace) -> int:
     }
     found: dict = {"overrides": arguments.overrides, **settings}
     if arguments.only_whole:
-        measure = cached_label_rates if arguments.kept_labels else training_rates
+        measure = cached_answer_rates if arguments.kept_labels else training_rates
         rates = measure(run, **settings)
         found["images_per_sec"] = rates
         print(f"{statistics.median(rates):.1f} images/s ({min(rates):.1f} to {max(rates):.1f})")

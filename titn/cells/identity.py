@@ -68,8 +68,8 @@ def _with_teachers(run: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
         run = run["teacher"]
 
 
-def labels_source_digest(run: dict[str, Any]) -> str:
-    """Of the code that decides a teacher's labels for the mixed images of a run."""
+def answers_source_digest(run: dict[str, Any]) -> str:
+    """Of the code that decides a teacher's answers to the mixed images of a run."""
     groups = [run[group]["_target_"] for group in ("dataset", "augment", "mix")]
     # The teacher's loss says which of its tokens were trained, and so answer.
     groups += [run["teacher"][group]["_target_"] for group in ("model", "loss")]

@@ -11,7 +11,7 @@ from titn.cells.autosave import Autosave, describe_position
 from titn.cells.cell import Cell
 from titn.cells.checkpoints import Checkpoints
 from titn.cells.curves import Curves
-from titn.cells.identity import labels_source_digest
+from titn.cells.identity import answers_source_digest
 from titn.config.paths import config_root
 from titn.data.batches import steps_per_epoch
 from titn.losses.terms import Loss
@@ -21,9 +21,9 @@ from titn.system import signals, tensor_files
 from titn.system.errors import ConfigError
 from titn.system.progress import Progress, say
 from titn.training import build, hardware, weights
+from titn.training.answer_cache import AnswerCache, kind_of
 from titn.training.assembly import AssembledRun, assemble
 from titn.training.engine import RunningMeans, State, evaluate, fit
-from titn.training.label_cache import LabelCache
 from titn.training.metrics import Predictions, summarise, train_metrics
 
 
@@ -60,7 +60,7 @@ def _assemble(cell: Cell) -> AssembledRun:
         fabric=hardware.fabric(cell.device, cell.precision),
         precision=cell.precision,
         teacher=None if cell.teacher is None else _trained_network(cell.teacher),
-        label_cache=_label_cache(cell, parts.loss),
+        answer_cache=_answer_cache(cell, parts.loss),
     )
 
 
@@ -74,26 +74,26 @@ def _trained_network(teacher: Cell) -> nn.Module:
     return network
 
 
-def _label_cache(cell: Cell, loss: Loss) -> LabelCache | None:
-    """The labels that the teacher gave to students that saw the images that this one will see."""
+def _answer_cache(cell: Cell, loss: Loss) -> AnswerCache | None:
+    """What the teacher answered to students that saw the images that this one will see."""
     run = cell.run
-    if cell.teacher is None or not run["keep_labels"] or not loss.hard_labels:
+    if cell.teacher is None or not run["keep_labels"] or not loss.needs_teacher:
         return None
     dataset = {key: value for key, value in run["dataset"].items() if key != "root"}
     key = {
         "teacher": cell.teacher.identity,
         "data": [cell.dataset.digest, dataset],
         **{name: run[name] for name in ("augment", "mix", "seed", "batch_size")},
-        # What rounds: a label may hang by it.
+        # What rounds: a label may hang by it, and a logit is no longer the same.
         "precision": cell.precision,
         "folded": run["fold_teacher"],
-        "source_digest": labels_source_digest(run),
+        "source_digest": answers_source_digest(run),
         "torch": torch.__version__,
         "cpu": provenance.cpu_name(),
         **hardware.description(cell.device),
     }
     steps = steps_per_epoch(len(cell.dataset.train), run["batch_size"])
-    return LabelCache(Path(run["runs_dir"]) / "labels", key, steps)
+    return AnswerCache(Path(run["runs_dir"]), kind_of(loss), key, steps)
 
 
 class TrainingRun:
@@ -149,8 +149,8 @@ class TrainingRun:
     ) -> dict:
         """The content of result.json."""
         cell, assembled = self.cell, self.assembled
-        token_weights, labels = assembled.parts.loss.token_weights, assembled.label_cache
-        cached_share = labels.hit_rate if labels else 0.0
+        token_weights, answers = assembled.parts.loss.token_weights, assembled.answer_cache
+        cached_share = answers.hit_rate if answers else 0.0
         metrics = summarise(predictions, token_weights)
         teacher = None
         if teacher_record is not None:
@@ -190,7 +190,7 @@ class TrainingRun:
 
     def _save(self) -> None:
         """Write all that the rest of the run depends on."""
-        state, parts, labels = self.state, self.assembled.parts, self.assembled.label_cache
+        state, parts, answers = self.state, self.assembled.parts, self.assembled.answer_cache
         tree = {
             "model": parts.model.state_dict(),
             "optimizer": parts.optimizer.state_dict(),
@@ -204,7 +204,7 @@ class TrainingRun:
             "train_secs": state.train_secs,
             "images_seen": state.images_seen,
             "rows": state.rows,
-            "labels": labels and labels.counts,
+            "answers": answers and answers.counts,
             "wall_secs": self.clock.read(),
         }
         self.checkpoints.save(state.epoch * self.steps_per_epoch + state.step, tree, facts)
@@ -215,7 +215,7 @@ class TrainingRun:
         if found is None:
             return State()
         tree, facts = found
-        parts, labels = self.assembled.parts, self.assembled.label_cache
+        parts, answers = self.assembled.parts, self.assembled.answer_cache
         parts.model.load_state_dict(tree["model"])
         load_state(parts.optimizer, tree["optimizer"])
         if self.task.average is not None:
@@ -224,8 +224,8 @@ class TrainingRun:
         means.count = facts["step"]
         device = self.task.fabric.device
         means.totals = {name: total.to(device) for name, total in tree["means"].items()}
-        if labels and facts["labels"]:
-            labels.counts = facts["labels"]
+        if answers and facts["answers"]:
+            answers.counts = facts["answers"]
         self.clock.before = facts["wall_secs"]
         saved = ("epoch", "step", "train_secs", "images_seen", "rows")
         state = State(**{key: facts[key] for key in saved}, means=means)

@@ -26,7 +26,7 @@ def course(state: State, last_top1: float, timed: bool) -> dict[str, Any]:
     """How training went: the best evaluated epoch, and the throughput in images a second.
 
     last_top1: after the last epoch, the best of a run without epochs. timed: whether the time is
-    that of student and teacher; where the labels came from a cache the throughput is null.
+    that of student and teacher; where the answers came from a cache the throughput is null.
     """
     evaluated = [(row["top1"], row["epoch"]) for row in state.rows if "top1" in row]
     # Of equal maxima the first: the epoch by which it had been reached.

@@ -4,9 +4,9 @@ import torch
 
 from titn.data.images import Dataset, Images
 from titn.training import build, hardware
+from titn.training.answer_cache import AnswerCache
 from titn.training.assembly import AssembledRun, assemble
 from titn.training.engine import EVALUATION_BATCH
-from titn.training.label_cache import LabelCache
 from titn.types import ImageSpec
 
 # So many that compiling pays in any case: what is measured is a long run's step.
@@ -14,7 +14,7 @@ EPOCHS = 10**6
 
 
 def assemble_made_up(
-    run: dict, steps: int, num_classes: int, label_cache: LabelCache | None = None
+    run: dict, steps: int, num_classes: int, answer_cache: AnswerCache | None = None
 ) -> AssembledRun:
     """A run with `steps` batches of noise; its teacher is not trained."""
     device = hardware.device(run["device"])
@@ -32,7 +32,7 @@ def assemble_made_up(
         fabric=hardware.fabric(device, precision),
         precision=precision,
         teacher=teacher,
-        label_cache=label_cache,
+        answer_cache=answer_cache,
     )
 
 

@@ -11,28 +11,30 @@ import torch
 from titn.profiling.ceiling import wait_for
 from titn.profiling.made_up import assemble_made_up
 from titn.profiling.stages import Stage, whole_step
-from titn.training.label_cache import LabelCache
+from titn.training import build
+from titn.training.answer_cache import AnswerCache, kind_of
 
 
 def training_rates(
-    run: dict, *, steps: int, rounds: int, num_classes: int, label_cache: LabelCache | None = None
+    run: dict, *, steps: int, rounds: int, num_classes: int, answer_cache: AnswerCache | None = None
 ) -> list[float]:
     """Images a second of whole training steps, one number for each round, after a warm-up.
 
-    label_cache: to be filled in the warm-up, which sees the same images, and used in the rounds.
+    answer_cache: to be filled in the warm-up, which sees the same images, and used in the rounds.
     """
-    made = assemble_made_up(run, steps, num_classes, label_cache)
+    made = assemble_made_up(run, steps, num_classes, answer_cache)
     whole = whole_step(made, steps)
     whole.run()
     return [_rate(whole, made.task.fabric.device) for _ in range(rounds)]
 
 
-def cached_label_rates(run: dict, *, steps: int, rounds: int, num_classes: int) -> list[float]:
-    """`training_rates` of a student that finds its teacher's labels cached by another."""
+def cached_answer_rates(run: dict, *, steps: int, rounds: int, num_classes: int) -> list[float]:
+    """`training_rates` of a student that finds its teacher's answers cached by another."""
     with TemporaryDirectory() as place:
-        cache = LabelCache(Path(place), {}, steps)
+        kind = kind_of(build.instantiate(run, "loss"))
+        cache = AnswerCache(Path(place), kind, {}, steps)
         return training_rates(
-            run, steps=steps, rounds=rounds, num_classes=num_classes, label_cache=cache
+            run, steps=steps, rounds=rounds, num_classes=num_classes, answer_cache=cache
         )
 
 

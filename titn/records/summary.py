@@ -22,7 +22,7 @@ def summarise_record(result: dict) -> str:
     )
     if result["train_secs"]:
         speed = result["images_per_sec"]
-        rate = f"at {speed:.0f} images/s" if speed else "with its teacher's labels from the cache"
+        rate = f"at {speed:.0f} images/s" if speed else "with its teacher's answers from the cache"
         lines.append(f"trained in {result['train_secs']:.0f} s {rate}")
     if result["teacher"]:
         lines.append(f"teacher top1 {result['teacher']['top1']:.4f}")

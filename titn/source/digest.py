@@ -25,7 +25,7 @@ LEFT_OUT = frozenset(
     (
         "titn.system",
         "titn.training.compiling",
-        "titn.training.label_cache",
+        "titn.training.answer_cache",
         "titn.training.hardware.keep_freed_memory",
     )
 )

@@ -12,9 +12,9 @@ from titn.data.batches import training_batches
 from titn.data.images import Dataset, Images
 from titn.losses.terms import TokenWeights
 from titn.training import build, compiling, hardware
+from titn.training.answer_cache import AnswerCache
 from titn.training.averaging import WeightAverage
 from titn.training.engine import Task
-from titn.training.label_cache import LabelCache
 from titn.training.objective import Objective
 from titn.training.teacher import Frozen
 from titn.types import Batch
@@ -31,7 +31,7 @@ class AssembledRun:
     task: Task
     parts: build.Parts
     teacher: nn.Module | None
-    label_cache: LabelCache | None
+    answer_cache: AnswerCache | None
     compiled: Compile
     compile_secs: float
 
@@ -50,7 +50,7 @@ def assemble(
     fabric: Fabric,
     precision: str,
     teacher: nn.Module | None,
-    label_cache: LabelCache | None = None,
+    answer_cache: AnswerCache | None = None,
 ) -> AssembledRun:
     """Put a run together on the device of `fabric`.
 
@@ -79,7 +79,7 @@ def assemble(
     task = Task(
         fabric=fabric,
         network=network,
-        objective=Objective(trained, parts.loss, frozen, label_cache),
+        objective=Objective(trained, parts.loss, frozen, answer_cache),
         optimizer=fabric.setup_optimizers(parts.optimizer),
         schedule=parts.schedule,
         dataset=dataset,
@@ -96,7 +96,7 @@ def assemble(
         task=task,
         parts=parts,
         teacher=frozen,
-        label_cache=label_cache,
+        answer_cache=answer_cache,
         compiled=compiled,
         compile_secs=secs,
     )

@@ -9,11 +9,11 @@ from titn.losses.terms import Loss, Terms
 from titn.types import Batch, Output
 
 
-class CachedLabels(Protocol):
-    """A cache of a teacher's classes for mixed batches; see titn.training.label_cache."""
+class CachedAnswers(Protocol):
+    """A cache of a teacher's answers to mixed batches; see titn.training.answer_cache."""
 
-    def labels_for(self, batch: Batch, ask: Callable[[], Tensor]) -> Tensor:
-        """The (b,) classes for a batch; ask: computes them with the teacher."""
+    def answer_to(self, batch: Batch, ask: Callable[[], Tensor]) -> Tensor:
+        """The (b,) classes or (b, k) logits for a batch; ask: computes them with the teacher."""
 
 
 class Objective:
@@ -21,7 +21,7 @@ class Objective:
 
     student: a module that returns Output. teacher: a module that returns (b, k) logits without
     gradients; it sees exactly the images that the student sees; None where the loss needs none.
-    label_cache: gives the teacher's classes in its place to a loss that takes hard labels.
+    answer_cache: gives the teacher's classes or logits, whichever the loss takes, in its place.
     """
 
     def __init__(
@@ -29,14 +29,14 @@ class Objective:
         student: nn.Module,
         loss: Loss,
         teacher: nn.Module | None = None,
-        label_cache: CachedLabels | None = None,
+        answer_cache: CachedAnswers | None = None,
     ):
         if loss.needs_teacher and teacher is None:
             raise ValueError("this loss needs a teacher")
         self.student = student
         self.loss = loss
         self.teacher = teacher if loss.needs_teacher else None
-        self.label_cache = label_cache if loss.hard_labels else None
+        self.answer_cache = answer_cache
 
     def __call__(self, batch: Batch) -> Terms:
         answer = None if self.teacher is None else self._answer(self.teacher, batch)
@@ -45,14 +45,11 @@ class Objective:
         return terms | {"accuracy": mixed_accuracy(output.cls.detach(), batch)}
 
     def _answer(self, teacher: nn.Module, batch: Batch) -> Tensor:
-        def classes() -> Tensor:
-            return teacher(batch.images).argmax(-1)
+        def ask() -> Tensor:
+            logits: Tensor = teacher(batch.images)
+            return logits.argmax(-1) if self.loss.hard_labels else logits
 
-        if not self.loss.hard_labels:
-            return teacher(batch.images)
-        return (
-            classes() if self.label_cache is None else self.label_cache.labels_for(batch, classes)
-        )
+        return ask() if self.answer_cache is None else self.answer_cache.answer_to(batch, ask)
 
 
 def mixed_accuracy(logits: Tensor, batch: Batch) -> Tensor:

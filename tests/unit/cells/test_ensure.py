@@ -320,6 +320,8 @@ def test_samples_keep_the_evaluated_images(tiny):
 TEACHER = ("teacher=vgg16_bn", "model@teacher.model=tnt", "teacher.model.patch_size=4",
            "teacher.model.depth=1", "teacher.epochs=1", "teacher.batch_size=256",
            "teacher.precision=32-true")  # fmt: skip
+# Its tokens were both trained, and its record is of the mean of their probabilities.
+TWO_TOKENS = (*TEACHER, "teacher.model.distillation_token=true")
 
 
 def test_a_teacher_is_made_first_once_and_shared(tiny, capsys):
@@ -339,11 +341,22 @@ def test_a_teachers_record_is_that_of_its_run(tiny):
     assert result["teacher"] == {fact: teacher[fact] for fact in facts}
 
 
-def test_the_teachers_classes_are_kept_for_each_image(tiny):
-    directory, result = ensure(tiny(*TEACHER))
+@pytest.mark.parametrize("teacher", [TEACHER, TWO_TOKENS])
+def test_the_teachers_classes_are_kept_for_each_image(tiny, teacher):
+    directory, result = ensure(tiny(*teacher))
     samples = samples_of(directory)
     top1 = agreement(samples["teacher"], samples["label"])
     assert top1 == pytest.approx(result["teacher"]["top1"])
+
+
+def test_soft_students_of_any_temperature_share_their_teachers_logits(tiny, tmp_path):
+    soft = (*TWO_TOKENS, "loss=soft", "mix=cutmix_mixup")
+    ensure(tiny(*soft))
+    shared, result = ensure(tiny(*soft, "loss.temperature=1"))
+    asked, alone = ensure(tiny(*soft, "loss.temperature=1", f"run_dir={tmp_path / 'alone'}",
+                               f"runs_dir={tmp_path / 'other'}"))  # fmt: skip
+    assert (result["kept_labels"], alone["kept_labels"]) == (1.0, 0.0)
+    assert_same_weights(shared, asked)
 
 
 def test_a_mistake_in_the_student_costs_no_teacher(tiny, monkeypatch):

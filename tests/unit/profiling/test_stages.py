@@ -10,7 +10,7 @@ from titn.profiling import ceiling
 from titn.profiling.made_up import made_up_dataset
 from titn.profiling.stages import Stage, profile_step
 from titn.profiling.throughput import training_rates
-from titn.training.label_cache import LabelCache
+from titn.training.answer_cache import AnswerCache, Labels
 from titn.types import ImageSpec
 
 SETTINGS = {"steps": 2, "rounds": 2, "num_classes": 10}
@@ -78,7 +78,7 @@ def test_a_line_of_the_table_by_hand(measured):
 
 def test_labels_are_kept_in_the_warm_up_and_used_in_the_rounds(tiny, tmp_path):
     run = tiny("teacher=resnet18", "dataset.image_size=32", "model.patch_size=16", "batch_size=4")
-    kept = LabelCache(tmp_path / "labels", {}, steps=2)
-    rates = training_rates(run, **SETTINGS, label_cache=kept)
+    kept = AnswerCache(tmp_path, Labels(), {}, steps=2)
+    rates = training_rates(run, **SETTINGS, answer_cache=kept)
     assert len(rates) == 2
     assert kept.counts == [4, 2]

@@ -5,8 +5,8 @@ import torch
 
 from titn.data.batches import training_batches
 from titn.training import build, hardware
+from titn.training.answer_cache import AnswerCache, Labels, Logits
 from titn.training.assembly import assemble
-from titn.training.label_cache import LabelCache
 from titn.types import ImageSpec
 
 STEPS = 20
@@ -39,7 +39,7 @@ def dataset_of():
 def losses(composed, dataset_of):
     """The losses of the first steps of a run with these switches."""
 
-    def of(*switches: str, label_cache: LabelCache | None = None) -> list[float]:
+    def of(*switches: str, answer_cache: AnswerCache | None = None) -> list[float]:
         run = composed(*RUN, *switches)
         dataset, precision = dataset_of(run), run["precision"]
         spec: ImageSpec = dataset.spec
@@ -52,7 +52,7 @@ def losses(composed, dataset_of):
             fabric=hardware.fabric(device, precision),
             precision=precision,
             teacher=build.instantiate(run["teacher"], "model", images=spec),
-            label_cache=label_cache,
+            answer_cache=answer_cache,
         )
         task, found = made.task, []
         settings = {"batch_size": task.batch_size, "seed": task.seed, "epoch": 0}
@@ -98,7 +98,17 @@ def test_a_folded_teacher(losses):
 
 def test_cached_labels_change_nothing_at_all(losses, tmp_path):
     steps = 359 // 16
-    first, second = (LabelCache(tmp_path / "labels", {}, steps) for _ in range(2))
-    heard = losses(*PLAIN, label_cache=first)
-    assert losses(*PLAIN, label_cache=second) == heard == losses(*PLAIN)
+    first, second = (AnswerCache(tmp_path, Labels(), {}, steps) for _ in range(2))
+    heard = losses(*PLAIN, answer_cache=first)
+    assert losses(*PLAIN, answer_cache=second) == heard == losses(*PLAIN)
     assert second.hit_rate == 1.0
+
+
+def test_cached_logits_change_nothing_at_all(losses, tmp_path):
+    steps = 359 // 16
+    first, second = (AnswerCache(tmp_path, Logits(), {}, steps) for _ in range(2))
+    heard = losses(*PLAIN, "loss=soft", answer_cache=first)
+    assert losses(*PLAIN, "loss=soft", answer_cache=second) == heard
+    assert second.hit_rate == 1.0
+    # Without a cache they are not rounded.
+    assert losses(*PLAIN, "loss=soft") == pytest.approx(heard, rel=1e-3)

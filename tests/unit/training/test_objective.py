@@ -85,12 +85,12 @@ def test_a_loss_that_needs_a_teacher_is_refused_without_one():
 
 
 class FakeCache:
-    """Class 1 for every image; with `asks` the labels of the teacher itself."""
+    """Class 1 for every image; with `asks` the answers of the teacher itself."""
 
     def __init__(self, asks=False):
         self.asks = asks
 
-    def labels_for(self, batch, ask):
+    def answer_to(self, batch, ask):
         return ask() if self.asks else torch.ones(len(batch.images), dtype=torch.int64)
 
 
@@ -124,10 +124,17 @@ def test_a_cache_can_ask_the_teacher(batch):
     assert len(teacher.seen) == 1
 
 
-def test_a_loss_that_wants_logits_gets_no_cached_labels(batch):
-    teacher = Linear()
-    Objective(Linear(), SoftDistillation(), Frozen(teacher), FakeCache())(batch)
-    assert len(teacher.seen) == 1
+def test_a_loss_that_wants_logits_has_them_cached(batch):
+    seen = []
+
+    class Cache:
+        def answer_to(self, batch, ask):
+            seen.append(ask())
+            return seen[0]
+
+    frozen = Frozen(Linear())
+    Objective(Linear(), SoftDistillation(), frozen, Cache())(batch)
+    assert torch.equal(seen[0], frozen(batch.images))
 
 
 def test_the_terms_are_named(batch):
