@@ -54,6 +54,9 @@ def muon(
     0.2 sqrt(max(out, in)), with which its entries have the root mean square of AdamW's, so that
     AdamW's rates serve both (Liu et al., 2025, equation 4). original: sqrt(max(1, out / in)), with
     which rates are twenty times as high.
+
+    Whatever the batch, a step takes 26 GFLOP for TITN and 104 for ResNet-18, as much as training on
+    30 to 40 images: batches should be large. VGG-16's 11,000 are too many for a CPU.
     """
     check_needs(nesterov, momentum, "nesterov", "momentum")
     hidden = hidden_matrices(model)

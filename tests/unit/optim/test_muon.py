@@ -107,6 +107,16 @@ def test_both_rates_follow_what_the_groups_say():
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
+@pytest.mark.parametrize("of", ["", "teacher."])
+def test_both_sides_have_one_rate_unless_asked(composed, of):
+    run = composed(
+        "teacher=resnet18", "optimizer=muon", "optimizer@teacher.optimizer=muon",
+        f"{of}optimizer.lr=0.25",
+    )  # fmt: skip
+    node = (run["teacher"] if of else run)["optimizer"]
+    assert (node["lr"], node["adamw_lr"]) == (0.25, 0.25)
+
+
 def test_a_state_that_was_saved_goes_on_bit_for_bit():
     torch.manual_seed(0)
     model, resumed = Small(), Small()
@@ -135,7 +145,7 @@ def test_nesterov_without_momentum_names_the_key():
 
 
 MODELS = ("titn", "tnt", "vit", "deit", "vgg16_bn", "resnet18", "densenet121", "mobilenet_v3",
-          "squeezenet", "wide_resnet28_10")  # fmt: skip
+          "squeezenet", "wide_resnet28_10", "airbench96", "resnet9")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -146,7 +146,9 @@ def test_biases_learn_faster_and_shrink_as_before():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 1, bias=False))
     groups = sgd(model=model, lr=0.5, weight_decay=0.01, bias_factor=64).param_groups
     rates = {id(p): group["lr"] for group in groups for p in group["params"]}
-    decays = {id(p): group["lr"] * group["weight_decay"] for group in groups for p in group["params"]}
+    decays = {
+        id(p): group["lr"] * group["weight_decay"] for group in groups for p in group["params"]
+    }
     fast = {name for name, p in model.named_parameters() if rates[id(p)] == 32}
     assert fast == {"0.bias", "1.bias"}
     assert sorted(rates.values()) == [0.5, 0.5, 0.5, 32, 32]
