@@ -143,6 +143,9 @@ def _named(content: dict, choices: dict[str, str], prefix: str) -> dict[str, str
         node = content.get(group)
         target = node.get("_target_") if isinstance(node, dict) else None
         named[group] = choices.get(path) or str(target).rpartition(".")[2]
+    network = content.get("model")
+    if isinstance(network, dict) and isinstance(network.get("name"), str):
+        named["model"] = f"{named['model']} {network['name']}"  # one choice, and many networks
     # A teacher's data set is the student's own node, not a choice of its own.
     named["dataset"] = choices.get("dataset") or named["dataset"]
     return named | {"protocol": choices.get("protocol")}

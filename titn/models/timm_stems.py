@@ -18,7 +18,8 @@ def use_cifar_stem(net: Any, name: str) -> None:
 
     ValueError for other networks.
     """
-    if isinstance(net, timm.models.ResNet):
+    is_resnet = isinstance(net, timm.models.ResNet)
+    if is_resnet:
         net.maxpool = nn.Identity()
         if isinstance(net.conv1, nn.Conv2d):
             net.conv1 = _small_convolution(net.conv1)

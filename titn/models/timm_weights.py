@@ -1,5 +1,6 @@
 """Weights of timm's networks: fetched, and adapted to other classes, channels and sizes."""
 
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -125,6 +126,9 @@ def _watched_loading() -> Iterator[Found]:
     """
     found = Found([], [])
     load = _builder.load_pretrained
+    logger = logging.getLogger(_builder.__name__)
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # those who call say it in their own words
 
     def watched(network: nn.Module, *arguments: Any, **keywords: Any) -> None:
         def note(_: nn.Module, keys: Any) -> None:
@@ -140,3 +144,4 @@ def _watched_loading() -> Iterator[Found]:
         yield found
     finally:
         _builder.load_pretrained = load
+        logger.setLevel(level)

@@ -95,7 +95,7 @@ def test_a_network_without_weights_has_none_to_begin_with():
         for name in timm.list_models("resnet*")
         if not timm.list_pretrained(f"{name}.*") and timm.get_pretrained_cfg(name)
     )
-    with pytest.raises(ValueError, match="^pretrained=true: timm has no weights of "):
+    with pytest.raises(ValueError, match=r"^pretrained=true: timm has no weights of "):
         timm_building.check_name(name, pretrained=True)
 
 
