@@ -20,6 +20,7 @@ from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 
+from timm_networks_side import NETWORKS
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
@@ -109,6 +110,22 @@ def against_timm(measurements: Measurements) -> dict:
                 overrides = [f"model={model}", *PROTOCOL, "batch_size=128", f"precision={ours}"]
                 rates[name] += measurements.bench(*overrides, "--only-whole")["images_per_sec"]
         found[precision] = rates
+    return found
+
+
+def timm_networks(measurements: Measurements) -> dict:
+    """Networks of timm in its own loop and in titn, in turns, without a teacher."""
+    settings = measurements.settings
+    root = ["--root", settings.root] if settings.root else []
+    found: dict = {name: {"timm": [], "titn": []} for name in NETWORKS}
+    for _ in range(settings.rounds):
+        for name, (overrides, _) in NETWORKS.items():
+            side = ["--network", name, "--steps", str(settings.steps), "--batch", "128", *root]
+            said = measurements.python(str(HERE / "timm_networks_side.py"), *side)
+            found[name]["timm"].append(json.loads(said)["images_per_sec"])
+            ours = ["model=timm", *(f"model.{one}" for one in overrides), "dataset=cifar100"]
+            ours += ["loss=supervised", "teacher=none", "batch_size=128", "precision=32-true"]
+            found[name]["titn"] += measurements.bench(*ours, "--only-whole")["images_per_sec"]
     return found
 
 
@@ -223,6 +240,7 @@ def command(settings: argparse.Namespace) -> str:
 
 PARTS = {
     "against_timm": against_timm,
+    "timm_networks": timm_networks,
     "students": students,
     "choices": choices,
     "together": together,
@@ -244,7 +262,7 @@ def main() -> None:
     settings = parser.parse_args()
     wanted = settings.parts.split(",")
     if settings.device != "cpu":  # timm's side is the CPU's
-        wanted = [part for part in wanted if part != "against_timm"]
+        wanted = [part for part in wanted if part not in ("against_timm", "timm_networks")]
     path = HERE / "results" / f"{settings.name or settings.device}.json"
     path.parent.mkdir(exist_ok=True)
     found = json.loads(path.read_text()) if path.exists() else {}
@@ -252,6 +270,7 @@ def main() -> None:
     rounds = settings.rounds
     totals = {
         "against_timm": 8 * rounds,
+        "timm_networks": 2 * rounds * len(NETWORKS),
         "students": len(STUDENTS),
         "choices": 2 * rounds * len(CHOICES),
         "together": 1,

@@ -42,6 +42,10 @@ untrained VGG16-BN as its teacher with hard labels, crop, flip, AutoAugment and 
 Both sides ask their teacher for every image: no labels are kept. TITN is the heavier model; the
 comparison is with timm's DeiT all the same."""
 
+TIMM_NETWORKS = """The same networks (`model=timm`) at 32x32 with batch 128 in fp32, without a
+teacher: crop, flip, AutoAugment, CutMix and AdamW on both sides
+([timm_networks_side.py](timm_networks_side.py))."""
+
 STAGES = """A training step with VGG16-BN as the teacher, stage by stage, for a batch of
 {batch_size}; forward and backward is of the student, evaluation of its plain form, which is not
 compiled. *Floor* is the time that a step's multiplications would take at the rate of a large matrix
@@ -81,6 +85,7 @@ def section(name: str, found: dict) -> str:
     ]
     parts = {
         "against_timm": against_timm,
+        "timm_networks": timm_networks,
         "students": students,
         "choices": choices,
         "together": together,
@@ -103,6 +108,23 @@ def against_timm(name: str, found: dict) -> str:
         rounds = len(rates["timm DeiT"])
     columns = ("", "precision", "images/s", f"times timm, medians of {rounds}")
     return "\n\n".join(["### Like for like with timm", LIKE_FOR_LIKE, table(columns, rows, left=2)])
+
+
+def timm_networks(name: str, found: dict) -> str:
+    rows = [
+        [
+            network,
+            spread(of["timm"]),
+            spread(of["titn"]),
+            f"{median(of['titn']) / median(of['timm']):.2f}",
+        ]
+        for network, of in found["timm_networks"].items()
+    ]
+    rounds = len(next(iter(found["timm_networks"].values()))["timm"])
+    columns = ("images/s", "timm's loop", "titn", f"ratio, medians of {rounds}")
+    return "\n\n".join(
+        ["### timm's networks, in its loop and in titn", TIMM_NETWORKS, table(columns, rows)]
+    )
 
 
 def students(name: str, found: dict) -> str:

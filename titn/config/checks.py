@@ -122,9 +122,12 @@ def _ask(word: CheckedBy, node: dict) -> None:
 
 def _check_weights(run: dict, prefix: str) -> None:
     for key in ("checkpoint", "weights"):
-        if run[key] and (key, run[key]) != ("weights", constraints.IMAGENET):
+        named = key == "weights" and run[key] in (constraints.IMAGENET, constraints.PRETRAINED)
+        if run[key] and not named:
             with _readable(f"{prefix}{key}", run[key]):
                 constraints.weights_file(Path(run[key]).expanduser(), key)
+    if run["weights"]:
+        constraints.check_weights_of(run["weights"], run["model"], prefix)
     network = built_class(run["model"]["_target_"])
     if run["weights"] == constraints.IMAGENET and network is not None:
         constraints.check_imagenet(network.name, may_have_attribute(network, "imagenet"))

@@ -16,6 +16,8 @@ from titn.system.errors import ConfigError
 from titn.system.text import printable
 
 IMAGENET = "imagenet"
+# The weights of a network with model.pretrained=true, unless a file is given.
+PRETRAINED = "pretrained"
 
 # More heads are not suggested, though a wider network could have them.
 MOST_HEADS = 32
@@ -119,6 +121,20 @@ def check_imagenet(network: str, known: bool) -> None:
             f"weights=imagenet: torchvision has none for {network}; "
             "choose one of its networks, or give a file"
         )
+
+
+def check_weights_of(weights: str, model: dict, prefix: str) -> None:
+    """ConfigError if weights are asked for by the name of another library's.
+
+    model: the node; a network of timm has the key `pretrained`.
+    """
+    if weights == IMAGENET and "pretrained" in model:
+        raise ConfigError(
+            f"weights=imagenet: are torchvision's; set {prefix}model.pretrained=true for timm's"
+        )
+    if weights == PRETRAINED and not model.get("pretrained"):
+        remedy = f"set {prefix}model.pretrained=true" if "pretrained" in model else "give a file"
+        raise ConfigError(f"weights=pretrained: is no file; {remedy}")
 
 
 def weights_file(path: Path, key: str = "checkpoint") -> Path:

@@ -6,6 +6,10 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
+from titn.config.families import register_families
+
+register_families()  # the files of conf/ ask for them
+
 
 def config_root() -> Path:
     """The directory that holds conf/ and sweeps/: the checkout's, or the package's in a wheel."""

@@ -12,6 +12,7 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 
 from titn.config import annotations
 from titn.config.checks import check_fits, check_places
+from titn.config.constraints import PRETRAINED
 from titn.config.identity import ADDED_LATER, SWITCHES_ADDED_LATER
 from titn.config.keys import COMMAND_KEYS, FOLLOWED, GROUPS, NOTES, SCALARS, SWITCHES
 from titn.config.schema import (
@@ -106,6 +107,8 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
         if key not in content:
             raise ConfigError(f"{prefix}{key}: missing; give {prefix}{key}=VALUE")
         run[key] = validate_value(content[key], annotation, prefix + key)
+    if run["model"].get("pretrained") and not (run["checkpoint"] or run["weights"]):
+        run["weights"] = PRETRAINED
     if run["checkpoint"] and run["weights"]:
         raise ConfigError(
             f"{prefix}weights={run['weights']}: {prefix}checkpoint replaces all weights; give one"
@@ -140,6 +143,9 @@ def _named(content: dict, choices: dict[str, str], prefix: str) -> dict[str, str
         node = content.get(group)
         target = node.get("_target_") if isinstance(node, dict) else None
         named[group] = choices.get(path) or str(target).rpartition(".")[2]
+    network = content.get("model")
+    if isinstance(network, dict) and isinstance(network.get("name"), str):
+        named["model"] = f"{named['model']} {network['name']}"  # one choice, and many networks
     # A teacher's data set is the student's own node, not a choice of its own.
     named["dataset"] = choices.get("dataset") or named["dataset"]
     return named | {"protocol": choices.get("protocol")}

@@ -1,15 +1,24 @@
 """Metrics of a model: accuracies, calibration, number of parameters, multiply-accumulates."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from titn.losses.terms import TokenWeights
 from titn.types import ImageSpec
 
 CALIBRATION_BINS = 15
+
+# The layers whose multiply-accumulates the thop profiler counts.
+COUNTED = (
+    nn.Linear, nn.Conv2d, nn.LayerNorm, nn.BatchNorm2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,33 +137,70 @@ def num_parameters(model: nn.Module) -> int:
 
 
 def macs(model: nn.Module, spec: ImageSpec) -> tuple[int, int]:
-    """Multiply-accumulates for one image: as the paper counts them, and with attention's products.
+    """Multiply-accumulates for one image: as the paper counts them, and with all products.
 
     The first is what the thop profiler counts: linear layers, convolutions, normalisation (2 for
     each element, 4 if affine) and average pooling. The paper's GFLOPs are this for a batch of 1024
-    (table 3). The second adds q k^T and the attention weights times v, which thop does not see.
+    (table 3). The second adds the products of matrices, and convolutions, that are no such layers,
+    as q k^T and the attention weights times v: thop does not see them. Neither has what goes
+    element by element: activations, softmax, sums, other normalisations.
     """
-    counted = {"paper": 0, "attention": 0}
+    counted = {"paper": 0, "products": 0}
+    by_torch = _ProductCounter()
+    entered: list[int] = []
 
-    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def enter(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if _is_counted(module):
+            entered.append(by_torch.macs)
+
+    def count(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if not _is_counted(module):
+            return
         counted["paper"] += _layer_macs(module, inputs[0], output)
-        # A module with products of matrices that thop does not see offers their number for one
+        # A module with products of matrices that thop does not see may offer their number for one
         # sequence; its input is (sequences, n, d). TITN's inner path has b n sequences.
         products = getattr(module, "product_macs", None)
         if callable(products):
-            counted["attention"] += len(inputs[0]) * products(inputs[0].shape[1])
+            counted["products"] += len(inputs[0]) * products(inputs[0].shape[1])
+        before = entered.pop()
+        if not entered:  # counted here, so not by torch as well
+            counted["products"] -= by_torch.macs - before
 
-    hooks = [module.register_forward_hook(count) for module in model.modules()]
+    hooks = [module.register_forward_pre_hook(enter) for module in model.modules()]
+    hooks += [module.register_forward_hook(count) for module in model.modules()]
     training = model.training
     device = next(model.parameters()).device
     try:
-        with torch.no_grad():
+        # torch's counter does not know every kernel that does attention in one.
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), by_torch:
             model.eval()(torch.zeros(1, spec.channels, spec.size, spec.size, device=device))
     finally:
         model.train(training)
         for hook in hooks:
             hook.remove()
-    return counted["paper"], counted["paper"] + counted["attention"]
+    counted["products"] += by_torch.macs
+    return counted["paper"], counted["paper"] + counted["products"]
+
+
+class _ProductCounter(TorchDispatchMode):
+    """Multiply-accumulates of all products of matrices and convolutions that torch executes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.macs = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func.overloadpacket)
+        if formula is not None:  # it counts two for each
+            self.macs += formula(*args, **(kwargs or {}), out_val=result) // 2
+        return result
+
+
+def _is_counted(module: nn.Module) -> bool:
+    return isinstance(module, COUNTED) or callable(getattr(module, "product_macs", None))
 
 
 def _layer_macs(module: nn.Module, x: Tensor, y: Tensor) -> int:

@@ -1,4 +1,4 @@
-"""Weights from files: a run's, a user's, torchvision's. Only tensors are unpickled.
+"""Weights from files: a run's, a user's, torchvision's, timm's. Only tensors are unpickled.
 
 `load` fills a model exactly; `load_pretrained` takes what weights of another task have in common
 with it, for fine-tuning.
@@ -9,18 +9,17 @@ import pickle
 import warnings
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import get_model_weights
 
-from titn.config.constraints import IMAGENET, check_imagenet, weights_file
+from titn.config.constraints import weights_file
 from titn.system import tensor_files
 from titn.system.errors import ConfigError, error_text, first_line
-from titn.system.progress import say
 from titn.system.tensor_files import DamageError
 from titn.system.text import printable
+from titn.training import published
 
 # The prefix of the buffers with mean and standard deviation of the data set.
 NORMALISATION = "normalise."
@@ -61,24 +60,25 @@ class Pretrained(NamedTuple):
 def load_pretrained(model: nn.Module, weights: str) -> Pretrained:
     """Load the weights of the same network for another task, for fine-tuning.
 
-    weights: "imagenet" for torchvision's, downloaded once into torch's cache; or a file or run
-    directory with weights of the same network for any number of classes. The model's `new_layers`
-    (the head, and a stem that torchvision's network does not have) stay as they were initialised,
-    and so does the normalisation, which is that of the data set.
+    weights: "imagenet" for torchvision's, downloaded once into torch's cache; "pretrained" for
+    those that the model fetches itself (timm's); or a file or run directory with weights of the
+    same network for any number of classes. The model's `new_layers` (the head, and a stem that
+    torchvision's network does not have) stay as they were initialised, and so does the
+    normalisation, which is that of the data set, or that which the model brings for such weights.
+    A model with a method `adapt` also takes weights for other sizes of image.
 
     Raises ConfigError if there are no such weights, they cannot be downloaded, or they are those of
     another network.
     """
-    path = _imagenet_file(model) if weights == IMAGENET else Path(weights).expanduser()
+    path = published.file_of(model, weights) or Path(weights).expanduser()
     origin = file_digest(path, "weights")
-    if weights == IMAGENET and not origin.startswith(_published_digest(path)):
-        raise ConfigError(
-            f"weights=imagenet: {path} is not what torchvision publishes (its SHA-256 differs); "
-            "remove it, and it is fetched again"
-        )
+    published.check_digest(weights, path, origin)
     state = _with_net_prefix(_read(path, "weights"), model)
     wanted = model.state_dict()
-    kept_prefixes = (*_new_layers(model), NORMALISATION)
+    new_layers = _new_layers(model)
+    if hasattr(model, "adapt"):
+        state, new_layers = _adapt(model, state, weights)
+    kept_prefixes = (*new_layers, NORMALISATION)
     kept = {name: value for name, value in wanted.items() if name.startswith(kept_prefixes)}
     # Of the file everything else, of the model what it keeps: `_mismatch` then compares all names.
     loaded = {name: value for name, value in state.items() if not name.startswith(kept_prefixes)}
@@ -92,29 +92,18 @@ def load_pretrained(model: nn.Module, weights: str) -> Pretrained:
     return Pretrained(origin, tuple(new))
 
 
-def _imagenet_file(model: nn.Module) -> Path:
-    name = getattr(model, "imagenet", None)
-    check_imagenet(type(model).__name__, name is not None)
-    url = get_model_weights(name)["IMAGENET1K_V1"].url
-    file_name = url.rpartition("/")[2]
-    path = Path(torch.hub.get_dir()) / "checkpoints" / file_name
-    if path.exists():
-        return path
-    say(f"fetching {url}")
+def _adapt(
+    model: Any, state: dict[str, Tensor], weights: str
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The weights as `model` needs them, and its new layers, as the model sees it."""
+    state = {name: v for name, v in state.items() if not name.startswith(NORMALISATION)}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), _published_digest(path))
-    except Exception as error:
+        return model.adapt(state)
+    except Exception as error:  # whatever a library makes of weights that are not its own
+        said = str(error).strip().splitlines() or [type(error).__name__]
         raise ConfigError(
-            f"weights=imagenet: {url} could not be fetched ({first_line(error)}); "
-            "fetch it elsewhere and give the file instead of imagenet"
+            printable(f"weights={weights}: are of another network: {said[-1].strip()[:150]}")
         ) from None
-    return path
-
-
-def _published_digest(path: Path) -> str:
-    """The first eight digits of a torchvision file's SHA-256, which its name ends in."""
-    return path.stem.rpartition("-")[2]
 
 
 def _read(path: Path, key: str) -> dict[str, Tensor]:

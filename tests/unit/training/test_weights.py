@@ -16,7 +16,7 @@ from titn.models.cnn import squeezenet
 from titn.models.titn import TITN
 from titn.models.wide_resnet import wide_resnet28_10
 from titn.system.errors import ConfigError
-from titn.training import weights
+from titn.training import published, weights
 from titn.types import ImageSpec
 
 TEN = ImageSpec(num_classes=10)
@@ -80,7 +80,7 @@ def fetched(imagenet, tmp_path, monkeypatch):
         url = f"https://example.org/squeezenet1_1-{digits}.pth"
 
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
-    monkeypatch.setattr(weights, "get_model_weights", lambda _: {"IMAGENET1K_V1": Published})
+    monkeypatch.setattr(published, "get_model_weights", lambda _: {"IMAGENET1K_V1": Published})
     place = tmp_path / "hub" / "checkpoints" / Published.url.rpartition("/")[2]
     place.parent.mkdir(parents=True)
     place.write_bytes(imagenet.read_bytes())
