@@ -87,15 +87,19 @@ def deterministic(on: bool) -> Iterator[None]:
     On a CPU all kernels that titn uses do so anyway. On a GPU they are slower, and an operation for
     which PyTorch has no such kernel runs with its usual one and is named on the terminal.
     """
-    if on:
-        # cuBLAS reads it when it is first used.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(on, warn_only=True)
-    with warnings.catch_warnings():
-        if on:
-            warnings.showwarning = _report_operations(warnings.showwarning)
+    if not on:
+        # Even its default, set anew, would make torch.compile compile everything a second time.
         yield
-    torch.use_deterministic_algorithms(False)
+        return
+    # cuBLAS reads it when it is first used.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    with warnings.catch_warnings():
+        warnings.showwarning = _report_operations(warnings.showwarning)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(False)
 
 
 def _report_operations(show: Callable[..., None]) -> Callable[..., None]:

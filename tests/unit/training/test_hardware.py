@@ -64,3 +64,9 @@ def test_memory_that_is_out_is_told_from_other_errors():
 
 def test_what_is_asked_for_is_taken_as_it_is():
     assert hardware.precision("32-true", CPU) == "32-true"
+
+
+def test_left_off_it_changes_nothing_that_compiled_code_is_guarded_by():
+    before = torch.is_deterministic_algorithms_warn_only_enabled()
+    with hardware.deterministic(False):
+        assert torch.is_deterministic_algorithms_warn_only_enabled() == before
