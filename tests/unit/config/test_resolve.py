@@ -226,7 +226,7 @@ def test_the_papers_protocol_is_for_student_and_teacher(composed, dataset, epoch
         assert (part["epochs"], part["batch_size"]) == (epochs, 1024)
         assert part["optimizer"] == {
             "_target_": "titn.optim.optimizers.sgd", "lr": 0.1, "momentum": 0.9,
-            "weight_decay": 1e-4, "nesterov": False, "decay": "all",
+            "weight_decay": 1e-4, "nesterov": False, "decay": "all", "bias_factor": 1.0,
         }  # fmt: skip
         assert part["schedule"]["warmup_epochs"] == part["schedule"]["final"] == 0
     assert run["augment"] == run["teacher"]["augment"]
