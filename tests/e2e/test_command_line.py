@@ -126,6 +126,14 @@ BAD_INPUT = [
     (["loss.alpha=0.3"], "titn: loss.alpha=0.3: the chosen loss has no such key; choose loss="),
     (["teacher.seed=1"], "titn: teacher.seed=1: there is none without a teacher; choose one"),
     (
+        ["teacher=vgg16_bn", "teacher.model.pixel_size=4"],
+        "titn: teacher.model.pixel_size=4: the teacher has no such key; choose teacher=titn or tnt",
+    ),
+    (
+        ["teacher=deit", "teacher.model.detph=4"],
+        "titn: teacher.model.detph=4: there is no such key; did you mean teacher.model.depth?",
+    ),
+    (
         ["teacher=vgg16_bn", "teacher.augment.flip=0"],
         "titn: teacher.augment.flip=0: a teacher follows recipe.augment there; "
         "set recipe.augment.flip\n",

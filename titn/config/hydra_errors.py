@@ -241,12 +241,18 @@ def _no_such_key(key: str) -> str:
     group, _, name = key.rpartition(".")
     if group in GROUPS and (owners := choices_with(group, name)):
         return f"the chosen {group} has no such key; choose {group}={' or '.join(owners)}"
+    if group == "teacher.model":
+        networks = choices_with("model", name)
+        if owners := [teacher for teacher in choices_of("teacher") if teacher in networks]:
+            return f"the teacher has no such key; choose teacher={' or '.join(owners)}"
     known = known_keys()
     if key in known and "teacher." in key:
         return "there is none without a teacher; choose one, as teacher=vgg16_bn"
     if key in known:
         group = key.partition(".")[0]
         return f"there is no {group}; choose one, as {group}=NAME"
+    # A transformer as teacher has the keys of the model, which is one.
+    known += [f"teacher.{one}" for one in known if one.startswith("model.")]
     near = difflib.get_close_matches(key[:LONGEST_KEY], known, n=1, cutoff=0.5)
     remedy = f"did you mean {near[0]}?" if near else "--help lists the groups and keys"
     return f"there is no such key; {remedy}"
