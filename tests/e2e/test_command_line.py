@@ -119,7 +119,7 @@ def test_a_terminal_shows_a_bar_with_terms_rate_and_time_left(tmp_path):
 
 # Arguments -> how the line that answers them begins.
 BAD_INPUT = [
-    (["model=foo"], "titn: model=foo: there is no such choice; choose one of deit, dense"),
+    (["model=foo"], "titn: model=foo: there is no such choice; choose one of airbench94"),
     (["modle=titn"], "titn: modle=titn: there is no such key; did you mean model?"),
     (["+modle=titn"], "titn: modle=titn: there is no such key; did you mean model?"),
     (["model.dept=3"], "titn: model.dept=3: there is no such key; did you mean model.depth?"),
@@ -215,7 +215,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
     [
         ("bench", ["--steps", "0"], "--steps 0: should be a whole number, 1 or more"),
         ("bench", ["--cells", "100000"], "--cells 100000: should be a whole number, 1000 or less"),
-        ("bench", ["model=no"], "model=no: there is no such choice; choose one of deit, "),
+        ("bench", ["model=no"], "model=no: there is no such choice; choose one of airbench94, "),
         ("bench", ["model.dept=3"], "model.dept=3: there is no such key; did you mean model.dep"),
         ("bench", ["--json", "."], "--json .: cannot be written (Is a directory); choose another"),
         ("bench", ["batch_size=1000000000"], "batch_size=1000000000: the images take 4.01e+04 GiB"),

@@ -15,7 +15,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from titn.config.compose import choices_of, choices_with, compose_config, known_keys
-from titn.config.keys import FOLLOWED, GROUPS
+from titn.config.keys import FOLLOWED, FOLLOWED_BY_FAST_CNNS, GROUPS
 from titn.config.overrides import override_key
 from titn.config.resolve import omegaconf_message
 from titn.config.schema import LONGEST_KEY
@@ -237,7 +237,9 @@ def _no_such_key(key: str) -> str:
     for node, source in FOLLOWED.items():
         if package == node or key == node or key.startswith(f"{node}."):
             instead = source if group == source else key.replace(node, source)
-            return f"a teacher follows {source} there; set {instead}"
+            fast = FOLLOWED_BY_FAST_CNNS.get(node)
+            remark = f", or {key.replace(node, fast)} for airbench and resnet9" if fast else ""
+            return f"a teacher follows {source} there; set {instead}{remark}"
     group, _, name = key.rpartition(".")
     if group in GROUPS and (owners := choices_with(group, name)):
         return f"the chosen {group} has no such key; choose {group}={' or '.join(owners)}"

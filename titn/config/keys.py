@@ -43,3 +43,5 @@ NOTES = ("_recipe_", "_lr_")
 
 # Nodes of a teacher that are another node's: the key to set in their place.
 FOLLOWED = {"teacher.dataset": "dataset", "teacher.augment": "recipe.augment"}
+# The same, for a teacher with the recipe of fast convolutional networks.
+FOLLOWED_BY_FAST_CNNS = {"teacher.augment": "recipe.fast_cnn.augment"}

@@ -14,7 +14,15 @@ from titn.config import annotations
 from titn.config.checks import check_fits, check_places
 from titn.config.constraints import PRETRAINED
 from titn.config.identity import ADDED_LATER, SWITCHES_ADDED_LATER
-from titn.config.keys import COMMAND_KEYS, FOLLOWED, GROUPS, NOTES, SCALARS, SWITCHES
+from titn.config.keys import (
+    COMMAND_KEYS,
+    FOLLOWED,
+    FOLLOWED_BY_FAST_CNNS,
+    GROUPS,
+    NOTES,
+    SCALARS,
+    SWITCHES,
+)
 from titn.config.schema import (
     as_typed,
     configurable_keywords,
@@ -156,8 +164,10 @@ def _checked_node(node: Any, path: str) -> dict:
     if not isinstance(node, dict):
         group, source = path.rsplit(".", 1)[-1], FOLLOWED.get(path, path)
         choice = source if group == source else f"{group}@{source}"
+        fast = FOLLOWED_BY_FAST_CNNS.get(path)
+        remark = f", or {group}@{fast}=NAME for airbench and resnet9" if fast else ""
         raise ConfigError(
-            f"{path}={as_typed(node)}: choose a file of conf/{group} with {choice}=NAME"
+            f"{path}={as_typed(node)}: choose a file of conf/{group} with {choice}=NAME{remark}"
         )
     node = {key: value for key, value in node.items() if key not in NOTES}
     target = node.get("_target_")

@@ -101,7 +101,7 @@ def test_a_teacher_from_a_checkpoint_is_not_trained(composed):
         ("+modle.depth=3", "modle.depth=3: there is no such key; did you mean model?"),
         ("epochs=${nothing}", "epochs: Interpolation key 'nothing' not found; give a value, or"),
         ("epochs=${epochs}", "epochs: Recursive interpolation detected; give a value, or"),
-        ("model._recipe_=no", "model._recipe_=no: there is no such recipe; choose one of trans"),
+        ("model._recipe_=no", "model._recipe_=no: there is no such recipe; choose one of fast_"),
         ("teacher={}", "teacher.model: no teacher is chosen; add teacher=NAME"),
         ("rows=[a]", "rows=[a]: a question has rows; ask one"),
         ("model.depth=10001", "model.depth=10001: makes 10001 blocks; 10000 are the most"),
