@@ -136,17 +136,18 @@ BAD_INPUT = [
     (
         ["teacher=vgg16_bn", "teacher.augment.flip=0"],
         "titn: teacher.augment.flip=0: a teacher follows recipe.augment there; "
-        "set recipe.augment.flip\n",
+        "set recipe.augment.flip, or recipe.fast_cnn.augment.flip for airbench and resnet9\n",
     ),
     (
         ["teacher=vgg16_bn", "augment@teacher.augment=none"],
         "titn: augment@teacher.augment=none: a teacher follows recipe.augment there; "
-        "set augment@recipe.augment\n",
+        "set augment@recipe.augment, or augment@recipe.fast_cnn.augment for airbench and resnet9\n",
     ),
     (
         ["teacher=vgg16_bn", "teacher.augment=none"],
         "titn: teacher.augment=none: choose a file of conf/augment with "
-        "augment@recipe.augment=NAME\n",
+        "augment@recipe.augment=NAME, or augment@recipe.fast_cnn.augment=NAME for airbench and "
+        "resnet9\n",
     ),
     (["teacher=vgg16_bn", "loss.alpha=2"], "titn: loss.alpha=2: should be less than or equal"),
     (["epochs=-1"], "titn: epochs=-1: should be greater than or equal to 0"),
