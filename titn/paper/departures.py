@@ -35,6 +35,7 @@ NAMES = {
     "densenet121": "DenseNet-121",
     "mobilenet_v3": "MobileNetV3",
     "squeezenet": "SqueezeNet",
+    "resnet9": "ResNet-9",
 }
 FRACTIONS = {0.5: "half", 0.25: "a quarter", 0.2: "a fifth", 0.1: "a tenth", 0.01: "a hundredth"}
 
@@ -48,6 +49,7 @@ TRAINING_PHRASES = {
     "optimizer.lr": "learning rate {} instead of {}",
     "optimizer.momentum": "momentum {} instead of {}",
     "optimizer.nesterov": "Nesterov's momentum",
+    "optimizer.bias_factor": "biases at {} times the rate",
     "optimizer.weight_decay": "weight decay {} instead of {}",
     "schedule._target_": "{} instead of {} schedule",
     "schedule.warmup_epochs": "warm-up of {} epochs",

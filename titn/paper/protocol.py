@@ -14,6 +14,7 @@ EVERYWHERE = {
     "optimizer.lr": 0.1,
     "optimizer.momentum": 0.9,
     "optimizer.nesterov": False,
+    "optimizer.bias_factor": 1.0,
     "optimizer.weight_decay": 1e-4,
     "schedule._target_": "titn.optim.schedules.Cosine",
     "schedule.warmup_epochs": 0.0,
