@@ -121,7 +121,8 @@ class AnswerCache:
 
     runs_dir: answers lie in a directory of it that has the name of their kind. key: everything that
     decides the answers, as JSON; not the loss, so that students with any temperature share logits.
-    steps: the number of steps in an epoch. max_bytes: of all cached answers of the kind.
+    steps: the number of steps in an epoch. max_bytes: of all cached answers of the kind. keep:
+    False to read and write nothing, and only round.
 
     Cached answers are used only while the teacher confirms them: it is asked for the first batch of
     every epoch, and for the first batch after an interruption. If more than a hundredth of them
@@ -142,6 +143,7 @@ class AnswerCache:
         key: dict,
         steps: int,
         max_bytes: int | None = None,
+        keep: bool = True,
     ):
         text = json.dumps(key, sort_keys=True)
         self.directory = runs_dir / kind.name / hashlib.sha256(text.encode()).hexdigest()
@@ -149,7 +151,7 @@ class AnswerCache:
         self.key = key
         self.steps = steps
         self.max_bytes = kind.max_bytes if max_bytes is None else max_bytes
-        self.trusted = True
+        self.trusted = keep
         self.counts = [0, 0]  # batches whose answers were cached, and batches that the teacher saw
         self._epoch: int | None = None
         self._stored: Tensor | None = None

@@ -359,6 +359,22 @@ def test_soft_students_of_any_temperature_share_their_teachers_logits(tiny, tmp_
     assert_same_weights(shared, asked)
 
 
+def test_logits_are_the_same_to_a_student_that_keeps_none(tiny, tmp_path):
+    soft = (*TEACHER, "loss=soft")
+    kept, _ = ensure(tiny(*soft))
+    asked, result = ensure(tiny(*soft, "keep_labels=false", f"run_dir={tmp_path / 'alone'}",
+                                f"runs_dir={tmp_path / 'other'}"))  # fmt: skip
+    assert result["kept_labels"] == 0
+    assert not (tmp_path / "other" / "logits").exists()
+    assert_same_weights(kept, asked)
+
+
+def test_a_deterministic_student_has_no_answers_of_another(tiny):
+    ensure(tiny(*TEACHER))
+    _, result = ensure(tiny(*TEACHER, "loss.alpha=0.25", "deterministic=true"))
+    assert result["kept_labels"] == 0
+
+
 def test_a_mistake_in_the_student_costs_no_teacher(tiny, monkeypatch):
     monkeypatch.setattr(make, "fit", lambda *_: pytest.fail("trained"))
     with pytest.raises(ConfigError, match=r"^model\.patch_size=3: "):
