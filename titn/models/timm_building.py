@@ -90,8 +90,16 @@ def create(wanted: Wanted, **loading: Any) -> nn.Module:
         **options,
         **loading,
     )
-    patch = getattr(getattr(net, "patch_embed", None), "patch_size", None)
-    if isinstance(patch, tuple) and patch == (patch[0],) * 2 and isinstance(patch[0], int):
+    embed = getattr(net, "patch_embed", None)
+    patch, proj = getattr(embed, "patch_size", None), getattr(embed, "proj", None)
+    # Patches of PVT are padded and overlap: they need not tile the image.
+    overlap = getattr(proj, "kernel_size", None) == patch != getattr(proj, "stride", None)
+    if (
+        isinstance(patch, tuple)
+        and patch == (patch[0],) * 2
+        and isinstance(patch[0], int)
+        and not overlap
+    ):
         # timm leaves out the pixels beyond the last whole patch.
         grid_side(size, patch[0], "the image's size", "patch_size")
     if hasattr(net, "set_distilled_training"):

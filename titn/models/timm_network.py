@@ -61,6 +61,9 @@ class TimmNetwork(nn.Module):
             "drop_path": drop_path or None,
         }
         given = {key: value for key, value in options.items() if value is not None}
+        # Without the sample: it is a view of all training images, and a copy of this network, as of
+        # an average of weights, would copy them all.
+        images = replace(images, sample=None)
         self.wanted = Wanted(name, images, given, cifar_stem=stem == "cifar")
         self.pretrained = pretrained
         self.normalise = Normalise(self._as_pretrained(images) if pretrained else images)

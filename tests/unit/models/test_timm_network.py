@@ -23,7 +23,9 @@ def network(name: str, images: ImageSpec = TEN, **settings) -> TimmNetwork:
 
 
 @pytest.mark.parametrize("size", [32, 48])
-@pytest.mark.parametrize("name", ["test_vit", "test_convnext", "swin_tiny_patch4_window7_224"])
+@pytest.mark.parametrize(
+    "name", ["test_vit", "test_convnext", "swin_tiny_patch4_window7_224", "pvt_v2_b0"]
+)
 def test_a_network_is_built_for_the_size_of_the_images(name, size):
     images = torch.rand(2, 3, size, size)
     output = network(name, ImageSpec(num_classes=10, size=size))(images)
@@ -58,6 +60,11 @@ def test_images_are_normalised_as_the_data_set_says_or_as_they_were_for_pretrain
     config = timm.get_pretrained_cfg("test_resnet")
     assert pretrained.mean.flatten().tolist() == pytest.approx(config.mean)
     assert pretrained.std.flatten().tolist() == pytest.approx(config.std)
+
+
+def test_a_network_keeps_none_of_the_images_that_it_was_built_for():
+    sampled = ImageSpec(num_classes=10, sample=torch.zeros(4, 3, 32, 32, dtype=torch.uint8)[::2])
+    assert network("test_vit", sampled).wanted.images.sample is None
 
 
 def test_building_does_not_depend_on_what_was_asked_before():
