@@ -16,10 +16,18 @@ from titn.records.run_dir import run_paths
 from titn.records.run_files import check_same_run, read_config, read_run_files
 
 # Keys that decide the seconds an image. Runs that agree in all of the first group are the most
-# similar; if there is none, runs that agree in the second will do.
+# similar; if there is none, runs that agree in the second will do. A name is that of a network of
+# timm: one class has them all.
 SIMILARITY_KEYS = (
     ("device", "model", "teacher.model", "dataset.image_size", "mix._target_", "precision"),
-    ("device", "model._target_", "teacher.model._target_", "dataset.image_size"),
+    (
+        "device",
+        "model._target_",
+        "model.name",
+        "teacher.model._target_",
+        "teacher.model.name",
+        "dataset.image_size",
+    ),
 )
 
 

@@ -102,6 +102,16 @@ def test_runs_that_are_not_similar_tell_nothing(record, seconds, run):
     assert seconds(run) is None
 
 
+@pytest.mark.parametrize("place", ["model", "teacher"])
+def test_another_network_of_timm_tells_nothing(record, seconds, place):
+    def run(name):
+        node = {"_target_": "titn.models.timm_network.TimmNetwork", "name": name}
+        return TITN | {place: node if place == "model" else TITN["teacher"] | {"model": node}}
+
+    record("a", run("resnet18"), wall_secs=20)
+    assert seconds(run("vit_large_patch16_224")) is None
+
+
 def test_another_kind_of_device_tells_nothing(record, seconds):
     record("a", wall_secs=20)
     assert seconds(device="cuda:0") is None
