@@ -77,7 +77,7 @@ def _trained_network(teacher: Cell) -> nn.Module:
 def _answer_cache(cell: Cell, loss: Loss) -> AnswerCache | None:
     """What the teacher answered to students that saw the images that this one will see."""
     run = cell.run
-    if cell.teacher is None or not loss.needs_teacher:
+    if cell.teacher is None or not run["keep_labels"] or not loss.needs_teacher:
         return None
     dataset = {key: value for key, value in run["dataset"].items() if key != "root"}
     key = {
@@ -94,9 +94,7 @@ def _answer_cache(cell: Cell, loss: Loss) -> AnswerCache | None:
         **hardware.description(cell.device),
     }
     steps = steps_per_epoch(len(cell.dataset.train), run["batch_size"])
-    # Without keeping too, because it rounds: a switch decides no number.
-    keep = run["keep_labels"]
-    return AnswerCache(Path(run["runs_dir"]), kind_of(loss), key, steps, keep=keep)
+    return AnswerCache(Path(run["runs_dir"]), kind_of(loss), key, steps)
 
 
 class TrainingRun:

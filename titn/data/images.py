@@ -11,7 +11,7 @@ from titn.config.annotations import Split
 from titn.data.streams import stream
 from titn.types import ImageSpec
 
-# About how many training images a network sees before training: of 32x32 pixels a million patches.
+# How many training images a network sees before training: of 32x32 pixels a million patches.
 SAMPLE_SIZE = 1_000
 
 
@@ -62,9 +62,13 @@ class Dataset:
             channels=channels,
             mean=tuple(round(mean, 4) for mean, _ in moments),
             std=tuple(max(round(std, 4), 1 / 255) for _, std in moments),
-            # A view, not a copy: evenly spaced, so that all classes are in it wherever they lie.
-            sample=self.train.pixels[:: max(len(self.train) // SAMPLE_SIZE, 1)],
+            sample=self.train.pixels[_sample(len(self.train))],
         )
+
+
+def _sample(num_images: int) -> Tensor:
+    """Indices of images drawn at random, the same for every seed."""
+    return torch.from_numpy(stream("sample", 0).permutation(num_images)[:SAMPLE_SIZE])
 
 
 def _mean_and_deviation(pixels: Tensor) -> tuple[float, float]:

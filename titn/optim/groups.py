@@ -45,27 +45,34 @@ def split_biases(group: dict, model: nn.Module, lr: float, factor: float) -> lis
 def hidden_matrices(model: nn.Module) -> set[int]:
     """The ids of the weights of linear layers and convolutions that do not give the logits.
 
-    The layers that do are the last one in the order of the model's modules, and those beside it, in
-    the same module, that have as many outputs: both of `titn.models.layers.Heads`, or timm's `head`
-    and `head_dist`. So the number of classes need not be known, and may be the width of a hidden
-    layer too. The first layer is hidden: images are dense, where the tables of a language model,
-    which Jordan et al. (2024) leave out, are looked up.
+    The layers that do are the last one in the order of the model's modules, and those beside it
+    that have as many outputs: both of `titn.models.layers.Heads`, or timm's `head` and `head_dist`,
+    in modules of their own or not. So the number of classes need not be known, and may be the width
+    of a hidden layer too. The first layer is hidden: images are dense, where the tables of a
+    language model, which Jordan et al. (2024) leave out, are looked up.
 
     A convolution in groups is left out. It is many small matrices, of a depthwise one each a single
     row, and flattened they would be made orthogonal to each other.
     """
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    layers = _layers(model)
     if not layers:
         return set()
     last = layers[-1]
-    parents = [list(module.children()) for module in model.modules()]
-    beside = next((children for children in parents if last in children), [last])
-    outputs = [layer for layer in beside if layer in layers and _width(layer) == _width(last)]
+    # Modules come before those that they hold: the last is the smallest in which it has company.
+    around = [m for m in model.modules() if len(within := _layers(m)) > 1 and last in within]
+    beside = [_layers(child) for child in around[-1].children()] if around else [[last]]
+    alone = [within[0] for within in beside if len(within) == 1]
+    outputs = [layer for layer in alone if _width(layer) == _width(last)]
     return {
         id(layer.weight)
         for layer in layers
         if layer not in outputs and getattr(layer, "groups", 1) == 1
     }
+
+
+def _layers(module: nn.Module) -> list[nn.Module]:
+    """The linear layers and convolutions in a module, itself included."""
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
 
 
 def _width(layer: nn.Module) -> int:

@@ -19,7 +19,15 @@ from titn.records.run_files import check_same_run, read_config, read_run_files
 # similar; if there is none, runs that agree in the second will do. A name is that of a network of
 # timm: one class has them all.
 SIMILARITY_KEYS = (
-    ("device", "model", "teacher.model", "dataset.image_size", "mix._target_", "precision"),
+    (
+        "device",
+        "model",
+        "teacher.model",
+        "dataset.image_size",
+        "mix._target_",
+        "optimizer._target_",
+        "precision",
+    ),
     (
         "device",
         "model._target_",

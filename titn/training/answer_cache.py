@@ -39,11 +39,8 @@ class AnswerKind(Protocol):
     max_bytes: int
     min_free: int
 
-    def rounded(self, answer: Tensor) -> Tensor:
-        """An answer as a student hears it, whether it comes from the cache or from the teacher."""
-
     def packed(self, answer: Tensor) -> Tensor:
-        """A rounded answer in two bytes for each number, without waiting for the device."""
+        """An answer in two bytes for each number, without waiting for the device."""
 
     def storable(self, packed: Tensor) -> Tensor | None:
         """The packed answers of an epoch as they are stored; None if packing has changed them."""
@@ -61,9 +58,6 @@ class Labels:
     name = "labels"
     max_bytes = 2 * 2**30
     min_free = 0
-
-    def rounded(self, answer: Tensor) -> Tensor:
-        return answer
 
     def packed(self, answer: Tensor) -> Tensor:
         return answer.to(torch.int16)
@@ -94,12 +88,6 @@ class Logits:
     # 16 to 32 units of float16's last digit, two to four of bf16's, in which the teacher may run.
     tolerance = 2**-6
 
-    def rounded(self, answer: Tensor) -> Tensor:
-        exact = answer.float()
-        half = exact.half().float()
-        # Without a question to the device, which would have to be waited for in every step.
-        return torch.where(half.isfinite(), half, exact)
-
     def packed(self, answer: Tensor) -> Tensor:
         return answer.half()
 
@@ -121,8 +109,7 @@ class AnswerCache:
 
     runs_dir: answers lie in a directory of it that has the name of their kind. key: everything that
     decides the answers, as JSON; not the loss, so that students with any temperature share logits.
-    steps: the number of steps in an epoch. max_bytes: of all cached answers of the kind. keep:
-    False to read and write nothing, and only round.
+    steps: the number of steps in an epoch. max_bytes: of all cached answers of the kind.
 
     Cached answers are used only while the teacher confirms them: it is asked for the first batch of
     every epoch, and for the first batch after an interruption. If more than a hundredth of them
@@ -132,8 +119,8 @@ class AnswerCache:
     that are kept; that take more than an eighth of it each, since an epoch's answers lie in the
     device's memory together; or that would leave too little of the disk.
 
-    What a student hears depends on nothing of this: the teacher's answers are rounded in the same
-    way whether they are kept or not.
+    What a student hears depends on nothing of this: `titn.training.objective.rounded` has rounded
+    logits as they are stored before they come here.
     """
 
     def __init__(
@@ -143,7 +130,6 @@ class AnswerCache:
         key: dict,
         steps: int,
         max_bytes: int | None = None,
-        keep: bool = True,
     ):
         text = json.dumps(key, sort_keys=True)
         self.directory = runs_dir / kind.name / hashlib.sha256(text.encode()).hexdigest()
@@ -151,7 +137,7 @@ class AnswerCache:
         self.key = key
         self.steps = steps
         self.max_bytes = kind.max_bytes if max_bytes is None else max_bytes
-        self.trusted = keep
+        self.trusted = True
         self.counts = [0, 0]  # batches whose answers were cached, and batches that the teacher saw
         self._epoch: int | None = None
         self._stored: Tensor | None = None
@@ -168,7 +154,7 @@ class AnswerCache:
             self.counts[0] += 1
             stored = self._stored[step]
             return stored.float() if stored.is_floating_point() else stored.long()
-        answer = self.kind.rounded(ask())
+        answer = ask()
         self.counts[1] += 1
         self._remember(epoch, step, answer)
         return answer
@@ -180,7 +166,7 @@ class AnswerCache:
         stored = self._read(epoch) if self.trusted else None
         if stored is None:
             return
-        stored, asked = stored.to(batch.images.device), self.kind.rounded(ask())
+        stored, asked = stored.to(batch.images.device), ask()
         if stored.shape != (self.steps, *asked.shape):
             return
         different = self.kind.different(stored[step], asked)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 from titn.losses.terms import Loss, Terms
@@ -47,9 +48,21 @@ class Objective:
     def _answer(self, teacher: nn.Module, batch: Batch) -> Tensor:
         def ask() -> Tensor:
             logits: Tensor = teacher(batch.images)
-            return logits.argmax(-1) if self.loss.hard_labels else logits
+            return logits.argmax(-1) if self.loss.hard_labels else rounded(logits)
 
         return ask() if self.answer_cache is None else self.answer_cache.answer_to(batch, ask)
+
+
+def rounded(logits: Tensor) -> Tensor:
+    """Logits rounded to float16, (b, k) float32; one that it does not reach stays as it is.
+
+    In float16 a teacher's logits are kept for other students. They are rounded for a student that
+    keeps none too, so that a switch decides no number.
+    """
+    exact = logits.float()
+    half = exact.half().float()
+    # Without a question to the device, which would have to be waited for in every step.
+    return torch.where(half.isfinite(), half, exact)
 
 
 def mixed_accuracy(logits: Tensor, batch: Batch) -> Tensor:

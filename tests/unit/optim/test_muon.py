@@ -167,3 +167,10 @@ def test_a_hidden_layer_as_wide_as_the_logits_is_hidden():
     body = nn.Sequential(nn.Linear(5, 5), nn.Linear(5, 5))
     model = nn.Sequential(body, nn.Sequential(nn.Dropout(), nn.Linear(5, 5)))
     assert hidden_matrices(model) == {id(layer.weight) for layer in body}
+
+
+def test_output_layers_in_modules_of_their_own_are_not_hidden():
+    body = nn.Linear(6, 8)
+    # As LeViT has them: a normalisation and a linear layer in each of two heads.
+    heads = [nn.Sequential(nn.LayerNorm(8), nn.Linear(8, 5)) for _ in range(2)]
+    assert hidden_matrices(nn.Sequential(body, *heads)) == {id(body.weight)}

@@ -7,7 +7,7 @@ from torch import nn
 from titn.losses.distillation import HardDistillation, SoftDistillation
 from titn.losses.supervised import Supervised
 from titn.losses.terms import TokenWeights
-from titn.training.objective import Objective, mixed_accuracy
+from titn.training.objective import Objective, mixed_accuracy, rounded
 from titn.training.teacher import Frozen
 from titn.types import Batch, Output
 
@@ -134,7 +134,7 @@ def test_a_loss_that_wants_logits_has_them_cached(batch):
 
     frozen = Frozen(Linear())
     Objective(Linear(), SoftDistillation(), frozen, Cache())(batch)
-    assert torch.equal(seen[0], frozen(batch.images))
+    assert torch.equal(seen[0], rounded(frozen(batch.images)))
 
 
 def test_the_terms_are_named(batch):
@@ -148,3 +148,9 @@ def test_accuracy_of_a_mixed_batch_counts_each_label_by_its_share():
     batch = Batch(torch.zeros(3, 1, 1, 1), labels, partners, 0.75)
     # Image by image: 0.75, 0.25, 1.
     assert mixed_accuracy(logits, batch).item() == pytest.approx(2 / 3)
+
+
+def test_logits_are_rounded_to_float16_as_far_as_it_reaches():
+    logits = torch.tensor([[1 / 3, -2049.0, 65504.0, 65520.0, -1e9]])
+    # Eleven binary digits: 1365 / 4096, and 2049 lies half way between two even numbers.
+    assert rounded(logits).tolist() == [[1365 / 4096, -2048.0, 65504.0, 65520.0, -1e9]]
