@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from titn.config.annotations import ProperFraction
-from titn.losses.terms import Terms, TokenWeights, mixed_cross_entropy
+from titn.losses.terms import BOTH_TOKENS, Terms, mixed_cross_entropy
 from titn.types import Batch, Output
 
 
@@ -17,7 +17,7 @@ class Supervised:
 
     needs_teacher = False
     hard_labels = False
-    token_weights = TokenWeights(cls=0.5, dist=0.5)
+    token_weights = BOTH_TOKENS
 
     def __init__(self, *, label_smoothing: ProperFraction = 0.0):
         self.label_smoothing = label_smoothing

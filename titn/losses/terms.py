@@ -20,6 +20,12 @@ class TokenWeights(NamedTuple):
     cls: float
     dist: float
 
+    def trained(self, cls: Tensor, dist: Tensor | None) -> list[Tensor]:
+        """What is there of the trained tokens, of their values; dist: None without such a token."""
+        if dist is None or not self.dist:
+            return [cls]
+        return [cls, dist] if self.cls else [dist]
+
 
 BOTH_TOKENS = TokenWeights(cls=0.5, dist=0.5)
 

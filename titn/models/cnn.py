@@ -21,6 +21,7 @@ from titn.models.folding import (
     sum_repeated_pixel,
 )
 from titn.models.layers import Normalise
+from titn.models.stems import remove_two_strides, small_convolution
 from titn.types import ImageSpec, Output
 
 
@@ -146,7 +147,7 @@ def _resnet(name: str, images: ImageSpec, stem: Stem) -> CNN:
     net = torchvision_models.get_model(name, num_classes=images.num_classes)
     if stem == "imagenet":
         return CNN(images, net, name, ("fc.",))
-    net.conv1 = _small_convolution(images.channels, 64)
+    net.conv1 = small_convolution(images.channels, 64)
     net.maxpool = nn.Identity()
     return CNN(images, net, name, ("fc.", "conv1."))
 
@@ -159,7 +160,7 @@ def densenet121(*, images: ImageSpec, stem: Stem = "imagenet") -> CNN:
     net = torchvision_models.densenet121(num_classes=images.num_classes)
     if stem == "imagenet":
         return CNN(images, net, "densenet121", ("classifier.",))
-    net.features.conv0 = _small_convolution(images.channels, 64)
+    net.features.conv0 = small_convolution(images.channels, 64)
     net.features.pool0 = nn.Identity()
     return CNN(images, net, "densenet121", ("classifier.", "features.conv0."))
 
@@ -186,11 +187,7 @@ def mobilenet_v3(
         name, num_classes=images.num_classes, dropout=dropout, norm_layer=norm
     )
     if stem == "cifar":
-        # The layers in the order in which an image passes them; a stride is no weight.
-        convolutions = (layer for layer in net.modules() if isinstance(layer, nn.Conv2d))
-        strided = [layer for layer in convolutions if layer.stride == (2, 2)]
-        for layer in strided[:2]:
-            layer.stride = (1, 1)
+        remove_two_strides(net)
     return CNN(images, net, name, ("classifier.3.",))
 
 
@@ -218,10 +215,3 @@ def squeezenet(
     nn.init.zeros_(net.features[0].bias)
     net.features[2] = nn.Identity()
     return CNN(images, net, name, ("classifier.1.", "features.0."))
-
-
-def _small_convolution(channels: int, width: int) -> nn.Conv2d:
-    """A 3x3 convolution of stride 1 without bias, initialised as torchvision's ResNet is."""
-    layer = nn.Conv2d(channels, width, 3, padding=1, bias=False)
-    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-    return layer

@@ -61,8 +61,7 @@ class TimmNetwork(nn.Module):
             "drop_path": drop_path or None,
         }
         given = {key: value for key, value in options.items() if value is not None}
-        # Without the sample: it is a view of all training images, and a copy of this network, as of
-        # an average of weights, would copy them all.
+        # Without the sample of images, which a copy of this network need not carry along.
         images = replace(images, sample=None)
         self.wanted = Wanted(name, images, given, cifar_stem=stem == "cifar")
         self.pretrained = pretrained

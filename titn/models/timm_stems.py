@@ -5,6 +5,8 @@ from typing import Any
 import timm.models
 from torch import nn
 
+from titn.models.stems import remove_two_strides, small_convolution
+
 # Both halve a map five times, by convolutions alone.
 MOBILE = (timm.models.EfficientNet, timm.models.MobileNetV3)
 
@@ -22,14 +24,11 @@ def use_cifar_stem(net: Any, name: str) -> None:
     if is_resnet:
         net.maxpool = nn.Identity()
         if isinstance(net.conv1, nn.Conv2d):
-            net.conv1 = _small_convolution(net.conv1)
+            net.conv1 = small_convolution(net.conv1.in_channels, net.conv1.out_channels)
         else:
             net.conv1[0].stride = (1, 1)
     elif isinstance(net, MOBILE):
-        # In the order in which an image passes them; a stride is no weight.
-        convolutions = (layer for layer in net.modules() if isinstance(layer, nn.Conv2d))
-        for layer in [layer for layer in convolutions if layer.stride == (2, 2)][:2]:
-            layer.stride = (1, 1)
+        remove_two_strides(net)
     else:
         raise ValueError(
             f"stem=cifar: is for timm's ResNets, EfficientNets and MobileNetV3s, not for {name}; "
@@ -41,10 +40,3 @@ def new_stem(net: nn.Module) -> tuple[str, ...]:
     """The names of the layers that `use_cifar_stem` has made anew."""
     is_new = isinstance(net, timm.models.ResNet) and isinstance(net.conv1, nn.Conv2d)
     return ("conv1",) if is_new else ()
-
-
-def _small_convolution(large: nn.Conv2d) -> nn.Conv2d:
-    """3x3 of stride 1, initialised as timm's ResNet is."""
-    small = nn.Conv2d(large.in_channels, large.out_channels, 3, padding=1, bias=False)
-    nn.init.kaiming_normal_(small.weight, mode="fan_out", nonlinearity="relu")
-    return small

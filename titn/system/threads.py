@@ -16,7 +16,8 @@ def limit_spinning(environment: MutableMapping[str, str] = os.environ) -> None:
     A training step has some hundred parallel loops, at the end of which threads wait for each
     other. By default they do so in a loop of their own for so long that, where another process
     takes the processor from one of them, the others use up the time in which it would have run.
-    Sleeping at once costs an idle machine the time to wake up; a short loop costs neither.
+    Sleeping at once costs an idle machine the time to wake up. A short loop is between the two:
+    alone it costs 6 to 17% of the default's speed, beside another process it has twice as much.
 
     OpenMP reads the environment when it is loaded, which it is with torch, and so do the processes
     of a sweep. It does nothing where torch has another OpenMP.

@@ -39,11 +39,8 @@ class Predictions:
 
         A token of weight 0 was not trained and is left out. The other weights do not matter.
         """
-        if self.dist is None or not weights.dist:
-            return self.cls
-        if not weights.cls:
-            return self.dist
-        return log_mean_probability(self.cls, self.dist)
+        tokens = weights.trained(self.cls, self.dist)
+        return tokens[0] if len(tokens) == 1 else log_mean_probability(*tokens)
 
 
 def log_mean_probability(cls: Tensor, dist: Tensor) -> Tensor:

@@ -45,9 +45,8 @@ class Frozen(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
         output: Output = self.network(images)
-        if not self.network.has_distillation_token or not self.token_weights.dist:
-            return output.cls
-        if not self.token_weights.cls:
-            return output.dist
-        cls, dist = (logits.float().log_softmax(-1) for logits in output)
-        return log_mean_probability(cls, dist)
+        dist = output.dist if self.network.has_distillation_token else None
+        tokens = self.token_weights.trained(output.cls, dist)
+        if len(tokens) == 1:
+            return tokens[0]
+        return log_mean_probability(*(logits.float().log_softmax(-1) for logits in tokens))
