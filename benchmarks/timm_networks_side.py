@@ -6,15 +6,20 @@ The other side is `titn.bench model=timm` with the overrides of NETWORKS: the sa
 mix and step are those of timm_side.py, which says what of timm's train.py they are.
 """
 
-import argparse
-import json
-import time
-
 import timm
-import torch
 from timm.loss import SoftTargetCrossEntropy
 from timm.optim import create_optimizer_v2
-from timm_side import IMAGE_SIZE, NUM_CLASSES, autocast, loader_of, train_set
+from timm_side import (
+    IMAGE_SIZE,
+    NUM_CLASSES,
+    arguments_of,
+    autocast,
+    loader_of,
+    print_rate,
+    train_set,
+    training_secs,
+)
+from torch import Tensor
 
 # By a short name: the overrides of titn, without "model.", and the arguments of timm's factory.
 NETWORKS: dict[str, tuple[tuple[str, ...], dict]] = {
@@ -35,32 +40,20 @@ def images_per_sec(network: str, precision: str, batch: int, steps: int, root: s
     model = timm.create_model(num_classes=NUM_CLASSES, **NETWORKS[network][1]).train()
     loader = loader_of(train_set(root), model, batch, workers=1)
     optimizer = create_optimizer_v2(model, opt="adamw", lr=5e-4, weight_decay=0.05)
-    loss_of, warmup = SoftTargetCrossEntropy(), 5
-    started = time.perf_counter()
-    for done, (images, targets) in enumerate(loader, start=1):
+    criterion = SoftTargetCrossEntropy()
+
+    def loss_of(images: Tensor, targets: Tensor) -> Tensor:
         with autocast(precision):
-            loss = loss_of(model(images), targets)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if done == warmup:
-            started = time.perf_counter()
-        if done == warmup + steps:
-            break
-    return batch * steps / (time.perf_counter() - started)
+            return criterion(model(images), targets)
+
+    return batch * steps / training_secs(loader, loss_of, optimizer, warmup=5, steps=steps)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments_of(__doc__.splitlines()[0], "fp32", steps=10)
     parser.add_argument("--network", choices=NETWORKS, default="vit_tiny")
-    parser.add_argument("--precision", choices=("bf16", "fp32"), default="fp32")
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--root", help="CIFAR-100's directory; random images without it")
     settings = vars(parser.parse_args())
-    rate = images_per_sec(**settings)
-    about = {"threads": torch.get_num_threads(), "timm": timm.__version__}
-    print(json.dumps({"side": "timm", "images_per_sec": rate, **settings, **about}))
+    print_rate(images_per_sec(**settings), settings)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ logits at 32x32, but as convolutions its first linear layers take longer on a CP
 import argparse
 import json
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -152,35 +153,59 @@ def images_per_sec(
     if torchcompile:
         task.compile(backend="inductor")
 
+    def loss_of(images: Tensor, targets: Tensor) -> Tensor:
+        with autocast(precision):
+            return task(images, targets)["loss"]
+
+    secs = training_secs(loader, loss_of, optimizer, warmup, steps)
+    return batch * steps / secs
+
+
+def training_secs(
+    loader: Any,
+    loss_of: Callable[[Tensor, Tensor], Tensor],
+    optimizer: torch.optim.Optimizer,
+    warmup: int,
+    steps: int,
+) -> float:
+    """Seconds of `steps` whole steps, the loader's time included, after `warmup` others."""
     optimizer.zero_grad()
     started = time.perf_counter()
     for done, (images, targets) in enumerate(loader, start=1):
-        with autocast(precision):
-            loss = task(images, targets)["loss"]
-        loss.backward()
+        loss_of(images, targets).backward()
         optimizer.step()
         optimizer.zero_grad()
         if done == warmup:
             started = time.perf_counter()
         if done == warmup + steps:
             break
-    return batch * steps / (time.perf_counter() - started)
+    return time.perf_counter() - started
+
+
+def arguments_of(description: str, precision: str, steps: int) -> argparse.ArgumentParser:
+    """The options that both of timm's sides have; precision, steps: their defaults."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--precision", choices=("bf16", "fp32"), default=precision)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--root", help="CIFAR-100's directory; random images without it")
+    return parser
+
+
+def print_rate(rate: float, settings: dict) -> None:
+    """Print it as JSON, with what was asked for and what it ran on."""
+    about = {"threads": torch.get_num_threads(), "timm": timm.__version__}
+    print(json.dumps({"side": "timm", "images_per_sec": rate, **settings, **about}))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=30)
+    parser = arguments_of(__doc__.splitlines()[0], "bf16", steps=30)
     parser.add_argument("--warmup", type=int, default=5)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--root", help="CIFAR-100's directory; random images without it")
     parser.add_argument("--tuned", action="store_true", help="what helps timm on a CPU, by hand")
     parser.add_argument("--torchcompile", action="store_true", help="as train.py's option")
     settings = vars(parser.parse_args())
-    rate = images_per_sec(**settings)
-    about = {"threads": torch.get_num_threads(), "timm": timm.__version__}
-    print(json.dumps({"side": "timm", "images_per_sec": rate, **settings, **about}))
+    print_rate(images_per_sec(**settings), settings)
 
 
 if __name__ == "__main__":

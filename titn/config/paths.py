@@ -6,9 +6,9 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
-from titn.config.families import register_families
+from titn.config.timm_recipes import register_timm_recipes
 
-register_families()  # the files of conf/ ask for them
+register_timm_recipes()  # the files of conf/ ask for them
 
 
 def config_root() -> Path:

@@ -26,7 +26,7 @@ SIDES = (32, 64, 96, 128, 160, 192, 224, 256)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TimmSpec:
     """A network of timm for images of a size.
 
     name: of timm, perhaps with a tag. options: by the keyword of `TimmNetwork`, without those that
@@ -68,25 +68,25 @@ def check_name(name: str, pretrained: bool) -> None:
         raise ValueError(f"pretrained=true: timm has no weights of {name}; set it to false")
 
 
-def build(wanted: Wanted) -> tuple[nn.Module, bool]:
+def build(spec: TimmSpec) -> tuple[nn.Module, bool]:
     """timm's network, and whether it has two heads; ValueError, with the key, if there is none."""
     try:
-        net = create(wanted)
-        return net, has_two_heads(net, wanted.images)
+        net = create(spec)
+        return net, has_two_heads(net, spec.images)
     except REFUSALS as error:
-        raise _explained(error, wanted) from None
+        raise _explained(error, spec) from None
 
 
-def create(wanted: Wanted, **loading: Any) -> nn.Module:
+def create(spec: TimmSpec, **loading: Any) -> nn.Module:
     """timm's network; raises whatever timm raises. loading: further arguments for timm."""
-    size = wanted.images.size
-    options = {TIMMS.get(key, key): value for key, value in wanted.options.items()}
-    if published(wanted.name).fixed_input_size:
+    size = spec.images.size
+    options = {TIMMS.get(key, key): value for key, value in spec.options.items()}
+    if published(spec.name).fixed_input_size:
         options["img_size"] = size  # others take images of any size
     net: Any = timm.create_model(
-        wanted.name,
-        num_classes=wanted.images.num_classes,
-        in_chans=wanted.images.channels,
+        spec.name,
+        num_classes=spec.images.num_classes,
+        in_chans=spec.images.channels,
         **options,
         **loading,
     )
@@ -104,12 +104,12 @@ def create(wanted: Wanted, **loading: Any) -> nn.Module:
         grid_side(size, patch[0], "the image's size", "patch_size")
     if hasattr(net, "set_distilled_training"):
         net.set_distilled_training(True)
-    if wanted.cifar_stem:
-        use_cifar_stem(net, wanted.name)
+    if spec.cifar_stem:
+        use_cifar_stem(net, spec.name)
     return net
 
 
-def answer(net: nn.Module, normalised: Tensor) -> Output:
+def forward_heads(net: nn.Module, normalised: Tensor) -> Output:
     """(b, c, h, w) to the logits of the class, and of the distillation token where there is one.
 
     Only in training does timm keep two heads apart, if it was asked to. The module that adds them
@@ -138,16 +138,18 @@ def has_two_heads(net: nn.Module, images: ImageSpec) -> bool:
         return hasattr(net, "set_distilled_training")
     training = net.training
     with torch.no_grad():
-        output = answer(net.eval(), torch.zeros(2, images.channels, images.size, images.size))
+        output = forward_heads(
+            net.eval(), torch.zeros(2, images.channels, images.size, images.size)
+        )
     net.train(training)
     shapes = {tuple(getattr(logits, "shape", ())) for logits in output}
     assert shapes == {(2, images.num_classes)}, "its answers are not a logit for each class"
     return output.cls is not output.dist
 
 
-def _explained(error: Exception, wanted: Wanted) -> ValueError:
+def _explained(error: Exception, spec: TimmSpec) -> ValueError:
     """The key that a network cannot be built with, and a value with which it can."""
-    name, size, options = wanted.name, wanted.images.size, wanted.options
+    name, size, options = spec.name, spec.images.size, spec.options
     reason = (str(error) or type(error).__name__).splitlines()[0][:120]
     if isinstance(error, ValueError) and re.match(r"(patch_size|stem)=", reason):
         return error
@@ -156,15 +158,15 @@ def _explained(error: Exception, wanted: Wanted) -> ValueError:
         if refused and refused[1] == TIMMS.get(key, key):
             return ValueError(f"{key}={value}: {name} takes none; {_without(key)}")
     for side in sorted({*SIDES, published(name).input_size[-1]}):
-        images = replace(wanted.images, size=side)
-        if side != size and _can_be_built(replace(wanted, images=images)):
+        images = replace(spec.images, size=side)
+        if side != size and _can_be_built(replace(spec, images=images)):
             return ValueError(
                 f"name={name}: takes no images of {size}x{size} ({reason}); "
                 f"set dataset.image_size={side}"
             )
     for key, value in options.items():
         rest = {other: options[other] for other in options if other != key}
-        if _can_be_built(replace(wanted, options=rest)):
+        if _can_be_built(replace(spec, options=rest)):
             return ValueError(f"{key}={value}: does not fit {name} ({reason}); {_without(key)}")
     return ValueError(f"name={name}: does not classify images ({reason}); choose another")
 
@@ -174,9 +176,9 @@ def _without(key: str) -> str:
     return f"set it to {0 if key in TIMMS else 'null'}"
 
 
-def _can_be_built(wanted: Wanted) -> bool:
+def _can_be_built(spec: TimmSpec) -> bool:
     try:
-        has_two_heads(create(wanted), wanted.images)
+        has_two_heads(create(spec), spec.images)
     except REFUSALS:
         return False
     return True

@@ -11,7 +11,7 @@ from titn.config.annotations import Count, ProperFraction, Stem, Text
 from titn.models import timm_weights
 from titn.models.folding import fold_norms
 from titn.models.layers import Normalise
-from titn.models.timm_building import Wanted, answer, build, check_name, create, published
+from titn.models.timm_building import TimmSpec, build, check_name, create, forward_heads, published
 from titn.models.timm_stems import new_stem
 from titn.types import ImageSpec, Output
 
@@ -63,10 +63,10 @@ class TimmNetwork(nn.Module):
         given = {key: value for key, value in options.items() if value is not None}
         # Without the sample of images, which a copy of this network need not carry along.
         images = replace(images, sample=None)
-        self.wanted = Wanted(name, images, given, cifar_stem=stem == "cifar")
+        self.spec = TimmSpec(name, images, given, cifar_stem=stem == "cifar")
         self.pretrained = pretrained
         self.normalise = Normalise(self._as_pretrained(images) if pretrained else images)
-        self.net, self.has_distillation_token = build(self.wanted)
+        self.net, self.has_distillation_token = build(self.spec)
 
     def _as_pretrained(self, images: ImageSpec) -> ImageSpec:
         """With the mean and standard deviation of the pretrained weights; grey has their means."""
@@ -78,7 +78,7 @@ class TimmNetwork(nn.Module):
         return replace(images, mean=mean, std=std)
 
     def forward(self, images: Tensor) -> Output:
-        return answer(self.net, self.normalise(images))
+        return forward_heads(self.net, self.normalise(images))
 
     # --- weights from elsewhere -------------------------------------------------------------
 
@@ -108,13 +108,13 @@ class TimmNetwork(nn.Module):
         own = self.net.state_dict()
         stem = {
             name: value
-            for layer in (new_stem(self.net) if self.wanted.cifar_stem else ())
+            for layer in (new_stem(self.net) if self.spec.cifar_stem else ())
             if (value := inner.pop(name := f"{layer}.weight", None)) is not None
         }
         found = timm_weights.adapt(
             inner,
             self.published,
-            lambda **loading: create(replace(self.wanted, cifar_stem=False), **loading),
+            lambda **loading: create(replace(self.spec, cifar_stem=False), **loading),
         )
         adapted = found.state | (found.unknown if not self.pretrained else {})
         new = () if self._keeps_classes(adapted) else self.new_layers
@@ -138,7 +138,7 @@ class TimmNetwork(nn.Module):
         `torch.fx` cannot follow stays as it is.
         """
         if not self.has_distillation_token:  # its two heads would be traced as one
-            images = self.wanted.images
+            images = self.spec.images
             image = self.normalise.mean.new_zeros(1, images.channels, images.size, images.size)
             with torch.no_grad():
                 self.net = fold_norms(self.net.eval(), image)

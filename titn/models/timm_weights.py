@@ -19,7 +19,7 @@ from timm.models import PretrainedCfg, _builder
 from torch import Tensor, nn
 
 # Of a server that does not answer. The hub's client would try five times, for half a minute.
-PATIENCE_SECS = 10
+TIMEOUT_SECS = 10
 # What the file in a repository of timm's is called; the first that is there.
 FILES = ("model.safetensors", "pytorch_model.bin")
 
@@ -40,7 +40,7 @@ def fetch(published: PretrainedCfg) -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _impatient():
+        with _connection_timeout():
             torch.hub.download_url_to_file(url, str(path), progress=False)
     return path
 
@@ -53,7 +53,7 @@ def _fetch_from_hub(repository: str) -> Path:
     for name in FILES[:-1]:
         try:
             # Asks once: whether the hub can be reached, and whether it has the file.
-            get_hf_file_metadata(hf_hub_url(repository, name), timeout=PATIENCE_SECS)
+            get_hf_file_metadata(hf_hub_url(repository, name), timeout=TIMEOUT_SECS)
         except EntryNotFoundError:
             continue
         return Path(hf_hub_download(repository, name))
@@ -61,10 +61,10 @@ def _fetch_from_hub(repository: str) -> Path:
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
+def _connection_timeout() -> Iterator[None]:
     """Connections that are opened in here do not wait for ever."""
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE_SECS)
+    socket.setdefaulttimeout(TIMEOUT_SECS)
     try:
         yield
     finally:
@@ -96,7 +96,7 @@ def adapt(
     if num_classes == published.num_classes + (published.label_offset or 0):
         num_classes = published.num_classes  # the first is "background", which timm leaves out
     overlay = {"state_dict": dict(state), "num_classes": num_classes}
-    with torch.random.fork_rng(devices=[]), _watched_loading() as found:
+    with torch.random.fork_rng(devices=[]), _loading_report() as found:
         network = create(pretrained=True, pretrained_cfg_overlay=overlay)
     loaded = network.state_dict()
     return Adapted(
@@ -111,7 +111,7 @@ def classifier_names(published: PretrainedCfg) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-class Found(NamedTuple):
+class LoadingReport(NamedTuple):
     """The names that a network has and a file has not, and the other way round."""
 
     missing: list[str]
@@ -119,12 +119,12 @@ class Found(NamedTuple):
 
 
 @contextmanager
-def _watched_loading() -> Iterator[Found]:
+def _loading_report() -> Iterator[LoadingReport]:
     """What timm finds when it loads a state dict, which it only logs.
 
     All of a file that fits is loaded here; whether the rest matters is for others to say.
     """
-    found = Found([], [])
+    found = LoadingReport([], [])
     load = _builder.load_pretrained
     logger = logging.getLogger(_builder.__name__)
     level = logger.level

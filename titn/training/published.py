@@ -13,7 +13,7 @@ from titn.system.progress import say
 from titn.system.text import printable
 
 
-def file_of(model: nn.Module, weights: str) -> Path | None:
+def fetch(model: nn.Module, weights: str) -> Path | None:
     """The file with a model's published weights; None if `weights` is the name of a file.
 
     weights: "imagenet" for torchvision's, "pretrained" for those that the model itself can fetch.

@@ -70,7 +70,7 @@ def load_pretrained(model: nn.Module, weights: str) -> Pretrained:
     Raises ConfigError if there are no such weights, they cannot be downloaded, or they are those of
     another network.
     """
-    path = published.file_of(model, weights) or Path(weights).expanduser()
+    path = published.fetch(model, weights) or Path(weights).expanduser()
     origin = file_digest(path, "weights")
     published.check_digest(weights, path, origin)
     state = _with_net_prefix(_read(path, "weights"), model)

@@ -64,7 +64,7 @@ def test_images_are_normalised_as_the_data_set_says_or_as_they_were_for_pretrain
 
 def test_a_network_keeps_none_of_the_images_that_it_was_built_for():
     sampled = ImageSpec(num_classes=10, sample=torch.zeros(4, 3, 32, 32, dtype=torch.uint8)[::2])
-    assert network("test_vit", sampled).wanted.images.sample is None
+    assert network("test_vit", sampled).spec.images.sample is None
 
 
 def test_building_does_not_depend_on_what_was_asked_before():

@@ -23,7 +23,7 @@ def rate_of(recipe: str) -> float:
     return RATES.get(recipe, RATES["transformer"])
 
 
-def register_families() -> None:
+def register_timm_recipes() -> None:
     """Tell OmegaConf of `timm_recipe` and `timm_lr`; once, however often it is called."""
     OmegaConf.register_new_resolver("timm_recipe", recipe_of, replace=True)
     OmegaConf.register_new_resolver("timm_lr", rate_of, replace=True)
