@@ -14,6 +14,10 @@ from titn.system.errors import ConfigError
 Text = Annotated[str, Field(min_length=1)]
 Bound = float | None
 Values = tuple[float, ...]
+Topic = Literal["distillation", "architecture", "training", "cost"]
+
+# A point of top-1: what a question calls equal that does not say otherwise.
+DEFAULT_MARGIN = 0.01
 
 
 class Claim(BaseModel):
@@ -44,6 +48,8 @@ class Question(BaseModel):
     key -> row -> values. printed: the paper's table with numbers for these rows. margins: metric
     -> how far a result may lie from the printed number and still agree with it. reach: the
     accuracy whose epoch shows how fast a row learns; by default nine tenths of the baseline's.
+    margin: the difference in top-1 below which two rows count as equal. topic: under which the
+    index lists the question; without one, under "Other questions".
     measure: "latency" also times the rows' networks.
     """
 
@@ -59,6 +65,8 @@ class Question(BaseModel):
     margins: dict[Text, float] = {}
     claims: tuple[Claim, ...] = ()
     reach: float | None = None
+    margin: Annotated[float, Field(gt=0, lt=1)] = DEFAULT_MARGIN
+    topic: Topic | None = None
     measure: Literal["latency"] | None = None
 
     @model_validator(mode="after")

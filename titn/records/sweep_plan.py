@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from titn.records.question import DEFAULT_MARGIN
+
 
 @dataclass(frozen=True)
 class PlannedCell:
@@ -90,7 +92,10 @@ def merge_settings(first: Iterable[Setting], later: Iterable[Setting]) -> list[S
 
 def _claims(question: dict | None) -> Any:
     """What has to be fixed before the first cell is run."""
-    return question and [question.get(key) for key in ("claims", "margins", "printed")]
+    if question is None:
+        return None
+    margin = question.get("margin", DEFAULT_MARGIN)
+    return [margin, *(question.get(key) for key in ("claims", "margins", "printed"))]
 
 
 def _ordered_rows(earlier: list[str], later: list[str], question: dict | None) -> list[str]:

@@ -1,61 +1,81 @@
-"""The answer of a question, in a sentence that the statistics carry."""
+"""The answer of a question, in a sentence that the statistics carry, and in ten words."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from titn.records.cell_state import DIVERGED
-from titn.reporting.comparisons.differences import NOT_TOLD_APART, Difference
-from titn.reporting.comparisons.levels import is_near_chance
+from titn.reporting.comparisons.chance import is_near_chance
+from titn.reporting.comparisons.differences import Difference
 from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one
+from titn.reporting.comparisons.verdicts import BETTER, EQUAL, MIN_SEEDS, UNDECIDED, WORSE
 from titn.reporting.cost_answers import cost_answer
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import STATES, Row
 from titn.reporting.markdown import code, escape
 from titn.reporting.row_names import display_names
-from titn.system.text import counted, points
+from titn.system.text import counted, percent, points
 
-# verdict -> the words before its rows.
-PHRASES = {
-    "above": "Above it: ",
-    "below": "Below it: ",
-    NOT_TOLD_APART: "Not told apart from it: ",
-}
+# Rows of one verdict that the sentence names with their numbers.
+MOST_NAMED = 3
 
 
-def answer(evidence: Evidence, found: Sequence[Difference]) -> str:
+@dataclass(frozen=True)
+class Answer:
+    """text: a sentence or two, markdown. short: the verdict in some ten words, plain text."""
+
+    text: str
+    short: str
+
+
+def answer(evidence: Evidence, found: Sequence[Difference]) -> Answer:
     """What may be concluded; and if nothing may, why not."""
     if evidence.is_untrained:
-        return cost_answer(evidence)
-    return why_unranked(evidence) or _sentences(evidence, found)
+        return Answer(cost_answer(evidence), "Sizes and times; nothing was trained.")
+    return why_unranked(evidence) or Answer(
+        " ".join(_sentences(evidence, found)), _in_short(evidence, found)
+    )
 
 
-def why_unranked(evidence: Evidence) -> str | None:
-    """Why the rows are not ranked; None if they are."""
+def why_unranked(evidence: Evidence) -> Answer | None:
+    """Why the rows are not compared; None if they are."""
     if not evidence.recorded:
-        return f"No cell has a record: {_states(evidence.rows)}."
+        return Answer(f"No cell has a record: {_states(evidence.rows)}.", "No record.")
     chance = [row for row in evidence.recorded if is_near_chance(row)]
     learned = [row for row in evidence.recorded if not is_near_chance(row)]
     if chance and (evidence.baseline in chance or len(learned) < 2):
-        return f"Nothing is ranked: {_named(chance)} stayed near chance, hardly trained if at all."
+        text = (
+            f"Nothing is compared: {_named(chance)} stayed near chance, hardly trained if at all."
+        )
+        return Answer(text, "Near chance: nothing is compared.")
     if evidence.baseline is None:
         label = evidence.question.baseline if evidence.question else evidence.rows[0].label
         states = _states(row for row in evidence.rows if row.label == label) or "not asked for"
-        return f"The baseline, {escape(label)}, has no record ({states}): nothing is compared."
+        text = f"The baseline, {escape(label)}, has no record ({states}): nothing is compared."
+        return Answer(text, "The baseline has no record.")
     if len(evidence.recorded) == 1:
-        return "Only one row has records, so nothing is compared."
-    single = [row for row in learned if len(row.runs) < 2]
-    if evidence.baseline in single or len(single) >= len(learned) - 1:
-        return f"Nothing is ranked: of {_named(single)} there is one seed, a single number."
+        return Answer("Only one row has records: nothing is compared.", "One row: no comparison.")
+    few = [row for row in learned if len(row.runs) < MIN_SEEDS]
+    if evidence.baseline in few or len(few) >= len(learned) - 1:
+        have = "has" if len(few) == 1 else "have"
+        text = f"No verdict: {_named(few)} {have} fewer than three seeds."
+        return Answer(text, "No verdict: fewer than three seeds a row.")
     if are_teachers_ranked_by_one(learned):
-        return (
+        text = (
             "Teachers are not ranked: some were trained once, and the intervals are about students "
             "of these very teachers. `teacher.seed='${seed}'` gives each seed its own."
         )
+        return Answer(text, "Teachers are not ranked: each was trained once.")
     return None
 
 
 def _named(rows: Iterable[Row]) -> str:
-    return ", ".join(escape(row.label) for row in rows)
+    return _listed([escape(row.label) for row in rows])
+
+
+def _listed(names: Sequence[str]) -> str:
+    """a; a and b; a, b and c."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _states(rows: Iterable[Row]) -> str:
@@ -64,44 +84,88 @@ def _states(rows: Iterable[Row]) -> str:
     return ", ".join(f"{counted[state]} {state}" for state in STATES if counted[state])
 
 
-def _sentences(evidence: Evidence, found: Sequence[Difference]) -> str:
+def _sentences(evidence: Evidence, found: Sequence[Difference]) -> Iterator[str]:
+    """One for each verdict that there is, and one for the rows that have none."""
     baseline = evidence.baseline
     assert baseline is not None
     called = display_names(evidence.rows)
-    parts = [f"Against {escape(called[baseline.label])}, in points of top-1."]
-    for verdict, phrase in PHRASES.items():
-        rows = [
-            difference
-            for difference in found
-            if difference.is_ranked and difference.verdict == verdict
-        ]
-        rows.sort(key=lambda difference: -abs(difference.estimate))
-        if rows:
-            parts.append(
-                phrase + "; ".join(_with_interval(difference, called) for difference in rows) + "."
+    name = escape(called[baseline.label])
+    groups = _by_verdict(found)
+    for verdict, word in ((BETTER, "Better than"), (WORSE, "Worse than")):
+        if rows := groups[verdict]:
+            yield f"{word} {name}: {_with_numbers(rows, called)}."
+    if rows := groups[EQUAL]:
+        margin = f"{100 * evidence.margin:g} point{'' if evidence.margin == 0.01 else 's'}"
+        yield f"Equal to {name} within {margin}: {_names(rows, called)}."
+    if rows := groups[UNDECIDED]:
+        if len(rows) == sum(not difference.unjudged for difference in found):
+            yield (
+                f"No row is told apart from {name}: differences of up to {_most_excluded(rows)} "
+                "points remain possible."
             )
-    if chance := [row for row in evidence.recorded if is_near_chance(row)]:
-        parts.append(f"Near chance, hardly trained if at all, and not ranked: {_named(chance)}.")
-    without = [row for row in evidence.rows if len(row.runs) < 2 and not is_near_chance(row)]
-    if without:
-        parts.append(f"Not compared, for want of seeds: {_named(without)}.")
-    if any(is_conditional(row) for row in evidence.recorded):
-        parts.append("Conditional on one trained teacher.")
-    return " ".join(parts)
+        else:
+            yield f"Undecided: {_names(rows, called)} (up to {_most_excluded(rows)} points)."
+    reasons: dict[str, list[str]] = {}
+    for difference in found:
+        if difference.unjudged:
+            reasons.setdefault(difference.unjudged, []).append(escape(difference.row.label))
+    if reasons:
+        listed = "; ".join(f"{_listed(names)} ({why})" for why, names in reasons.items())
+        yield f"No verdict: {listed}."
 
 
-def _with_interval(difference: Difference, called: dict[str, str]) -> str:
-    name = escape(called[difference.row.label])
-    interval = difference.over_seeds_and_images
-    if interval is None:
-        return f"{name} ({points(difference.estimate)}, without an interval)"
-    # The estimate of the interval's own seeds, which may be fewer than the row's.
-    text = f"{points(interval.estimate)}, 95% {points(interval.low)} to {points(interval.high)}"
-    is_overruled = difference.verdict == NOT_TOLD_APART and interval.low * interval.high > 0
-    if is_overruled and difference.holm_p:
-        # Else a reader wonders about an interval without zero.
-        text += f", but p {difference.holm_p:.2f} after correction for the number of rows"
-    return f"{name} ({text})"
+def _in_short(evidence: Evidence, found: Sequence[Difference]) -> str:
+    """The row that differs most, and how many others have which verdict."""
+    called = display_names(evidence.rows)
+    groups = _by_verdict(found)
+    decided = [*groups[BETTER], *groups[WORSE]]
+    parts = []
+    if decided:
+        first = max(decided, key=lambda one: abs(one.estimate))
+        size = points(abs(first.estimate), 1).lstrip("+")
+        parts.append(f"{called[first.row.label]} {first.verdict} by {size}")
+        for verdict in (BETTER, WORSE):
+            more = sum(one is not first for one in groups[verdict])
+            parts += [f"{more} more {verdict}"] if more else []
+    if groups[EQUAL]:
+        parts.append(f"{len(groups[EQUAL])} equal within {100 * evidence.margin:g}")
+    if undecided := groups[UNDECIDED]:
+        limit = "" if decided else f" (up to {_most_excluded(undecided)})"
+        parts.append(f"{len(undecided)} undecided{limit}")
+    return "; ".join(parts) or "No verdict."
+
+
+def _by_verdict(found: Sequence[Difference]) -> dict[str, list[Difference]]:
+    """Of the rows that were judged, those that differ most first."""
+    judged = [difference for difference in found if not difference.unjudged]
+    judged.sort(key=lambda difference: -abs(difference.estimate))
+    return {
+        verdict: [one for one in judged if one.verdict == verdict]
+        for verdict in (BETTER, WORSE, EQUAL, UNDECIDED)
+    }
+
+
+def _with_numbers(found: Sequence[Difference], called: dict[str, str]) -> str:
+    """Names with their differences, the largest; of the others how many there are."""
+    texts = []
+    for difference in found[:MOST_NAMED]:
+        interval = difference.interval
+        assert interval is not None
+        by = points(abs(difference.estimate), 1).lstrip("+")
+        ends = sorted((abs(interval.low), abs(interval.high)))
+        low, high = (points(end, 1).lstrip("+") for end in ends)
+        texts.append(f"{escape(called[difference.row.label])} by {by} points ({low} to {high})")
+    more = len(found) - MOST_NAMED
+    return _listed([*texts, *([f"{counted(more, 'more row')}"] if more > 0 else [])])
+
+
+def _names(found: Sequence[Difference], called: dict[str, str]) -> str:
+    return _listed([escape(called[difference.row.label]) for difference in found])
+
+
+def _most_excluded(found: Sequence[Difference]) -> str:
+    """In points: no row's difference is larger, either way."""
+    return percent(max(difference.excluded or 0.0 for difference in found), 1)
 
 
 def is_conditional(row: Row) -> bool:
@@ -127,16 +191,21 @@ def cautions(evidence: Evidence) -> list[str]:
             "All seeds of a row had the same trained teacher: the intervals are conditional on "
             "it, and another teacher of the same recipe might move them."
         )
-    lines += _cautions_about_data(evidence.reference)
+    return lines
+
+
+def warnings(evidence: Evidence) -> list[str]:
+    """What a reader of the answer has to know before anything else."""
+    lines = list(_warnings_about_data(evidence.reference))
     if evidence.setting.revised:
         lines.append(
-            "**The question's claims or margins were changed after the first asking**: what they "
-            "find was not fixed before the runs."
+            "The question's claims or margins were changed after the first asking: what they find "
+            "was not fixed before the runs."
         )
     return lines
 
 
-def _cautions_about_data(reference: Row | None) -> Iterator[str]:
+def _warnings_about_data(reference: Row | None) -> Iterator[str]:
     if reference is None:
         return
     num_images = reference.shared_value("num_evaluated")

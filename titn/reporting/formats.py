@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 
 from titn.reporting.statistics.intervals import Interval
-from titn.reporting.statistics.t_tests import Comparison
 from titn.system.text import percent, points
 
 # From the root; between quotes it may hold spaces.
@@ -17,7 +16,7 @@ def mean_or_none(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) and not np.isnan(values).any() else None
 
 
-def bounds(name: str, interval: Interval | Comparison | None) -> dict[str, float | None]:
+def bounds(name: str, interval: Interval | None) -> dict[str, float | None]:
     """The columns of an interval in a CSV."""
     return {
         f"{name}_low": interval.low if interval else None,

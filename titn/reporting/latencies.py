@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titn.reporting.evidence.evidence import Evidence
-from titn.reporting.statistics.intervals import Interval, mean_interval
-from titn.reporting.statistics.t_tests import paired_test
+from titn.reporting.statistics.intervals import Interval, mean_interval, same_shape
 
 # metric -> batch size, and the metric as a function of the seconds of a batch.
 TIMING_METRICS: dict[str, tuple[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
@@ -27,7 +26,5 @@ def rounds_interval(values: list[NDArray[np.float64]]) -> Interval | None:
     """95% interval over rounds: of one row, or of the first less the second, paired by round."""
     if len(values) == 1:
         return mean_interval(values[0])
-    compared = paired_test(values[0], values[1])
-    if compared is None:
-        return None
-    return Interval(compared.difference, compared.low, compared.high)
+    first, second = same_shape(*values)
+    return mean_interval(first - second)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from html import escape as escape_html
 from pathlib import Path
 from urllib.parse import quote
 
@@ -49,6 +50,20 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) 
     rule = [":--"] * left + ["--:"] * (len(columns) - left)
     lines = [f"| {' | '.join(row)} |" for row in (columns, rule, *rows)]
     return "\n".join(lines)
+
+
+def html(text: object) -> str:
+    """Text of others inside HTML, such as a fold's summary: no markup, one line."""
+    return escape_html(_one_line(text))
+
+
+def fold(summary: str, parts: Sequence[str]) -> str:
+    """Parts of a page behind a line that opens them.
+
+    summary: HTML already. The empty lines are what makes a code host read markdown inside.
+    """
+    inner = "\n\n".join(parts)
+    return f"<details>\n<summary>{summary}</summary>\n\n{inner}\n\n</details>"
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

@@ -8,20 +8,21 @@ from typing import Any
 
 from titn.records.postponed import Postponed
 from titn.records.question import Question
-from titn.reporting.answers import answer, cautions
+from titn.reporting.answers import Answer, answer, cautions, warnings
 from titn.reporting.comparisons.claims import ClaimResult, claims_of, judge_claim
 from titn.reporting.comparisons.differences import Difference, differences_from_baseline
-from titn.reporting.comparisons.levels import row_level
+from titn.reporting.comparisons.levels import row_levels
+from titn.reporting.comparisons.table_model import table_model
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.run_index import RunIndex
-from titn.reporting.markdown import code, escape
+from titn.reporting.markdown import code, escape, fold, html
 from titn.reporting.output_files import OutputFiles
-from titn.reporting.provenance import choice_name, describe_setting, origin_lines, recipe_line
-from titn.reporting.sections.accuracy import accuracy_section
+from titn.reporting.provenance import choice_name, describe_setting, origin_lines
 from titn.reporting.sections.claims import claims_section
 from titn.reporting.sections.classes import classes_section
-from titn.reporting.sections.differences import differences_section
 from titn.reporting.sections.learning import learning_section
+from titn.reporting.sections.levels import certainty_section, levels_section
+from titn.reporting.sections.overview import overview_section, standings
 from titn.reporting.sections.printed_numbers import printed_numbers_section
 from titn.reporting.sections.sizes import sizes_section
 from titn.reporting.sections.trace import cells_section, protocols_section, tuning_section
@@ -37,13 +38,14 @@ PLAIN = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
 class SettingSummary:
     """What other pages need of a setting.
 
-    results: of the question's claims. teachers: their records, as flat dicts. files: where its
-    tables and figures are.
+    differences: of its rows from the baseline. results: of the question's claims. teachers: their
+    records, as flat dicts. files: where its tables and figures are.
     """
 
     heading: str
     evidence: Evidence
-    answer: str
+    answer: Answer
+    differences: list[Difference]
     results: list[ClaimResult]
     teachers: list[dict[str, Any]]
     files: OutputFiles
@@ -78,40 +80,56 @@ def write_page(
 ) -> Page:
     """Write the tables and figures of a question's page, and return the page.
 
-    postponed: the parts of the question that were put off. The setting with the most recorded
-    cells comes first.
+    postponed: the parts of the question that were put off. The setting with the most data comes
+    first; the others are folds below it.
     """
     parts = [f"# {escape(question.title if question else 'Sweeps without a question')}"]
-    if question:
-        parts += [escape(question.asks), f"**The paper.** {escape(question.paper)}"]
-        group, _, choice = name.partition("/")
-        if choice and PLAIN.fullmatch(name):
-            parts.append(f"```sh\npython -m titn.train --multirun +{group}={choice}\n```")
     begun = sorted(
-        (evidence for evidence in evidences if evidence.is_begun), key=_num_recorded, reverse=True
+        (evidence for evidence in evidences if evidence.is_begun), key=setting_weight, reverse=True
     )
     # Settings whose cells have left nothing are only listed by their commands.
     waiting = [evidence for evidence in evidences if not evidence.is_begun]
+    settings: list[SettingSummary] = []
+    for evidence, heading in zip(begun, _headings(begun), strict=True):
+        text, summary = _setting(evidence, heading, index, out, _is_ambiguous(begun))
+        if settings:
+            title = f"Also asked on {html(heading)}: {html(summary.answer.short)}"
+            text = [fold(title, text)]
+        parts += text
+        settings.append(summary)
     if not begun:
         parts.append("**Not run.** There is no record of any of its cells.")
     if postponed:
         lines = [f"{postponement(note, question)}. {code(note.command)}" for note in postponed]
         parts += ["Put off:", _list(lines)]
-    if not begun:
-        parts += _claims_not_run(question)
     if waiting:
         commands = (command for evidence in waiting for command in evidence.setting.commands)
         parts += ["Asked for, and not begun:", _list([code(command) for command in commands])]
-    settings = []
-    for evidence, heading in zip(begun, _headings(begun), strict=True):
-        text, summary = _setting(evidence, heading, index, out, _is_ambiguous(begun))
-        parts += text
-        settings.append(summary)
+    if question:
+        asked = _asked(name, question)
+        parts += [fold("What is asked, and what the paper says", asked)] if begun else asked
+    if not begun:
+        parts += _claims_not_run(question)
     return Page(name, question, "\n\n".join(parts) + "\n", settings, postponed)
 
 
-def _num_recorded(evidence: Evidence) -> int:
-    return sum(1 for _ in evidence.runs)
+def _asked(name: str, question: Question) -> list[str]:
+    """The question, what the paper says of it, and the command."""
+    parts = [escape(question.asks), f"**The paper.** {escape(question.paper)}"]
+    group, _, choice = name.partition("/")
+    if choice and PLAIN.fullmatch(name):
+        parts.append(f"```sh\npython -m titn.train --multirun +{group}={choice}\n```")
+    return parts
+
+
+def setting_weight(evidence: Evidence) -> tuple[bool, int, int, int]:
+    """Orders settings by how much they say: test, then classes, training images and records."""
+    row = evidence.reference
+    if row is None:
+        return False, 0, 0, 0
+    images = row.shared_value("num_train") or 0
+    is_test = row.shared_value("split") != "validation"
+    return is_test, evidence.num_classes, int(images), sum(1 for _ in evidence.runs)
 
 
 def postponement(note: Postponed, question: Question | None) -> str:
@@ -152,20 +170,18 @@ def _setting(
     differences = differences_from_baseline(evidence)
     claims = claims_of(question) if question else []
     results = [judge_claim(claim, evidence) for claim in claims]
-    text = answer(evidence, differences)
+    found = answer(evidence, differences)
     teachers = _teachers(evidence, index)
-    remarks = [*([] if reference is None else [recipe_line(evidence)]), *cautions(evidence)]
     parts = [
-        f"## {escape(heading)}",
-        f"**Answer.** {text}",
-        *([_list(remarks)] if remarks and not evidence.is_untrained else []),
+        f"**{found.text}**",
+        f"On {escape(heading)}. {' '.join(warnings(evidence))}".rstrip(),
         *_body(evidence, question, differences, results, files),
-        *protocols_section(evidence, files),
-        "### Where this comes from",
-        _list(origin_lines(evidence, teachers)),
+        *_folds([("What to know of these numbers", _listed(cautions(evidence)))]),
+        *_folds([("How each row was trained", protocols_section(evidence, files))]),
+        fold("Where this comes from", [_list(origin_lines(evidence, teachers))]),
         *cells_section(evidence, files),
     ]
-    return parts, SettingSummary(heading, evidence, text, results, teachers, files)
+    return parts, SettingSummary(heading, evidence, found, differences, results, teachers, files)
 
 
 def _body(
@@ -176,22 +192,38 @@ def _body(
     files: OutputFiles,
 ) -> list[str]:
     """Tables and figures: of networks that were not trained, what they cost."""
+    claims = claims_section(results, evidence.setting.revised, files)
+    printed = printed_numbers_section(evidence, question, files)
     if evidence.is_untrained:
         return [
             *sizes_section(evidence, files),
-            *printed_numbers_section(evidence, question, files),
-            *claims_section(results, evidence.setting.revised, files),
+            *claims,
+            *_folds([("The paper's numbers", printed)]),
         ]
-    levels = [row_level(row) for row in evidence.recorded]
+    rows = standings(evidence, row_levels(evidence), differences)
     return [
-        *accuracy_section(evidence, levels, files),
-        *differences_section(evidence, differences, files),
-        *printed_numbers_section(evidence, question, files),
-        *claims_section(results, evidence.setting.revised, files),
-        *tuning_section(evidence, files),
-        *learning_section(evidence, files),
-        *classes_section(evidence, differences, files),
+        *overview_section(evidence, rows, files),
+        *claims,
+        *_folds(
+            [
+                ("The paper's numbers and ours", printed),
+                ("How sure this is", certainty_section(rows, table_model(evidence))),
+                ("Other metrics", levels_section(rows) if evidence.recorded else []),
+                ("How each row chose its values", tuning_section(evidence, files)),
+                ("Learning and cost", learning_section(evidence, files)),
+                ("Classes", classes_section(evidence, differences, files)),
+            ]
+        ),
     ]
+
+
+def _folds(sections: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """A fold for each section that has something in it."""
+    return [fold(title, parts) for title, parts in sections if parts]
+
+
+def _listed(lines: Sequence[str]) -> list[str]:
+    return [_list(lines)] if lines else []
 
 
 def _teachers(evidence: Evidence, index: RunIndex) -> list[dict[str, Any]]:

@@ -7,20 +7,15 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from titn.paper.departures import in_one_line
-from titn.reporting.comparisons.levels import row_level
-from titn.reporting.evidence.row import Row
-from titn.reporting.formats import fixed_point, mean_or_none, percent_interval
+from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.markdown import escape, link, table
 from titn.reporting.pages import Page, SettingSummary, postponement
-from titn.reporting.row_names import display_names
-from titn.reporting.sections.printed_numbers import printed_top1
+from titn.reporting.sections.overview import overview_table, standings
 from titn.system.errors import ConfigError
 from titn.system.files import write_text
-from titn.system.text import percent
 
 BEGIN, END = "<!-- titn.report: ", "<!-- titn.report: end -->"
 PLACE = re.compile(
@@ -58,36 +53,19 @@ def main_table(page: Page, reports: str) -> str:
     if not page.settings:
         return f"Not run yet: {to_page}."
     found = page.settings[0]
-    evidence, printed = found.evidence, printed_top1(found.evidence) or {}
-    called = display_names(evidence.rows)
-    columns = ["row", "top-1 (%)", "95% over seeds and images", "the paper's (%)", "NLL",
-               "parameters (M)", "GFLOPs of 1024", "seeds"]  # fmt: skip
-    lines = [_line(row, called[row.label], printed) for row in evidence.rows]
+    evidence = found.evidence
+    rows = standings(evidence, row_levels(evidence), found.differences)
+    columns, lines = overview_table(rows)
     figure = f"{reports}/{Path(page.path).parent.as_posix()}/{found.files.stem}-accuracy.svg"
     return "\n\n".join(
         [
-            f"**{escape(page.title)}**, on {escape(found.heading)}. {found.answer}",
+            f"**{escape(page.title)}**, on {escape(found.heading)}. {found.answer.text}",
+            "!" + link(escape("top-1 accuracy of each row, and its difference"), figure),
             table(columns, lines),
             *_put_off(page, found),
-            f"{_departures(found)}. Everything else, with differences, "
-            f"claims and curves, is on {to_page}.",
-            "!" + link(escape("top-1 accuracy of each row with its interval"), figure),
+            f"How it was trained, other metrics, claims and curves are on {to_page}.",
         ]
     )
-
-
-def _line(row: Row, name: str, printed: Mapping[str, float]) -> list[str]:
-    level = row_level(row) if row.runs else None
-    return [
-        escape(name),
-        percent(level.mean) if level else "–",
-        percent_interval(level.over_seeds_and_images if level else None),
-        percent(printed.get(row.label)),
-        fixed_point(mean_or_none(row.values("nll")), digits=3),
-        fixed_point(mean_or_none(row.values("parameters_m"))),
-        fixed_point(mean_or_none(row.values("gflops_batch1024"))),
-        "; ".join([str(len(row.runs)), *row.remarks()]),
-    ]
 
 
 def _put_off(page: Page, setting: SettingSummary) -> list[str]:
@@ -96,14 +74,3 @@ def _put_off(page: Page, setting: SettingSummary) -> list[str]:
     notes = [note for note in page.postponed if note.overrides == overrides]
     reasons = [postponement(note, page.question) for note in notes]
     return [f"Put off: {' / '.join(reasons)}."] if reasons else []
-
-
-def _departures(setting: SettingSummary) -> str:
-    """Where the baseline's runs depart from the paper's protocol; without claims about it, all."""
-    dataset = setting.results[0].claim.dataset if setting.results else ""
-    results = [result for result in setting.results if result.claim.dataset == dataset]
-    row = setting.evidence.baseline
-    own = [result for result in results if row is not None and result.claim.rows == (row.label,)]
-    phrases = dict.fromkeys(phrase for result in own or results for phrase in result.protocol)
-    whose = f"{row.label} was reduced" if row is not None and own else "Reduced"
-    return escape(f"{whose}, next to the paper: {in_one_line(phrases) or 'nothing'}")

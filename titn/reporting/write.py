@@ -1,6 +1,6 @@
 """Writes all pages of a report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +9,13 @@ import yaml
 from titn.config.paths import config_root
 from titn.paper.audit import audit
 from titn.records.collation import Records
-from titn.records.question import Question, parse_question
+from titn.records.question import Question, Topic, parse_question
 from titn.reporting import audit_page
+from titn.reporting.claims_page import claims_frame, claims_page
 from titn.reporting.evidence.evidence import Evidence, collect_evidence
 from titn.reporting.evidence.run_files import Fault
 from titn.reporting.evidence.run_index import index_runs
-from titn.reporting.index import claims_frame, index_page
+from titn.reporting.index import index_page
 from titn.reporting.markdown import write_csv
 from titn.reporting.method.page import NAME, write_method_page
 from titn.reporting.pages import Page, write_page
@@ -56,12 +57,19 @@ def write_report(
         write_text(_with_parent(out / pages[-1].path), pages[-1].text)
         faults += [fault for one in settings for row in one.rows for fault in row.faults]
     faults = list(dict.fromkeys(faults))
-    _write_common_pages(pages, runs, faults, out)
+    # The file's topic, where there is one: a plan may be older than topics.
+    known = {page.name: questions.get(page.name) or page.question for page in pages}
+    topics = {name: question.topic if question else None for name, question in known.items()}
+    _write_common_pages(pages, topics, runs, faults, out)
     return Report(pages, faults)
 
 
 def _write_common_pages(
-    pages: Sequence[Page], runs: Records, faults: Sequence[Fault], out: Path
+    pages: Sequence[Page],
+    topics: Mapping[str, Topic | None],
+    runs: Records,
+    faults: Sequence[Fault],
+    out: Path,
 ) -> None:
     """Index, audit, method, claims and runs: what is not about a single question."""
     audited = audit()
@@ -69,9 +77,10 @@ def _write_common_pages(
     write_csv(audit_page.frame(audited), out / "audit.csv")
     write_text(out / f"{NAME}.md", write_method_page(pages, out))
     write_csv(claims_frame(pages), out / "claims.csv")
+    write_text(out / "claims.md", claims_page(pages))
     write_csv(runs_frame(runs), out / "runs.csv")
     write_text(out / "runs.md", runs_page(runs, faults))
-    write_text(out / "README.md", index_page(pages, audit_page.summary(audited)))
+    write_text(out / "README.md", index_page(pages, topics, audit_page.summary(audited)))
 
 
 def _with_parent(path: Path) -> Path:

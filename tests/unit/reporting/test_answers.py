@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from titn.reporting.answers import answer, cautions, why_unranked
+from titn.reporting.answers import answer, cautions, warnings, why_unranked
 from titn.reporting.comparisons.differences import differences_from_baseline
-from titn.system.text import points
+from titn.system.text import percent
 
 A, B, C = [30, 32, 31], [14, 17, 16], [31, 30, 33]
 
@@ -15,7 +15,18 @@ def said(runs):
 
     def say(*cells, **asked):
         found = runs.one(*cells, **asked)
-        return answer(found, differences_from_baseline(found))
+        return answer(found, differences_from_baseline(found)).text
+
+    return say
+
+
+@pytest.fixture
+def short(runs):
+    """The answer in a few words."""
+
+    def say(*cells, **asked):
+        found = runs.one(*cells, **asked)
+        return answer(found, differences_from_baseline(found)).short
 
     return say
 
@@ -33,43 +44,76 @@ def taught(runs, follows: bool):
 
 
 def test_rows_are_named_by_verdict_with_their_intervals(runs):
-    cells = [*runs.row("a", A), *runs.row("b", B), *runs.row("c", C)]
-    found = runs.one(*cells)
-    low, high = (
-        points(getattr(differences_from_baseline(found)[0].over_seeds_and_images, end))
-        for end in ("low", "high")
+    found = runs.one(*runs.row("a", A), *runs.row("b", B), *runs.row("c", C))
+    differences = differences_from_baseline(found)
+    # b less a: 15 and two thirds less than 31 of 40 images, 38.3 points.
+    low, high = (percent(-getattr(differences[0].interval, end), 1) for end in ("high", "low"))
+    excluded = percent(differences[1].excluded, 1)
+    assert answer(found, differences).text == (
+        f"Worse than a: b by 38.3 points ({low} to {high}). Undecided: c (up to {excluded} points)."
     )
-    # b less a: 15 and two thirds less than 31 of 40 images, 38.33 points.
-    assert answer(found, differences_from_baseline(found)).startswith(
-        f"Against a, in points of top-1. Below it: b (-38.33, 95% {low} to {high}). "
-        "Not told apart from it: c (+0.83,"
-    )
+
+
+def test_where_nothing_is_told_apart_it_says_what_remains_possible(runs, said):
+    text = said(*runs.row("a", A), *runs.row("c", C))
+    assert text.startswith("No row is told apart from a: differences of up to ")
+    assert text.endswith(" points remain possible.")
+
+
+def test_rows_within_the_margin_are_equal(runs, said):
+    question = runs.question(["a", "c"], margin=0.5)
+    text = said(*runs.row("a", A), *runs.row("c", C), question=question)
+    assert text == "Equal to a within 50 points: c."
+
+
+def test_the_rows_that_differ_most_are_named(runs, said):
+    rows = {"b": 14, "c": 13, "d": 12, "e": 15, "f": 16}
+    cells = [
+        cell for row, right in rows.items() for cell in runs.row(row, [right, right + 1, right])
+    ]
+    text = said(*runs.row("a", [38, 37, 38]), *cells)
+    assert text.startswith("Worse than a: d by ")
+    assert ", b by " in text
+    assert text.endswith(" and 2 more rows.")
 
 
 def test_the_chosen_value_is_said(runs, said):
     cells = [*runs.row("a", A, tuned={"optimizer.lr": 0.001}), *runs.row("b", B)]
-    assert said(*cells).startswith("Against a, lr 0.001, in points")
+    assert said(*cells).startswith("Worse than a, lr 0.001: b by")
 
 
-def test_the_number_that_is_said_is_the_intervals_own(runs, said):
-    # Over seeds 0 and 1, which both have: 15.5 less than 31 of 40 images.
-    assert "b (-38.75, 95%" in said(*runs.row("a", [30, 32, 37]), *runs.row("b", [14, 17]))
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ({"b": B}, "b worse by 38.3"),
+        ({"b": B, "c": C}, "b worse by 38.3; 1 undecided"),
+        ({"b": B, "d": [15, 16, 17]}, "b worse by 38.3; 1 more worse"),
+        ({"b": [7, 7, 7], "c": B}, "c worse by 38.3"),
+    ],
+)
+def test_in_short(runs, short, rows, words):
+    others = [cell for row, rights in rows.items() for cell in runs.row(row, rights)]
+    assert short(*runs.row("a", A), *others) == words
 
 
-def test_near_chance_nothing_is_ranked(runs, said):
+def test_in_short_where_nothing_is_decided(runs, short):
+    assert short(*runs.row("a", A), *runs.row("c", C)).startswith("1 undecided (up to ")
+
+
+def test_near_chance_nothing_is_compared(runs, said):
     text = said(*runs.row("a", A), *runs.row("b", [7, 7, 7]))
-    assert text == "Nothing is ranked: b stayed near chance, hardly trained if at all."
+    assert text == "Nothing is compared: b stayed near chance, hardly trained if at all."
 
 
-def test_beside_a_row_near_chance_the_others_are_ranked(runs, said):
+def test_beside_a_row_near_chance_the_others_are_compared(runs, said):
     text = said(*runs.row("a", A), *runs.row("b", B), *runs.row("c", [7, 7, 7]))
-    assert "Below it: b (" in text
-    assert text.endswith(" Near chance, hardly trained if at all, and not ranked: c.")
+    assert "Worse than a: b by" in text
+    assert text.endswith(" No verdict: c (near chance).")
 
 
-def test_beside_a_baseline_near_chance_nothing_is_ranked(runs, said):
+def test_beside_a_baseline_near_chance_nothing_is_compared(runs, said):
     text = said(*runs.row("a", [7, 7, 7]), *runs.row("b", B), *runs.row("c", C))
-    assert text == "Nothing is ranked: a stayed near chance, hardly trained if at all."
+    assert text == "Nothing is compared: a stayed near chance, hardly trained if at all."
 
 
 def test_without_a_baseline_nothing_is_compared(runs, said):
@@ -79,23 +123,24 @@ def test_without_a_baseline_nothing_is_compared(runs, said):
 
 
 def test_a_single_row_is_compared_with_nothing(runs, said):
-    assert said(*runs.row("a", A)) == "Only one row has records, so nothing is compared."
+    assert said(*runs.row("a", A)) == "Only one row has records: nothing is compared."
 
 
-def test_single_seeds_are_not_ranked(runs, said):
-    text = said(*runs.row("a", A[:1]), *runs.row("b", B[:1]))
-    assert text == "Nothing is ranked: of a, b there is one seed, a single number."
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_two_seeds_have_no_verdict(runs, said, seeds):
+    text = said(*runs.row("a", A[:seeds]), *runs.row("b", B[:seeds]))
+    assert text == "No verdict: a and b have fewer than three seeds."
 
 
-def test_a_baseline_of_one_seed_ranks_nothing(runs, said):
+def test_a_baseline_of_one_seed_judges_nothing(runs, said):
     text = said(*runs.row("a", A[:1]), *runs.row("b", B), *runs.row("c", C))
-    assert text == "Nothing is ranked: of a there is one seed, a single number."
+    assert text == "No verdict: a has fewer than three seeds."
 
 
 def test_a_row_of_one_seed_does_not_keep_others_from_being_compared(runs, said):
     text = said(*runs.row("a", A), *runs.row("b", B), *runs.row("c", C[:1]))
-    assert "Below it: b" in text
-    assert text.endswith("Not compared, for want of seeds: c.")
+    assert "Worse than a: b" in text
+    assert text.endswith("No verdict: c (1 seed, not 3).")
 
 
 def test_without_any_record_it_says_what_became_of_the_cells(runs, said):
@@ -116,7 +161,7 @@ def test_of_networks_that_were_timed_the_quicker_ones_are_named(runs):
         "c": {"1": [0.020, 0.020, 0.020], "128": [0.032, 0.032, 0.032]},
     }
     found = replace(runs.one(*cells), timing={"how": "on a CPU", "rows": rows})
-    text = answer(found, [])
+    text = answer(found, []).text
     # Medians: 4 ms and 1000 images/s; 3 and 500; 20 and 4000.
     assert "An image by itself takes it 4.0 ms; less: b (3.0)." in text
     assert "At batch 128 it classifies 1000 images/s; more: c (4000)." in text
@@ -127,12 +172,7 @@ def test_teachers_of_one_seed_each_are_not_ranked(runs, said):
 
 
 def test_teachers_of_several_seeds_are_ranked(runs, said):
-    assert "Below it: resnet" in said(*taught(runs, follows=True))
-
-
-def test_an_answer_under_one_teacher_is_conditional(runs, said):
-    cells = [*runs.row("a", A, taught=runs.teacher()), *runs.row("b", B)]
-    assert said(*cells).endswith("Conditional on one trained teacher.")
+    assert "Worse than vgg: resnet" in said(*taught(runs, follows=True))
 
 
 def test_a_ranking_has_no_reason_not_to_be_one(runs):
@@ -172,7 +212,7 @@ def test_a_teacher_for_each_seed_needs_no_word(runs):
 
 def test_digits_say_what_an_image_is_worth(runs):
     # 40 images: 2.5 points each.
-    lines = cautions(runs.one(*runs.row("a", A)))
+    lines = warnings(runs.one(*runs.row("a", A)))
     assert any("40 test images, so that one image is 2.50 points" in line for line in lines)
 
 
@@ -182,7 +222,7 @@ def test_changed_bounds_are_said(runs):
         runs.question(["a"], claims=[runs.claim(["a"], [low, None])]) for low in (0.5, 0.7)
     )
     runs.ask(*cells, question=before)
-    lines = cautions(runs.one(*cells, question=after))
+    lines = warnings(runs.one(*cells, question=after))
     assert any("changed after the first asking" in line for line in lines)
 
 
@@ -208,12 +248,3 @@ def test_a_damaged_file_is_said(runs):
     (runs.written[cell.config_hash] / "epochs.jsonl").write_text("{")
     lines = cautions(runs.one(cell))
     assert any("epochs.jsonl` cannot be used" in line for line in lines)
-
-
-def test_an_interval_without_zero_that_the_correction_overrules_says_so(runs):
-    found = runs.one(*runs.row("a", A), *runs.row("b", B))
-    (one,) = differences_from_baseline(found)
-    assert one.over_seeds_and_images.high < 0
-    text = answer(found, [replace(one, holm_p=0.068)])
-    assert "Not told apart from it: b (" in text
-    assert ", but p 0.07 after correction for the number of rows)" in text

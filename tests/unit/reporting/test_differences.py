@@ -1,4 +1,6 @@
-"""Differences from the baseline, against scipy."""
+"""Differences from the baseline and their verdicts."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,14 +11,20 @@ from titn.reporting.comparisons.differences import (
     difference_interval,
     differences_from_baseline,
 )
+from titn.reporting.comparisons.table_model import correct_by_seed, table_model
+from titn.reporting.comparisons.verdicts import judge
+from titn.reporting.statistics.images import images_variance
 from titn.reporting.statistics.intervals import Interval
-from titn.reporting.statistics.seeds_and_images import seeds_and_images_interval_unpaired
+from titn.reporting.statistics.rule import difference_contrast
+from titn.reporting.statistics.seed_model import fit_seeds
 
-A, B, C = [30, 32, 31], [24, 27, 26], [31, 30, 33]  # of 40 images, by seed
+A, B, C = [30, 32, 31], [14, 17, 16], [31, 30, 33]  # of 40 images, by seed
 
 
-def share(rights):
-    return np.array(rights) / 40
+@pytest.fixture
+def found(runs):
+    """The differences of a setting with these cells."""
+    return lambda *cells, **asked: differences_from_baseline(runs.one(*cells, **asked))
 
 
 @pytest.fixture
@@ -30,141 +38,153 @@ def test_the_baseline_is_compared_with_every_other_row(abc):
     assert [one.row.label for one in differences_from_baseline(abc)] == ["b", "c"]
 
 
-def test_rows_are_compared_by_welch_and_by_pairs(abc):
-    found = differences_from_baseline(abc)[0]
-    welch = stats.ttest_ind(share(B), share(A), equal_var=False)
-    paired = stats.ttest_rel(share(B), share(A))
-    assert found.estimate == pytest.approx(share(B).mean() - share(A).mean())
-    assert found.welch.p == pytest.approx(welch.pvalue)
-    assert found.paired.p == pytest.approx(paired.pvalue)
-    assert found.paired.correlation == pytest.approx(np.corrcoef(A, B)[0, 1])
-    low, high = paired.confidence_interval()
-    assert (found.paired.low, found.paired.high) == pytest.approx((low, high))
+def test_the_interval_is_the_rules(abc):
+    a, b, c = (correct_by_seed(abc.row(label)) for label in "abc")
+    values = [rows.mean(1) for rows in (a, b, c)]
+    # The floors of conftest's predictions, which differ by seed in which images are wrong.
+    model = table_model(abc).seeds
+    assert model.counts == (3, 3, 3)
+    contrast = difference_contrast(model, 1, 0, [1, 2], images_variance(b, a))
+    expected = contrast.interval(values[1].mean() - values[0].mean())
+    (one, _) = differences_from_baseline(abc)
+    assert (one.interval.low, one.interval.high) == pytest.approx((expected.low, expected.high))
+    assert one.estimate == pytest.approx(expected.estimate)
+    assert one.detectable == pytest.approx(contrast.detectable())
 
 
-def test_p_is_corrected_for_the_rows_of_the_page(abc):
-    found = differences_from_baseline(abc)
-    p = [stats.ttest_rel(share(other), share(A)).pvalue for other in (B, C)]
-    smaller, larger = sorted(p)
-    by_hand = {smaller: 2 * smaller, larger: max(2 * smaller, larger)}
-    assert [one.holm_p for one in found] == pytest.approx([by_hand[one] for one in p])
+def test_a_row_near_chance_is_in_no_ones_variance(runs):
+    evidence = runs.one(*runs.row("a", A), *runs.row("b", B), *runs.row("c", [3, 4, 9]))
+    assert [row.label for row in table_model(evidence).rows] == ["a", "b"]
 
 
-def test_pairs_are_the_seeds_that_both_rows_have(runs):
-    other = [runs.cell("b", seed, right) for seed, right in ((1, 26), (2, 24), (5, 20))]
-    (found,) = differences_from_baseline(runs.one(*runs.row("a", A), *other))
-    paired = stats.ttest_rel(share([26, 24]), share(A[1:]))
-    assert found.paired.p == pytest.approx(paired.pvalue)
-    assert found.over_seeds_and_images.estimate == pytest.approx(
-        share([26, 24]).mean() - share(A[1:]).mean()
-    )
-    assert found.is_partly_paired
-
-
-def test_all_seeds_in_pairs_are_not_partly_paired(abc):
-    assert not any(one.is_partly_paired for one in differences_from_baseline(abc))
-
-
-@pytest.fixture
-def apart(runs):
-    """Two rows that have no seed in common."""
-    other = [runs.cell("b", seed, right) for seed, right in ((3, 8), (4, 11), (5, 10))]
-    return runs.one(*runs.row("a", A), *other)
-
-
-def test_rows_without_a_common_seed_are_compared_by_welch(apart):
-    (found,) = differences_from_baseline(apart)
-    welch = stats.ttest_ind(share([8, 11, 10]), share(A), equal_var=False)
-    assert found.paired is None
-    assert found.holm_p == pytest.approx(welch.pvalue)
-
-
-def test_rows_without_a_common_seed_have_the_unpaired_interval(apart):
-    (found,) = differences_from_baseline(apart)
-    a, b = (np.stack(list(apart.row(label).correct.values())) for label in "ab")
-    assert found.over_seeds_and_images == seeds_and_images_interval_unpaired(b, a)
-
-
-def test_rows_without_a_common_seed_can_be_told_apart(apart):
-    assert differences_from_baseline(apart)[0].verdict == "below"
-
-
-def test_rows_of_one_seed_are_compared_by_nothing(runs):
-    (found,) = differences_from_baseline(runs.one(*runs.row("a", [30]), *runs.row("b", [20])))
-    assert (found.paired, found.welch, found.over_seeds_and_images, found.holm_p) == (
-        None,
-        None,
-        None,
-        None,
-    )
-    assert found.estimate == -0.25
-
-
-def test_what_so_many_seeds_could_have_found(abc):
-    # The noncentral t of the difference exceeds the bound of the test in 80 of 100 experiments.
-    (found, _) = differences_from_baseline(abc)
-    error = np.std(share(B) - share(A), ddof=1) / 3**0.5
-    power = stats.nct.sf(stats.t.ppf(0.975, 2), 2, found.detectable / error)
-    assert power == pytest.approx(0.8)
-
-
-def test_seeds_that_do_not_vary_do_not_say_what_they_could_have_found(runs):
-    found = runs.one(*runs.row("a", [30, 30]), *runs.row("b", [20, 20]))
-    assert differences_from_baseline(found)[0].detectable is None
-
-
-def test_images_that_are_not_the_same_are_not_paired(runs):
-    other = runs.row("b", [20, 22], classes=5)
-    (found,) = differences_from_baseline(runs.one(*runs.row("a", [30, 32]), *other))
-    assert found.over_seeds_and_images is None
-
-
-def test_a_row_that_lost_predictions_has_no_interval_over_the_others(runs):
-    other = [runs.cell("b", 0, 20), runs.cell("b", 1, 21), runs.cell("b", 2, 22, kept=False)]
-    (found,) = differences_from_baseline(runs.one(*runs.row("a", A), *other))
-    assert found.over_seeds_and_images is None
-    assert found.verdict == "not told apart"
+def test_rows_that_differ_plainly_are_told_apart(found, runs):
+    (one,) = found(*runs.row("a", A), *runs.row("b", B))
+    assert one.verdict == "worse"
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "corrected", "verdict"),
+    ("b", "why"),
     [
-        (0.01, 0.03, 0.01, "above"),
-        (-0.03, -0.01, 0.01, "below"),
-        (0.01, 0.03, 0.05, "not told apart"),
-        (-0.01, 0.03, 0.01, "not told apart"),
-        (0.0, 0.03, 0.01, "not told apart"),
-        (0.01, 0.03, None, "not told apart"),
+        ([14, 17], "2 seeds, not 3"),
+        ([14], "1 seed, not 3"),
+        ([7, 7, 7], "near chance"),
     ],
 )
-def test_interval_and_p_decide_together(low, high, corrected, verdict):
-    both = Interval((low + high) / 2, low, high)
-    found = Difference(None, 0.0, None, None, both, None, False, corrected)
-    assert found.verdict == verdict
+def test_without_a_verdict_the_reason_is_said(found, runs, b, why):
+    (one,) = found(*runs.row("a", A), *runs.row("b", b))
+    assert (one.verdict, one.unjudged) == ("undecided", why)
 
 
-def test_other_metrics_are_compared_by_pairs(runs):
-    a, b = (0.5, 0.6, 0.7), (0.44, 0.52, 0.66)
+def test_two_seeds_of_the_baseline_are_too_few_for_all(found, runs):
+    (one,) = found(*runs.row("a", A[:2]), *runs.row("b", B))
+    assert one.unjudged == "2 seeds, not 3"
+
+
+def test_two_seeds_have_an_interval_all_the_same(found, runs):
+    (one,) = found(*runs.row("a", A), *runs.row("b", B[:2]))
+    assert one.interval.high < 0
+
+
+def test_one_seed_has_no_interval(found, runs):
+    (one,) = found(*runs.row("a", A), *runs.row("b", B[:1]))
+    assert one.interval is None
+    assert one.estimate == pytest.approx(14 / 40 - 31 / 40)
+
+
+def test_what_never_varies_has_no_verdict(found, runs):
+    # Every image is classified rightly by each seed of both.
+    (one,) = found(*runs.row("a", [40] * 3), *runs.row("b", [40] * 3))
+    assert (one.verdict, one.unjudged) == ("undecided", "nothing varies")
+
+
+def test_images_that_are_not_the_same_are_not_compared(found, runs):
+    (one,) = found(*runs.row("a", A), *runs.row("b", B, classes=5))
+    assert (one.interval, one.unjudged) == (None, "no predictions by image")
+
+
+def test_a_row_that_lost_predictions_has_no_verdict(found, runs):
+    other = [runs.cell("b", 0, 14), runs.cell("b", 1, 17), runs.cell("b", 2, 16, kept=False)]
+    (one,) = found(*runs.row("a", A), *other)
+    assert (one.interval, one.unjudged) == (None, "no predictions by image")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.001, 0.03, "better"),
+        (-0.03, -0.001, "worse"),
+        (-0.009, 0.009, "equal"),
+        (0.0, 0.03, "undecided"),
+        (-0.009, 0.01, "undecided"),
+        (0.0, 0.0, "undecided"),
+        (0.02, 0.02, "undecided"),
+    ],
+)
+def test_the_interval_decides(low, high, verdict):
+    assert judge(Interval((low + high) / 2, low, high), margin=0.01) == verdict
+
+
+def test_the_question_says_what_is_equal(runs):
+    question = runs.question(["a", "b"], margin=0.5)
+    (one,) = differences_from_baseline(
+        runs.one(*runs.row("a", A), *runs.row("b", C), question=question)
+    )
+    assert (one.margin, one.verdict) == (0.5, "equal")
+
+
+def test_what_is_excluded_is_the_farther_end():
+    one = Difference(None, 0.01, Interval(0.01, -0.02, 0.04), None, 0.01, None)
+    assert one.excluded == 0.04
+    assert replace(one, interval=Interval(0.01, -0.05, 0.04)).excluded == 0.05
+
+
+# What a teacher gives
+
+
+@pytest.mark.parametrize(
+    ("untaught", "why"),
+    [
+        # The teacher of these cells has 90%: 36 of 40.
+        ([36, 37, 38], "its teacher (90.00%) is no better than the untaught student"),
+        ([30, 31, 32], None),
+    ],
+)
+def test_a_teacher_that_is_no_better_gives_nothing_to_judge(found, runs, untaught, why):
+    taught = runs.row("a", A, taught=runs.teacher())
+    (one,) = found(*taught, *runs.row("b", untaught))
+    assert one.unjudged == why
+
+
+def test_another_network_is_compared_whatever_the_teacher_is(found, runs):
+    taught = runs.row("a", A, taught=runs.teacher())
+    changes = {"choices": {"model": "vit", "dataset": "digits"}}
+    (one,) = found(*taught, *runs.row("b", [36, 37, 38], changes=changes))
+    assert one.unjudged is None
+
+
+# Other metrics
+
+
+def test_other_metrics_are_compared_over_seeds_alone(runs):
+    values = {"a": (0.5, 0.6, 0.7), "b": (0.44, 0.52, 0.66), "c": (0.5, 0.55, 0.57)}
     cells = [
         runs.cell(label, seed, record={"f1": f1})
-        for label, values in (("a", a), ("b", b))
-        for seed, f1 in enumerate(values)
+        for label, of_row in values.items()
+        for seed, f1 in enumerate(of_row)
     ]
-    found = runs.one(*cells)
-    interval = difference_interval(found.row("b"), found.row("a"), "f1")
-    low, high = stats.ttest_rel(b, a).confidence_interval()
-    assert (interval.low, interval.high) == pytest.approx((low, high))
+    evidence = runs.one(*cells)
+    interval = difference_interval(evidence, evidence.row("c"), evidence.row("b"), "f1")
+    a, b, c = (np.array(of_row) for of_row in values.values())
+    model = fit_seeds([a, b, c], [0, 0, 0], share_seeds=True)
+    if model.form == "pooled":
+        expected = stats.dunnett(a, c, control=b, rng=0).confidence_interval()
+        assert interval.low == pytest.approx(expected.low[1], abs=0.001)
+        assert interval.high == pytest.approx(expected.high[1], abs=0.001)
+    assert interval.estimate == pytest.approx(c.mean() - b.mean())
 
 
-def test_other_metrics_without_common_seeds_are_compared_by_welch(runs):
-    a, b = {0: 0.5, 1: 0.6}, {2: 0.44, 3: 0.52, 4: 0.66}
-    cells = [
-        runs.cell(label, seed, record={"f1": f1})
-        for label, values in (("a", a), ("b", b))
-        for seed, f1 in values.items()
-    ]
-    found = runs.one(*cells)
-    interval = difference_interval(found.row("b"), found.row("a"), "f1")
-    welch = stats.ttest_ind(list(b.values()), list(a.values()), equal_var=False)
-    low, high = welch.confidence_interval()
-    assert (interval.low, interval.high) == pytest.approx((low, high))
+def test_a_metric_that_one_seed_lacks_has_no_interval(runs):
+    cells = [*runs.row("a", A), *runs.row("b", B[:2])]
+    cells.append(runs.cell("b", 2, 16, record={"f1": "drop"}))
+    evidence = runs.one(*cells)
+    assert difference_interval(evidence, evidence.row("b"), evidence.row("a"), "f1") is None

@@ -12,13 +12,28 @@ import numpy as np
 import pytest
 
 from titn.reporting import figures
-from titn.reporting.figures import CostPoint, Curve, IntervalRow, classes, curves, style
+from titn.reporting.figures import (
+    CostPoint,
+    Curve,
+    IntervalRow,
+    QuestionRow,
+    classes,
+    curves,
+    style,
+)
 from titn.reporting.figures.labels import label_beside
+from titn.reporting.figures.rows import VERDICT_STYLES
 
 ROWS = [
     IntervalRow("patch 8", 0.72, 0.70, 0.74, (0.71, 0.72, 0.73)),
     IntervalRow("patch 16", None),
     IntervalRow("patch 4", 0.65, 0.60, 0.70, (0.62, 0.65, 0.68)),
+]
+QUESTION = [
+    QuestionRow("patch 8", ROWS[0], None, "baseline", printed=0.7),
+    QuestionRow("patch 16", ROWS[1], None, "", missing="3 of 3 diverged"),
+    QuestionRow("patch 4", ROWS[2], IntervalRow("patch 4", -0.07, -0.09, -0.05), "worse"),
+    QuestionRow("patch 2", ROWS[2], IntervalRow("patch 2", -0.07), "no verdict"),
 ]
 CURVES = {
     "low": Curve((1, 2, 3), (0.1, 0.5, 0.6), (0.1, 0.4, 0.5), (0.1, 0.6, 0.7), 3),
@@ -35,11 +50,10 @@ def confusion_of(num_classes, title="a title"):
 
 
 def draw_all(directory):
-    """One of each of the six."""
+    """One of each."""
     figures.draw_curves(directory / "curves.svg", CURVES, ylabel="accuracy", chance=0.1)
-    figures.draw_intervals(
-        directory / "intervals.svg", ROWS, xlabel="accuracy", printed={"patch 8": 0.7}
-    )
+    figures.draw_question(directory / "question.svg", QUESTION, baseline="patch 8")
+    figures.draw_small(directory / "small.svg", QUESTION)
     figures.draw_differences(directory / "differences.svg", ROWS, xlabel="difference")
     figures.draw_against_cost(directory / "against_cost.svg", POINTS, xlabel="MACs")
     figures.draw_confusion(directory / "confusion.svg", *confusion_of(4), title="a title")
@@ -71,10 +85,10 @@ def drawn(tmp_path_factory):
     return directory
 
 
-SIX = ("curves", "intervals", "differences", "against_cost", "confusion", "per_class")
+ALL = ("curves", "question", "small", "differences", "against_cost", "confusion", "per_class")
 
 
-@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("name", ALL)
 def test_another_process_draws_the_same_bytes(drawn, another_process, name):
     file = f"{name}.svg"
     assert (another_process / file).read_bytes() == (drawn / file).read_bytes()
@@ -96,23 +110,23 @@ def another_process(tmp_path_factory):
 def test_a_readers_own_style_changes_nothing(drawn, tmp_path):
     with matplotlib.rc_context({"lines.linewidth": 9, "font.size": 30, "text.color": "red"}):
         draw_all(tmp_path)
-    same = [(tmp_path / f"{name}.svg").read_bytes() for name in SIX]
-    assert same == [(drawn / f"{name}.svg").read_bytes() for name in SIX]
+    same = [(tmp_path / f"{name}.svg").read_bytes() for name in ALL]
+    assert same == [(drawn / f"{name}.svg").read_bytes() for name in ALL]
 
 
 def test_the_style_is_gone_afterwards(tmp_path):
     before = dict(matplotlib.rcParams)
-    figures.draw_intervals(tmp_path / "a.svg", ROWS, xlabel="accuracy")
+    figures.draw_differences(tmp_path / "a.svg", ROWS, xlabel="accuracy")
     assert dict(matplotlib.rcParams) == before
 
 
-@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("name", ALL)
 def test_a_figure_is_of_paths_only(drawn, name):
     tags = {element.tag.split("}")[-1] for element in read(drawn / f"{name}.svg").iter()}
-    assert tags <= {"svg", "defs", "style", "clipPath", "rect", "g", "path", "use"}
+    assert tags <= {"svg", "defs", "style", "clipPath", "rect", "g", "path", "use", "circle"}
 
 
-@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("name", [name for name in ALL if name != "small"])
 def test_the_page_behind_a_figure_is_white(drawn, name):
     # The first path is the figure's own, over all of its size.
     first = next(read(drawn / f"{name}.svg").iter("{http://www.w3.org/2000/svg}path"))
@@ -124,8 +138,8 @@ def test_a_figure_is_as_wide_as_a_page(drawn):
 
 
 def test_more_rows_make_a_higher_figure(tmp_path):
-    figures.draw_intervals(tmp_path / "few.svg", ROWS, xlabel="accuracy")
-    figures.draw_intervals(tmp_path / "many.svg", ROWS * 4, xlabel="accuracy")
+    figures.draw_differences(tmp_path / "few.svg", ROWS, xlabel="accuracy")
+    figures.draw_differences(tmp_path / "many.svg", ROWS * 4, xlabel="accuracy")
     heights = [
         float(read(tmp_path / name).get("height").removesuffix("pt"))
         for name in ("few.svg", "many.svg")
@@ -134,7 +148,7 @@ def test_more_rows_make_a_higher_figure(tmp_path):
 
 
 def test_directories_are_made(tmp_path):
-    figures.draw_intervals(tmp_path / "a" / "b" / "c.svg", ROWS, xlabel="accuracy")
+    figures.draw_differences(tmp_path / "a" / "b" / "c.svg", ROWS, xlabel="accuracy")
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["c.svg"]
 
 
@@ -169,14 +183,13 @@ HOSTILE = "--><script>\x1b\x00\ud800\ufffe\u202e & ]]>"
 
 
 def test_a_figure_is_xml_whatever_its_texts_are(tmp_path):
-    figures.draw_intervals(
-        tmp_path / "a.svg", [IntervalRow(HOSTILE, 0.5)], xlabel=HOSTILE, title=HOSTILE
-    )
+    row = QuestionRow(HOSTILE, IntervalRow(HOSTILE, 0.5), None, "", missing=HOSTILE)
+    figures.draw_question(tmp_path / "a.svg", [row], baseline=HOSTILE)
     assert ET.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
 
 
-def test_a_title_without_end_is_cut(tmp_path):
-    figures.draw_intervals(tmp_path / "a.svg", ROWS, xlabel="x" * 100_000, title="y " * 100_000)
+def test_a_label_without_end_is_cut(tmp_path):
+    figures.draw_differences(tmp_path / "a.svg", ROWS, xlabel="x y" * 100_000)
     assert (tmp_path / "a.svg").stat().st_size < 200_000
 
 
@@ -254,30 +267,48 @@ def test_a_short_curve_is_not_thinned():
 
 
 def test_rows_stand_in_the_given_order(drawn):
-    labels = [text for text in texts(drawn / "intervals.svg") if text.startswith("patch")]
-    assert labels == ["patch 8", "patch 16", "patch 4"]
+    labels = [text for text in texts(drawn / "question.svg") if text.startswith("patch")]
+    assert labels == ["patch 8", "patch 16", "patch 4", "patch 2"]
 
 
 def test_the_marks_are_explained(drawn):
-    marks = ["mean", "95% interval", "one seed", "the paper's number"]
-    assert texts(drawn / "intervals.svg")[-4:] == marks
+    marks = ["mean and 95% interval", "one seed", "the paper's number", "worse", "no verdict"]
+    assert texts(drawn / "question.svg")[-5:] == marks
 
 
 def test_marks_that_are_not_there_are_not_explained(tmp_path):
-    figures.draw_intervals(tmp_path / "a.svg", [IntervalRow("one", 0.7)], xlabel="accuracy")
-    assert texts(tmp_path / "a.svg")[-2:] == ["one", "mean"]
+    row = QuestionRow("one", IntervalRow("one", 0.7), None, "")
+    figures.draw_question(tmp_path / "a.svg", [row], baseline=None)
+    assert texts(tmp_path / "a.svg")[-2:] == ["one", "mean and 95% interval"]
 
 
-def test_a_row_without_an_estimate_says_why(tmp_path):
-    path = tmp_path / "a.svg"
-    figures.draw_intervals(path, ROWS, xlabel="accuracy", missing={"patch 16": "3 of 3 diverged"})
-    assert "3 of 3 diverged" in texts(path)
+def test_a_row_without_an_estimate_says_why(drawn):
+    assert "3 of 3 diverged" in texts(drawn / "question.svg")
 
 
 def test_a_row_of_nan_has_no_estimate(tmp_path):
     path = tmp_path / "a.svg"
-    figures.draw_intervals(path, [IntervalRow("a", np.nan, np.nan, np.nan)], xlabel="accuracy")
+    figures.draw_differences(path, [IntervalRow("a", np.nan, np.nan, np.nan)], xlabel="accuracy")
     assert "no value" in texts(path)
+
+
+def test_a_verdict_is_told_without_its_colour():
+    marks = [(marker, filling) for _, marker, filling in VERDICT_STYLES.values()]
+    assert len(set(marks)) == len(marks)
+
+
+def test_a_small_figure_has_a_mark_for_each_difference(drawn):
+    svg = "{http://www.w3.org/2000/svg}"
+    worse, unjudged = read(drawn / "small.svg").iter(f"{svg}circle")
+    # Both 7 points below the baseline, at the middle, and the farthest end 9 points.
+    assert worse.get("cx") == unjudged.get("cx") == f"{60 - 55 * 7 / 9:.1f}"
+    assert worse.get("fill") != unjudged.get("fill")
+
+
+def test_a_small_figure_of_many_rows_has_those_that_differ_most(tmp_path):
+    rows = [QuestionRow(f"{i}", ROWS[0], IntervalRow(f"{i}", i / 100), "better") for i in range(20)]
+    figures.draw_small(tmp_path / "a.svg", rows)
+    assert (tmp_path / "a.svg").read_text().count("<circle") == 8
 
 
 def test_differences_are_in_signed_points(drawn):

@@ -7,8 +7,9 @@ import pytest
 from titn.records.collation import load
 from titn.records.postponed import Postponed
 from titn.records.question import parse_question
+from titn.reporting.claims_page import claims_frame, claims_page
 from titn.reporting.evidence.run_index import index_runs
-from titn.reporting.index import claims_frame, index_page
+from titn.reporting.index import index_page
 from titn.reporting.pages import write_page
 
 A, B = [30, 32, 31], [14, 17, 16]
@@ -36,33 +37,62 @@ def judged(runs, between, **more):
     return runs.question(["a", "b"], claims=[runs.claim(["a", "b"], between, says="so", **more)])
 
 
-def test_an_answer_stands_beside_its_question(runs, pages):
-    text = index_page(pages(*runs.row("a", A), *runs.row("b", B)), "audited")
+def test_a_question_has_a_line_with_figure_and_verdict(runs, pages):
+    text = index_page(pages(*runs.row("a", A), *runs.row("b", B)), {}, "audited")
     row = line(text, "[Which one?](ablation/own.md)")
     assert row[1] == "digits, 2 epochs"
-    assert row[2].startswith("Against a, in points of top-1. Below it: b (-38.33")
+    assert row[2] == "![differences](ablation/own/digits-abababab-small.svg)"
+    assert row[3] == "b worse by 38.3"
 
 
-def test_without_a_question_that_was_asked_there_is_no_table():
-    text = index_page([], "audited")
-    assert "## Questions that were asked\n\nNone." in text
+def elsewhere(runs, pages, name):
+    """A page of a data set that is not the digits."""
+    changes = {"choices": {"model": "titn", "dataset": name}}
+    return pages(*runs.row("a", A, changes=changes), *runs.row("b", B, changes=changes))
+
+
+@pytest.mark.parametrize(
+    ("topic", "heading"),
+    [("cost", "## What does it cost?"), (None, "## Other questions")],
+)
+def test_a_question_stands_under_its_topic(runs, pages, topic, heading):
+    text = index_page(elsewhere(runs, pages, "cifar100"), {"ablation/own": topic}, "")
+    assert [one for one in text.splitlines() if one.startswith("## ")] == [heading, "## The paper"]
+
+
+def test_digits_stand_last_whatever_their_topic(runs, pages):
+    text = index_page(pages(*runs.row("a", A)), {"ablation/own": "cost"}, "")
+    heads = [one for one in text.splitlines() if one.startswith("## ")]
+    assert heads == ["## On digits", "## The paper"]
+
+
+def test_more_data_comes_first(runs, pages):
+    (small,) = elsewhere(runs, pages, "cifar100")
+    (large,) = [replace(small, name="ablation/large", settings=[_larger(small.settings[0])])]
+    text = index_page([small, large], {}, "")
+    assert text.index("ablation/large.md") < text.index("ablation/own.md")
+
+
+def _larger(setting):
+    evidence = setting.evidence
+    rows = [
+        replace(row, runs={seed: run | {"num_train": 50_000} for seed, run in row.runs.items()})
+        for row in evidence.rows
+    ]
+    return replace(setting, evidence=replace(evidence, rows=rows))
+
+
+def test_without_any_question_there_is_no_table():
+    assert "| question |" not in index_page([], {}, "audited")
 
 
 def test_a_question_that_was_not_asked_is_listed_with_its_claims(runs, pages):
     cells = [runs.cell(label, 0, state="missing") for label in "ab"]
     runs.cell("c", 0)
-    text = index_page(pages(*cells, question=judged(runs, [0, None])), "")
-    assert "- [Which one?](ablation/own.md)" in text
-    assert line(text, "so")[1:5] == ["table 3", "–", "–", "not run"]
-
-
-def test_protocol_and_finding_have_a_column_each(runs, pages):
-    cells = [*runs.row("a", A), *runs.row("b", B)]
-    text = index_page(pages(*cells, question=judged(runs, [None, 0])), "")
-    row = line(text, "so")
-    assert (row[2], row[4]) == ("digits, 2 epochs", "**disagrees**")
-    assert row[3].startswith("reduced: digits instead of CIFAR-100; ")
-    assert " more" in row[3]
+    made = pages(*cells, question=judged(runs, [0, None]))
+    assert "- [Which one?](ablation/own.md)" in index_page(made, {}, "")
+    text = claims_page(made)
+    assert line(text, "so")[1:4] == ["table 3", "–", "not run"]
 
 
 def test_comparisons_stand_apart_from_printed_numbers_and_are_counted(runs, pages):
@@ -72,9 +102,9 @@ def test_comparisons_stand_apart_from_printed_numbers_and_are_counted(runs, page
         runs.claim(["a", "c"], [0, None], says="a above c"),
     ]
     cells = [*runs.row("a", A), *runs.row("b", B), runs.cell("c", 0, state="missing")]
-    text = index_page(pages(*cells, question=runs.question(["a", "b", "c"], claims=claims)), "")
-    assert "agrees: 1, disagrees: 1, inconclusive: 0, not run: 1." in text
-    comparisons, _, numbers = text.partition("### Numbers that the paper prints")
+    text = claims_page(pages(*cells, question=runs.question(["a", "b", "c"], claims=claims)))
+    assert "1 agrees, 1 disagrees" in text
+    comparisons, _, numbers = text.partition("<summary>The numbers that the paper prints")
     assert "| a below b |" in comparisons
     assert "| a above c |" in comparisons
     assert "| a has 80 |" in numbers
@@ -83,43 +113,43 @@ def test_comparisons_stand_apart_from_printed_numbers_and_are_counted(runs, page
 
 def test_a_claim_about_a_row_that_diverged_is_counted_as_that(runs, pages):
     cells = [*runs.row("a", A), runs.cell("b", 0, state="diverged")]
-    text = index_page(pages(*cells, question=judged(runs, [0, None])), "")
-    assert "not run: 0, diverged: 1." in text
-    assert line(text, "so")[4] == "diverged"
+    text = claims_page(pages(*cells, question=judged(runs, [0, None])))
+    assert "1 diverged." in text
+    assert line(text, "so")[3] == "diverged"
 
 
 def test_a_question_that_was_put_off_says_why(runs, pages, tmp_path):
     note = Postponed([], ["a"], [0], reason="no *time*", command="titn-train x", num_cells=2)
     asked = parse_question(runs.question(["a"]))
     empty = write_page("ablation/own", asked, [], {}, tmp_path, [note])
-    assert r"(ablation/own.md): seed 0: no \*time\*; 2 cells" in index_page([empty], "")
+    assert r"(ablation/own.md): seed 0: no \*time\*; 2 cells" in index_page([empty], {}, "")
 
 
 def test_what_was_put_off_of_a_question_is_listed_apart_from_whole_questions(runs, pages):
     (asked,) = pages(*runs.row("a", A), *runs.row("b", B))
     note = Postponed([], ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
-    text = index_page([replace(asked, postponed=[note])], "")
-    part, _, whole = text.partition("## Questions that were not asked yet")
+    text = index_page([replace(asked, postponed=[note])], {}, "")
+    part, _, whole = text.partition("Questions that were not asked yet")
     assert "- [Which one?](ablation/own.md): b, seed 3: no time; 1 cell" in part
     assert "no time" not in whole
 
 
 def test_a_finding_under_one_teacher_says_so(runs, pages):
     cells = [*runs.row("a", A, taught=runs.teacher()), *runs.row("b", B)]
-    text = index_page(pages(*cells, question=judged(runs, [0, None])), "")
-    assert line(text, "so")[4] == "**agrees** (of one teacher)"
+    text = claims_page(pages(*cells, question=judged(runs, [0, None])))
+    assert line(text, "so")[3] == "**agrees** (of one teacher)"
 
 
 def test_a_finding_with_changed_bounds_says_so(runs, pages):
     cells = [*runs.row("a", A), *runs.row("b", B)]
     pages(*cells, question=judged(runs, [0.1, None]))
-    text = index_page(pages(*cells, question=judged(runs, [0, None])), "")
-    assert line(text, "so")[4] == "**agrees** (bounds changed after the first asking)"
+    text = claims_page(pages(*cells, question=judged(runs, [0, None])))
+    assert line(text, "so")[3] == "**agrees** (bounds changed after the first asking)"
 
 
 def test_the_index_does_not_repeat_commands(runs, pages):
-    text = index_page(pages(*runs.row("a", A), commands=("first", "second")), "")
-    origin = text.partition("## Where the pages come from")[2]
+    text = index_page(pages(*runs.row("a", A), commands=("first", "second")), {}, "")
+    origin = text.partition("Where the pages come from")[2]
     assert "Source digest `d1d1d1d1d1d1`" in origin
     assert "second" not in origin
 
@@ -127,9 +157,8 @@ def test_the_index_does_not_repeat_commands(runs, pages):
 def test_settings_of_two_digests_are_told_apart(runs, pages):
     new = "0" * 64
     runs.ask(runs.cell("a", 0, digest=new, directory="new"), digest=new)
-    text = index_page(pages(*runs.row("a", A)), "")
+    text = index_page(pages(*runs.row("a", A)), {}, "")
     assert "| digits, 2 epochs (source d1d1d1d1) |" in text
-    assert "| digits, 2 epochs (source 00000000) |" in text
 
 
 def test_claims_as_numbers(runs, pages):

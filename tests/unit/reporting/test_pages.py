@@ -11,7 +11,6 @@ from tests.unit.reporting.conftest import DIGEST
 from titn.records.collation import load
 from titn.records.postponed import Postponed
 from titn.records.question import parse_question
-from titn.reporting import figures
 from titn.reporting.evidence.run_index import index_runs
 from titn.reporting.pages import write_page
 
@@ -50,6 +49,11 @@ def line(text: str, begin: str) -> list[str]:
     return [cell.strip() for cell in found.strip("|").split(" | ")]
 
 
+def fold(text: str, title: str) -> str:
+    """What is in the fold of this title, and what follows it."""
+    return text.partition(f"<summary>{title}</summary>\n\n")[2]
+
+
 def csv(tmp_path, name: str) -> pd.DataFrame:
     (path,) = (tmp_path / "ablation" / "own").glob(f"*-{name}.csv")
     return pd.read_csv(path)
@@ -58,9 +62,24 @@ def csv(tmp_path, name: str) -> pd.DataFrame:
 # The parts of a page
 
 
-def test_a_page_opens_with_the_question_and_the_command(runs, text):
-    assert text(*runs.row("a", A)).startswith(
-        "# Which one?\n\nThis or that.\n\n**The paper.** Nothing.\n\n"
+def test_a_page_opens_with_title_answer_figure_and_table(runs, text):
+    parts = text(*runs.row("a", A), *runs.row("b", B)).split("\n\n")
+    assert parts[:2] == ["# Which one?", parts[1]]
+    assert parts[1].startswith("**Worse than a: b by 38.3 points (")
+    assert parts[2].startswith("On digits, 2 epochs. Digits prove the machinery")
+    assert parts[3].startswith("![top-1 accuracy")
+    assert parts[4].startswith("| row | top-1 (%) | 95% | less a (points) |")
+    assert parts[5].startswith("- a: 80 training and 40 test images; 20 steps of 8 images;")
+
+
+def test_no_table_has_more_than_seven_columns_before_the_folds(runs, text):
+    opened, *_ = text(*runs.row("a", A), *runs.row("b", B)).partition("<details>")
+    assert {one.count(" | ") for one in opened.splitlines() if one.startswith("|")} == {6}
+
+
+def test_what_was_asked_is_in_a_fold(runs, text):
+    assert fold(text(*runs.row("a", A)), "What is asked, and what the paper says").startswith(
+        "This or that.\n\n**The paper.** Nothing.\n\n"
         "```sh\npython -m titn.train --multirun +ablation=own\n```\n"
     )
 
@@ -76,6 +95,18 @@ def test_the_setting_with_most_records_comes_first(runs, written):
     runs.ask(*runs.row("a", A[:1], changes={"epochs": 3}), key="ef" * 32)
     found = written(*runs.row("a", A)).settings
     assert [len(one.evidence.rows[0].runs) for one in found] == [3, 1]
+
+
+def test_the_setting_with_more_images_comes_before_the_one_with_more_records(runs, written):
+    runs.ask(*runs.row("a", A[:1], changes={"epochs": 3}, record={"num_train": 800}), key="ef" * 32)
+    found = written(*runs.row("a", A)).settings
+    assert [len(one.evidence.rows[0].runs) for one in found] == [1, 3]
+
+
+def test_other_settings_are_folds_that_say_their_answer(runs, text):
+    runs.ask(*runs.row("a", A[:1], changes={"epochs": 3}), key="ef" * 32)
+    title = "Also asked on digits, 3 epochs: One row: no comparison."
+    assert fold(text(*runs.row("a", A)), title).startswith("**Only one row has records")
 
 
 def test_a_question_of_which_nothing_ran_lists_its_claims(runs, tmp_path):
@@ -102,7 +133,7 @@ def test_rows_that_were_put_off_are_named_beside_what_was_run(runs, tmp_path):
     note = Postponed([], ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
     said = write_page("ablation/own", found[0].question, found, index, tmp_path, [note]).text
     assert "Put off:\n\n- b, seed 3: no time; 1 cell. `titn-train x`" in said
-    assert "**Answer.**" in said
+    assert "**Worse than a: b by" in said
 
 
 def test_a_setting_that_has_not_begun_is_told_by_its_command(runs, text):
@@ -124,51 +155,39 @@ def test_the_command_that_asks(runs, tmp_path, name, command):
 
 def test_a_diverged_cell_is_counted_in_its_row(runs, text, tmp_path):
     cells = [runs.cell("a", 0, 30), runs.cell("a", 1, 34), runs.cell("a", 2, state="diverged")]
-    row = line(text(*cells), "**a**")
-    assert (row[1], row[-2], row[-1]) == ("80.00", "2", "1 of 3 diverged")
-    (record,) = csv(tmp_path, "accuracy").to_dict("records")
+    row = line(text(*cells, *runs.row("b", B)), "**a**")
+    assert (row[1], row[-2], row[-1]) == ("80.00", "baseline; 1 of 3 diverged", "2")
+    record, _ = csv(tmp_path, "accuracy").to_dict("records")
     assert (record["num_seeds"], record["top1"]) == (2, 0.8)
-    assert record["remarks"] == "1 of 3 diverged"
+    assert record["remarks"] == "baseline; 1 of 3 diverged"
 
 
 @pytest.mark.parametrize("state", ["diverged", "failed", "missing"])
 def test_a_row_without_any_record_has_the_word_and_no_number(runs, text, state):
     cells = [runs.cell("b", seed, state=state) for seed in (0, 1, 2)]
     row = line(text(*runs.row("a", A), *cells), "b")
-    assert row[1:] == ["–"] * 6 + ["0", f"3 of 3 {state}"]
+    assert row[1:] == ["–"] * 4 + [f"3 of 3 {state}", "0"]
 
 
 def test_a_setting_whose_cells_all_diverged_is_a_result(runs, drawn):
     said = drawn(*[runs.cell("a", seed, state="diverged") for seed in (0, 1)]).text
-    assert "## digits, 2 epochs" in said
-    assert "**Answer.** No cell has a record: 2 diverged." in said
-    assert line(said, "a")[-1] == "2 of 2 diverged"
+    assert "On digits, 2 epochs." in said
+    assert "**No cell has a record: 2 diverged.**" in said
+    assert line(said, "a")[-2] == "2 of 2 diverged"
 
 
 def test_cells_that_failed_before_their_first_step_are_a_result(runs, text):
     cell = runs.cell("a", 0, state="failed")
     for file in ("environment.json", "config.yaml"):
         (runs.written[cell.config_hash] / file).unlink()
-    assert "**Answer.** No cell has a record: 1 failed." in text(cell)
-
-
-def test_a_difference_is_drawn_over_the_seeds_that_are_drawn(runs, written, monkeypatch):
-    told = []
-    monkeypatch.setattr(figures, "draw_differences", lambda _, rows, **__: told.extend(rows))
-    # Of 40 images 30, 32 and 31 in the baseline; of its first seed the row has four more.
-    written(
-        *runs.row("a", A), *runs.row("b", [34]), question=runs.question(["a", "b"], baseline="a")
-    )
-    (row,) = told
-    assert row.estimate == pytest.approx(4 / 40)
-    assert row.seeds == pytest.approx([4 / 40])
+    assert "**No cell has a record: 1 failed.**" in text(cell)
 
 
 def test_a_diverged_baseline_leaves_levels_without_differences(runs, drawn):
     cells = [runs.cell("a", seed, state="diverged") for seed in (0, 1)]
     said = drawn(*cells, *runs.row("b", B)).text
     assert "nothing is compared" in said
-    assert "### Difference" not in said
+    assert line(said, "b")[3:5] == ["–", "–"]
 
 
 def test_an_untrained_row_without_a_record_has_the_word(runs, text):
@@ -181,33 +200,22 @@ def test_an_untrained_row_without_a_record_has_the_word(runs, text):
 def test_one_seed_has_no_interval_and_is_called_so(runs, text):
     said = text(*runs.row("a", A), *runs.row("b", B[:1]))
     row = line(said, "b")
-    assert (row[2], row[3], row[-1]) == ("–", "–", "one seed")
+    assert (row[2], row[4], row[5]) == ("–", "–", "1 seed, not 3")
 
 
 def test_one_seed_of_three_says_both(runs, text):
     cells = [runs.cell("b", 0), *[runs.cell("b", s, state="diverged") for s in (1, 2)]]
-    assert line(text(*runs.row("a", A), *cells), "b")[-1] == "2 of 3 diverged; one seed"
+    assert line(text(*runs.row("a", A), *cells), "b")[-2] == "1 seed, not 3; 2 of 3 diverged"
 
 
 def test_a_row_near_chance_has_no_verdict(runs, text, tmp_path):
     text(*runs.row("a", A), *runs.row("b", B), *runs.row("c", [7, 7, 7]))
-    assert csv(tmp_path, "differences").verdict.tolist() == ["below", "not ranked"]
+    assert csv(tmp_path, "accuracy").verdict.tolist() == ["baseline", "worse", "no verdict"]
 
 
 def test_beside_a_baseline_near_chance_no_row_has_a_verdict(runs, text, tmp_path):
     text(*runs.row("a", [7, 7, 7]), *runs.row("b", B), *runs.row("c", A))
-    assert set(csv(tmp_path, "differences").verdict) == {"not ranked"}
-
-
-def test_two_pairs_have_no_correlation(runs, text, tmp_path):
-    said = text(*runs.row("a", A[:2]), *runs.row("b", B[:2]))
-    assert line(said.partition("### Difference")[2], "b")[5] == "–"
-    assert csv(tmp_path, "differences").correlation.isna().all()
-
-
-def test_rows_that_share_some_seeds_say_so(runs, text):
-    said = text(*runs.row("a", A), *runs.row("b", B[:2]))
-    assert "which are fewer for b." in said
+    assert set(csv(tmp_path, "accuracy").verdict) == {"baseline", "no verdict"}
 
 
 # Records as they may be
@@ -255,8 +263,8 @@ def test_an_odd_record_has_a_page(runs, drawn, odd):
 
 
 def test_a_value_that_no_seed_has_is_a_dash(runs, text):
-    row = line(text(*runs.row("a", A, classes=2)), "**a**")
-    assert row[4] == "–"
+    row = line(fold(text(*runs.row("a", A, classes=2)), "Other metrics"), "a")
+    assert row[3] == "–"
 
 
 def test_a_damaged_file_leaves_the_rest_of_the_page(runs, text):
@@ -285,7 +293,8 @@ def test_texts_of_others_are_no_markup(runs, drawn, tmp_path):
     for one in own:
         said = said.replace(one, "")
     assert "<" not in said
-    assert said.startswith("# b\\>Which?/b\\>\n\n\\# x\n\n**The paper.** \\[y\\](z)")
+    assert said.startswith("# b\\>Which?/b\\>\n\n")
+    assert "\n\n\\# x\n\n**The paper.** \\[y\\](z)" in said
     assert "| a \\| \\*b\\* script\\> |" in said
     svgs = (tmp_path / "ablation" / "own").glob("*.svg")
     assert not [path.name for path in svgs if "<script" in path.read_text()]
@@ -303,8 +312,8 @@ def test_candidates_are_shown_and_in_no_mean(runs, text):
         for lr, (right, state) in values.items()
     ]
     said = text(*tried, *runs.row("a", A, tuned={"optimizer.lr": 0.3}))
-    chosen = said.partition("### How each row chose its values")[2]
-    assert [one.strip("| ").split(" | ") for one in chosen.splitlines()[4:7]] == [
+    chosen = fold(said, "How each row chose its values")
+    assert [one.strip("| ").split(" | ") for one in chosen.splitlines()[2:5]] == [
         ["a", "optimizer.lr=0.1", "50.00"],
         ["a", "optimizer.lr=0.3", "87.50", "chosen"],
         ["a", "optimizer.lr=0.9", "diverged"],
@@ -335,22 +344,21 @@ def test_settings_of_two_digests_are_two_parts_that_say_which(runs, written):
     runs.ask(*runs.row("a", A))
     runs.ask(runs.cell("a", 0, digest=new, directory="new"), digest=new)
     said = written()
-    heads = [one for one in said.text.splitlines() if one.startswith("## ")]
-    assert heads == [
-        "## digits, 2 epochs (source d1d1d1d1)",
-        "## digits, 2 epochs (source 00000000)",
+    assert [one.heading for one in said.settings] == [
+        "digits, 2 epochs (source d1d1d1d1)",
+        "digits, 2 epochs (source 00000000)",
     ]
-    assert [one.heading for one in said.settings] == [head.removeprefix("## ") for head in heads]
+    assert "On digits, 2 epochs (source d1d1d1d1)." in said.text
+    assert "Also asked on digits, 2 epochs (source 00000000):" in said.text
 
 
 def test_settings_that_are_described_alike_are_told_by_their_keys(runs, written):
     for key, rate in (("11" * 32, 0.1), ("22" * 32, 0.2)):
         changes = {"optimizer": {"_target_": "x", "lr": rate}}
         runs.ask(*runs.row("a", A, changes=changes), key=key)
-    heads = [one for one in written().text.splitlines() if one.startswith("## ")]
-    assert heads == [
-        "## digits, 2 epochs (setting 11111111)",
-        "## digits, 2 epochs (setting 22222222)",
+    assert [one.heading for one in written().settings] == [
+        "digits, 2 epochs (setting 11111111)",
+        "digits, 2 epochs (setting 22222222)",
     ]
 
 
@@ -415,20 +423,20 @@ def test_learning_is_a_mean_over_seeds(runs, text, tmp_path):
     cells = [runs.cell("a", s, n, curve=curve, record=train) for s, (n, curve) in seeds.items()]
     said = text(*cells)
     # Nine tenths of 0.775 is 0.6975: reached in the second epoch and in the first.
-    row = line(said.partition("### Learning")[2], "a")
+    row = line(fold(said, "Learning and cost"), "a")
     assert row[1:4] == ["1.5", "90.00", "+12.50"]
     assert row[8:] == ["0.1", "0.01", "2.3", "100"]
 
 
 def test_a_seed_that_never_got_there_is_in_no_mean_of_epochs(runs, text):
     cells = [runs.cell("a", 0, curve=(0.1, 0.75)), runs.cell("a", 1, curve=(0.1, 0.2))]
-    row = line(text(*cells).partition("### Learning")[2], "a")
+    row = line(fold(text(*cells), "Learning and cost"), "a")
     assert row[1] == "1 of 2 reached it"
 
 
 def test_agreement_with_the_teacher_needs_all_seeds(runs, text):
     cells = [runs.cell("a", 0), runs.cell("a", 1, kept=False)]
-    row = line(text(*cells).partition("### Learning")[2], "a")
+    row = line(fold(text(*cells), "Learning and cost"), "a")
     assert row[6] == "–"
 
 
@@ -445,7 +453,7 @@ def test_smoothed_labels_are_said_beside_the_optimizer(runs, text):
 def test_a_page_says_where_it_comes_from(runs, text):
     other = runs.row("b", B, threads=2, record={"git_commit": "beef" * 10})
     said = text(*runs.row("a", A), *other)
-    origin = said.partition("### Where this comes from")[2]
+    origin = fold(said, "Where this comes from")
     assert "- Command: `python -m titn.train --multirun +ablation=own`" in origin
     assert "- Source digest `d1d1d1d1d1d1`, commits `beefbeefbeef`, `c0ffeec0ffee`" in origin
     assert "- Hardware: A CPU, 1 thread; A CPU, 2 threads" in origin
@@ -501,7 +509,7 @@ def test_a_plan_is_read_as_it_was_written(runs):
 def test_each_row_says_its_epochs_steps_seeds_hours_and_hardware(runs, text, tmp_path):
     cells = [*runs.row("a", A, taught=runs.teacher()), runs.cell("b", 0, 14)]
     said = text(*cells, runs.cell("b", 1, state="missing"))
-    after = said.partition("### How each row was trained")[2]
+    after = fold(said, "How each row was trained")
     # 80 images in batches of 8, twice; 140 seconds a cell.
     assert line(after, "a")[1:] == [
         r"vgg16\_bn", "adamw at 0.001", "2", "20", "8", "0, 1, 2", "0.12", "A CPU, 1 thread", "",
@@ -512,7 +520,7 @@ def test_each_row_says_its_epochs_steps_seeds_hours_and_hardware(runs, text, tmp
 
 def test_a_row_says_what_was_done_to_its_gradients_and_weights(runs, text):
     said = text(*runs.row("a", A, changes={"clip_grad": 1.0, "ema_decay": 0.99}))
-    after = said.partition("### How each row was trained")[2]
+    after = fold(said, "How each row was trained")
     assert line(after, "a")[2] == (
         "adamw at 0.001, gradients clipped at 1, weights averaged with decay 0.99"
     )
@@ -520,7 +528,7 @@ def test_a_row_says_what_was_done_to_its_gradients_and_weights(runs, text):
 
 def test_a_row_that_diverged_says_with_what_it_was_to_be_trained(runs, text):
     said = text(*runs.row("a", A), runs.cell("b", 0, state="diverged"))
-    after = said.partition("### How each row was trained")[2]
+    after = fold(said, "How each row was trained")
     assert line(after, "b")[1:] == [
         "none", "adamw at 0.001", "2", "–", "–", "–", "–", "–", "1 of 1 diverged",
     ]  # fmt: skip

@@ -50,7 +50,7 @@ def test_filling_again_changes_nothing(filled):
 
 
 def test_each_row_has_its_level_and_its_seeds(filled):
-    (line,) = [one for one in filled(MARKS.format("")).splitlines() if one.startswith("| a |")]
+    (line,) = [one for one in filled(MARKS.format("")).splitlines() if one.startswith("| **a** |")]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert (cells[1], cells[-1]) == ("77.50", "3")  # 31 of 40
 
@@ -58,7 +58,7 @@ def test_each_row_has_its_level_and_its_seeds(filled):
 def test_page_and_figure_are_found_from_the_file(filled, tmp_path):
     text = filled(MARKS.format(""))
     assert "(reports/ablation/own.md)" in text
-    figure = text.rpartition("](")[2].partition(")")[0]
+    figure = text.partition("![")[2].partition("](")[2].partition(")")[0]
     assert figure.endswith("-accuracy.svg")
     assert (tmp_path / figure).is_file()
 

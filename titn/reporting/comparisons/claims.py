@@ -10,8 +10,9 @@ from titn.paper.printed import printed_table, table_title
 from titn.paper.protocol import PROTOCOL
 from titn.records.cell_state import DIVERGED
 from titn.records.question import Bound, Claim, Question
+from titn.reporting.comparisons.chance import is_near_chance
 from titn.reporting.comparisons.differences import difference_interval
-from titn.reporting.comparisons.levels import is_near_chance, metric_interval
+from titn.reporting.comparisons.levels import metric_interval
 from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
@@ -42,6 +43,7 @@ class ClaimResult:
     finding: str
     num_seeds: int
     is_conditional: bool
+    reason: str | None = None
 
 
 def judge_claim(claim: Claim, evidence: Evidence) -> ClaimResult:
@@ -63,9 +65,9 @@ def judge_claim(claim: Claim, evidence: Evidence) -> ClaimResult:
         # Every seed has the same number: the interval has no width.
         interval = None if np.isnan(estimate) else Interval(estimate, estimate, estimate)
     elif len(rows) > 1:
-        interval = difference_interval(rows[0], rows[1], claim.metric)
+        interval = difference_interval(evidence, rows[0], rows[1], claim.metric)
     else:
-        interval = metric_interval(rows[0], claim.metric)
+        interval = metric_interval(evidence, rows[0], claim.metric)
     ranked = claim.metric in SIZE_METRICS or not (
         any(map(is_near_chance, rows)) or are_teachers_ranked_by_one(rows)
     )

@@ -118,3 +118,22 @@ def _agreement(
         repeated=mean_or_none([agreement(ours, theirs) for ours, theirs, _ in mistaken]),
         corrected=mean_or_none([agreement(ours, labels) for ours, _, labels in mistaken]),
     )
+
+
+def weak_teacher(first: Row, second: Row, rows: Iterable[Row]) -> float | None:
+    """The top-1 of the teacher of one of two rows, if the other, untaught, is as good as it.
+
+    None if both are taught or neither is, if the untaught one is no student of the same network, or
+    if the teacher is better: only then can it be told what the teacher gives.
+    """
+    pair = sorted((first, second), key=lambda row: bool(row.teachers), reverse=True)
+    taught, untaught = pair
+    hashes = {config_hash for row in rows for config_hash, _ in row.teachers}
+    if not taught.teachers or untaught.teachers or not _is_student(untaught, hashes):
+        return None
+    if taught.shared_value("model") != untaught.shared_value("model"):
+        return None
+    teacher = mean_or_none([run["teacher.top1"] for run in taught.runs.values()])
+    if teacher is None or teacher > float(untaught.values("top1").mean()):
+        return None
+    return teacher

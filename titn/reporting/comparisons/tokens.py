@@ -5,10 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from titn.reporting.comparisons.verdicts import BETTER, MIN_SEEDS, WORSE, judge
 from titn.reporting.evidence.row import Row
+from titn.reporting.statistics.images import images_variance, interaction_variance
 from titn.reporting.statistics.intervals import Interval
 from titn.reporting.statistics.predictions import agreement
-from titn.reporting.statistics.seeds_and_images import seeds_and_images_interval
+from titn.reporting.statistics.rule import level_contrast
+from titn.reporting.statistics.seed_model import fit_seeds
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,12 @@ class TokenComparison:
 
     @property
     def better(self) -> str:
-        """Which token is better: "dist", "cls", or "neither" if zero is within the interval."""
-        if self.dist_less_cls is None or self.dist_less_cls.low <= 0 <= self.dist_less_cls.high:
+        """Which token is better: "dist", "cls", or "neither" if that is not decided."""
+        interval = self.dist_less_cls
+        if interval is None or len(self.row.runs) < MIN_SEEDS:
             return "neither"
-        return "dist" if self.dist_less_cls.low > 0 else "cls"
+        # No margin within which two tokens were said to be equal before they were trained.
+        return {BETTER: "dist", WORSE: "cls"}.get(judge(interval, 0.0), "neither")
 
 
 def compare_tokens(row: Row) -> TokenComparison | None:
@@ -70,7 +75,14 @@ def _trains_both(row: Row) -> bool:
 
 
 def _difference(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Interval | None:
-    return seeds_and_images_interval(first, second) if len(first) > 1 else None
+    """Of two outputs of the same networks, (n, m) each: one number by network and image."""
+    if len(first) < 2:
+        return None
+    difference = first.astype(float) - second
+    values = difference.mean(1)
+    floor = interaction_variance(difference) / difference.shape[1]
+    model = fit_seeds([values], [floor], share_seeds=False)
+    return level_contrast(model, 0, images_variance(difference)).interval(float(values.mean()))
 
 
 def mean_or_none(values: list[float]) -> float | None:

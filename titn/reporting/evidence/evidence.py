@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from titn.records.question import Question, parse_question
+from titn.records.question import DEFAULT_MARGIN, Question, parse_question
 from titn.records.sweep_plan import PlannedCell, Setting
 from titn.reporting.evidence.planned_rows import planned_row
 from titn.reporting.evidence.row import MISSING, Row
@@ -65,6 +65,11 @@ class Evidence:
     def reach(self) -> float | None:
         """The accuracy that "epochs_to_reach" is about."""
         return next((row.reach for row in self.rows), None)
+
+    @property
+    def margin(self) -> float:
+        """Within which two rows count as equal in top-1."""
+        return self.question.margin if self.question else DEFAULT_MARGIN
 
     @property
     def num_classes(self) -> int:

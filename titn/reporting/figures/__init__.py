@@ -8,16 +8,20 @@ written atomically, and equal data give equal bytes under the same versions.
 from titn.reporting.figures.classes import draw_class_changes, draw_confusion
 from titn.reporting.figures.cost import CostPoint, draw_against_cost
 from titn.reporting.figures.curves import Curve, draw_curves
-from titn.reporting.figures.intervals import IntervalRow, draw_differences, draw_intervals
+from titn.reporting.figures.intervals import IntervalRow, draw_differences
+from titn.reporting.figures.rows import QuestionRow, draw_question
+from titn.reporting.figures.small import draw_small
 
 __all__ = [
     "CostPoint",
     "Curve",
     "IntervalRow",
+    "QuestionRow",
     "draw_against_cost",
     "draw_class_changes",
     "draw_confusion",
     "draw_curves",
     "draw_differences",
-    "draw_intervals",
+    "draw_question",
+    "draw_small",
 ]

@@ -3,7 +3,7 @@
 import io
 import math
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -64,6 +64,15 @@ NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 @contextmanager
 def drawing(path: Path, height: float, title: str = "") -> Iterator[tuple[Figure, Axes]]:
     """A figure of WIDTH by `height` inches with one pair of axes, written at the end."""
+    with drawing_panels(path, height, 1, title) as (figure, (axes,)):
+        yield figure, axes
+
+
+@contextmanager
+def drawing_panels(
+    path: Path, height: float, panels: int, title: str = ""
+) -> Iterator[tuple[Figure, Sequence[Axes]]]:
+    """As `drawing`, with pairs of axes beside each other."""
     with matplotlib.rc_context():
         # What a user's matplotlibrc says of other figures does not hold here.
         matplotlib.rcdefaults()
@@ -71,10 +80,13 @@ def drawing(path: Path, height: float, title: str = "") -> Iterator[tuple[Figure
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         if title:
             figure.suptitle(textwrap.fill(shorten(title, MAX_TITLE_LENGTH), 75), x=0.01, ha="left")
-        axes = figure.add_subplot()
-        yield figure, axes
-        axes.set_xlabel(textwrap.fill(shorten(axes.get_xlabel(), MAX_TITLE_LENGTH), 55))
-        axes.set_ylabel(textwrap.fill(shorten(axes.get_ylabel(), MAX_TITLE_LENGTH), 40))
+        row = [figure.add_subplot(1, panels, 1 + i) for i in range(panels)]
+        yield figure, row
+        for axes in row:
+            axes.set_xlabel(
+                textwrap.fill(shorten(axes.get_xlabel(), MAX_TITLE_LENGTH), 55 // panels)
+            )
+            axes.set_ylabel(textwrap.fill(shorten(axes.get_ylabel(), MAX_TITLE_LENGTH), 40))
         svg = io.StringIO()
         # Not `savefig`, which draws everything twice.
         FigureCanvasSVG(figure).print_svg(svg, metadata=NO_METADATA)

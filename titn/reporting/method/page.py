@@ -33,7 +33,7 @@ def write_method_page(pages: Sequence[Page], out: Path) -> str:
 
 def _training(pages: Sequence[Page]) -> list[str]:
     lines = [
-        f"- {link(escape(page.title), page.path)} ({escape(found.heading)}): {found.answer}"
+        f"- {link(escape(page.title), page.path)} ({escape(found.heading)}): {found.answer.text}"
         for page in pages
         if page.name in OF_TRAINING
         for found in page.settings

@@ -31,7 +31,7 @@ def classes_section(evidence: Evidence, found: list[Difference], files: OutputFi
     ]
     other = max(others, key=lambda row: abs(_distance(row, baseline)), default=None)
     called = display_names(evidence.rows)
-    parts = ["### Classes"]
+    parts: list[str] = []
     for row, name in ((baseline, "confusion-baseline.svg"), (other, "confusion-other.svg")):
         if row is not None:
             figures.draw_confusion(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from titn.reporting import figures
-from titn.reporting.comparisons.levels import metric_interval
+from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.formats import fixed_point, mean_or_none
@@ -25,7 +25,7 @@ def learning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
     curves = {row.label: curve for row in evidence.recorded if (curve := _curve(row))}
     called = display_names(evidence.rows)
     threshold = evidence.reach
-    parts = ["### Learning and cost"]
+    parts: list[str] = []
     if curves:
         figures.draw_curves(
             files.path("curves.svg"),
@@ -133,7 +133,7 @@ def _in(unit: float, value: float | None) -> float | None:
 
 def _costs(evidence: Evidence, files: OutputFiles, called: dict[str, str]) -> list[str]:
     rows = evidence.recorded
-    reached = [(row, metric_interval(row, "top1")) for row in rows]
+    reached = [(level.row, level.interval) for level in row_levels(evidence)]
 
     def points_of(costs: Sequence[float | None]) -> list[figures.CostPoint]:
         return [

@@ -45,7 +45,7 @@ def tuning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
             f"**At an end of what it could choose from: {'; '.join(at_ends)}.** What lies beyond "
             f"was not tried, and may be better. {text}"
         )
-    return ["### How each row chose its values", table(columns, lines), text]
+    return [table(columns, lines), text]
 
 
 def _order(cell: PlannedCell, evidence: Evidence) -> tuple[int, list[float]]:
@@ -81,7 +81,7 @@ def protocols_section(evidence: Evidence, files: OutputFiles) -> list[str]:
         "Hours are of all seeds together, evaluation included and a teacher's own training not, on "
         f"a machine that may have had other cells to make at the same time. {link}"
     )
-    return ["### How each row was trained", table(columns, lines, 3), text]
+    return [table(columns, lines, 3), text]
 
 
 def _protocol(row: Row) -> tuple[list[str], dict[str, Any]]:

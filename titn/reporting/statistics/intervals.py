@@ -58,3 +58,9 @@ def same_shape(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if a.shape != b.shape:
         raise ValueError(f"shape {a.shape} is compared with {b.shape}")
     return a, b
+
+
+def same_number_of_images(a: np.ndarray, b: np.ndarray) -> None:
+    """ValueError if (n, m) and (l, m) are not of equal m."""
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"{a.shape[1]} images are compared with {b.shape[1]}")

@@ -1,0 +1,118 @@
+"""reports/claims.md: every claim of the paper that a question tests, with its finding."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from titn.reporting.comparisons.claims import (
+    AGREES,
+    DISAGREES,
+    DIVERGED,
+    FINDINGS,
+    NOT_RUN,
+    ClaimResult,
+    claims_of,
+)
+from titn.reporting.markdown import escape, fold, link, table
+from titn.reporting.pages import Page, SettingSummary
+
+CLAIM_COLUMNS = [
+    "page", "claim", "source", "dataset", "printed", "ours", "low", "high", "setting", "num_seeds",
+    "protocol", "finding", "reason", "conditional_on_one_teacher", "bounds_changed",
+]  # fmt: skip
+
+
+def claims_page(pages: Sequence[Page]) -> str:
+    """Claims about rows in a table, the printed numbers one by one in a fold."""
+    parts = [
+        "# The paper's claims",
+        "What the paper says of rows, and what our runs say of it. A finding holds for the "
+        "protocol that we ran, which the question's page compares with the paper's. "
+        "[claims.csv](claims.csv)",
+        f"{count_findings(pages)}.",
+        _table(pages, 2),
+        fold("The numbers that the paper prints, one by one", [_table(pages, 1)]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def count_findings(pages: Sequence[Page]) -> str:
+    """How many claims have which finding; a claim counts in each setting that tested it."""
+    findings = Counter(
+        result.finding for page in pages for setting in page.settings for result in setting.results
+    )
+    waiting = (claims_of(page.question) for page in pages if page.question and not page.settings)
+    findings[NOT_RUN] += sum(map(len, waiting))
+    # That something diverged is named only where it did.
+    listed = [finding for finding in FINDINGS if findings[finding] or finding != DIVERGED]
+    return ", ".join(f"{findings[finding]} {finding}" for finding in listed)
+
+
+def _table(pages: Sequence[Page], num_rows: int) -> str:
+    lines = [line for page in pages for line in _lines(page, num_rows)]
+    return (
+        table(["claim", "source", "tested on", "finding", "page"], lines, left=5)
+        if lines
+        else "None."
+    )
+
+
+def _lines(page: Page, num_rows: int) -> list[list[str]]:
+    """A line for each claim about so many rows, in each setting that tested it."""
+    if page.question is None:
+        return []
+    to_page = link(escape(page.title), page.path)
+    if not page.settings:
+        return [
+            [escape(claim.says), escape(claim.source), "–", NOT_RUN, to_page]
+            for claim in claims_of(page.question)
+            if len(claim.rows) == num_rows
+        ]
+    return [
+        [
+            escape(result.claim.says),
+            escape(result.claim.source),
+            "–" if result.finding == NOT_RUN else escape(setting.heading),
+            _finding(result, setting),
+            to_page,
+        ]
+        for setting in page.settings
+        for result in setting.results
+        if len(result.claim.rows) == num_rows
+    ]
+
+
+def _finding(result: ClaimResult, setting: SettingSummary) -> str:
+    if result.finding not in (AGREES, DISAGREES):
+        return f"{result.finding}: {escape(result.reason)}" if result.reason else result.finding
+    remarks = ["of one teacher"] if result.is_conditional else []
+    if setting.evidence.setting.revised:
+        remarks.append("bounds changed after the first asking")
+    return f"**{result.finding}**" + (f" ({', '.join(remarks)})" if remarks else "")
+
+
+def claims_frame(pages: Sequence[Page]) -> pd.DataFrame:
+    """claims.csv: a row for each claim and setting."""
+    records = [
+        _claim_record(page, setting, result)
+        for page in pages
+        for setting in page.settings
+        for result in setting.results
+    ]
+    return pd.DataFrame(records, columns=CLAIM_COLUMNS)
+
+
+def _claim_record(page: Page, setting: SettingSummary, result: ClaimResult) -> dict[str, Any]:
+    claim, interval = result.claim, result.interval
+    protocol = "; ".join(result.protocol) or "full"
+    return {
+        "page": page.name, "claim": claim.says, "source": claim.source, "dataset": claim.dataset,
+        "printed": claim.printed, "ours": result.estimate,
+        "low": interval.low if interval else None, "high": interval.high if interval else None,
+        "setting": setting.heading, "num_seeds": result.num_seeds,
+        "protocol": None if result.finding == NOT_RUN else protocol, "finding": result.finding,
+        "reason": result.reason, "conditional_on_one_teacher": result.is_conditional,
+        "bounds_changed": setting.evidence.setting.revised,
+    }  # fmt: skip

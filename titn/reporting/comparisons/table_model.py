@@ -1,0 +1,103 @@
+"""The rows of a setting under one rule: how well each level and each difference is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from titn.reporting.comparisons.chance import is_near_chance
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.evidence.row import Row
+from titn.reporting.statistics.images import images_variance, interaction_variance
+from titn.reporting.statistics.rule import Contrast, difference_contrast, level_contrast
+from titn.reporting.statistics.seed_model import SeedModel, fit_seeds
+
+
+@dataclass(frozen=True)
+class TableModel:
+    """What the seeds of all rows say together of one metric.
+
+    rows: those that have learned something and have two seeds or more. seeds: the linear model of
+    them; None without such rows.
+    """
+
+    metric: str
+    rows: tuple[Row, ...]
+    seeds: SeedModel | None
+
+    def level(self, row: Row) -> Contrast | None:
+        """Of a row's mean; None with fewer than two seeds, or for want of predictions by image.
+
+        A row near chance has its own variance.
+        """
+        images = self._images(row)
+        if images is None or not _has_seeds(row, self.metric):
+            return None
+        place = self._place(row)
+        if self.seeds is None or place is None:
+            return level_contrast(_fit([row], self.metric), 0, images)
+        return level_contrast(self.seeds, place, images)
+
+    def difference(self, first: Row, second: Row) -> Contrast | None:
+        """Of first less second, one of all rows held against the second; None as in `level`.
+
+        Near chance there is none either: such a row tells nothing of its recipe.
+        """
+        place, of_second = self._place(first), self._place(second)
+        if self.seeds is None or place is None or of_second is None or first is second:
+            return None
+        images = self._images(first, second)
+        if images is None:
+            return None
+        others = [i for i in range(len(self.rows)) if i != of_second]
+        return difference_contrast(self.seeds, place, of_second, others, images)
+
+    def _place(self, row: Row) -> int | None:
+        # Not `index`, which compares all that the records of two rows hold.
+        return next((i for i, other in enumerate(self.rows) if other is row), None)
+
+    def _images(self, *rows: Row) -> float | None:
+        """What the choice of images adds to a variance; of other metrics than top-1 it is unknown.
+
+        None if predictions by image are not kept, or are not of the same images.
+        """
+        if self.metric != "top1":
+            return 0.0
+        if not all(row.has_all_samples for row in rows) or not _have_same_images(rows):
+            return None
+        return images_variance(*map(correct_by_seed, rows))
+
+
+def table_model(evidence: Evidence, metric: str = "top1") -> TableModel:
+    """Of the rows that have learned something and have two seeds or more."""
+    rows = [row for row in evidence.recorded if _has_seeds(row, metric) and not is_near_chance(row)]
+    return TableModel(metric, tuple(rows), _fit(rows, metric) if rows else None)
+
+
+def correct_by_seed(row: Row) -> np.ndarray:
+    """(n, m): whether each seed classified each image correctly."""
+    return np.stack(list(row.correct.values()))
+
+
+def _has_seeds(row: Row, metric: str) -> bool:
+    values = row.values(metric)
+    return len(values) > 1 and not np.isnan(values).any()
+
+
+def _fit(rows: Sequence[Row], metric: str) -> SeedModel:
+    share_seeds = len({tuple(row.runs) for row in rows}) == 1
+    values = [row.values(metric) for row in rows]
+    return fit_seeds(values, [_floor(row, metric) for row in rows], share_seeds)
+
+
+def _floor(row: Row, metric: str) -> float:
+    """The variance that a seed's top-1 has on these images by luck alone; 0 where unknown."""
+    if metric != "top1" or not row.has_all_samples:
+        return 0.0
+    correct = correct_by_seed(row)
+    return interaction_variance(correct) / correct.shape[1]
+
+
+def _have_same_images(rows: Sequence[Row]) -> bool:
+    labels = [next(iter(row.samples.values()))["label"] for row in rows]
+    return all(np.array_equal(labels[0], other) for other in labels)

@@ -1,0 +1,204 @@
+"""What a page begins with: the figure of all rows, their table, and how they were trained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from titn.reporting import figures
+from titn.reporting.comparisons.differences import Difference
+from titn.reporting.comparisons.levels import Level
+from titn.reporting.comparisons.verdicts import EQUAL, UNDECIDED
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.evidence.row import Row
+from titn.reporting.formats import (
+    bounds,
+    mean_or_none,
+    percent_interval,
+    points_interval,
+)
+from titn.reporting.markdown import escape, table
+from titn.reporting.output_files import OutputFiles
+from titn.reporting.provenance import recipe_line
+from titn.reporting.row_names import display_names
+from titn.reporting.sections.printed_numbers import printed_top1
+from titn.system.text import counted, percent, points
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A row with what is known of it: its level, its difference from the baseline (None of the
+    baseline and of a row without a record), and the number that the paper prints of it."""
+
+    row: Row
+    name: str
+    is_baseline: bool
+    level: Level | None
+    difference: Difference | None
+    printed: float | None
+
+    @property
+    def verdict(self) -> str:
+        """The verdict, "no verdict", or "baseline"; "" of a row without a record."""
+        if self.is_baseline:
+            return "baseline"
+        if self.difference is None:
+            return ""
+        return "no verdict" if self.difference.unjudged else self.difference.verdict
+
+    @property
+    def verdict_text(self) -> str:
+        """The verdict with what it leaves open, or why there is none, and the cells that are not
+        there."""
+        difference = self.difference
+        if difference is None or difference.unjudged:
+            reason = difference.unjudged if difference else None
+            said = "baseline" if self.is_baseline else reason
+        elif difference.verdict == EQUAL:
+            said = f"equal within {100 * difference.margin:g}"
+        elif difference.verdict == UNDECIDED:
+            said = f"undecided, up to {percent(difference.excluded, 1)}"
+        else:
+            said = difference.verdict
+        return "; ".join(filter(None, [said, *self.row.remarks()]))
+
+
+def standings(
+    evidence: Evidence, levels: Sequence[Level], differences: Sequence[Difference]
+) -> list[Standing]:
+    """Of every row, in the order of the question."""
+    called = display_names(evidence.rows)
+    printed = printed_top1(evidence) or {}
+    level_of = {level.row.label: level for level in levels}
+    difference_of = {difference.row.label: difference for difference in differences}
+    return [
+        Standing(
+            row=row,
+            name=called[row.label],
+            is_baseline=row is evidence.baseline,
+            level=level_of.get(row.label),
+            difference=difference_of.get(row.label),
+            printed=printed.get(row.label),
+        )
+        for row in evidence.rows
+    ]
+
+
+def overview_section(evidence: Evidence, rows: Sequence[Standing], files: OutputFiles) -> list[str]:
+    """Figure, table, and three lines of how the rows were trained and compared."""
+    baseline = next((row.name for row in rows if row.is_baseline), None)
+    drawn = [_in_figure(row) for row in rows]
+    figures.draw_question(files.path("accuracy.svg"), drawn, baseline=baseline)
+    figures.draw_small(files.path("small.svg"), drawn)
+    columns, lines = overview_table(rows)
+    link = files.save_csv("accuracy", pd.DataFrame([_record(row, baseline) for row in rows]))
+    return [
+        files.image("accuracy.svg", "top-1 accuracy of each row, and its difference"),
+        table(columns, lines),
+        "\n".join(f"- {line}" for line in [*_trained(evidence), f"{_rule(rows)} {link}"]),
+    ]
+
+
+def overview_table(rows: Sequence[Standing]) -> tuple[list[str], list[list[str]]]:
+    """Columns and lines of the main table; with the paper's numbers where they are comparable."""
+    has_printed = any(row.printed is not None for row in rows)
+    baseline = next((row.name for row in rows if row.is_baseline), None)
+    columns = [
+        "row",
+        "top-1 (%)",
+        "the paper (%)" if has_printed else "95%",
+        f"less {escape(baseline)} (points)" if baseline else "difference (points)",
+        "95%, all rows together",
+        "verdict",
+        "seeds",
+    ]
+    return columns, [_line(row, has_printed) for row in rows]
+
+
+def _line(row: Standing, has_printed: bool) -> list[str]:
+    interval = row.difference.interval if row.difference else None
+    level = row.level.interval if row.level else None
+    return [
+        f"**{escape(row.name)}**" if row.is_baseline else escape(row.name),
+        percent(row.level.mean if row.level else None),
+        percent(row.printed) if has_printed else percent_interval(level),
+        points(row.difference.estimate) if row.difference else "–",
+        points_interval(interval.low, interval.high) if interval else "–",
+        escape(row.verdict_text),
+        str(len(row.row.runs)),
+    ]
+
+
+def _record(row: Standing, baseline: str | None) -> dict[str, Any]:
+    """A line of the CSV."""
+    metrics = ("top5", "nll", "precision", "recall", "f1", "ece", "best_top1")
+    difference = row.difference
+    return {
+        "row": row.name,
+        "num_seeds": len(row.row.runs),
+        "top1": row.level.mean if row.level else None,
+        **bounds("top1", row.level.interval if row.level else None),
+        "printed": row.printed,
+        "baseline": baseline,
+        "difference": difference.estimate if difference else None,
+        **bounds("difference", difference.interval if difference else None),
+        "verdict": row.verdict,
+        "margin": difference.margin if difference else None,
+        "detectable": difference.detectable if difference else None,
+        **{metric: mean_or_none(row.row.values(metric)) for metric in metrics},
+        "remarks": row.verdict_text,
+    }
+
+
+def _in_figure(row: Standing) -> figures.QuestionRow:
+    level, difference = row.level, row.difference
+    return figures.QuestionRow(
+        label=row.name,
+        level=_interval_row(
+            row.name,
+            level.mean if level else None,
+            level.interval if level else None,
+            row.row.values("top1").tolist(),
+        ),
+        difference=_interval_row(row.name, difference.estimate, difference.interval)
+        if difference
+        else None,
+        verdict=row.verdict,
+        printed=row.printed,
+        missing="; ".join(row.row.remarks()) or "no cells",
+    )
+
+
+def _interval_row(
+    name: str, estimate: float | None, interval: Any, seeds: Sequence[float] = ()
+) -> figures.IntervalRow:
+    low, high = (interval.low, interval.high) if interval else (None, None)
+    return figures.IntervalRow(name, estimate, low, high, seeds)
+
+
+def _trained(evidence: Evidence) -> list[str]:
+    return [] if evidence.reference is None else [recipe_line(evidence)]
+
+
+def _rule(rows: Sequence[Standing]) -> str:
+    """What the intervals are, and how small a difference they can find."""
+    found = [
+        row.difference.detectable
+        for row in rows
+        if row.difference and row.difference.detectable and not row.difference.unjudged
+    ]
+    text = "Top-1 after the last epoch, means over seeds."
+    if not found:
+        return text
+    sizes = sorted({percent(size, 1) for size in (min(found), max(found))}, key=float)
+    seeds: Mapping[int, None] = dict.fromkeys(
+        len(row.row.runs) for row in rows if row.level and row.level.interval
+    )
+    least = min(seeds)
+    return (
+        f"{text} Intervals are for other seeds and other test images, {counted(least, 'seed')} "
+        f"{'or more ' if len(seeds) > 1 else ''}a row; "
+        f"{'those of differences hold for all rows together. ' if len(found) > 1 else ''}"
+        f"Four times in five they find a difference of {' to '.join(sizes)} points."
+    )
