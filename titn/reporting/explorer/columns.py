@@ -27,7 +27,7 @@ RUN = {"id": "run", "status": "status", "question": "question", "reason": "reaso
 CHOICES = (
     "dataset", "model", "teacher", "loss", "augment", "mix", "optimizer", "schedule", "protocol",
 )  # fmt: skip
-SCALARS = ("seed", "epochs", "batch_size")
+SCALARS = ("classes", "seed", "epochs", "batch_size")
 MACHINE = (
     "environment.device", "environment.gpu", "environment.cpu", "environment.threads",
     "environment.precision", "environment.python", "environment.versions.torch",

@@ -73,7 +73,7 @@ async function drawCompare() {
 function drawDifferences(a, b) {
   const parts = { run: 0, result: 1, setting: 2, machine: 3 };
   const differing = data.columns
-    .filter((column) => shown(column.values[a], "exact") !== shown(column.values[b], "exact"))
+    .filter((column) => column.key !== "id" && String(column.values[a]) !== String(column.values[b]))
     .sort((one, other) => parts[one.part] - parts[other.part]);
   const rows = differing.map((column) => {
     const [one, other] = [column.values[a], column.values[b]];

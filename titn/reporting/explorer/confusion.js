@@ -20,7 +20,7 @@ async function drawConfusion() {
   if (!set) {
     byId("confusion-note").textContent = "This run has no predictions.";
     byId("mistakes").replaceChildren();
-    return showNothing("confusion-plot");
+    return showNothing("confusion-plot", "confusion-legend");
   }
   const predicted = await predictionsOf(run);
   const counts = new Map();
@@ -39,7 +39,7 @@ async function drawConfusion() {
   byId("confusion-note").textContent =
     `Rows are true classes; colours are bands of the share of a row. ${counted(set.labels.length, "image")}${sampled(set)}.` +
     (tooMany ? " More than a hundred classes: only the most frequent mistakes are shown." : "");
-  return tooMany ? showNothing("confusion-plot") : plotConfusion(set, cells, nameOfRun(run));
+  return tooMany ? showNothing("confusion-plot", "confusion-legend") : plotConfusion(set, cells, nameOfRun(run));
 }
 
 /** Bands from the page's own colour to its opposite, through blue. */
@@ -55,6 +55,12 @@ function bandColours() {
     const share = index / steps;
     return share < 0.6 ? mix(paper, blue, share / 0.6) : mix(blue, far, (share - 0.6) / 0.4);
   });
+}
+
+/** Black on a light colour, white on a dark one. */
+function inkOn(colour) {
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  return 0.299 * red + 0.587 * green + 0.114 * blue > 130 ? "#000000" : "#ffffff";
 }
 
 function plotConfusion(set, cells, name) {
@@ -75,13 +81,13 @@ function plotConfusion(set, cells, name) {
       label: cells.map((cell) => set.classes[cell.label]), said: cells.map((cell) => set.classes[cell.said]),
       text: cells.map((cell) => `${cell.count} (${cell.share.toFixed(1)}% of the class)`),
       share: cells.map((cell) => (cell.share >= 0.05 ? cell.share.toFixed(1) : "")),
-      ink: cells.map((cell) => ((bandOf(cell.share) >= 5) !== isDark() || bandOf(cell.share) === 5 ? "#ffffff" : isDark() && bandOf(cell.share) < 5 ? "#ffffff" : "#000000")),
+      ink: cells.map((cell) => inkOn(colours[bandOf(cell.share)])),
     },
   });
   const rects = figure.rect(
     { field: "x" }, { field: "y" }, 1, 1, { source, fill_color: { field: "colour" }, line_color: null },
   );
-  if (k <= 12)
+  if (byId("confusion-plot").clientWidth >= 55 * k + 150 && k <= 12)
     figure.text({ field: "x" }, { field: "y" }, { field: "share" }, {
       source, text_align: "center", text_baseline: "middle", text_font_size: "12px", text_color: { field: "ink" },
     });
@@ -91,6 +97,9 @@ function plotConfusion(set, cells, name) {
   const legend = colours.map((colour, index) => ({
     label: `${BANDS[index]} to ${BANDS[index + 1]}%`, style: { colour, marker: "square" }, kind: "marker", renderers: [],
   }));
+  byId("confusion-legend").replaceChildren(
+    ...legend.map((entry) => element("span", {}, swatch(entry.style, "marker"), entry.label)),
+  );
   return showFigure("confusion-plot", figure, legend, `Confusion matrix of ${name}. The table below lists its most frequent mistakes.`);
 }
 

@@ -11,8 +11,8 @@ from titn.records.epochs_and_samples import read_epochs, read_samples
 from titn.records.rows import flatten
 from titn.reporting.evidence.run_files import Fault
 from titn.reporting.explorer.columns import run_columns
-from titn.reporting.explorer.curves import curves
-from titn.reporting.explorer.predictions import predictions
+from titn.reporting.explorer.curves import Epochs, curves
+from titn.reporting.explorer.predictions import Samples, predictions
 from titn.reporting.runs_page import ORDER
 from titn.reporting.statistics.intervals import t_quantile
 from titn.reporting.sweep_plans import PlannedSetting
@@ -41,16 +41,29 @@ def collect_contents(runs: Records, plans: Sequence[PlannedSetting]) -> Contents
     rows.sort(key=_order)
     for row, name in zip(rows, _names(rows), strict=True):
         row["id"] = name
+        row["classes"] = len(row["class_names"]) if "class_names" in row else None
     faults: list[Fault] = []
-    recorded = [row["status"] == "recorded" for row in rows]
-    epochs, samples = [], []
-    for row, is_recorded in zip(rows, recorded, strict=True):
+    epochs: list[Epochs] = []
+    samples: list[Samples | None] = []
+    for row in rows:
+        is_recorded = row["status"] == "recorded"
         epochs.append(_read(read_epochs, row, [], faults) if is_recorded else [])
         samples.append(_read(read_samples, row, None, faults) if is_recorded else None)
+    flat = [[flatten(epoch) for epoch in one] for one in epochs]
+    return contents_of(rows, flat, samples, faults)
+
+
+def contents_of(
+    rows: Sequence[dict[str, Any]],
+    epochs: Sequence[Epochs],
+    samples: Sequence[Samples | None],
+    faults: list[Fault],
+) -> Contents:
+    """What was read of each run: its flat row with an `id`, its epochs, flat, its predictions."""
     sets, content = predictions(samples, [row.get("class_names") for row in rows])
     table = {
         "columns": run_columns(rows),
-        "curves": curves([[flatten(epoch) for epoch in one] for one in epochs]),
+        "curves": curves(epochs),
         "sets": sets,
         "t": [round(t_quantile(0.95, df), 5) for df in range(1, min(len(rows), MAX_DF) + 1)],
     }

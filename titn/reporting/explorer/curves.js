@@ -21,7 +21,7 @@ function drawCurves() {
   byId("curves-note").textContent = curvesNote(chosen, candidates, able, runs);
   if (!runs.length) return showNothing("curves-plot", "curves-legend");
   const groups = byRun
-    ? runs.map((run) => ({ label: nameOfRun(run), runs: [run] }))
+    ? shortNames(runs).map((label, index) => ({ label, runs: [runs[index]] }))
     : colourGroups(columnOf(state.cc), runs);
   return plotCurves("curves-plot", "curves-legend", groups, metric, state.cx);
 }
@@ -57,7 +57,7 @@ function plotCurves(id, legendId, groups, metric, across) {
     });
     const lines = figure.multi_line(
       { field: "xs" }, { field: "ys" },
-      { source, line_color: style.colour, line_dash: style.dash, line_width: 2, line_alpha: runs.length > 60 ? 0.6 : 1 },
+      { source, line_color: style.colour, line_dash: { value: style.dash }, line_width: 2, line_alpha: runs.length > 60 ? 0.6 : 1 },
     );
     const renderers = [lines];
     if (few) renderers.push(markers(figure, points.flat(), y.scale, style));
@@ -73,9 +73,12 @@ function plotCurves(id, legendId, groups, metric, across) {
 }
 
 function markers(figure, points, scale, style) {
+  const source = new Bokeh.ColumnDataSource({
+    data: { x: points.map(([x]) => x), y: points.map(([, value]) => value * scale) },
+  });
   return figure.scatter(
-    points.map(([x]) => x), points.map(([, value]) => value * scale),
-    { size: 5, marker: style.marker, fill_color: style.colour, line_color: style.colour },
+    { field: "x" }, { field: "y" },
+    { source, size: 0.6 * style.size, marker: style.marker, fill_color: style.colour, line_color: style.colour },
   );
 }
 

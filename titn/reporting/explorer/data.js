@@ -54,15 +54,25 @@ const COLLATOR = new Intl.Collator("en", { numeric: true });
 
 const labelOf = (column) => column.label + (column.kind === "fraction" ? " (%)" : "");
 
-/** A run as lists and legends call it. */
-function nameOfRun(run) {
+/** What a run's name is made of: the last two say how well it did and which it is. */
+function partsOfName(run) {
   const part = (key) => (columnOf(key) ? columnOf(key).values[run] : null);
   const top1 = part("top1");
   const said = [part("model"), part("dataset")];
-  if (part("teacher") && part("teacher") !== "none") said.push(`teacher ${part("teacher")}`);
-  if (part("seed") !== null) said.push(`seed ${part("seed")}`);
+  said.push(part("teacher") && part("teacher") !== "none" ? `teacher ${part("teacher")}` : null);
+  said.push(part("seed") === null ? null : `seed ${part("seed")}`);
   said.push(top1 === null ? part("status") : `${shownNumber(top1, "fraction")}%`, data.ids[run]);
-  return said.filter((one) => one !== null).join(" · ");
+  return said;
+}
+
+/** A run as lists call it. */
+const nameOfRun = (run) => partsOfName(run).filter((part) => part !== null).join(" · ");
+
+/** Runs as a legend calls them: without what they have in common. */
+function shortNames(runs) {
+  const all = runs.map(partsOfName);
+  const differs = (place) => place >= 4 || all.some((parts) => parts[place] !== all[0][place]);
+  return all.map((parts) => parts.filter((part, place) => part !== null && differs(place)).join(" · "));
 }
 
 /** Metric of epochs -> [[x, y], ...] of a run; of epochs without a value there is no point. */

@@ -39,15 +39,27 @@ function download(name, content, type) {
 
 const NONE = "–";
 
-const thousands = (digits) => String(digits).replace(/\B(?=(\d{3})+$)/g, ",");
+const thousands = (whole) => String(whole).replace(/\B(?=(\d{3})+$)/g, ",");
 
-/** A number as tables have it: percent of a fraction, four digits, large ones with commas. */
+const UNITS = [[1e9, "G"], [1e6, "M"]];
+
+/** A number as tables have it: percent of a fraction, four digits, and millions as 5.817M. */
 function shownNumber(value, kind) {
   if (value === null || value === undefined || Number.isNaN(value)) return NONE;
   if (kind === "fraction") return (100 * value).toFixed(2);
-  if (Number.isInteger(value)) return Math.abs(value) < 10000 ? String(value) : thousands(value);
+  for (const [size, letter] of UNITS)
+    if (Math.abs(value) >= size) return (value / size).toPrecision(4) + letter;
   if (Math.abs(value) >= 10000) return thousands(Math.round(value));
+  if (Number.isInteger(value)) return String(value);
   return String(Number(value.toPrecision(4)));
+}
+
+/** Half of an interval in the unit of its mean, with two digits that count. */
+function shownHalf(half, mean, kind) {
+  if (kind === "fraction") return (100 * half).toFixed(2);
+  const [size, letter] = UNITS.find(([size]) => Math.abs(mean) >= size) || [1, ""];
+  const digits = Number((half / size).toPrecision(2));
+  return (digits >= 10000 ? thousands(digits) : String(digits)) + letter;
 }
 
 function shown(value, kind) {

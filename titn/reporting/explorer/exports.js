@@ -36,7 +36,7 @@ function groupContents(cell, column) {
   const known = half !== null;
   return {
     values: [mean, known ? mean - half : null, known ? mean + half : null, n],
-    text: shownNumber(mean, column.kind), half: known ? shownNumber(half, column.kind) : null,
+    text: shownNumber(mean, column.kind), half: known ? shownHalf(half, mean, column.kind) : null,
   };
 }
 

@@ -1,7 +1,7 @@
 // Reads the runs, restores the view of the address, and draws what is seen.
 
 const TABS = { runs: drawTable, scatter: drawScatter, curves: drawCurves, compare: drawCompare, confusion: drawConfusion };
-const THEMES = { "": "as the system", light: "light", dark: "dark" };
+const THEMES = { "": "system", light: "light", dark: "dark" };
 
 /** Draws the tab that is open; the others are drawn when they are opened. */
 function update() {

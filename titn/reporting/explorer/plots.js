@@ -6,7 +6,10 @@ const COLOURS = {
   dark: ["#56B4E9", "#D55E00", "#009E73", "#FFFFFF", "#CC79A7", "#E69F00", "#0072B2"],
 };
 const DASHES = ["solid", [8, 5], [9, 4, 2, 4], [2, 4]];
-const MARKERS = ["circle", "square", "triangle", "diamond", "inverted_triangle", "hex"];
+// With sizes that look alike.
+const MARKERS = [
+  ["circle", 9], ["square", 8], ["triangle", 10], ["diamond", 12], ["inverted_triangle", 10], ["hex", 10],
+];
 const MAX_GROUPS = 40; // of colours; what has fewer runs is "others"
 const MAX_NUMBERS = 12; // different numbers that have a colour each; more are put in ranges
 
@@ -19,7 +22,8 @@ function styleOf(index) {
   return {
     colour: colours[index % colours.length],
     dash: DASHES[Math.floor(index / colours.length) % DASHES.length],
-    marker: MARKERS[index % MARKERS.length],
+    marker: MARKERS[index % MARKERS.length][0],
+    size: MARKERS[index % MARKERS.length][1],
   };
 }
 
@@ -33,6 +37,8 @@ function newFigure(options) {
   });
   figure.toolbar.logo = null;
   figure.toolbar.active_scroll = null;
+  // A finger scrolls the page until a tool is chosen.
+  if (matchMedia("(pointer: coarse)").matches) figure.toolbar.active_drag = null;
   for (const axis of [...figure.below, ...figure.left]) {
     axis.axis_label_text_color = ink;
     axis.axis_label_text_font_style = "normal";

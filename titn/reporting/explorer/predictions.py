@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_CLASSES = 1000  # with more, a run's counts alone would be larger than its predictions
-MAX_BYTES = 1_500_000  # of all predictions, compressed
+MAX_BYTES = 1_800_000  # of all predictions, compressed
 # More than this many predictions are thinned before they are compressed for the first time.
 MAX_RAW = 40_000_000
 
 Classes = NDArray[np.int64]
+Samples = Mapping[str, NDArray[Any]]
 
 
 def predictions(
-    samples: Sequence[Mapping[str, NDArray[Any]] | None], class_names: Sequence[Any]
+    samples: Sequence[Samples | None], class_names: Sequence[Any]
 ) -> tuple[list[dict[str, Any]], bytes]:
     """Sets of runs that were evaluated on the same images; and the bytes of what they predicted.
 
@@ -46,14 +47,15 @@ def predictions(
 
 
 def _packed(
-    samples: Sequence[Mapping[str, NDArray[Any]] | None],
+    samples: Sequence[Samples | None],
     sets: Mapping[tuple[bytes, tuple[str, ...]], list[int]],
     step: int,
 ) -> tuple[list[dict[str, Any]], bytes]:
     found, parts, offset = [], [], 0
     for (buffer, names), runs in sets.items():
         labels, k = np.frombuffer(buffer, dtype="<u2").astype(np.int64), len(names)
-        fused = np.stack([np.asarray(_columns(samples, run)["fused"], np.int64) for run in runs])
+        evaluated = [columns for columns in (samples[run] for run in runs) if columns is not None]
+        fused = np.stack([np.asarray(columns["fused"], np.int64) for columns in evaluated])
         kept = every_so_many(labels, step)
         shifted = (fused[:, kept] - labels[kept]) % k  # (runs, m) -> (runs, m')
         width = 1 if k <= 256 else 2
@@ -67,14 +69,6 @@ def _packed(
         parts.append(part)
         offset += len(part)
     return found, b"".join(parts)
-
-
-def _columns(
-    samples: Sequence[Mapping[str, NDArray[Any]] | None], run: int
-) -> Mapping[str, NDArray[Any]]:
-    columns = samples[run]
-    assert columns is not None
-    return columns
 
 
 def every_so_many(labels: Classes, step: int) -> Classes:

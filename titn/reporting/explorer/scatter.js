@@ -21,7 +21,7 @@ function drawScatter() {
     const source = pointsOf(group, xColumn, yColumn, x.scale, y.scale);
     const renderer = figure.scatter(
       { field: "x" }, { field: "y" },
-      { source, size: 9, marker: style.marker, fill_color: style.colour, fill_alpha: 0.75,
+      { source, size: style.size, marker: style.marker, fill_color: style.colour, fill_alpha: 0.75,
         line_color: themeColour("paper"), nonselection_fill_alpha: 0.75 },
     );
     source.selected.properties.indices.change.connect(() => toggleTapped(source));
@@ -91,7 +91,7 @@ function setUpScatter() {
       update();
     });
   byId("log-x").addEventListener("change", (event) => {
-    state.logx = event.target.checked ? "1" : "";
+    state.logx = event.target.checked ? "1" : "0";
     update();
   });
 }

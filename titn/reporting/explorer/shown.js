@@ -1,8 +1,8 @@
 // The table as it stands: which runs or groups, in which columns, in which order.
 
 const FIRST_COLUMNS = [
-  "id", "status", "dataset", "model", "teacher", "loss", "epochs", "seed", "top1", "nll",
-  "parameters", "macs", "train_secs",
+  "id", "dataset", "classes", "model", "teacher", "loss", "epochs", "seed", "top1", "parameters",
+  "macs", "train_secs", "status",
 ];
 
 const chosenColumns = () =>
@@ -45,6 +45,7 @@ function filteredRuns() {
   );
 }
 
+const SIZE = "#runs"; // the key of a group's size, among keys of columns
 const sortKey = () => state.sort.replace(/^-/, "");
 const groupKeys = () => [state.group, state.group2].filter(Boolean);
 
@@ -80,7 +81,7 @@ function sortedGroups() {
   const valueOf = (group) => {
     if (place >= 0) return group.values[place];
     if (index >= 0) return group.cells[index].sortable;
-    return column === "status" ? group.runs.length : group.values[0];
+    return column === SIZE ? group.runs.length : null;
   };
   const first = [...groups].sort(
     (a, b) => compareValues(a.values[0], b.values[0]) || compareValues(a.values[1] ?? null, b.values[1] ?? null),
@@ -97,5 +98,6 @@ function groupCell(column, runs) {
   }
   const different = [...new Set(values.map((value) => shown(value, column.kind)))];
   if (different.length === 1) return { text: different[0], sortable: Array.isArray(values[0]) ? different[0] : values[0] };
-  return { text: `${different.length} values`, sortable: null };
+  const few = different.length <= 3 && different.join(", ").length <= 24;
+  return { text: few ? different.sort(COLLATOR.compare).join(", ") : `${different.length} values`, sortable: null };
 }

@@ -2,7 +2,7 @@
 
 const DEFAULTS = {
   tab: "runs", q: "", sort: "", group: "", group2: "", cols: [], filters: [], sel: [], hide: [],
-  x: "macs", y: "top1", colour: "model", logx: "", metric: "top1", cx: "epoch", cc: "run",
+  x: "macs", y: "top1", colour: "model", logx: "1", metric: "top1", cx: "epoch", cc: "run",
   a: "", b: "", run: "", theme: "",
 };
 const LISTS = ["cols", "sel", "hide"];
@@ -56,7 +56,7 @@ function decodeState(text) {
   state.cols = state.cols.filter(columnOf);
   for (const key of ["group", "group2", "x", "y", "colour"])
     if (state[key] && !columnOf(state[key])) state[key] = columnOf(DEFAULTS[key]) ? DEFAULTS[key] : "";
-  if (!columnOf(state.sort.replace(/^-/, ""))) state.sort = "";
+  if (!columnOf(sortKey()) && sortKey() !== SIZE) state.sort = "";
   if (!state.group) [state.group, state.group2] = [state.group2, ""];
   if (!document.getElementById(`tab-${state.tab}`)) state.tab = DEFAULTS.tab;
 }

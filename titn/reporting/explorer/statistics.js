@@ -33,12 +33,12 @@ function groupsOf(runs, keys) {
 }
 
 // What makes numbers of two runs no answer to one question.
-const INCOMPARABLE = ["dataset", "dataset.num_classes", "dataset.split"];
+const INCOMPARABLE = ["dataset", "classes", "dataset.split"];
 
 /** The values of data sets, classes and splits that a group mixes; empty if it mixes none. */
 function mixedIn(runs) {
   return INCOMPARABLE.filter(columnOf)
-    .map((key) => [...new Set(runs.map((run) => shown(columnOf(key).values[run])))])
+    .map((key) => [...new Set(runs.map((run) => columnOf(key).values[run]).filter((value) => value !== null))].sort(compareValues))
     .filter((values) => values.length > 1)
     .map((values) => values.join(", "))
     .join("; ");

@@ -81,7 +81,7 @@ function drawGroups() {
   const anyMixed = groups.some((group) => group.mixed);
   const head = [
     ...keys.map((key) => header(key, labelOf(columnOf(key)), columnOf(key).numeric)),
-    element("th", { scope: "col", class: "number" }, "runs"),
+    header(SIZE, "runs", true),
     anyMixed ? element("th", { scope: "col" }, "mixes") : null,
     ...columns.map((column) => header(column.key, labelOf(column), column.numeric)),
   ].filter(Boolean);
@@ -104,7 +104,7 @@ function drawGroups() {
 function groupTd(cell, column, size) {
   if (!cell.summary) return element("td", { class: column.numeric && "number" }, cell.text);
   const { n, mean, half } = cell.summary;
-  const spread = half === null ? "" : ` ± ${shownNumber(half, column.kind)}`;
+  const spread = half === null ? "" : ` ± ${shownHalf(half, mean, column.kind)}`;
   const fewer = n && n !== size ? ` (n ${n})` : "";
   return element(
     "td", { class: "number" }, shownNumber(mean, column.kind),
