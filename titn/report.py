@@ -1,12 +1,13 @@
 """All answers: run directories -> reports/.
 
-    python -m titn.report [RUNS...] [--out DIR] [--readme FILE]
+    python -m titn.report [RUNS...] [--out DIR] [--readme FILE] [--html [FILE]]
 
 Reads the plans of sweeps and the records of their cells, writes markdown, CSV and SVG. The same
 records give the same bytes.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from titn.system.errors import ConfigError, error_text
 from titn.system.text import printable
 
 DEFAULT_RUNS, DEFAULT_OUT = Path("runs"), Path("reports")
+
+EXPLORER = "explorer.html"
 
 # Of what cannot be read, and of what cannot be written.
 REMEDY = "put back a copy, or remove it"
@@ -57,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
         help="also write a question's main table into FILE, between "
         "<!-- titn.report: GROUP/NAME --> and <!-- titn.report: end -->",
     )
+    parser.add_argument(
+        "--html",
+        nargs="?",
+        const="",  # without FILE
+        metavar="FILE",
+        help=f"also write all runs into one page for a browser (default: {EXPLORER} in --out)",
+    )
     return parser
 
 
@@ -65,10 +75,13 @@ def report(arguments: argparse.Namespace) -> int:
     from titn.records.archive import Archived, archive
     from titn.records.cell_state import DAMAGED
     from titn.records.collation import load
+    from titn.reporting.evidence.run_files import Fault
+    from titn.reporting.explorer import write_explorer
     from titn.reporting.readme_table import fill_readme
-    from titn.reporting.sweep_plans import runs_elsewhere
+    from titn.reporting.sweep_plans import read_plans, runs_elsewhere
     from titn.reporting.write import write_report
 
+    explorer = _explorer_file(arguments.html, arguments.out)
     elsewhere, faults = runs_elsewhere(arguments.runs)
     runs = load(*arguments.runs, *elsewhere)
     if runs.empty:
@@ -80,16 +93,35 @@ def report(arguments: argparse.Namespace) -> int:
             kept = archive(arguments.runs, arguments.keep)
     with _writing("--out", arguments.out):
         written = write_report(runs, arguments.runs, arguments.out, faults)
+    unseen: list[Fault] = []
+    if explorer:
+        with _writing("--html", explorer.parent):
+            unseen = write_explorer(runs, read_plans(arguments.runs)[0], explorer)
     if arguments.readme:
         with _reading(arguments.readme):
             fill_readme(arguments.readme, written.pages, arguments.out)
     damaged = runs[runs["status"] == DAMAGED]
     unread = list(zip(damaged["path"], damaged["reason"], strict=True))
-    unread += [(fault.path, fault.reason) for fault in written.faults]
+    unread += [(fault.path, fault.reason) for fault in (*written.faults, *unseen)]
     _complain(unread, kept.faults)
     asked = sum(bool(page.settings) for page in written.pages)
     print(printable(f"{len(runs)} runs, {asked} questions: {arguments.out / 'README.md'}"))
     return 0
+
+
+def _explorer_file(asked: str | None, out: Path) -> Path | None:
+    """Where the explorer goes; ConfigError before anything is read if it cannot be made."""
+    from titn.reporting.explorer import check_installed
+
+    if asked is None:
+        return None
+    check_installed()
+    file = Path(asked) if asked else out / EXPLORER
+    if os.path.isdir(file):
+        raise ConfigError(
+            printable(f"--html {file}: is a directory; write it before --html, or name a file")
+        )
+    return file
 
 
 def _complain(unread: Sequence[tuple[str, str]], unkept: Sequence[tuple[str, str]]) -> None:
