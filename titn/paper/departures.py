@@ -162,18 +162,39 @@ def _has_teacher(config: Mapping[str, Any]) -> bool:
     return any(key.startswith("teacher.") and _is_given(config[key]) for key in config)
 
 
+def other_task(run: Mapping[str, Any], dataset: str) -> list[str]:
+    """Why a run's accuracy is not comparable with one on a data set: other data, other classes.
+
+    A data set that the paper does not have is known by its name alone.
+    """
+    name = _dataset_name(run) or dataset
+    found = (
+        [f"{NAMES.get(name, name)}, not {NAMES.get(dataset, dataset)}"] if name != dataset else []
+    )
+    return [*found, *_classes(run, name), *_split(run)]
+
+
 def _data(run: Mapping[str, Any], dataset: str) -> Iterator[str]:
     name = _dataset_name(run) or dataset
     if name != dataset:
         yield f"{NAMES.get(name, name)} instead of {NAMES[dataset]}"
+    yield from _classes(run, name)
+    fraction = run.get("dataset.fraction", 1.0)
+    if fraction < 1:
+        yield f"{FRACTIONS.get(fraction, f'{100 * fraction:g}%')} of the training data"
+    yield from _split(run)
+
+
+def _classes(run: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Whether a run has some of the classes of the data set of this name."""
     classes = run.get("dataset.num_classes")
     if classes is not None and name not in NUM_CLASSES:
         yield f"the first {classes:g} classes"
     elif classes is not None and classes < NUM_CLASSES[name]:
         yield f"{classes:g} of {NUM_CLASSES[name]} classes"
-    fraction = run.get("dataset.fraction", 1.0)
-    if fraction < 1:
-        yield f"{FRACTIONS.get(fraction, f'{100 * fraction:g}%')} of the training data"
+
+
+def _split(run: Mapping[str, Any]) -> Iterator[str]:
     if run.get("dataset.split") == "validation":
         yield "evaluated on a validation split"
 

@@ -22,10 +22,12 @@ MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class Answer:
-    """text: a sentence or two, markdown. short: the verdict in some ten words, plain text."""
+    """text: the verdicts, a sentence for each. aside: the rows that have none. Both markdown.
+    short: the verdict in some ten words, plain text."""
 
     text: str
     short: str
+    aside: str = ""
 
 
 def answer(evidence: Evidence, found: Sequence[Difference]) -> Answer:
@@ -33,7 +35,7 @@ def answer(evidence: Evidence, found: Sequence[Difference]) -> Answer:
     if evidence.is_untrained:
         return Answer(cost_answer(evidence), "Sizes and times; nothing was trained.")
     return why_unranked(evidence) or Answer(
-        " ".join(_sentences(evidence, found)), _in_short(evidence, found)
+        " ".join(_sentences(evidence, found)), _in_short(evidence, found), _without_verdict(found)
     )
 
 
@@ -85,7 +87,7 @@ def _states(rows: Iterable[Row]) -> str:
 
 
 def _sentences(evidence: Evidence, found: Sequence[Difference]) -> Iterator[str]:
-    """One for each verdict that there is, and one for the rows that have none."""
+    """One for each verdict that there is."""
     baseline = evidence.baseline
     assert baseline is not None
     called = display_names(evidence.rows)
@@ -105,13 +107,16 @@ def _sentences(evidence: Evidence, found: Sequence[Difference]) -> Iterator[str]
             )
         else:
             yield f"Undecided: {_names(rows, called)} (up to {_most_excluded(rows)} points)."
+
+
+def _without_verdict(found: Sequence[Difference]) -> str:
+    """The rows that were not judged, by the reason why."""
     reasons: dict[str, list[str]] = {}
     for difference in found:
         if difference.unjudged:
             reasons.setdefault(difference.unjudged, []).append(escape(difference.row.label))
-    if reasons:
-        listed = "; ".join(f"{_listed(names)} ({why})" for why, names in reasons.items())
-        yield f"No verdict: {listed}."
+    listed = "; ".join(f"{_listed(names)} ({why})" for why, names in reasons.items())
+    return f"No verdict: {listed}." if reasons else ""
 
 
 def _in_short(evidence: Evidence, found: Sequence[Difference]) -> str:
@@ -130,8 +135,9 @@ def _in_short(evidence: Evidence, found: Sequence[Difference]) -> str:
     if groups[EQUAL]:
         parts.append(f"{len(groups[EQUAL])} equal within {100 * evidence.margin:g}")
     if undecided := groups[UNDECIDED]:
-        limit = "" if decided else f" (up to {_most_excluded(undecided)})"
-        parts.append(f"{len(undecided)} undecided{limit}")
+        if not parts:
+            return f"Nothing told apart (up to {_most_excluded(undecided)} points)"
+        parts.append(f"{len(undecided)} undecided")
     return "; ".join(parts) or "No verdict."
 
 

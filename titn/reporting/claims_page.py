@@ -17,6 +17,7 @@ from titn.reporting.comparisons.claims import (
 )
 from titn.reporting.markdown import escape, fold, link, table
 from titn.reporting.pages import Page, SettingSummary
+from titn.reporting.sections.claims import finding_text
 
 CLAIM_COLUMNS = [
     "page", "claim", "source", "dataset", "printed", "ours", "low", "high", "setting", "num_seeds",
@@ -85,12 +86,13 @@ def _lines(page: Page, num_rows: int) -> list[list[str]]:
 
 
 def _finding(result: ClaimResult, setting: SettingSummary) -> str:
+    text = finding_text(result)
     if result.finding not in (AGREES, DISAGREES):
-        return f"{result.finding}: {escape(result.reason)}" if result.reason else result.finding
+        return text
     remarks = ["of one teacher"] if result.is_conditional else []
     if setting.evidence.setting.revised:
         remarks.append("bounds changed after the first asking")
-    return f"**{result.finding}**" + (f" ({', '.join(remarks)})" if remarks else "")
+    return text + (f" ({', '.join(remarks)})" if remarks else "")
 
 
 def claims_frame(pages: Sequence[Page]) -> pd.DataFrame:

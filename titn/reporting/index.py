@@ -23,7 +23,7 @@ def index_page(pages: Sequence[Page], topics: Mapping[str, Topic | None], audit:
     """reports/README.md. topics: of each page by its name. audit: its summary in a sentence."""
     run = sorted((page for page in pages if page.settings), key=_weight, reverse=True)
     not_run = [page for page in pages if not page.settings]
-    on_digits = [page for page in run if _dataset(page) == MACHINERY]
+    on_digits = [page for page in run if _is_machinery(page)]
     others = [page for page in run if page not in on_digits]
     parts = [
         "# Reports",
@@ -53,9 +53,13 @@ def _weight(page: Page) -> tuple[bool, int, int, int]:
     return setting_weight(page.settings[0].evidence)
 
 
-def _dataset(page: Page) -> str:
-    row = page.settings[0].evidence.reference
-    return choice_name(row, "dataset") if row else "unknown"
+def _is_machinery(page: Page) -> bool:
+    """Whether it was trained on digits; what networks cost does not depend on the data."""
+    evidence = page.settings[0].evidence
+    row = evidence.reference
+    return (
+        row is not None and not evidence.is_untrained and choice_name(row, "dataset") == MACHINERY
+    )
 
 
 def _groups(pages: Sequence[Page], topics: Mapping[str, Topic | None]) -> Iterator[str]:

@@ -173,7 +173,7 @@ def _setting(
     found = answer(evidence, differences)
     teachers = _teachers(evidence, index)
     parts = [
-        f"**{found.text}**",
+        f"**{found.text}** {found.aside}".rstrip(),
         f"On {escape(heading)}. {' '.join(warnings(evidence))}".rstrip(),
         *_body(evidence, question, differences, results, files),
         *_folds([("What to know of these numbers", _listed(cautions(evidence)))]),

@@ -57,9 +57,10 @@ def main_table(page: Page, reports: str) -> str:
     rows = standings(evidence, row_levels(evidence), found.differences)
     columns, lines = overview_table(rows)
     figure = f"{reports}/{Path(page.path).parent.as_posix()}/{found.files.stem}-accuracy.svg"
+    said = f"**{found.answer.text}** {found.answer.aside}".rstrip()
     return "\n\n".join(
         [
-            f"**{escape(page.title)}**, on {escape(found.heading)}. {found.answer.text}",
+            f"**{escape(page.title)}**, on {escape(found.heading)}. {said}",
             "!" + link(escape("top-1 accuracy of each row, and its difference"), figure),
             table(columns, lines),
             *_put_off(page, found),

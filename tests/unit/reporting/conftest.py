@@ -105,7 +105,7 @@ def asked(rows: list[str], **more: Any) -> dict[str, Any]:
 
 def claim(rows: list[str], between: list[float | None], **more: Any) -> dict[str, Any]:
     """A claim's node."""
-    said = {"says": "it is so", "source": "table 3", "dataset": "cifar100"}
+    said = {"says": "it is so", "source": "section 4", "dataset": "digits"}
     return {**said, "rows": rows, "between": between, **more}
 
 

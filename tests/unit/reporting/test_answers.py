@@ -15,7 +15,8 @@ def said(runs):
 
     def say(*cells, **asked):
         found = runs.one(*cells, **asked)
-        return answer(found, differences_from_baseline(found)).text
+        said = answer(found, differences_from_baseline(found))
+        return f"{said.text} {said.aside}".rstrip()
 
     return say
 
@@ -97,7 +98,7 @@ def test_in_short(runs, short, rows, words):
 
 
 def test_in_short_where_nothing_is_decided(runs, short):
-    assert short(*runs.row("a", A), *runs.row("c", C)).startswith("1 undecided (up to ")
+    assert short(*runs.row("a", A), *runs.row("c", C)).startswith("Nothing told apart (up to ")
 
 
 def test_near_chance_nothing_is_compared(runs, said):

@@ -33,56 +33,87 @@ def judge(runs):
     ("low", "high", "between", "finding"),
     [
         (0.01, 0.02, (0.0, None), "agrees"),
-        (0.00, 0.02, (0.0, None), "inconclusive"),
-        (-0.01, 0.02, (0.0, None), "inconclusive"),
+        (0.00, 0.02, (0.0, None), "undecided"),
+        (-0.01, 0.02, (0.0, None), "undecided"),
         (-0.02, -0.01, (0.0, None), "disagrees"),
-        (-0.02, 0.0, (0.0, None), "inconclusive"),
+        (-0.02, 0.0, (0.0, None), "undecided"),
         (-0.02, -0.01, (None, 0.0), "agrees"),
         (0.01, 0.02, (None, 0.0), "disagrees"),
         (0.71, 0.72, (0.70, 0.73), "agrees"),
-        (0.70, 0.72, (0.70, 0.73), "inconclusive"),
-        (0.71, 0.73, (0.70, 0.73), "inconclusive"),
+        (0.70, 0.72, (0.70, 0.73), "undecided"),
+        (0.71, 0.73, (0.70, 0.73), "undecided"),
         (0.74, 0.75, (0.70, 0.73), "disagrees"),
         (0.01, 0.02, (None, None), "agrees"),
     ],
 )
 def test_a_finding_is_where_the_interval_lies(low, high, between, finding):
-    assert judge_interval(Interval((low + high) / 2, low, high), between) == finding
+    found, reason = judge_interval(Interval((low + high) / 2, low, high), between)
+    assert (found, bool(reason)) == (finding, finding == "undecided")
 
 
 def test_without_an_interval_nothing_is_found():
-    assert judge_interval(None, (0.0, None)) == "inconclusive"
+    assert judge_interval(None, (0.0, None)) == ("undecided", "no interval")
 
 
-FULL = {"dataset": {"_target_": "titn.data.sources.published", "name": "cifar100"}}
-FULL["epochs"], FULL["batch_size"] = 600, 1024
+# MNIST has the ten classes of the cells here.
+MNIST = {"dataset": {"_target_": "titn.data.sources.published", "name": "mnist"}}
+FULL = MNIST | {"epochs": 350, "batch_size": 1024}
 FULL["optimizer"] = {"_target_": "titn.optim.optimizers.sgd", "lr": 0.1}
-FULL["augment"] = {"_target_": "titn.data.views.CropFlip"}
-FULL["mix"] = {"_target_": "titn.data.mixing.CutMix"}
+FULL["augment"] = {"_target_": "titn.data.views.AffineJitter"}
+FULL["mix"] = {"_target_": "titn.data.mixing.Unmixed"}
 FULL["loss"] = {"_target_": "titn.losses.distillation.HardDistillation", "alpha": 0.5}
 
 
 def test_a_full_protocol_may_disagree(runs, judge):
-    taught = runs.teacher() | {"epochs": 600, "batch_size": 1024}
+    taught = runs.teacher() | {"epochs": 350, "batch_size": 1024}
     taught |= {key: FULL[key] for key in ("dataset", "optimizer", "augment")}
     full = {"changes": FULL, "taught": taught}
-    result = judge([*runs.row("a", B, **full), *runs.row("b", A, **full)])
+    cells = [*runs.row("a", B, **full), *runs.row("b", A, **full)]
+    result = judge(cells, dataset="mnist")
     assert (result.protocol, result.finding) == ([], "disagrees")
 
 
 def test_a_reduced_protocol_may_agree(runs, judge):
-    result = judge([*runs.row("a", A), *runs.row("b", B)])
+    cells = [*runs.row("a", A, changes=MNIST), *runs.row("b", B, changes=MNIST)]
+    result = judge(cells, dataset="mnist")
     assert result.finding == "agrees"
-    assert "2 epochs instead of 600" in result.protocol
+    assert "2 epochs instead of 350" in result.protocol
+
+
+@pytest.mark.parametrize(
+    ("changes", "dataset", "reason"),
+    [
+        ({}, "cifar100", "digits, not CIFAR-100"),
+        ({"dataset": MNIST["dataset"] | {"num_classes": 5}}, "mnist", "5 of 10 classes"),
+        ({"dataset": MNIST["dataset"] | {"split": "validation"}}, "mnist",
+         "evaluated on a validation split"),
+        (MNIST, "my own", "MNIST, not my own"),
+    ],
+)  # fmt: skip
+def test_other_data_or_classes_are_not_comparable(runs, judge, changes, dataset, reason):
+    cells = [*runs.row("a", A, changes=changes), *runs.row("b", B, changes=changes)]
+    result = judge(cells, dataset=dataset)
+    assert (result.finding, result.reason) == ("not comparable", reason)
+
+
+def test_less_data_of_the_same_is_comparable(runs, judge):
+    changes = {"dataset": MNIST["dataset"] | {"fraction": 0.1}}
+    cells = [*runs.row("a", A, changes=changes), *runs.row("b", B, changes=changes)]
+    result = judge(cells, dataset="mnist")
+    assert result.finding == "agrees"
+    assert "a tenth of the training data" in result.protocol
 
 
 def test_both_rows_decide_the_protocol(runs, judge):
-    result = judge([*runs.row("a", A), *runs.row("b", B, changes={"weights": "w.safetensors"})])
+    other = runs.row("b", B, changes=MNIST | {"weights": "w.safetensors"})
+    result = judge([*runs.row("a", A, changes=MNIST), *other], dataset="mnist")
     assert "fine-tuned from other weights" in result.protocol
 
 
 def test_what_the_question_varies_is_no_departure(runs, judge):
-    result = judge(runs.row("a", A), ["a"], (0, 1), varied={"a": ["epochs=2"]})
+    cells = runs.row("a", A, changes=MNIST)
+    result = judge(cells, ["a"], (0, 1), varied={"a": ["epochs=2"]}, dataset="mnist")
+    assert result.protocol
     assert not [phrase for phrase in result.protocol if "epochs" in phrase]
 
 
@@ -98,19 +129,20 @@ def test_a_row_without_records_is_not_judged(runs, judge, state):
 
 
 def test_a_claim_about_a_row_that_diverged_says_so_and_under_what_protocol(runs, judge):
-    diverged = runs.cell("b", 0, state="diverged", changes={"batch_size": 8})
-    result = judge([*runs.row("a", A), diverged])
+    diverged = runs.cell("b", 0, state="diverged", changes=MNIST | {"batch_size": 8})
+    result = judge([*runs.row("a", A), diverged], dataset="mnist")
     assert (result.finding, result.estimate) == ("diverged", None)
     assert "batches of 8 instead of 1024" in result.protocol
 
 
 def test_what_failed_before_it_began_does_not_hide_the_protocol_of_what_diverged(runs, judge):
     failed, diverged = (
-        runs.cell("b", seed, state=state) for seed, state in enumerate(["failed", "diverged"])
+        runs.cell("b", seed, state=state, changes=MNIST)
+        for seed, state in enumerate(["failed", "diverged"])
     )
     for name in ("config.yaml", "environment.json"):
         (runs.written[failed.config_hash] / name).unlink()
-    result = judge([*runs.row("a", A), failed, diverged])
+    result = judge([*runs.row("a", A), failed, diverged], dataset="mnist")
     assert result.finding == "diverged"
     assert "batches of 8 instead of 1024" in result.protocol
 
@@ -120,35 +152,65 @@ def test_a_row_of_which_one_seed_diverged_is_judged_by_the_others(runs, judge):
     assert judge([*runs.row("a", A), *runs.row("b", B), diverged]).finding == "agrees"
 
 
-def test_a_claim_with_one_seed_is_inconclusive(runs, judge):
-    result = judge([*runs.row("a", [40]), *runs.row("b", [20])])
-    assert (result.estimate, result.interval, result.finding) == (0.5, None, "inconclusive")
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_fewer_than_three_seeds_find_nothing(runs, judge, seeds):
+    result = judge([*runs.row("a", A[:seeds]), *runs.row("b", [8, 9, 8])])
+    assert (result.finding, result.reason) == (
+        "undecided",
+        f"{seeds} seed{'s'[: seeds - 1]}, not 3",
+    )
 
 
 # Ten classes: a tenth of the way from 0.1 to 1 is 0.19, 7.6 of 40 images.
-@pytest.mark.parametrize(("right", "finding"), [(7, "inconclusive"), (8, "agrees")])
-def test_a_claim_about_rows_near_chance_is_inconclusive(runs, judge, right, finding):
-    result = judge([*runs.row("a", [40, 40]), *runs.row("b", [right, right])])
-    assert result.finding == finding
+@pytest.mark.parametrize(
+    ("right", "finding", "reason"), [(7, "undecided", "near chance"), (8, "agrees", "")]
+)
+def test_a_claim_about_rows_near_chance_is_undecided(runs, judge, right, finding, reason):
+    result = judge([*runs.row("a", [39, 40, 39]), *runs.row("b", [right] * 3)])
+    assert (result.finding, result.reason) == (finding, reason)
 
 
-def test_our_number_is_of_the_seeds_of_its_interval(runs, judge):
+def test_our_number_is_of_all_seeds(runs, judge):
     result = judge([*runs.row("a", [30, 32, 37]), *runs.row("b", [24, 27])])
-    # (30 + 32 - 24 - 27) / 2 of 40 images.
-    assert result.estimate == pytest.approx(5.5 / 40)
+    # 99 of 120 images, less 51 of 80.
+    assert result.estimate == result.interval.estimate == pytest.approx(33 / 40 - 25.5 / 40)
+
+
+def test_a_teacher_no_better_than_the_untaught_student_proves_nothing(runs, judge):
+    # The teacher has 90% of the images, 36 of 40.
+    taught = runs.row("a", [39, 40, 39], taught=runs.teacher())
+    result = judge([*taught, *runs.row("b", [36, 37, 36])])
+    assert result.reason == "the teacher is no better than the untaught student"
 
 
 def test_what_is_counted_has_no_width_and_needs_no_training(runs, judge):
-    cells = runs.row("a", [4], record={"parameters": 5_850_000})
-    result = judge(cells, ["a"], (5.84, 5.86), metric="parameters_m")
+    cells = runs.row("a", [4], record={"parameters": 5_850_000}, changes=MNIST)
+    result = judge(cells, ["a"], (5.84, 5.86), metric="parameters_m", dataset="mnist")
     assert (result.interval, result.finding) == (Interval(5.85, 5.85, 5.85), "agrees")
     assert not [phrase for phrase in result.protocol if "epochs" in phrase]
+
+
+def test_a_size_is_that_of_a_network_with_the_printed_classes(runs, judge):
+    # TITN with ten classes has 192 * 10 + 10 weights in each of two heads, with a hundred 90 more
+    # of 193 each.
+    model = {"_target_": "titn.models.titn.TITN", "distillation_token": True, "patch_dim": 192}
+    record = {"parameters": 5_817_000, "macs_paper": 1, "macs": 1}
+    cells = runs.row("a", [4], record=record, changes={"model": model})
+    result = judge(cells, ["a"], (5.84, 5.86), metric="parameters_m", dataset="cifar100")
+    assert result.estimate == pytest.approx(5.817 + 2 * 90 * 193 / 1e6)
+    assert result.finding == "agrees"
+
+
+def test_a_network_whose_last_layer_is_not_known_has_no_size_with_other_classes(runs, judge):
+    cells = runs.row("a", [4], changes={"model": {"_target_": "my.Network"}})
+    result = judge(cells, ["a"], (5.84, 5.86), metric="parameters_m", dataset="cifar100")
+    assert (result.finding, result.estimate) == ("not comparable", None)
 
 
 def test_a_row_that_never_learned_so_much_is_not_judged_by_its_speed(runs, judge):
     cells = [*runs.row("a", A, curve=(0.9, 0.9)), *runs.row("b", B, curve=(0.2, 0.3))]
     result = judge(cells, between=(None, 0), metric="epochs_to_reach")
-    assert (result.estimate, result.interval, result.finding) == (None, None, "inconclusive")
+    assert (result.estimate, result.interval, result.finding) == (None, None, "undecided")
 
 
 def taught_row(runs, label, right, has_own_teachers):
@@ -160,9 +222,7 @@ def taught_row(runs, label, right, has_own_teachers):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("has_own_teachers", "finding"), [(False, "inconclusive"), (True, "agrees")]
-)
+@pytest.mark.parametrize(("has_own_teachers", "finding"), [(False, "undecided"), (True, "agrees")])
 def test_teachers_are_ranked_by_several_of_each(runs, judge, has_own_teachers, finding):
     cells = [
         *taught_row(runs, "vgg", 36, has_own_teachers),

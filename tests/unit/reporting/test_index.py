@@ -92,7 +92,7 @@ def test_a_question_that_was_not_asked_is_listed_with_its_claims(runs, pages):
     made = pages(*cells, question=judged(runs, [0, None]))
     assert "- [Which one?](ablation/own.md)" in index_page(made, {}, "")
     text = claims_page(made)
-    assert line(text, "so")[1:4] == ["table 3", "–", "not run"]
+    assert line(text, "so")[1:4] == ["section 4", "–", "not run"]
 
 
 def test_comparisons_stand_apart_from_printed_numbers_and_are_counted(runs, pages):

@@ -113,7 +113,7 @@ def test_a_question_of_which_nothing_ran_lists_its_claims(runs, tmp_path):
     node = runs.question(["a"], claims=[runs.claim(["a"], [0, 1], says="a is *good*")])
     said = write_page("ablation/own", parse_question(node), [], {}, tmp_path).text
     assert "**Not run.**" in said
-    assert r"- a is \*good\* (table 3)" in said
+    assert r"- a is \*good\* (section 4)" in said
 
 
 def test_a_question_that_was_put_off_says_why_and_for_how_long(runs, tmp_path):
@@ -390,9 +390,9 @@ def test_a_claim_has_number_interval_bounds_protocol_and_finding(runs, text, tmp
         *runs.row("b", B),
         question=runs.question(["a", "b"], claims=[node]),
     )
-    row = line(said, "a is above b")
-    assert [row[i] for i in (1, 2, 3, 5, 6, 7)] == [
-        "table 3", "+10.00", "+38.33", "above +0.00", "reduced: A", "**agrees**",
+    row = line(fold(said, "The paper's claims: 1 agrees"), "a is above b (section 4)")
+    assert [row[i] for i in (1, 2, 4, 5, 6)] == [
+        "+10.00", "+38.33", "above +0.00", "reduced: A", "**agrees**",
     ]  # fmt: skip
     (record,) = csv(tmp_path, "claims").to_dict("records")
     assert (record["least"], record["finding"], record["num_seeds"]) == (0.0, "agrees", 3)
@@ -403,15 +403,28 @@ def test_an_interval_under_one_teacher_is_marked(runs, text):
     node = runs.claim(["a"], [0, 1], says="a is good")
     question = runs.question(["a"], claims=[node])
     said = text(*runs.row("a", A, taught=runs.teacher()), question=question)
-    assert line(said, "a is good")[4].endswith("†")
+    assert line(said, "a is good (section 4)")[3].endswith("†")
     assert "† Conditional on one trained teacher." in said
 
 
 def test_the_papers_numbers_stand_beside_ours(runs, text, tmp_path):
     question = runs.question(["TITN"], printed="table3", margins={"top1": 0.01, "top5": 0.01})
-    said = text(*runs.row("TITN", A, curve=(0.8, 0.7)), question=question)
-    row = line(said.partition("### Table 3 and ours")[2], "TITN")
-    assert row == ["TITN", "74.71", "77.50", "92.28", "100.00", "80.00"]
+    data = {"dataset": {"_target_": "titn.data.sources.published", "name": "cifar100"}}
+    said = text(*runs.row("TITN", A, changes=data), question=question)
+    row = line(fold(said, "The paper's numbers and ours"), "TITN")
+    assert row == ["TITN", "74.71", "77.50", "92.28", "100.00"]
+    assert "| the paper (%) |" in said
+
+
+def test_numbers_of_other_data_do_not_stand_beside_the_print(runs, text):
+    question = runs.question(["TITN"], printed="table3", margins={"top1": 0.01})
+    said = text(*runs.row("TITN", A), question=question)
+    assert "The paper's numbers and ours" not in said
+    assert "| the paper (%) |" not in said
+    row = line(fold(said, "The printed numbers, one by one"), "top-1 of TITN (table 3)")
+    assert row[1:] == [
+        "74.71", "–", "–", "73.71 to 75.71", "–", "not comparable: digits, not CIFAR-100",
+    ]  # fmt: skip
 
 
 # Learning

@@ -5,27 +5,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from titn.paper.departures import departures
+from titn.paper.departures import departures, other_task
+from titn.paper.heads import cost_with_classes
 from titn.paper.printed import printed_table, table_title
-from titn.paper.protocol import PROTOCOL
+from titn.paper.protocol import NUM_CLASSES, PROTOCOL
 from titn.records.cell_state import DIVERGED
 from titn.records.question import Bound, Claim, Question
 from titn.reporting.comparisons.chance import is_near_chance
 from titn.reporting.comparisons.differences import difference_interval
 from titn.reporting.comparisons.levels import metric_interval
-from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one
+from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one, weak_teacher
+from titn.reporting.comparisons.verdicts import MIN_SEEDS
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.latencies import TIMING_METRICS, rounds_interval, timed_rounds
 from titn.reporting.statistics.intervals import Interval
+from titn.system.text import counted
 
 # Metrics of a network and not of its training, and the keys of a configuration that decide them.
 SIZE_METRICS = ("parameters_m", "gflops_batch1024")
 SIZE_KEYS = ("dataset", "model.", "choices.")
 
-AGREES, DISAGREES, INCONCLUSIVE, NOT_RUN = "agrees", "disagrees", "inconclusive", "not run"
+AGREES, DISAGREES, UNDECIDED, NOT_RUN = "agrees", "disagrees", "undecided", "not run"
+NOT_COMPARABLE = "not comparable"
 # The last: a row of the claim has diverged and has no record.
-FINDINGS = (AGREES, DISAGREES, INCONCLUSIVE, NOT_RUN, DIVERGED)
+FINDINGS = (AGREES, DISAGREES, UNDECIDED, NOT_COMPARABLE, NOT_RUN, DIVERGED)
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,8 @@ class ClaimResult:
     """A claim beside our number.
 
     protocol: where our runs depart from the paper's protocol, empty if they follow it in full.
-    is_conditional: whether all seeds of a row had the same trained teacher.
+    is_conditional: whether all seeds of a row had the same trained teacher. reason: why it neither
+    agrees nor disagrees, in a few words.
     """
 
     claim: Claim
@@ -43,46 +48,104 @@ class ClaimResult:
     finding: str
     num_seeds: int
     is_conditional: bool
-    reason: str | None = None
+    reason: str = ""
 
 
 def judge_claim(claim: Claim, evidence: Evidence) -> ClaimResult:
     """Agrees if the interval lies wholly between the claim's bounds, disagrees if wholly outside.
 
-    Inconclusive in any case if a row stayed near chance, or if the claim ranks teachers of which
-    one each was trained. Not run if a row has no record; if cells of it diverged, that is told
-    instead.
+    Not comparable if a row was trained on other data or other classes than the claim is about. Not
+    run if a row has no record; if cells of it diverged, that is told instead. Else undecided.
     """
     rows = [row for label in claim.rows if (row := evidence.row(label))]
     if len(rows) < len(claim.rows) or not all(row.runs for row in rows):
         return _not_judged(claim, rows, evidence)
     if claim.metric in TIMING_METRICS:
         return _judge_timing(claim, evidence)
+    if claim.metric in SIZE_METRICS:
+        return _judge_size(claim, rows, evidence)
     values = [row.values(claim.metric) for row in rows]
     estimate = values[0].mean() - (values[1].mean() if len(rows) > 1 else 0.0)
-    interval: Interval | None
-    if claim.metric in SIZE_METRICS:
-        # Every seed has the same number: the interval has no width.
-        interval = None if np.isnan(estimate) else Interval(estimate, estimate, estimate)
-    elif len(rows) > 1:
+    if len(rows) > 1:
         interval = difference_interval(evidence, rows[0], rows[1], claim.metric)
     else:
         interval = metric_interval(evidence, rows[0], claim.metric)
-    ranked = claim.metric in SIZE_METRICS or not (
-        any(map(is_near_chance, rows)) or are_teachers_ranked_by_one(rows)
-    )
-    if interval is not None:
-        # Over the seeds that both rows have, as the interval is.
-        estimate = interval.estimate
+    finding, reason = judge_interval(interval, claim.between)
+    if other := _other_task(claim, rows):
+        finding, reason = NOT_COMPARABLE, other
+    elif why := _why_undecided(rows, evidence):
+        finding, reason = UNDECIDED, why
     return ClaimResult(
         claim=claim,
         estimate=None if np.isnan(estimate) else float(estimate),
         interval=interval,
         protocol=_protocol(claim, [next(iter(row.runs.values())) for row in rows], evidence),
-        finding=judge_interval(interval, claim.between) if ranked else INCONCLUSIVE,
+        finding=finding,
         num_seeds=min(map(len, values)),
         is_conditional=any(len(row.teachers) == 1 for row in rows),
+        reason=reason,
     )
+
+
+def _other_task(claim: Claim, rows: Sequence[Row]) -> str:
+    """What other data or classes the rows have than the claim; empty if they have its own."""
+    found: dict[str, None] = {}
+    for row in rows:
+        found |= dict.fromkeys(other_task(flat_config(_first_run(row)), claim.dataset))
+    return "; ".join(found)
+
+
+def _why_undecided(rows: Sequence[Row], evidence: Evidence) -> str:
+    """What forbids a finding, whatever the interval is; empty if nothing does."""
+    if any(map(is_near_chance, rows)):
+        return "near chance"
+    seeds = min(len(row.runs) for row in rows)
+    if seeds < MIN_SEEDS:
+        return f"{counted(seeds, 'seed')}, not {MIN_SEEDS}"
+    if are_teachers_ranked_by_one(rows):
+        return "each teacher was trained once"
+    if len(rows) > 1 and weak_teacher(rows[0], rows[1], evidence.recorded) is not None:
+        return "the teacher is no better than the untaught student"
+    return ""
+
+
+def _judge_size(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> ClaimResult:
+    """Of networks built for the claim's number of classes, whatever was trained.
+
+    Every seed has the same number: the interval has no width, and needs none.
+    """
+    sizes = [_size(row, claim) for row in rows]
+    known = [size for size in sizes if size is not None]
+    runs = [_first_run(row) for row in rows]
+    is_known = len(known) == len(rows)
+    estimate = known[0] - (known[1] if len(known) > 1 else 0.0) if is_known else None
+    interval = None if estimate is None else Interval(estimate, estimate, estimate)
+    finding, reason = NOT_COMPARABLE, "its size with so many classes is not known"
+    if interval is not None:
+        finding, reason = judge_interval(interval, claim.between)
+    return ClaimResult(
+        claim=claim,
+        estimate=estimate,
+        interval=interval,
+        protocol=_protocol(claim, runs, evidence),
+        finding=finding,
+        num_seeds=min(len(row.runs) for row in rows),
+        is_conditional=False,
+        reason=reason,
+    )
+
+
+def _size(row: Row, claim: Claim) -> float | None:
+    own, printed = row.num_classes, NUM_CLASSES.get(claim.dataset, row.num_classes)
+    if own == printed:
+        value = float(row.values(claim.metric)[0])
+        return None if np.isnan(value) else value
+    cost = cost_with_classes(_first_run(row), own, printed)
+    return None if cost is None else float(getattr(cost, claim.metric))
+
+
+def _first_run(row: Row) -> dict:
+    return next(iter(row.runs.values()))
 
 
 def _not_judged(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> ClaimResult:
@@ -101,6 +164,7 @@ def _protocol(claim: Claim, runs: Sequence[dict], evidence: Evidence) -> list[st
         config = flat_config(run)
         if claim.metric in SIZE_METRICS:
             config = {key: config[key] for key in config if key.startswith(SIZE_KEYS)}
+            config.pop("dataset.num_classes", None)
         found |= dict.fromkeys(departures(config, claim.dataset, evidence.varied_keys))
     return list(found)
 
@@ -112,29 +176,33 @@ def _judge_timing(claim: Claim, evidence: Evidence) -> ClaimResult:
         return ClaimResult(claim, None, None, [], NOT_RUN, 0, False)
     interval = rounds_interval(timed)
     assert evidence.timing is not None
+    finding, reason = judge_interval(interval, claim.between)
     return ClaimResult(
         claim=claim,
         estimate=interval.estimate if interval else None,
         interval=interval,
         protocol=[f"timed on other hardware: {evidence.timing['how']}"],
-        finding=judge_interval(interval, claim.between),
+        finding=finding,
         num_seeds=1,
         is_conditional=False,
+        reason=reason,
     )
 
 
-def judge_interval(interval: Interval | None, between: tuple[Bound, Bound]) -> str:
-    """agrees: the interval lies within the bounds; disagrees: outside; else inconclusive.
+def judge_interval(interval: Interval | None, between: tuple[Bound, Bound]) -> tuple[str, str]:
+    """Finding and reason. agrees: the interval lies within the bounds; disagrees: outside.
 
     A bound that is touched is not kept: what is exactly equal is not "above".
     """
     if interval is None:
-        return INCONCLUSIVE
+        return UNDECIDED, "no interval"
     low = -np.inf if between[0] is None else between[0]
     high = np.inf if between[1] is None else between[1]
     if low < interval.low and interval.high < high:
-        return AGREES
-    return DISAGREES if interval.high < low or interval.low > high else INCONCLUSIVE
+        return AGREES, ""
+    if interval.high < low or interval.low > high:
+        return DISAGREES, ""
+    return UNDECIDED, "the interval crosses a bound"
 
 
 def flat_config(run: dict) -> dict:

@@ -125,6 +125,11 @@ class Row:
         return next((run[key] for run in runs if key in run), None)
 
     @property
+    def any_run(self) -> dict[str, Any] | None:
+        """One of its seeds, whose configuration stands for all; a recorded one if there is one."""
+        return next((run for run in (*self.runs.values(), *self.unrecorded.values())), None)
+
+    @property
     def num_classes(self) -> int:
         """0 if no record has it."""
         names = self.shared_value("class_names") or ()

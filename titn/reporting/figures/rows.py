@@ -82,7 +82,8 @@ def draw_question(path: Path, rows: Sequence[QuestionRow], *, baseline: str | No
         if marks:
             figure.legend(
                 list(marks.values()), list(marks), loc="outside lower center",
-                ncols=min(len(marks), 6),
+                # Five names in a line would be cut at both ends.
+                ncols=len(marks) if len(marks) < 5 else 3,
             )  # fmt: skip
 
 

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from titn.reporting.figures.rows import VERDICT_STYLES, QuestionRow
-from titn.reporting.figures.style import in_percent, is_known
+from titn.reporting.figures.style import GREY, in_percent, is_known
 from titn.system.files import write_text
 
 # Pixels.
 WIDTH, ROW, EDGE = 120, 9, 5
 # Of more rows the ones that differ most are drawn.
 MOST_ROWS = 8
+# Seen on a white page and on a black one: behind this figure is the reader's.
+PALE_GREY = "#858585"
 
 
 def draw_small(path: Path, rows: Sequence[QuestionRow]) -> None:
@@ -29,14 +31,16 @@ def draw_small(path: Path, rows: Sequence[QuestionRow]) -> None:
     def place(value: float) -> float:
         return WIDTH / 2 + (WIDTH / 2 - EDGE) * value / farthest
 
-    marks = [f'<path d="M{WIDTH / 2:g} 0V{height}" stroke="#8c8c8c"/>']
+    marks = [f'<path d="M{WIDTH / 2:g} 0V{height}" stroke="{PALE_GREY}"/>']
     for i, row in enumerate(shown):
-        colour, *_ = VERDICT_STYLES[row.verdict]
+        colour, _, filling = VERDICT_STYLES[row.verdict]
+        colour = PALE_GREY if colour == GREY else colour
         y = EDGE + ROW * (i + 0.5)
         low, middle, high = (place(value) for value in _ends(row))
         marks.append(
             f'<path d="M{low:.1f} {y:g}H{high:.1f}" stroke="{colour}" stroke-width="2"/>'
-            f'<circle cx="{middle:.1f}" cy="{y:g}" r="3" fill="{colour}"/>'
+            f'<circle cx="{middle:.1f}" cy="{y:g}" r="3" '
+            f'stroke="{colour}" fill="{colour if filling == "full" else "none"}"/>'
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(

@@ -1,5 +1,6 @@
 """What the paper says beside what was found."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,10 +8,18 @@ import pandas as pd
 
 from titn.paper.departures import in_one_line
 from titn.records.question import Claim
-from titn.reporting.comparisons.claims import NOT_RUN, SIZE_METRICS, ClaimResult
+from titn.reporting.comparisons.claims import (
+    AGREES,
+    DISAGREES,
+    FINDINGS,
+    NOT_COMPARABLE,
+    NOT_RUN,
+    SIZE_METRICS,
+    ClaimResult,
+)
 from titn.reporting.formats import bounds, fixed_point, interval_text
 from titn.reporting.latencies import TIMING_METRICS
-from titn.reporting.markdown import escape, table
+from titn.reporting.markdown import escape, fold, table
 from titn.reporting.output_files import OutputFiles
 from titn.system.text import percent, points
 
@@ -19,7 +28,7 @@ NO_FRACTIONS = ("epochs_to_reach", "nll", "train.nll", "parameters", "macs", "ma
 
 
 def claims_section(results: Sequence[ClaimResult], revised: bool, files: OutputFiles) -> list[str]:
-    """What the paper says beside what we found, with protocol and finding.
+    """What the paper says beside what we found, in a fold that counts the findings.
 
     revised: whether the bounds were changed between askings.
     """
@@ -27,11 +36,6 @@ def claims_section(results: Sequence[ClaimResult], revised: bool, files: OutputF
         return []
     protocols = list(dict.fromkeys(tuple(result.protocol) for result in results if result.protocol))
     link = files.save_csv("claims", pd.DataFrame([_record(result) for result in results]))
-    columns = ["claim", "source", "printed", "ours", "95%", "agrees within", "protocol", "finding"]
-    listed = [
-        f"- Protocol {letter(i)}: {escape(in_one_line(protocol))}."
-        for i, protocol in enumerate(protocols)
-    ]
     fixed = "changed after the first asking" if revised else "fixed before the first cell was run"
     is_marked = any(result.is_conditional and result.interval for result in results)
     text = (
@@ -40,28 +44,57 @@ def claims_section(results: Sequence[ClaimResult], revised: bool, files: OutputF
         "top-1 covers other seeds and other test images, that of other metrics other seeds alone. "
         f"{'† Conditional on one trained teacher. ' if is_marked else ''}{link}"
     )
-    return [
-        "### The paper's claims",
-        table(columns, [_line(result, protocols) for result in results], left=2),
-        *(["\n".join(listed)] if listed else []),
-        text,
+    about_rows = [result for result in results if not _is_printed_level(result)]
+    levels = [result for result in results if _is_printed_level(result)]
+    parts = [_table(about_rows, protocols)] if about_rows else []
+    if levels:
+        parts.append(fold("The printed numbers, one by one", [_table(levels, protocols)]))
+    counts = Counter(result.finding for result in results)
+    counted = ", ".join(f"{counts[one]} {one}" for one in FINDINGS if counts[one])
+    return [fold(f"The paper's claims: {counted}", [*parts, *_listed(protocols), text])]
+
+
+def _is_printed_level(result: ClaimResult) -> bool:
+    """Whether the claim is a number of a printed table, of one row."""
+    return len(result.claim.rows) == 1 and result.claim.source.startswith(("table", "figure"))
+
+
+def _table(results: Sequence[ClaimResult], protocols: list[tuple[str, ...]]) -> str:
+    columns = ["claim", "printed", "ours", "95%", "agrees within", "protocol", "finding"]
+    return table(columns, [_line(result, protocols) for result in results], left=1)
+
+
+def _listed(protocols: Sequence[tuple[str, ...]]) -> list[str]:
+    """What the letters of the tables stand for."""
+    lines = [
+        f"- Protocol {letter(i)}: {escape(in_one_line(protocol))}."
+        for i, protocol in enumerate(protocols)
     ]
+    return ["\n".join(lines)] if lines else []
 
 
 def _line(result: ClaimResult, protocols: list[tuple[str, ...]]) -> list[str]:
     claim, interval = result.claim, result.interval
     shown = _format_of(claim)
+    # What is not comparable does not stand beside the print.
+    is_shown = result.finding != NOT_COMPARABLE
     return [
-        escape(claim.says),
-        escape(claim.source),
+        f"{escape(claim.says)} ({escape(claim.source)})",
         shown(claim.printed),
-        shown(result.estimate),
-        ("–" if interval is None else interval_text(interval, shown))
-        + (" †" if result.is_conditional and interval else ""),
+        shown(result.estimate) if is_shown else "–",
+        ("–" if interval is None or not is_shown else interval_text(interval, shown))
+        + (" †" if result.is_conditional and interval and is_shown else ""),
         _allowed(claim.between, shown),
-        _protocol(result, protocols),
-        result.finding if result.finding == NOT_RUN else f"**{result.finding}**",
+        _protocol(result, protocols) if is_shown else "–",
+        finding_text(result),
     ]
+
+
+def finding_text(result: ClaimResult) -> str:
+    """The finding, with the reason where it is no answer; markdown."""
+    if result.finding in (AGREES, DISAGREES):
+        return f"**{result.finding}**"
+    return result.finding + (f": {escape(result.reason)}" if result.reason else "")
 
 
 def _format_of(claim: Claim) -> Callable[[float | None], str]:
@@ -79,7 +112,8 @@ def _record(result: ClaimResult) -> dict[str, Any]:
         "metric": claim.metric, "rows": " - ".join(claim.rows), "printed": claim.printed,
         "ours": result.estimate, **bounds("interval", result.interval),
         "least": claim.between[0], "most": claim.between[1],
-        "protocol": "; ".join(result.protocol) or "full", "finding": result.finding,
+        "protocol": "; ".join(result.protocol) or "full",
+        "finding": result.finding, "reason": result.reason,
         "num_seeds": result.num_seeds, "conditional_on_one_teacher": result.is_conditional,
     }  # fmt: skip
 

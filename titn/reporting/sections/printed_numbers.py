@@ -4,24 +4,33 @@ from typing import Any
 
 import pandas as pd
 
-from titn.paper.printed import printed_table, table_title
+from titn.paper.departures import other_task
+from titn.paper.printed import printed_table
 from titn.records.question import Question
-from titn.reporting.comparisons.claims import SIZE_METRICS, metric_name
+from titn.reporting.comparisons.claims import SIZE_METRICS, flat_config, metric_name
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.formats import mean_or_none
 from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import OutputFiles
 from titn.system.text import percent
 
+# That a page can show beside the names of rows.
+MOST_METRICS = 3
+
 
 def printed_numbers_section(
     evidence: Evidence, question: Question | None, files: OutputFiles
 ) -> list[str]:
-    """A table with two columns for each metric that the paper's table prints of these rows."""
-    if question is None or question.printed is None:
+    """A table with two columns for each of three metrics that the paper prints; the CSV has all.
+
+    Accuracies of other data or other classes do not stand beside the print: then nothing does, and
+    sizes are among the claims.
+    """
+    if question is None or question.printed is None or not _is_comparable(evidence, question):
         return []
     paper = printed_table(question.printed).set_index("row")
     metrics = [metric for metric in question.margins if metric in paper]
+    shown = metrics[:MOST_METRICS]
     lines, records = [], []
     for row in evidence.rows:
         line = [escape(row.label)]
@@ -30,39 +39,45 @@ def printed_numbers_section(
             theirs = paper[metric].get(row.label)
             ours = mean_or_none(row.values(metric))
             record |= {f"{metric}_printed": theirs, metric: ours}
-            line += [_shown(metric, theirs), _shown(metric, ours)]
+            if metric in shown:
+                line += [_shown(metric, theirs), _shown(metric, ours)]
         lines.append(line)
         records.append(record | {"best_top1": mean_or_none(row.values("best_top1"))})
     columns = ["row"]
-    for metric in metrics:
+    for metric in shown:
         unit = "" if metric in SIZE_METRICS else " (%)"
         columns += [f"{metric_name(metric)}{unit} printed", "ours"]
     said = "An en dash: not printed, or not run."
     if not evidence.is_untrained:
-        columns.append("best epoch (%)")
-        for line, record in zip(lines, records, strict=True):
-            line.append(percent(record["best_top1"]))
         said = (
             "Ours are means over seeds after the last epoch. The paper prints a maximum of test "
-            f"accuracy over epochs (section 4.2), which is beside ours in the last column. {said}"
+            f"accuracy over epochs (section 4.2). {said}"
         )
     link = files.save_csv("paper", pd.DataFrame(records))
-    return [
-        f"### {table_title(question.printed).capitalize()} and ours",
-        table(columns, lines),
-        f"{said} {link}",
-    ]
+    return [table(columns, lines), f"{said} {link}"]
 
 
 def printed_top1(evidence: Evidence) -> dict[str, float] | None:
-    """label -> the top-1 that the paper prints; None without a table of these rows."""
+    """label -> the top-1 that the paper prints; None without a table of these rows, or if our data
+    or classes are others than the table's."""
     question = evidence.question
-    if question is None or question.printed is None:
+    if question is None or question.printed is None or not _is_comparable(evidence, question):
         return None
     paper = printed_table(question.printed)
     if "top1" not in paper:
         return None
     return dict(zip(paper["row"], paper["top1"], strict=True))
+
+
+def _is_comparable(evidence: Evidence, question: Question) -> bool:
+    """Whether the runs have the table's data set with all of its classes."""
+    if evidence.is_untrained:
+        return True
+    assert question.printed is not None
+    paper = printed_table(question.printed)
+    dataset = paper["dataset"].iloc[0] if "dataset" in paper else "cifar100"
+    row = evidence.reference
+    return row is not None and not other_task(flat_config(row.any_run or {}), dataset)
 
 
 def _shown(metric: str, value: float | None) -> str:
