@@ -2,6 +2,7 @@ import pytest
 
 from titn.paper import audit as audits
 from titn.paper.audit import Audit, Check, Contradiction, Untested
+from titn.paper.audit.batch_means import is_mean_over_batches
 from titn.paper.audit.findings import check
 from titn.reporting.audit_page import frame, page, shown
 
@@ -235,8 +236,29 @@ def test_the_table_has_fractions():
         "5 of the 8 others drop less",
         "92.70",  # EfficientNet-B0 above TITN
         "2.32 points",  # 70.79 - 68.47
+        "5.399M and 5.418M with one",  # ViT and DeiT with a bias on queries, keys and values
+        "2 of the 5 students that it compares",  # DeiT Tiny 2.38M and EfficientNet-B0 4.7M
+        "7.97% of the images are classified wrongly, by the teacher 4.02%",
+        "2.0 times as many mistakes",
+        "Of 12 usual batch sizes 1024 makes",
     ],
 )
 def test_the_contradictions_have_their_numbers(audit, number):
     said = [" ".join((one.first, one.second, one.remark)) for one in audit.contradictions]
     assert any(number in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "size", "num_images", "possible"),
+    [
+        # Four images in batches of two: halves and quarters of right ones.
+        (0.75, 2, 4, True),
+        (0.7, 2, 4, False),
+        # Three images, the last batch of one: (1/2 + 1) / 2, which is no share of three images.
+        (0.75, 2, 3, True),
+        (2 / 3, 2, 3, False),
+        (1.0, 2, 3, True),
+    ],
+)
+def test_a_mean_over_batches_by_hand(accuracy, size, num_images, possible):
+    assert is_mean_over_batches(accuracy, 4, size, num_images) == possible

@@ -11,7 +11,10 @@ from titn.system.text import percent
 
 def contradictions_in_words() -> Iterator[Contradiction]:
     yield from _about_the_method()
+    yield from _about_symbols()
+    yield from _about_references()
     yield from _about_claims()
+    yield from _about_accuracies()
 
 
 def _about_the_method() -> Iterator[Contradiction]:
@@ -45,6 +48,18 @@ def _about_the_method() -> Iterator[Contradiction]:
         "Below equation 6 that is the element-wise product.",
     )
     yield Contradiction(
+        "One pass through the network",
+        "Algorithm 1: an inner block on each patch, one outer block on all, two tokens.",
+        "Sections 3.1 and 3.2, table 1: twelve layers of both, a path of the patches of its own, "
+        "and residuals that join the two.",
+        "The algorithm has no loop over the depth, no residual and no second path.",
+    )
+    yield Contradiction(
+        "Which network has which loss",
+        "Figure 3's caption: CutMix for the student, the cross-entropy for the teacher.",
+        "Equation 10: both terms train the student; the teacher is trained before (section 3.5.3).",
+    )
+    yield Contradiction(
         "Augmentation",
         "Section 3.4: AutoAugment, CutMix, crop and flip for “our training dataset”.",
         "Section 4.1: those for CIFAR only; crop, rotation, affine and colour jitter for MNIST.",
@@ -56,14 +71,59 @@ def _about_the_method() -> Iterator[Contradiction]:
     )
 
 
+def _about_symbols() -> Iterator[Contradiction]:
+    yield Contradiction(
+        "The arguments of CutMix's loss",
+        "Equation 9: a prediction and two labels.",
+        "Equation 10: a token and one label.",
+    )
+    yield Contradiction(
+        "The label of the binary cross-entropy",
+        "Equation 7, left: l.",
+        "Equation 7, right: y.",
+    )
+    yield Contradiction(
+        "The dimension of a key",
+        "Equation 1 divides by the root of d_k.",
+        "Below it: the root of d_k is “the dimension of the key vector”.",
+        "The dimension is d_k.",
+    )
+    yield Contradiction(
+        "What a multilayer perceptron is applied to",
+        "Section 3.1.2: to what self-attention layers give.",
+        "Below equation 5: X is the input image.",
+    )
+
+
+def _about_references() -> Iterator[Contradiction]:
+    yield Contradiction(
+        "Who began to compress models",
+        "Section 1: reference [23], of 2016, “initially suggested” it.",
+        "Section 2.1: reference [36], of 2006, developed it.",
+    )
+    yield Contradiction(
+        "References for parts of the network",
+        "Section 3.2 cites [53] for patch residuals and [54] for a fully connected layer.",
+        "[53] is “On the efficacy of knowledge distillation”, [54] is “Relational knowledge "
+        "distillation”.",
+    )
+    yield Contradiction(
+        "How to choose a teacher",
+        "Section 2.3: a bigger model may not be a better teacher.",
+        "Section 4.2: of eight teachers the one with the highest accuracy of its own is chosen.",
+        "No student was trained under the other seven.",
+    )
+
+
 def _about_claims() -> Iterator[Contradiction]:
     table3 = table_by_row("table3")
     flops, parameters = table3.gflops_batch1024, table3.parameters_m
-    top1, top5 = printed_column("table3", "top1"), printed_column("table3", "top5")
+    top1 = printed_column("table3", "top1")
     more = flops["TITN"] / flops["ViT"] - 1
     yield Contradiction(
         "Speed",
-        "Sections 1 and 5: better in execution speed than ViT, DeiT and TNT.",
+        "Section 5: better in execution speed than ViT, DeiT and TNT; section 1: noteworthy "
+        "improvements in it.",
         "Section 5: “computationally larger in comparison to other methods”.",
         f"Table 3 has TITN {percent(more, 0)}% above ViT in GFLOPs, and no time is printed.",
     )
@@ -80,14 +140,6 @@ def _about_claims() -> Iterator[Contradiction]:
         "distillation.",
         "Sections 3.3 and 3.5: the whole training sets, and every image's label in equation 10.",
     )
-    best = str(table3[table3.role == "student"].top5.idxmax())
-    yield Contradiction(
-        "“Unparalleled” top-1 and top-5",
-        "The abstract and section 4.4 say so of TITN.",
-        f"Table 3: the teacher has {percent(top1['VGG16-BN'])}, TITN {percent(top1['TITN'])}; "
-        f"{best} has a higher top-5 ({percent(top5[best])}) than TITN ({percent(top5['TITN'])}). "
-        "Table 5: every network's top-5 is 100.",
-    )
     cifar10 = printed_column("table4", "top1")
     yield Contradiction(
         "What the inner transformer is worth",
@@ -95,4 +147,36 @@ def _about_claims() -> Iterator[Contradiction]:
         f"Table 3: TNT, which has it, is {percent(top1['ViT'] - top1['TNT'])} points below ViT, "
         "which has not.",
         f"In table 4 it is {percent(cifar10['TNT'] - cifar10['ViT'])} above.",
+    )
+
+
+def _about_accuracies() -> Iterator[Contradiction]:
+    table3, table4 = table_by_row("table3"), table_by_row("table4")
+    ours, teacher = table4.top1["TITN"], table4.top1["VGG16-BN"]
+    yield Contradiction(
+        "“Unparalleled”",
+        f"The abstract says so of TITN's {percent(ours)} on CIFAR-10.",
+        f"Table 4: its teacher has {percent(teacher)}.",
+    )
+    best = str(table3[table3.role == "student"].top5.idxmax())
+    yield Contradiction(
+        "“Unparalleled” on all three data sets",
+        "Section 4.4 says so of TITN's top-1 and top-5.",
+        f"Tables 3 to 5: the teacher is above it on each. Table 3: {best} has a higher top-5 "
+        f"({percent(table3.top5[best])}) than TITN ({percent(table3.top5['TITN'])}).",
+        "On MNIST every network's top-5 is 100 (table 5).",
+    )
+    quoted = printed_column("table6", "top1_student")["Swin-Tiny → EfficientNet-B0"]
+    yield Contradiction(
+        "“New accuracy benchmarks”",
+        "Section 4.4 says that TITN sets them on all data sets.",
+        f"Table 4: {percent(ours)}; table 6 quotes a student with {percent(quoted)}, and TITN's "
+        f"own teacher has {percent(teacher)}.",
+    )
+    yield Contradiction(
+        "“Closely rivalling the teacher”",
+        f"Section 4.2, CIFAR-10: {percent(ours)} after the teacher's {percent(teacher)}.",
+        f"Table 4: {percent(1 - ours)}% of the images are classified wrongly, by the teacher "
+        f"{percent(1 - teacher)}%.",
+        f"{(1 - ours) / (1 - teacher):.1f} times as many mistakes.",
     )

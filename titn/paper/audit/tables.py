@@ -43,15 +43,21 @@ def printed_drops() -> dict[str, float]:
 
 
 def student_cost(
-    row: str, num_classes: int = NUM_CLASSES["cifar100"], patch_projection: bool = False
+    row: str,
+    num_classes: int = NUM_CLASSES["cifar100"],
+    patch_projection: bool = False,
+    qkv_bias: bool = False,
 ) -> costs.Cost:
-    """A student's cost from its column in table 1; MixUp changes nothing."""
+    """A student's cost from its column in table 1; MixUp changes nothing.
+
+    qkv_bias: of ViT and DeiT; TNT and TITN have one.
+    """
     row = "TITN" if row == "TITN (MixUp)" else row
     keys = ["image_size", "patch_dim", "patch_size", "depth"]
     sizes: dict[str, Any] = {key: printed_size(row, key) for key in keys}
     sizes["num_classes"] = num_classes
     if row in ("ViT", "DeiT"):
-        return costs.vit(distillation_token=row == "DeiT", **sizes)
+        return costs.vit(distillation_token=row == "DeiT", qkv_bias=qkv_bias, **sizes)
     return costs.titn(
         distillation_token=row != "TNT",
         pixel_dim=printed_size(row, "pixel_dim"),
