@@ -69,7 +69,7 @@ def summary_line(picture: Picture, secs_left: float | None) -> str:
     if not open_cells:
         return "nothing left to do"
     if not at_once:
-        halted = f"{len(open_cells)} open, nothing is running"
+        halted = f"{len(open_cells)} open, nothing is running now"
         return f"{halted}; about {_one_after_another(secs_left)}" if secs_left else halted
     left = "time left not known yet" if secs_left is None else f"about {duration(secs_left)} left"
     return f"{left}, {at_once} at once"
@@ -103,7 +103,7 @@ def running_text(cell: LiveCell, now: float) -> str:
 def sparkline(values: Sequence[float], width: int, levels: str) -> str:
     """A letter for each value, or for the last one of each of `width` equal parts of them.
 
-    The lowest value has the lowest letter, the highest the highest.
+    The lowest of all values has the lowest letter, the highest the highest.
     """
     count = min(width, len(values))
     shown = [values[(i + 1) * len(values) // count - 1] for i in range(count)]
@@ -206,16 +206,16 @@ def _fitting(items: Sequence[Sequence[str]], height: int) -> list[str]:
     return [*shown, f"  and {len(items) - num_shown} more"]
 
 
-def state_counts(picture: Picture) -> list[str]:
-    """A line for each sweep, for a pipe."""
+def state_counts(picture: Picture) -> list[tuple[str, str]]:
+    """The name of each sweep, and how many of its cells are in which state, for a pipe."""
     sweeps: dict[str, list[LiveCell]] = {}
     for cell in picture.cells:
-        sweeps.setdefault(cell.sweep or "runs", []).append(cell)
-    return [f"{name}: {_counts(cells)}" for name, cells in sweeps.items()]
+        sweeps.setdefault(cell.sweep, []).append(cell)
+    return [(name, f"{name or 'runs'}: {_counts(cells)}") for name, cells in sweeps.items()]
 
 
-def half_done_text(cell: LiveCell) -> str:
-    """A state in a word, with epochs where there are some."""
+def state_text(cell: LiveCell) -> str:
+    """The state, of a half-done cell with its epochs."""
     if cell.run.state == HALF_DONE:
         return f"{HALF_DONE}, {cell.run.learned.num_epochs}/{cell.run.num_epochs or '?'} epochs"
     return cell.run.state

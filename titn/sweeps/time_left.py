@@ -54,12 +54,12 @@ class TimeLeft:
                 unknown += 1
             else:
                 known.append(secs)
-        if not known:
-            return None
         whole = [secs for run in templates.values() if (secs := self.estimator.seconds(run))]
-        each = statistics.mean(whole) if whole else statistics.mean(known)
+        if not (known or whole):
+            return None
+        each = statistics.mean(whole or known)
         at_once = max(1, sum(cell.run.state == RUNNING for cell in is_open))
-        return max(max(known), (sum(known) + unknown * each) / at_once)
+        return max(max(known, default=0.0), (sum(known) + unknown * each) / at_once)
 
     def _learn(self, runs: Iterable[LiveRun]) -> None:
         for run in runs:

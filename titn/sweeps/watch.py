@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from titn.records.cell_state import RECORDED, RUNNING
+from titn.records.cell_state import RECORDED, RUNNING, WAITING
 from titn.records.live_sweeps import LiveCell, Picture, Watcher
 from titn.sweeps.live_view import (
     ASCII,
@@ -22,10 +22,10 @@ from titn.sweeps.live_view import (
     Glyphs,
     failure_line,
     frame,
-    half_done_text,
     is_failure,
     running_text,
     state_counts,
+    state_text,
     summary_line,
 )
 from titn.sweeps.time_left import TimeLeft
@@ -114,6 +114,7 @@ class _Lines:
     def __init__(self, out: TextIO):
         self.out = out
         self.said: dict[str, str] = {}
+        self.sweeps = set[str]()
         self.is_first = True
 
     @contextmanager
@@ -122,12 +123,17 @@ class _Lines:
 
     def __call__(self, picture: Picture, secs_left: float | None, now: float) -> None:
         at = time.strftime("%H:%M:%S", time.localtime(now))
-        lines = [*state_counts(picture), summary_line(picture, secs_left)] if self.is_first else []
+        lines = [text for name, text in state_counts(picture) if name not in self.sweeps]
+        self.sweeps |= {cell.sweep for cell in picture.cells}
+        if self.is_first:
+            lines.append(summary_line(picture, secs_left))
         for key, change, text in self._found(picture, now):
-            # Of what is as it was before it looked, only what still happens or went wrong counts.
-            is_news = self.said.get(key) != change
+            # What it finds waiting or, at first, recorded is only counted.
+            is_old = change == RECORDED and self.is_first
+            is_counted = is_old or (change == WAITING and key not in self.said)
+            is_news = self.said.get(key) != change and not is_counted
             self.said[key] = change
-            if is_news and not (self.is_first and text.endswith((": waiting", ": recorded"))):
+            if is_news:
                 lines.append(text if self.is_first else f"{text}{_progress(picture, secs_left)}")
         self.is_first = False
         for line in lines:
@@ -140,8 +146,8 @@ class _Lines:
             yield problem, "", problem
         for cell in (*picture.others, *picture.cells):
             change = f"{cell.run.state} {cell.run.learned.num_epochs} {cell.run.reason}"
-            if cell.run.state == RECORDED:
-                change = RECORDED
+            if cell.run.state in (RECORDED, WAITING):
+                change = cell.run.state
             yield f"{cell.sweep} {cell.run.path}", change, self._said(cell, now)
 
     def _said(self, cell: LiveCell, now: float) -> str:
@@ -149,10 +155,10 @@ class _Lines:
             return failure_line(cell)
         if cell.run.state == RUNNING:
             return f"{cell.label}: {running_text(cell, now)}"
-        if cell.run.state == RECORDED and not self.is_first and cell.run.files:
+        if cell.run.state == RECORDED and cell.run.files:
             top1 = percent((cell.run.files.result or {}).get("top1"))
             return f"{cell.label}: recorded, top-1 {top1}%"
-        return f"{cell.label}: {half_done_text(cell)}"
+        return f"{cell.label}: {state_text(cell)}"
 
 
 def _progress(picture: Picture, secs_left: float | None) -> str:
