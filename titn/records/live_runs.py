@@ -5,6 +5,7 @@ every few seconds costs little.
 """
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -40,16 +41,17 @@ class Learned:
 
 @dataclass(frozen=True)
 class LiveRun:
-    """A run at one moment. config: empty before it is begun, or if it is damaged.
+    """A run at one moment.
 
-    files: None if one is damaged. reason: of a failure or of damage.
+    files: None if one is damaged. config, learned: empty before it is begun, if they are damaged,
+    and of a recorded run, of which nothing more is to be learned. reason: of failure or damage.
     """
 
     path: Path
     state: str
     files: RunFiles | None
-    config: dict[str, Any]
-    learned: Learned
+    config: dict[str, Any] = field(default_factory=dict)
+    learned: Learned = Learned()
     reason: str = ""
 
     @property
@@ -84,23 +86,24 @@ class RunReader:
         last = kept.contents.get("state")
         is_recorded = isinstance(last, RunFiles) and last.result is not None
         is_held = not is_recorded and is_locked(RunDir(path).lock)
-        entries = tuple(file_entry(path / name) for name in STATE_FILES)
+        entries = tuple(file_entry(path, name) for name in STATE_FILES)
         files = kept.get("state", entries, lambda: _files_or_reason(path))
-        entry = file_entry(path / "config.yaml")
-        config = kept.get("config", entry, lambda: _config_or_empty(path)) if any(entry) else {}
-        entry = file_entry(path / "epochs.jsonl")
+        if not isinstance(files, str) and files.result is not None:
+            return LiveRun(path, RECORDED, files)
+        entry = file_entry(path, "config.yaml")
+        config = kept.get("config", entry, lambda: config_or_empty(path)) if any(entry) else {}
+        entry = file_entry(path, "epochs.jsonl")
         learned = kept.get("epochs", entry, lambda: read_learned(path, entry[0] / 1e9))
         if isinstance(files, str):
             return LiveRun(path, DAMAGED, None, config, learned, files)
-        state = RECORDED if files.result is not None else state_of(files, is_held)
         reason = str((files.failure or {}).get("reason", ""))
-        return LiveRun(path, state, files, config, learned, reason)
+        return LiveRun(path, state_of(files, is_held), files, config, learned, reason)
 
 
-def file_entry(path: Path) -> tuple[int, int]:
-    """When it was changed, in nanoseconds, and its size; zeros without the file."""
+def file_entry(directory: Path, name: str = "") -> tuple[int, int]:
+    """When a file was changed, in nanoseconds, and its size; zeros without the file."""
     try:
-        found = path.stat()
+        found = os.stat(f"{directory}/{name}")
     except (OSError, ValueError):
         return 0, 0
     return found.st_mtime_ns, found.st_size
@@ -113,7 +116,8 @@ def _files_or_reason(path: Path) -> RunFiles | str:
         return str(error)
 
 
-def _config_or_empty(path: Path) -> dict[str, Any]:
+def config_or_empty(path: Path) -> dict[str, Any]:
+    """A run's configuration; empty without one, or if it is damaged."""
     try:
         return read_config(path)
     except ValueError:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from titn.records.cell_state import RUNNING
-from titn.records.live_runs import LiveRun, RunReader, file_entry
+from titn.records.cell_state import RECORDED, RUNNING
+from titn.records.live_runs import LiveRun, RunReader, config_or_empty, file_entry
 from titn.records.run_dir import RUN_MARKERS
 from titn.records.sweep_dir import PLAN, SweepDir
 from titn.records.sweep_plan import PlannedCell
@@ -52,6 +52,8 @@ class Watcher:
     def __init__(self, directories: Sequence[Path]):
         self.directories = directories
         self.reader = RunReader()
+        self.real: dict[Path, str] = {}
+        self.configs: dict[Path, dict[str, Any]] = {}
         self.walked: dict[Path, tuple[int, list[str], list[Path]]] = {}
         self.plans: dict[Path, tuple[Any, str, list[tuple[PlannedCell, Path]]]] = {}
 
@@ -61,7 +63,7 @@ class Watcher:
             if PLAN in names:
                 plans.append(SweepDir(path))
             if any(mark in names for mark in RUN_MARKERS):
-                runs[os.path.realpath(path)] = path
+                runs[self._real(path)] = path
         cells: dict[tuple[str, str, str], LiveCell] = {}
         for plan in {os.path.realpath(plan.path): plan for plan in plans}.values():
             try:
@@ -70,22 +72,22 @@ class Watcher:
                 problems.append(str(error))
                 continue
             for cell, path in planned:
-                key = (name, cell.name, os.path.realpath(path))
+                key = (name, cell.name, self._real(path))
                 said = f"{cell.name}, seed {cell.seed}"
                 cells[key] = LiveCell(name, cell.row, said, self.reader.read(path))
                 if cell.teacher:
                     teacher = path.parent / cell.teacher
-                    runs.setdefault(os.path.realpath(teacher), teacher)
+                    runs.setdefault(self._real(teacher), teacher)
         known = {real for _, _, real in cells}
-        others = [self._unplanned(path) for real, path in runs.items() if real not in known]
+        others = [self.reader.read(path) for real, path in runs.items() if real not in known]
         if cells:
-            others = [other for other in others if other.run.state == RUNNING]
-            return Picture(list(cells.values()), others, True, problems)
-        return Picture(others, [], False, problems)
+            running = [self._unplanned(run) for run in others if run.state == RUNNING]
+            return Picture(list(cells.values()), running, True, problems)
+        return Picture([self._unplanned(run) for run in others], [], False, problems)
 
     def _plan(self, sweep: SweepDir) -> tuple[str, list[tuple[PlannedCell, Path]]]:
         """A sweep's name and different cells; read again if its plan has changed."""
-        entry = file_entry(sweep.path / PLAN)
+        entry = file_entry(sweep.path, PLAN)
         if sweep.path not in self.plans or self.plans[sweep.path][0] != entry:
             cells = (cell for setting in sweep.settings() for cell in setting.cells)
             different = {(cell.row, cell.config_hash): cell for cell in cells}.values()
@@ -93,14 +95,27 @@ class Watcher:
             self.plans[sweep.path] = entry, sweep.name(), planned
         return self.plans[sweep.path][1:]
 
-    def _unplanned(self, path: Path) -> LiveCell:
-        run = self.reader.read(path)
-        choices = run.config.get("choices") or {}
+    def _real(self, path: Path) -> str:
+        """Without links, asked for once: runs stay where they are."""
+        if path not in self.real:
+            self.real[path] = os.path.realpath(path)
+        return self.real[path]
+
+    def _unplanned(self, run: LiveRun) -> LiveCell:
+        config = self._config(run)
+        choices = config.get("choices") or {}
         model, data = choices.get("model"), choices.get("dataset")
-        name = path.name[:12]
+        name = run.path.name[:12]
         if model and data:
-            name = f"{model} on {data}, seed {run.config['seed']} ({name[:8]})"
+            name = f"{model} on {data}, seed {config['seed']} ({name[:8]})"
         return LiveCell("", "", name, run)
+
+    def _config(self, run: LiveRun) -> dict[str, Any]:
+        if run.config:
+            self.configs[run.path] = run.config
+        elif run.path not in self.configs and run.state == RECORDED:
+            self.configs[run.path] = config_or_empty(run.path)
+        return self.configs.get(run.path, {})
 
     def _walk(self, top: Path) -> Iterator[tuple[Path, list[str]]]:
         """Directories with the names in them, but none below a run; links are not followed."""

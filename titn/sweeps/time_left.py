@@ -4,14 +4,18 @@ By the estimate that sweeps begin with (titn.sweeps.estimate), and by the epochs
 """
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from titn.records.cell_state import HALF_DONE, RECORDED, RUNNING, WAITING
-from titn.records.live_runs import LiveRun
+from titn.records.live_runs import LiveRun, config_or_empty
 from titn.records.live_sweeps import LiveCell, Picture
 from titn.sweeps.estimate import PendingRun, TimeEstimator
+
+# So many records of a row tell how long its other seeds take; to read a record takes milliseconds.
+RECORDS_A_ROW = 3
 
 
 def run_secs_left(run: LiveRun, now: float) -> float | None:
@@ -28,11 +32,12 @@ def run_secs_left(run: LiveRun, now: float) -> float | None:
 
 
 class TimeLeft:
-    """Estimates from all that was recorded while it looked, each record read once."""
+    """Estimates from what was recorded, each record read once."""
 
     def __init__(self) -> None:
         self.estimator = TimeEstimator()
         self.added: set[Path] = set()
+        self.pending: dict[Path, PendingRun | None] = {}  # of recorded runs
 
     def secs(self, picture: Picture, now: float) -> float | None:
         """Until all open cells are done, with as many at once as now; None if nothing tells.
@@ -43,8 +48,10 @@ class TimeLeft:
         is_open = [cell for cell in cells if cell.run.state in (RUNNING, HALF_DONE, WAITING)]
         if not is_open:
             return 0.0
-        self._learn(cell.run for cell in cells)
-        templates = _templates(cells)
+        sweeps = {cell.sweep for cell in is_open}
+        alike = [cell for cell in cells if cell.sweep in sweeps]
+        self._learn(alike)
+        templates = self._templates(alike)
         known, unknown = list[float](), 0
         for cell in is_open:
             secs = run_secs_left(cell.run, now)
@@ -61,29 +68,40 @@ class TimeLeft:
         at_once = max(1, sum(cell.run.state == RUNNING for cell in is_open))
         return max(max(known, default=0.0), (sum(known) + unknown * each) / at_once)
 
-    def _learn(self, runs: Iterable[LiveRun]) -> None:
-        for run in runs:
-            if run.state == RECORDED and run.path not in self.added:
-                self.added.add(run.path)
-                self.estimator.add(run.path)
+    def _learn(self, cells: Iterable[LiveCell]) -> None:
+        """From a few records of each row: its seeds take alike."""
+        num_read: Counter[tuple[str, str]] = Counter()
+        for cell in cells:
+            key = cell.sweep, cell.row
+            if cell.run.state == RECORDED and num_read[key] < RECORDS_A_ROW:
+                num_read[key] += 1
+                if cell.run.path not in self.added:
+                    self.added.add(cell.run.path)
+                    self.estimator.add(cell.run.path)
+
+    def _templates(self, cells: Iterable[LiveCell]) -> dict[tuple[str, str], PendingRun]:
+        """For each row of each sweep a run as its other seeds will be."""
+        found: dict[tuple[str, str], PendingRun] = {}
+        for cell in cells:
+            key = cell.sweep, cell.row
+            if key not in found and (run := self._pending(cell.run)):
+                found[key] = run
+        return found
+
+    def _pending(self, run: LiveRun) -> PendingRun | None:
+        if run.state != RECORDED:
+            return _pending(run, run.config)
+        if run.path not in self.pending:
+            self.pending[run.path] = _pending(run, config_or_empty(run.path))
+        return self.pending[run.path]
 
 
-def _templates(cells: Iterable[LiveCell]) -> dict[tuple[str, str], PendingRun]:
-    """For each row of each sweep a run as its other seeds will be."""
-    found: dict[tuple[str, str], PendingRun] = {}
-    for cell in cells:
-        key = cell.sweep, cell.row
-        if key not in found and (run := _pending(cell.run)):
-            found[key] = run
-    return found
-
-
-def _pending(run: LiveRun) -> PendingRun | None:
+def _pending(run: LiveRun, config: dict[str, Any]) -> PendingRun | None:
     files, done = run.files, run.learned.num_epochs
-    if files is None or not run.config or not files.environment:
+    if files is None or not config or not files.environment:
         return None
     result: dict[str, Any] = files.result or {}
     num_train = result.get("num_train") or (run.learned.images // done if done else 0)
     device = files.environment.get("device") or ""
-    precision = files.environment.get("precision") or run.config.get("precision") or ""
-    return PendingRun(run.config, device, precision, num_train) if num_train else None
+    precision = config.get("precision") or ""
+    return PendingRun(config, device, precision, num_train) if num_train else None
