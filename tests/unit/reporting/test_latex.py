@@ -104,6 +104,11 @@ def test_markup_stays(markdown, tex):
     assert latex(markdown) == tex
 
 
+def test_a_list_below_a_table_becomes_sentences_of_its_caption():
+    found = PageTable("a", "a.csv", 1, "A", ["row", "n"], [["x", "1"]], "- One.\n- Two - three.")
+    assert " One. Two - three.}" in table_file(found, SOURCE)
+
+
 def test_letters_beyond_latin_need_another_engine():
     assert needs_unicode_engine("猫")
     assert not needs_unicode_engine("façade − ±")
@@ -190,7 +195,12 @@ def test_the_command_writes_a_file_beside_each_table(runs, tmp_path, monkeypatch
         report.main()
     assert ended.value.code == 0
     files = sorted((tmp_path / "out").rglob("*.tex"))
-    assert {file.stem.rpartition("-")[2] for file in files} >= {"accuracy", "differences"}
+    assert {file.stem.rpartition("-")[2] for file in files} >= {"accuracy", "learning"}
+    (main,) = (file for file in files if file.stem.endswith("accuracy"))
+    assert (
+        r"\caption[{Which one? Accuracy}]{Which one? Accuracy (digits, 2 epochs, "
+        in main.read_text()
+    )
     for file in files:
         assert file.with_suffix(".csv").exists()
         _check(file.read_text())

@@ -12,6 +12,7 @@ from titn.system.text import printable
 # With more columns letters and gaps are smaller.
 MANY_COLUMNS = 6
 NARROW = (r"\footnotesize", r"\setlength{\tabcolsep}{4pt}")
+BULLET = re.compile(r"^ *[-*] +", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def table_file(table: PageTable, source: Source) -> str:
     about = [_ended(f"{name} ({source.setting})" if source.setting else name)]
     if has_baseline:
         about.append("In bold: the baseline.")
-    caption = " ".join([*map(escape, about), latex(" ".join(table.note.split()))]).rstrip()
+    caption = " ".join([*map(escape, about), latex(_sentences(table.note))]).rstrip()
     # Letters, digits and hyphens alone: other signs have a meaning in some package.
     label = re.sub(r"[^A-Za-z0-9]+", "-", _stem(table))
     text = "\n".join(
@@ -70,6 +71,11 @@ def _head(table: PageTable, source: Source, name: str, packages: str, text: str)
 def _ended(sentence: str) -> str:
     """With a full stop, unless it ends by itself."""
     return sentence if sentence.endswith(("?", "!", ".")) else f"{sentence}."
+
+
+def _sentences(note: str) -> str:
+    """The note in one line; the items of a list become sentences that follow each other."""
+    return " ".join(BULLET.sub("", note).split())
 
 
 def _stem(table: PageTable) -> str:

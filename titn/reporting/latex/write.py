@@ -1,11 +1,13 @@
 """Writes the tables of a report's pages as LaTeX, beside their CSV."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.latex.page_tables import PageTable, tables_with_csv
 from titn.reporting.latex.table_file import Source, table_file, tex_path
+from titn.reporting.latex.text import plain
 from titn.reporting.method.page import NAME
 from titn.reporting.pages import Page, SettingSummary
 from titn.reporting.row_names import display_names
@@ -35,8 +37,11 @@ def _tables_of_settings(page: Page) -> Iterator[tuple[PageTable, SettingSummary]
     settings = {found.files.stem: found for found in page.settings}
     for table in tables_with_csv(page.text):
         found = settings.get(table.csv.removesuffix(f"-{table.name}.csv"))
-        if found is not None and table.name not in LEFT_OUT:
-            yield table, found
+        if found is None or table.name in LEFT_OUT:
+            continue
+        # The main table stands below the heading of the page or of the setting.
+        has_heading = plain(table.heading) not in (page.title, found.heading)
+        yield table if has_heading else replace(table, heading=table.name.capitalize()), found
 
 
 def _source(page: Page, found: SettingSummary) -> Source:
