@@ -1,6 +1,6 @@
 """All answers: run directories -> reports/.
 
-    python -m titn.report [RUNS...] [--out DIR] [--readme FILE] [--html [FILE]]
+    python -m titn.report [RUNS...] [--out DIR] [--latex] [--readme FILE] [--html [FILE]]
 
 Reads the plans of sweeps and the records of their cells, writes markdown, CSV and SVG. The same
 records give the same bytes.
@@ -54,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
         help="also copy the records, without weights, to DIR: what --out is made from",
     )
     parser.add_argument(
+        "--latex",
+        action="store_true",
+        help="also write each table as LaTeX, beside its CSV, for \\input in a paper",
+    )
+    parser.add_argument(
         "--readme",
         type=Path,
         metavar="FILE",
@@ -77,6 +82,7 @@ def report(arguments: argparse.Namespace) -> int:
     from titn.records.collation import load
     from titn.reporting.evidence.run_files import Fault
     from titn.reporting.explorer import write_explorer
+    from titn.reporting.latex.write import write_latex_tables
     from titn.reporting.readme_table import fill_readme
     from titn.reporting.sweep_plans import read_plans, runs_elsewhere
     from titn.reporting.write import write_report
@@ -93,6 +99,8 @@ def report(arguments: argparse.Namespace) -> int:
             kept = archive(arguments.runs, arguments.keep)
     with _writing("--out", arguments.out):
         written = write_report(runs, arguments.runs, arguments.out, faults)
+        if arguments.latex:
+            write_latex_tables(written.pages, arguments.out)
     unseen: list[Fault] = []
     if explorer:
         with _writing("--html", explorer.parent):

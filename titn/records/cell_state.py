@@ -5,7 +5,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from titn.records.run_dir import RunDir
-from titn.records.run_files import read_run_files
+from titn.records.run_files import RunFiles, read_run_files
 
 RECORDED, RUNNING, HALF_DONE, WAITING, DIVERGED, FAILED, DAMAGED = STATES = (
     "recorded", "running", "half done", "waiting", "diverged", "failed", "damaged"
@@ -15,11 +15,16 @@ RECORDED, RUNNING, HALF_DONE, WAITING, DIVERGED, FAILED, DAMAGED = STATES = (
 def cell_state(directory: RunDir) -> str:
     """One of STATES; damaged if a file that decides the state is not as titn wrote it."""
     # The lock comes first: a cell that finishes in between is then recorded, not half done.
-    is_held = _is_held(directory.lock)
+    is_held = is_locked(directory.lock)
     try:
         files = read_run_files(directory.path)
     except ValueError:
         return DAMAGED
+    return state_of(files, is_held)
+
+
+def state_of(files: RunFiles, is_held: bool) -> str:
+    """The state that undamaged files show; is_held: whether a process holds the cell's lock."""
     if files.result is not None:
         return RECORDED
     if is_held:
@@ -38,7 +43,7 @@ def damage_reason(directory: RunDir) -> str:
     return ""
 
 
-def _is_held(lock: Path) -> bool:
+def is_locked(lock: Path) -> bool:
     """Whether another process holds the lock."""
     # To try a lock opens its file, and a link could lead to anyone's file.
     if not lock.is_file() or lock.is_symlink():

@@ -127,11 +127,16 @@ def read_status(directories: Sequence[Path]) -> SweepsStatus:
     return SweepsStatus(cells, [str(error) for error in errors], postponed)
 
 
-def _find_sweeps(directory: Path) -> list[SweepDir]:
+def check_directory(directory: Path) -> None:
+    """ConfigError if there is no such directory."""
     if not os.path.isdir(directory):  # Path.is_dir raises for a name that is too long
         raise ConfigError(
             f"{printable(directory)}: there is no such directory; name one that holds sweeps"
         )
+
+
+def _find_sweeps(directory: Path) -> list[SweepDir]:
+    check_directory(directory)
     sweeps = sweep_dirs(directory)
     if not sweeps:
         raise ConfigError(

@@ -8,6 +8,7 @@ images that a run will see.
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,16 +55,20 @@ class PendingRun:
 
 
 class TimeEstimator:
-    """Estimates training times from the recorded runs below a directory."""
+    """Estimates training times from the recorded runs below a directory, and from those added."""
 
-    def __init__(self, runs_dir: Path):
+    def __init__(self, runs_dir: Path | None = None):
         # Group of keys with their values -> seconds an image of each such run.
         self.secs_per_image: dict[Any, list[float]] = defaultdict(list)
-        for path in run_paths(runs_dir) if runs_dir.is_dir() else ():
-            try:
-                self._add(path)
-            except ValueError:
-                continue  # damaged, and of no use here; titn.report and titn.status name it
+        for path in run_paths(runs_dir) if runs_dir and runs_dir.is_dir() else ():
+            self.add(path)
+
+    def add(self, path: Path) -> None:
+        """Learn from a run, if it is recorded."""
+        with suppress(
+            ValueError
+        ):  # damaged, and of no use here; titn.report and titn.status name it
+            self._add(path)
 
     def _add(self, path: Path) -> None:
         files = read_run_files(path)

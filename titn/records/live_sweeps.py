@@ -1,0 +1,144 @@
+"""Sweeps and runs below directories, looked at again and again. No torch here."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from titn.records.cell_state import RECORDED, RUNNING
+from titn.records.live_runs import LiveRun, RunReader, config_or_empty, file_entry
+from titn.records.run_dir import RUN_MARKERS
+from titn.records.sweep_dir import PLAN, SweepDir
+from titn.records.sweep_plan import PlannedCell
+from titn.system.errors import ConfigError
+
+# A directory that changed within so many seconds may change again without another time.
+SETTLED_SECS = 2.0
+
+
+@dataclass(frozen=True)
+class LiveCell:
+    """A cell at one moment. sweep: its name, empty for a run that no plan has. row: of the plan."""
+
+    sweep: str
+    row: str
+    name: str
+    run: LiveRun
+
+    @property
+    def label(self) -> str:
+        return f"{self.sweep}, {self.name}" if self.sweep else self.name
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All at one moment.
+
+    cells: those of plans; without any plan, all runs. others: runs of no plan that are being made,
+    as teachers are. has_plan: whether `cells` is what was planned. problems: of damaged plans.
+    """
+
+    cells: list[LiveCell] = field(default_factory=list)
+    others: list[LiveCell] = field(default_factory=list)
+    has_plan: bool = False
+    problems: list[str] = field(default_factory=list)
+
+
+class Watcher:
+    """Looks at sweeps and runs; only what has changed is read again."""
+
+    def __init__(self, directories: Sequence[Path]):
+        self.directories = directories
+        self.reader = RunReader()
+        self.real: dict[Path, str] = {}
+        self.configs: dict[Path, dict[str, Any]] = {}
+        self.walked: dict[Path, tuple[int, list[str], list[Path]]] = {}
+        self.plans: dict[Path, tuple[Any, str, list[tuple[PlannedCell, Path]]]] = {}
+
+    def look(self) -> Picture:
+        plans, runs, problems = list[SweepDir](), dict[str, Path](), list[str]()
+        for path, names in (found for top in self.directories for found in self._walk(top)):
+            if PLAN in names:
+                plans.append(SweepDir(path))
+            if any(mark in names for mark in RUN_MARKERS):
+                runs[self._real(path)] = path
+        cells: dict[tuple[str, str, str], LiveCell] = {}
+        for plan in {os.path.realpath(plan.path): plan for plan in plans}.values():
+            try:
+                name, planned = self._plan(plan)
+            except ConfigError as error:
+                problems.append(str(error))
+                continue
+            for cell, path in planned:
+                key = (name, cell.name, self._real(path))
+                said = f"{cell.name}, seed {cell.seed}"
+                cells[key] = LiveCell(name, cell.row, said, self.reader.read(path))
+                if cell.teacher:
+                    teacher = path.parent / cell.teacher
+                    runs.setdefault(self._real(teacher), teacher)
+        known = {real for _, _, real in cells}
+        others = [self.reader.read(path) for real, path in runs.items() if real not in known]
+        if cells:
+            running = [self._unplanned(run) for run in others if run.state == RUNNING]
+            return Picture(list(cells.values()), running, True, problems)
+        return Picture([self._unplanned(run) for run in others], [], False, problems)
+
+    def _plan(self, sweep: SweepDir) -> tuple[str, list[tuple[PlannedCell, Path]]]:
+        """A sweep's name and different cells; read again if its plan has changed."""
+        entry = file_entry(sweep.path, PLAN)
+        if sweep.path not in self.plans or self.plans[sweep.path][0] != entry:
+            cells = (cell for setting in sweep.settings() for cell in setting.cells)
+            different = {(cell.row, cell.config_hash): cell for cell in cells}.values()
+            planned = [(cell, sweep.run_dir(cell).path) for cell in different]
+            self.plans[sweep.path] = entry, sweep.name(), planned
+        return self.plans[sweep.path][1:]
+
+    def _real(self, path: Path) -> str:
+        """Without links, asked for once: runs stay where they are."""
+        if path not in self.real:
+            self.real[path] = os.path.realpath(path)
+        return self.real[path]
+
+    def _unplanned(self, run: LiveRun) -> LiveCell:
+        config = self._config(run)
+        choices = config.get("choices") or {}
+        model, data = choices.get("model"), choices.get("dataset")
+        name = run.path.name[:12]
+        if model and data:
+            name = f"{model} on {data}, seed {config['seed']} ({name[:8]})"
+        return LiveCell("", "", name, run)
+
+    def _config(self, run: LiveRun) -> dict[str, Any]:
+        if run.config:
+            self.configs[run.path] = run.config
+        elif run.path not in self.configs and run.state == RECORDED:
+            self.configs[run.path] = config_or_empty(run.path)
+        return self.configs.get(run.path, {})
+
+    def _walk(self, top: Path) -> Iterator[tuple[Path, list[str]]]:
+        """Directories with the names in them, but none below a run; links are not followed."""
+        waiting = [top]
+        while waiting:
+            directory = waiting.pop()
+            names, inner = self._entries(directory)
+            yield directory, names
+            if not any(mark in names for mark in RUN_MARKERS):
+                waiting += reversed(inner)
+
+    def _entries(self, directory: Path) -> tuple[list[str], list[Path]]:
+        """Names in a directory, and its directories; scanned again if it has changed."""
+        changed, _ = file_entry(directory)
+        if directory in self.walked and self.walked[directory][0] == changed:
+            return self.walked[directory][1:]
+        try:
+            with os.scandir(directory) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            return [], []
+        inner = [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
+        result = [entry.name for entry in found], [directory / name for name in inner]
+        if time.time() - changed / 1e9 > SETTLED_SECS:
+            self.walked[directory] = changed, *result
+        return result

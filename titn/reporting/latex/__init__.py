@@ -1,0 +1,1 @@
+"""The tables of pages for papers: LaTeX with booktabs."""

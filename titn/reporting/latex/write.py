@@ -1,0 +1,74 @@
+"""Writes the tables of a report's pages as LaTeX, beside their CSV."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.latex.page_tables import PageTable, tables_with_csv
+from titn.reporting.latex.table_file import Source, table_file, tex_path
+from titn.reporting.latex.text import plain
+from titn.reporting.method.page import NAME
+from titn.reporting.pages import Page, SettingSummary
+from titn.reporting.row_names import display_names
+from titn.system.files import write_text
+from titn.system.text import counted
+
+# The list by which each number is traced to its record: longer than a page of a paper.
+LEFT_OUT = ("cells",)
+
+
+def write_latex_tables(pages: Sequence[Page], out: Path) -> list[Path]:
+    """Write a .tex beside the CSV of each table of the report in `out`, and return their paths."""
+    written = []
+    for page in pages:
+        directory = (out / page.path).parent
+        for table, found in _tables_of_settings(page):
+            written.append(directory / tex_path(table))
+            write_text(written[-1], table_file(table, _source(page, found)))
+    method = (out / f"{NAME}.md").read_text(encoding="utf-8")
+    for table in tables_with_csv(method):
+        written.append(out / tex_path(table))
+        write_text(written[-1], table_file(table, _source_of_method(method)))
+    return written
+
+
+def _tables_of_settings(page: Page) -> Iterator[tuple[PageTable, SettingSummary]]:
+    settings = {found.files.stem: found for found in page.settings}
+    for table in tables_with_csv(page.text):
+        found = settings.get(table.csv.removesuffix(f"-{table.name}.csv"))
+        if found is None or table.name in LEFT_OUT:
+            continue
+        # The main table stands below the heading of the page or of the setting.
+        has_heading = plain(table.heading) not in (page.title, found.heading)
+        yield table if has_heading else replace(table, heading=table.name.capitalize()), found
+
+
+def _source(page: Page, found: SettingSummary) -> Source:
+    evidence = found.evidence
+    baseline = evidence.baseline
+    return Source(
+        title=page.title,
+        asks=page.question.asks if page.question else "",
+        setting=_setting(found.heading, evidence),
+        baseline=display_names(evidence.rows)[baseline.label] if baseline else None,
+        commands=evidence.setting.commands,
+        page=page.path,
+    )
+
+
+def _setting(heading: str, evidence: Evidence) -> str:
+    """As "cifar100, 15 epochs, 100 classes, 3 seeds a row"."""
+    parts = [heading]
+    if evidence.num_classes and " classes" not in heading:
+        parts.append(f"{evidence.num_classes} classes")
+    counts = sorted({len(row.runs) for row in evidence.recorded})
+    if counts and not evidence.is_untrained:
+        seeds = counted(counts[-1], "seed")
+        parts.append(f"{seeds if len(counts) == 1 else f'{counts[0]} to {seeds}'} a row")
+    return ", ".join(parts)
+
+
+def _source_of_method(page: str) -> Source:
+    title = page.splitlines()[0].removeprefix("# ")
+    return Source(title, "", "", None, ["python -m titn.report"], f"{NAME}.md")
