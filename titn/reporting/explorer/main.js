@@ -4,7 +4,7 @@ const TABS = { runs: drawTable, scatter: drawScatter, curves: drawCurves, compar
 const THEMES = { "": "system", light: "light", dark: "dark" };
 
 /** Draws the tab that is open; the others are drawn when they are opened. */
-function update() {
+async function update() {
   rememberState();
   drawSummary();
   byId("clear").disabled = !state.q && !state.filters.length;
@@ -14,7 +14,12 @@ function update() {
     byId(`tab-${name}`).setAttribute("aria-selected", String(open));
     byId(`tab-${name}`).tabIndex = open ? 0 : -1;
   }
-  return Promise.resolve(TABS[state.tab]()).catch(complain);
+  try {
+    if (state.tab !== "runs") loadLibrary();
+    await TABS[state.tab]();
+  } catch (error) {
+    complain(error);
+  }
 }
 
 function drawSummary() {

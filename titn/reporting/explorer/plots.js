@@ -27,6 +27,14 @@ function styleOf(index) {
   };
 }
 
+/** Runs BokehJS, once, when there is something to draw. */
+function loadLibrary() {
+  for (const block of document.querySelectorAll("script.library")) {
+    document.head.append(element("script", {}, block.textContent));
+    block.remove();
+  }
+}
+
 /** An empty figure that fills its element. */
 function newFigure(options) {
   const [paper, ink, dim, line] = ["paper", "ink", "dim", "line"].map(themeColour);
