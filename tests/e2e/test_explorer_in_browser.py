@@ -184,6 +184,15 @@ def test_a_legend_hides_and_shows_runs(opened):
     assert button.get_attribute("aria-pressed") == "true"
 
 
+def test_the_groups_of_the_table_can_be_points(opened):
+    page = opened("tab=scatter&group=loss&group2=seed")
+    page.check("#means")
+    drawn(page, "scatter-plot")
+    names = page.locator("#scatter-legend button").all_inner_texts()
+    losses = ("hard", "supervised")
+    assert names == [f"{loss} · {seed}" for loss in losses for seed in range(5)]
+
+
 @pytest.mark.parametrize("name", ["scatter", "curves", "compare", "confusion"])
 def test_a_plot_is_downloaded_as_png(opened, name):
     page = opened(f"tab={name}")

@@ -28,6 +28,13 @@ def test_a_wheel_holds_the_configuration(wheel):
     assert "titn/conf/config.yaml" in names
 
 
+def test_a_wheel_holds_the_explorer(wheel):
+    folder = CHECKOUT / "titn" / "reporting" / "explorer"
+    ours = {str(path.relative_to(CHECKOUT)) for path in folder.iterdir() if path.is_file()}
+    assert any(name.endswith(".css") for name in ours)
+    assert ours <= set(zipfile.ZipFile(wheel).namelist())
+
+
 @pytest.fixture(scope="module")
 def site(wheel, tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("site")

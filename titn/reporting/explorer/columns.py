@@ -83,7 +83,7 @@ def _column(key: str, part: str, rows: Sequence[Values]) -> dict[str, Any]:
         kind = "text"
     else:
         kind = "fraction" if key in FRACTIONS else "number"
-    words = sorted({value for value in values if value is not None})  # type: ignore[type-var]
+    words = sorted({value for value in values if value is not None})
     if 2 * len(words) > len(values):
         return column | {"kind": kind, "values": values}
     codes = {word: code for code, word in enumerate(words)}

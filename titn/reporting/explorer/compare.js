@@ -71,7 +71,7 @@ async function drawCompare() {
 }
 
 function drawDifferences(a, b) {
-  const parts = { run: 0, result: 1, setting: 2, machine: 3 };
+  const parts = { setting: 0, result: 1, run: 2, machine: 3 };
   const differing = data.columns
     .filter((column) => column.key !== "id" && String(column.values[a]) !== String(column.values[b]))
     .sort((one, other) => parts[one.part] - parts[other.part]);
@@ -145,16 +145,21 @@ function drawAgreement(counts, images) {
 function drawByClass(set, a, b, byClass) {
   const [hitsA, hitsB] = [a, b].map((run) => set.hits[set.runs.indexOf(run)]);
   const recall = (hits, index) => (set.support[index] ? hits[index] / set.support[index] : null);
-  const rows = set.classes.map((name, index) => {
+  const changes = set.classes.map((_, index) => {
     const [one, other] = [recall(hitsA, index), recall(hitsB, index)];
-    const change = one === null ? null : other - one;
+    return one === null ? null : other - one;
+  });
+  const most = Math.max(...changes.map((change) => Math.abs(change || 0)));
+  const rows = set.classes.map((name, index) => {
+    const change = changes[index];
+    const [one, other] = [recall(hitsA, index), recall(hitsB, index)];
     return [
       { value: name, text: name },
       { value: set.support[index], text: thousands(set.support[index]) },
       { value: one, text: shownNumber(one, "fraction") },
       { value: other, text: shownNumber(other, "fraction") },
       { value: change, text: change === null ? NONE : `${change > 0 ? "+" : ""}${(100 * change).toFixed(2)}` },
-      { value: change, node: () => changeBar(change) },
+      { value: change, node: () => changeBar(change, most) },
       { value: byClass[index].onlyA, text: String(byClass[index].onlyA) },
       { value: byClass[index].onlyB, text: String(byClass[index].onlyB) },
     ];
@@ -167,9 +172,9 @@ function drawByClass(set, a, b, byClass) {
   drawSortable(byId("by-class"), columns, rows, 4, true);
 }
 
-/** To the right where B is better; 100 points are half of the track. */
-function changeBar(change) {
-  const width = Math.min(50, 50 * Math.abs(change || 0));
+/** To the right where B is better; the largest change of all is half of the track. */
+function changeBar(change, most) {
+  const width = most ? (50 * Math.abs(change || 0)) / most : 0;
   const place = change > 0 ? 50 : 50 - width;
   const bar = element("span", { class: change > 0 ? "better" : "worse" });
   bar.style.left = `${place}%`;

@@ -43,7 +43,7 @@ def collect_contents(runs: Records, plans: Sequence[PlannedSetting]) -> Contents
         row["id"] = name
         row["classes"] = len(row["class_names"]) if "class_names" in row else None
     faults: list[Fault] = []
-    epochs: list[Epochs] = []
+    epochs: list[list[dict[str, Any]]] = []
     samples: list[Samples | None] = []
     for row in rows:
         is_recorded = row["status"] == "recorded"

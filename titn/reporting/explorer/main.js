@@ -85,6 +85,7 @@ function restore() {
   const values = { group: "group", group2: "group2", x: "x", y: "y", colour: "colour", metric: "metric", "curve-x": "cx", "curve-colour": "cc" };
   for (const [id, key] of Object.entries(values)) byId(id).value = state[key];
   byId("log-x").checked = state.logx === "1";
+  byId("means").checked = state.means === "1";
   return update();
 }
 

@@ -2,7 +2,7 @@
 
 const DEFAULTS = {
   tab: "runs", q: "", sort: "", group: "", group2: "", cols: [], filters: [], sel: [], hide: [],
-  x: "macs", y: "top1", colour: "model", logx: "1", metric: "top1", cx: "epoch", cc: "run",
+  x: "macs", y: "top1", colour: "model", logx: "1", means: "", metric: "top1", cx: "epoch", cc: "run",
   a: "", b: "", run: "", theme: "",
 };
 const LISTS = ["cols", "sel", "hide"];
