@@ -7,7 +7,6 @@ from pathlib import Path
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.latex.page_tables import PageTable, tables_with_csv
 from titn.reporting.latex.table_file import Source, table_file, tex_path
-from titn.reporting.latex.text import plain
 from titn.reporting.method.page import NAME
 from titn.reporting.pages import Page, SettingSummary
 from titn.reporting.row_names import display_names
@@ -16,6 +15,7 @@ from titn.system.text import counted
 
 # The list by which each number is traced to its record: longer than a page of a paper.
 LEFT_OUT = ("cells",)
+MAIN = "accuracy"
 
 
 def write_latex_tables(pages: Sequence[Page], out: Path) -> list[Path]:
@@ -39,9 +39,8 @@ def _tables_of_settings(page: Page) -> Iterator[tuple[PageTable, SettingSummary]
         found = settings.get(table.csv.removesuffix(f"-{table.name}.csv"))
         if found is None or table.name in LEFT_OUT:
             continue
-        # The main table stands below the heading of the page or of the setting.
-        has_heading = plain(table.heading) not in (page.title, found.heading)
-        yield table if has_heading else replace(table, heading=table.name.capitalize()), found
+        # The main table has no heading of its own.
+        yield replace(table, heading="Accuracy") if table.name == MAIN else table, found
 
 
 def _source(page: Page, found: SettingSummary) -> Source:
