@@ -48,14 +48,14 @@ def test_a_row_that_two_questions_have_is_told_once(runs, taught, text):
     runs.ask(*cells, name="paper/figure6", key="ef" * 32)
     said = text()
     assert sum("| a | 2 |" in line for line in said.splitlines()) == 1
-    assert sum("| a | yes | 97.50 | 1 |" in line for line in said.splitlines()) == 1
+    assert sum("| a | yes | 97.50 |" in line for line in said.splitlines()) == 1
 
 
-def test_one_seed_cannot_say_which_token_is_better(runs, taught, text):
-    runs.ask(*taught("a", 1), *taught("b", 2, batch_size=4))
+def test_two_seeds_cannot_say_which_token_is_better(runs, taught, text):
+    runs.ask(*taught("a", 2), *taught("b", 3, batch_size=4))
     assert (
         "- digits: of 2 rows the distillation token is better in 0, the class token in 0; they "
-        "are not told apart in 1, and 1 with one seed cannot say. On average the distillation "
+        "are not told apart in 1, and 1 with fewer than three seeds cannot say. On average the distillation "
         "token is +0.00 points from the class token" in text()
     )
 

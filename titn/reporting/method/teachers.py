@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from titn.reporting.comparisons.teachers import TeacherAgreement, teacher_agreements
-from titn.reporting.formats import fixed_point
 from titn.reporting.markdown import escape, table
 from titn.reporting.method.settings import (
     PageSetting,
@@ -30,9 +29,8 @@ def teachers_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
     if not found:
         return [heading, "No record has its teacher's predictions by image."]
     rows = list(found.values())
-    columns = ["on", "row", "taught by it", "teacher (%)", "teacher's mistakes", "= teacher (%)",
-               "cls = teacher (%)", "dist = teacher (%)", "mistakes repeated (%)",
-               "mistakes put right (%)"]  # fmt: skip
+    columns = ["on", "row", "taught by it", "teacher (%)", "= teacher (%)",
+               "mistakes repeated (%)", "mistakes put right (%)"]  # fmt: skip
     frame = pd.DataFrame([_csv_record(setting, agreement) for setting, agreement in rows])
     return [
         heading,
@@ -79,10 +77,7 @@ def _table_line(setting: PageSetting, agreement: TeacherAgreement) -> list[str]:
         escape(agreement.row.label),
         "yes" if agreement.was_taught else "no",
         percent(agreement.teacher_top1),
-        fixed_point(agreement.num_mistakes, digits=0),
         percent(agreement.fused),
-        percent(agreement.cls),
-        percent(agreement.dist),
         percent(agreement.repeated),
         percent(agreement.corrected),
     ]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from titn.reporting import figures
 from titn.reporting.comparisons.tokens import TokenComparison, compare_tokens
+from titn.reporting.comparisons.verdicts import MIN_SEEDS
 from titn.reporting.formats import bounds, points_interval
 from titn.reporting.markdown import escape, table
 from titn.reporting.method.settings import (
@@ -44,8 +45,7 @@ def tokens_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
         ],
         xlabel="distillation token less class token, top-1",
     )
-    columns = ["on", "row", "seeds", "teacher (%)", "cls (%)", "dist (%)", "fused (%)",
-               "dist − cls", "fused − cls", "cls = dist (%)"]  # fmt: skip
+    columns = ["on", "row", "seeds", "cls (%)", "dist (%)", "dist − cls", "fused − cls"]
     frame = pd.DataFrame([_csv_record(setting, tokens) for setting, tokens in rows])
     return [
         heading,
@@ -60,14 +60,14 @@ def tokens_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
 
 def _which_token(rows: list[TokenComparison]) -> str:
     better = {name: sum(tokens.better == name for tokens in rows) for name in ("dist", "cls")}
-    single = sum(tokens.dist_less_cls is None for tokens in rows)
-    rest = len(rows) - sum(better.values()) - single
+    few = sum(len(tokens.row.runs) < MIN_SEEDS for tokens in rows)
+    rest = len(rows) - sum(better.values()) - few
     ahead = sum(tokens.dist - tokens.cls for tokens in rows) / len(rows)
     gain = sum(tokens.fused - max(tokens.cls, tokens.dist) for tokens in rows) / len(rows)
     return (
         f"of {counted(len(rows), 'row')} the distillation token is better in "
         f"{better['dist']}, the class token in {better['cls']}; they are not told apart in {rest}"
-        f"{f', and {single} with one seed cannot say' if single else ''}. On average the "
+        f"{f', and {few} with fewer than three seeds cannot say' if few else ''}. On average the "
         f"distillation token is {points(ahead)} points from the class token, and the mean of the "
         f"two {points(gain)} from the better one."
     )
@@ -78,13 +78,10 @@ def _table_line(setting: PageSetting, tokens: TokenComparison) -> list[str]:
         setting.link,
         escape(tokens.row.label),
         str(len(tokens.row.runs)),
-        percent(tokens.teacher),
         percent(tokens.cls),
         percent(tokens.dist),
-        percent(tokens.fused),
         _with_interval(tokens.dist_less_cls),
         _with_interval(tokens.fused_less_cls),
-        percent(tokens.agreement),
     ]
 
 

@@ -34,28 +34,27 @@ def learning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
             chance=1 / evidence.num_classes if evidence.num_classes else None,
         )
         parts.append(files.image("curves.svg", "top-1 accuracy against epochs"))
-    lines, records = [], []
-    for row in evidence.recorded:
-        found = _learned(row)
-        records.append({"row": called[row.label], **found})
-        lines.append([escape(called[row.label]), *_shown_learning(found)])
-    link = files.save_csv("learning", pd.DataFrame(records))
+    found = {called[row.label]: _learned(row) for row in evidence.recorded}
+    frame = pd.DataFrame([{"row": name, **learned} for name, learned in found.items()])
+    link = files.save_csv("learning", frame)
     reached = "epochs" if threshold is None else f"epochs to {percent(threshold, 1)}%"
-    columns = [
-        "row", reached, "train (%)", "train − test", "cls (%)",
-        "dist (%)", "cls = dist (%)", "= teacher (%)", "MACs (M)", "parameters (M)", "minutes",
-        "images/s",
-    ]  # fmt: skip
-    parts.append(table(columns, lines))
-    parts.append(
+    parts += [
+        table(
+            ["row", reached, "train (%)", "train − test", "cls (%)", "dist (%)", "= teacher (%)"],
+            [[escape(name), *_shown_learning(learned)] for name, learned in found.items()],
+        ),
         "Means over seeds. Train is top-1 on training images as they are, without augmentation; "
-        "cls and dist are the two tokens, and how often they predict the same class; = teacher is "
-        "how often the student predicts what its teacher does. Minutes are of one cell, "
-        "evaluation included; they and images/s are what the machine gave, whatever else it did, "
-        "and are left out where a cell was given the labels that its teacher gave another. "
-        f"{link}"
-    )
-    parts += _costs(evidence, files, called)
+        "cls and dist are the two tokens; = teacher is how often the student predicts what its "
+        f"teacher does. {link}",
+        table(
+            ["row", "MACs (M)", "parameters (M)", "minutes", "images/s"],
+            [[escape(name), *_shown_costs(learned)] for name, learned in found.items()],
+        ),
+        "Minutes are of one cell, evaluation included; they and images/s are what the machine "
+        "gave, whatever else it did, and are left out where a cell was given the labels that its "
+        f"teacher gave another. {link}",
+        *_costs(evidence, files, called),
+    ]
     return parts
 
 
@@ -109,7 +108,6 @@ def _shown_learning(found: dict[str, Any]) -> list[str]:
     reached = f"{found['num_reached']} of {found['num_seeds']} reached it"
     if found["reach"] is None or not found["num_curves"]:
         reached = "–"
-    speed, secs = found["images_per_sec"], found["wall_secs"]
     return [
         reached
         if found["epochs_to_reach"] is None
@@ -118,12 +116,16 @@ def _shown_learning(found: dict[str, Any]) -> list[str]:
         points(found["gap"]),
         percent(found["cls_top1"]),
         percent(found["dist_top1"]),
-        percent(found["agreement_cls_dist"]),
         percent(found["agreement_teacher"]),
+    ]
+
+
+def _shown_costs(found: dict[str, Any]) -> list[str]:
+    return [
         fixed_point(_in(1e6, found["macs"]), digits=1),
         fixed_point(_in(1e6, found["parameters"])),
-        fixed_point(_in(60, secs), digits=1),
-        fixed_point(speed, digits=0),
+        fixed_point(_in(60, found["wall_secs"]), digits=1),
+        fixed_point(found["images_per_sec"], digits=0),
     ]
 
 

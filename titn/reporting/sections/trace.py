@@ -75,8 +75,7 @@ def protocols_section(evidence: Evidence, files: OutputFiles) -> list[str]:
         lines.append(line)
         records.append(record)
     link = files.save_csv("protocols", pd.DataFrame(records))
-    columns = ["row", "teacher", "optimizer", "epochs", "steps", "batch", "seeds", "hours",
-               "on", ""]  # fmt: skip
+    columns = ["row", "teacher", "optimizer", "trained for", "seeds", "hours", "on"]
     text = (
         "Hours are of all seeds together, evaluation included and a teacher's own training not, on "
         f"a machine that may have had other cells to make at the same time. {link}"
@@ -101,10 +100,18 @@ def _protocol(row: Row) -> tuple[list[str], dict[str, Any]]:
         "hardware": distinct(hardware(run) for run in runs),
         "remarks": "; ".join(row.remarks()),
     }
-    shown = ("–" if value is None else value for value in record.values())
-    texts = [fixed_point(value) if isinstance(value, float) else str(value) for value in shown]
-    texts[6] = texts[6].replace(" ", ", ") or "–"
-    return [*(escape(text) for text in texts[:8]), *texts[8:]], record
+    shown = {key: "–" if value is None else str(value) for key, value in record.items()}
+    length = f"{shown['epochs']} epochs"
+    if num_steps is not None:
+        length += f", {num_steps:,} steps of {number(size)}"
+    line = [
+        *(escape(shown[key]) for key in ("row", "teacher", "optimizer")),
+        length,
+        "; ".join([shown["seeds"].replace(" ", ", ") or "–", *row.remarks()]),
+        fixed_point(spent),
+        shown["hardware"],
+    ]
+    return line, record
 
 
 def cells_section(evidence: Evidence, files: OutputFiles) -> list[str]:
