@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from titn.paper.costs import Cost
 from titn.paper.departures import departures, other_task
-from titn.paper.heads import cost_with_classes
+from titn.paper.heads import cost_per_class
 from titn.paper.printed import printed_table, table_title
 from titn.paper.protocol import NUM_CLASSES, PROTOCOL
 from titn.records.cell_state import DIVERGED
@@ -136,12 +137,16 @@ def _judge_size(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> ClaimR
 
 
 def _size(row: Row, claim: Claim) -> float | None:
-    own, printed = row.num_classes, NUM_CLASSES.get(claim.dataset, row.num_classes)
-    if own == printed:
-        value = float(row.values(claim.metric)[0])
-        return None if np.isnan(value) else value
-    cost = cost_with_classes(_first_run(row), own, printed)
-    return None if cost is None else float(getattr(cost, claim.metric))
+    """Of the row's network with the classes of the claim's data set; None if that is not known."""
+    run = _first_run(row)
+    if "parameters" not in run or "macs_paper" not in run:
+        return None
+    more = NUM_CLASSES.get(claim.dataset, row.num_classes) - row.num_classes
+    own = Cost(int(run["parameters"]), int(run["macs_paper"]))
+    of_a_class = cost_per_class(flat_config(run)) if more else Cost()
+    if of_a_class is None:
+        return None
+    return float(getattr(own + of_a_class.times(more), claim.metric))
 
 
 def _first_run(row: Row) -> dict:
