@@ -114,6 +114,8 @@ def report(arguments: argparse.Namespace) -> int:
     _complain(unread, kept.faults)
     asked = sum(bool(page.settings) for page in written.pages)
     print(printable(f"{len(runs)} runs, {asked} questions: {arguments.out / 'README.md'}"))
+    if explorer:
+        print(printable(f"all runs, for a browser: {explorer}"))
     return 0
 
 

@@ -24,14 +24,14 @@ from titn.reporting.sweep_plans import read_plans
 
 @pytest.fixture
 def report(monkeypatch, capsys):
-    """Runs the command without its other pages; returns its exit code and what it complained of."""
+    """Runs the command without its many pages; returns exit code, output and complaints."""
     monkeypatch.setattr("titn.reporting.write.known_questions", dict)
 
-    def run(*arguments: object) -> tuple[int, str]:
+    def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["titn-report", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
-        return ended.value.code, capsys.readouterr().err
+        return ended.value.code, *capsys.readouterr()
 
     return run
 
@@ -206,14 +206,16 @@ def test_a_thousand_runs_take_less_than_five_megabytes():
 def test_the_page_is_written_beside_the_report_or_where_it_is_asked_for(runs, report, tmp_path):
     runs.cell("a", 0)
     out, file = tmp_path / "out", tmp_path / "new" / "page.html"
-    assert report(runs.root, "--out", out, "--html") == (0, "")
-    assert report(runs.root, "--out", out, "--html", file) == (0, "")
+    code, said, complaints = report(runs.root, "--out", out, "--html")
+    assert (code, complaints) == (0, "")
+    assert said.endswith(f"all runs, for a browser: {out / 'explorer.html'}\n")
+    report(runs.root, "--out", out, "--html", file)
     assert (out / "explorer.html").read_bytes() == file.read_bytes()
 
 
 def test_a_directory_of_runs_after_the_option_is_not_taken_for_the_file(runs, report, tmp_path):
     runs.cell("a", 0)
-    code, complaint = report("--out", tmp_path / "out", "--html", runs.root)
+    code, _, complaint = report("--out", tmp_path / "out", "--html", runs.root)
     assert code == 2
     assert f"--html {runs.root}: is a directory; write it before --html" in complaint
 
@@ -224,7 +226,7 @@ def test_without_the_extra_a_line_says_what_to_install(runs, report, tmp_path, m
     monkeypatch.setattr(
         "importlib.util.find_spec", lambda name, *more: None if name == "bokeh" else find(name)
     )
-    code, complaint = report(runs.root, "--out", tmp_path / "out", "--html")
+    code, _, complaint = report(runs.root, "--out", tmp_path / "out", "--html")
     assert code == 2
     assert "--html: bokeh not installed; pip install titn[html]" in complaint
     assert not (tmp_path / "out").exists()
