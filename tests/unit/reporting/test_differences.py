@@ -145,7 +145,7 @@ def test_what_is_excluded_is_the_farther_end():
     ("untaught", "why"),
     [
         # The teacher of these cells has 90%: 36 of 40.
-        ([36, 37, 38], "its teacher (90.00%) is no better than the untaught student"),
+        ([36, 37, 38], "the teacher (90.00%) is no better than the untaught student"),
         ([30, 31, 32], None),
     ],
 )

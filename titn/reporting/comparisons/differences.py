@@ -86,7 +86,7 @@ def _why_unjudged(
         return "nothing varies"
     teacher = weak_teacher(row, baseline, evidence.recorded)
     if teacher is not None:
-        return f"its teacher ({percent(teacher)}%) is no better than the untaught student"
+        return f"the teacher ({percent(teacher)}%) is no better than the untaught student"
     return None
 
 
