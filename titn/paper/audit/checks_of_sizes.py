@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from titn.paper import costs
 from titn.paper.audit.findings import Check, check
 from titn.paper.audit.tables import (
-    IMAGENET_CLASSES,
     OURS,
     printed_column,
     printed_rows,
     printed_size,
     student_cost,
 )
+from titn.paper.printed import IMAGENET_CLASSES
 from titn.paper.protocol import NUM_CLASSES
 
 PART = "Parameters and GFLOPs"

@@ -8,7 +8,6 @@ from titn.paper.audit.batch_means import batch_sizes_of_means
 from titn.paper.audit.checks_of_results import harmonic_mean
 from titn.paper.audit.findings import Contradiction
 from titn.paper.audit.tables import (
-    IMAGENET_CLASSES,
     OURS,
     printed_column,
     printed_drops,
@@ -16,6 +15,7 @@ from titn.paper.audit.tables import (
     student_cost,
     table_by_row,
 )
+from titn.paper.printed import IMAGENET_CLASSES
 from titn.paper.protocol import NUM_CLASSES
 from titn.system.text import percent
 
