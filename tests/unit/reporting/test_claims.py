@@ -1,5 +1,7 @@
 """Claims of the paper, judged by rows whose numbers are known."""
 
+from dataclasses import replace
+
 import pytest
 
 from titn.records.question import Claim, parse_question
@@ -49,6 +51,12 @@ def judge(runs):
 def test_a_finding_is_where_the_interval_lies(low, high, between, finding):
     found, reason = judge_interval(Interval((low + high) / 2, low, high), between)
     assert (found, bool(reason)) == (finding, finding == "undecided")
+
+
+@pytest.mark.parametrize(("low", "reason"), [(0.0, "touches"), (-0.01, "crosses")])
+def test_an_undecided_interval_touches_or_crosses_a_bound(low, reason):
+    found = judge_interval(Interval(0.01, low, 0.02), (0.0, None))
+    assert found == ("undecided", f"the interval {reason} a bound")
 
 
 def test_without_an_interval_nothing_is_found():
@@ -243,6 +251,23 @@ def test_a_network_whose_last_layer_is_not_known_has_no_size_with_other_classes(
     cells = runs.row("a", [4], changes={"model": {"_target_": "my.Network"}})
     result = judge(cells, ["a"], (5.84, 5.86), metric="parameters_m", dataset="cifar100")
     assert (result.finding, result.estimate) == ("not comparable", None)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "finding", "reason"),
+    [
+        ([0.004, 0.005, 0.004], "agrees", ""),
+        ([0.004, 0.005], "undecided", "2 rounds, not 3"),
+        ([0.005, 0.005, 0.005], "undecided", "nothing varies"),
+    ],
+)
+def test_a_timing_needs_three_rounds_that_differ(runs, rounds, finding, reason):
+    claim = runs.claim(["a"], [0, 10], metric="latency_ms", dataset="cifar100")
+    cells = runs.row("a", [4], changes={"epochs": 0})
+    evidence = runs.one(*cells, question=runs.question(["a"], claims=[claim]))
+    timing = {"how": "on a CPU", "rows": {"a": {"1": rounds}}}
+    result = judge_claim(evidence.question.claims[0], replace(evidence, timing=timing))
+    assert (result.finding, result.reason) == (finding, reason)
 
 
 def test_a_row_that_never_learned_so_much_is_not_judged_by_its_speed(runs, judge):

@@ -427,6 +427,17 @@ def test_numbers_of_other_data_do_not_stand_beside_the_print(runs, text):
     ]  # fmt: skip
 
 
+def test_a_size_beside_the_print_is_that_of_the_printed_classes(runs, text):
+    network = {"_target_": "titn.models.titn.TITN", "distillation_token": True, "patch_dim": 192}
+    cells = runs.row(
+        "TITN", [4], changes={"epochs": 0, "model": network}, record={"parameters": 5_817_440}
+    )
+    question = runs.question(["TITN"], printed="table1", margins={"parameters_m": 0.01})
+    said = text(*cells, question=question)
+    # As it was built, of ten classes, it has 5.82M.
+    assert line(fold(said, "The paper's numbers"), "TITN") == ["TITN", "5.85", "5.85"]
+
+
 # Learning
 
 
