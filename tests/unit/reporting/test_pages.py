@@ -434,7 +434,7 @@ def test_sizes_stand_beside_the_print_where_accuracies_do_not(runs, text):
     levels = fold(text(*cells, question=question), "The printed numbers, one by one")
     row = line(levels, "parameters (M) of VGG16-BN (table 3)")
     assert row[1:] == ["138.36", "138.37", "–", "138.35 to 138.37", "full", "**agrees**"]
-    assert "Its sizes of VGG16-BN are those of a network with 1000 classes." in levels
+    assert "The paper counts VGG16-BN with 1000 classes, and so do we." in levels
     assert "Not comparable: 1 other number of the table (digits, not CIFAR-100)." in levels
 
 

@@ -111,7 +111,7 @@ def _about_references() -> Iterator[Contradiction]:
         "How to choose a teacher",
         "Section 2.3: a bigger model may not be a better teacher.",
         "Section 4.2: of eight teachers the one with the highest accuracy of its own is chosen.",
-        "No student was trained under the other seven.",
+        "No student under one of the other seven is printed.",
     )
 
 

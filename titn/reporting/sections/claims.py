@@ -77,7 +77,7 @@ def _heads(results: Sequence[ClaimResult]) -> list[str]:
     """Whose sizes the paper counts with other classes than its data set has."""
     sizes = [one.claim for one in results if one.claim.metric in SIZE_METRICS]
     found = {
-        f"Its sizes of {row} are those of a network with {classes} classes."
+        f"The paper counts {row} with {classes} classes, and so do we."
         for (name, row), classes in COUNTED_WITH.items()
         if any(row in claim.rows and claim.source == table_title(name) for claim in sizes)
     }
