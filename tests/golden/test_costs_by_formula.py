@@ -9,6 +9,7 @@ from titn.config.paths import conf_dir
 from titn.models.titn import TITN
 from titn.models.vit import ViT
 from titn.paper import costs
+from titn.paper.heads import cost_with_classes
 from titn.training import build
 from titn.training.metrics import macs, num_parameters
 from titn.types import ImageSpec
@@ -50,6 +51,58 @@ LARGE_PATCH = {"patch_size": 16, "pixel_size": 4}
 )
 def test_the_papers_networks_cost_what_the_formulas_say(name, num_classes, cost):
     assert configured(name, num_classes) == by_formula(cost)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        "vit",
+        "deit model.patch_dim=96",
+        "tnt",
+        "titn",
+        "titn_large_patch",
+        "vgg16",
+        "vgg16_bn",
+        "vgg16_bn model.stem=cifar",
+        "vgg19",
+        "resnet18",
+        "resnet50",
+        "wide_resnet50",
+        "wide_resnet28_10",
+        "densenet121",
+        "mobilenet_v3",
+        "mobilenet_v3 model.size=small",
+        # Its head's work depends on the size of the map before it.
+        "squeezenet",
+        "squeezenet dataset.image_size=64",
+        "squeezenet model.version='1.0'",
+        "squeezenet model.stem=cifar",
+        "resnet9 model.width=16",
+        "airbench94",
+        "airbench96",
+    ],
+)
+def test_a_recorded_cost_is_turned_into_that_of_other_classes(overrides):
+    with initialize_config_dir(conf_dir(), version_base="1.3"):
+        run = resolve.resolve(compose("config", f"model={overrides}".split()))
+    found, size = [], run["dataset"]["image_size"]
+    for num_classes in (10, 100):
+        spec = ImageSpec(num_classes=num_classes, size=size)
+        with torch.device("meta"):
+            found.append(counted(build.instantiate(run, "model", images=spec), spec))
+    recorded = dict(zip(("parameters", "macs_paper", "macs"), found[0], strict=True))
+    recorded |= {f"model.{key}": value for key, value in run["model"].items()}
+    recorded["dataset.image_size"] = size
+    assert by_formula(cost_with_classes(recorded, 10, 100)) == found[1]
+
+
+@pytest.mark.parametrize("network", ["titn.models.timm_network.TimmNetwork", "my.own.ViT",
+                                     "titn.models.vit.ViT"])  # fmt: skip
+def test_without_a_known_head_there_is_no_other_number_of_classes(network):
+    # The last one does not say how wide it is.
+    run = {"model._target_": network, "model.distillation_token": True}
+    run |= {"parameters": 1, "macs_paper": 1, "macs": 1}
+    assert cost_with_classes(run, 10, 100) is None
 
 
 # Sizes of which no two are the same, so that none can stand in for another.

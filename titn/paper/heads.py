@@ -1,7 +1,7 @@
-"""What a class more costs a network: its head, read from a run's configuration.
+"""What a network would cost with another number of classes: only its last layers change.
 
-So a record of ten classes says what the same network has for a hundred. Every head here is one
-linear layer that ends in the classes, or two of them where there is a distillation token.
+Every head here is one linear layer that ends in the classes, or two of them where there is a
+distillation token.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,6 +23,24 @@ WIDTHS = {
 VGG_WIDTHS = {"imagenet": 4096, "cifar": 512}  # by stem
 MOBILENET_WIDTHS = {"large": 1280, "small": 1024}  # by size
 SQUEEZENET_WIDTH = 512
+
+
+def cost_with_classes(run: Config, num_own: int, num_classes: int) -> Cost | None:
+    """The cost of a recorded network, built for `num_classes` instead of `num_own`.
+
+    run: a record as a flat dict. None if the record lacks its costs, or if its head is not known.
+    """
+    one = cost_per_class(run)
+    known = [run.get(key) for key in ("parameters", "macs_paper", "macs")]
+    if one is None or not all(isinstance(value, int | float) for value in known):
+        return None
+    parameters, macs_paper, macs = (int(value) for value in known if value is not None)
+    more = num_classes - num_own
+    return Cost(
+        parameters + more * one.parameters,
+        macs_paper + more * one.macs_paper,
+        macs - macs_paper,
+    )
 
 
 def cost_per_class(config: Config) -> Cost | None:

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from titn.paper.protocol import NUM_CLASSES
+
 TABLES = Path(__file__).parent / "tables"
+
+# What table 3 counts the teacher's head with, though its data set has a hundred classes.
+IMAGENET_CLASSES = 1000
+COUNTED_WITH = {("table3", "VGG16-BN"): IMAGENET_CLASSES}
 
 
 def printed_table(name: str) -> pd.DataFrame:
@@ -25,6 +31,15 @@ def printed_table(name: str) -> pd.DataFrame:
 def table_title(name: str) -> str:
     """How text refers to a table: "table 3"."""
     return name.replace("table", "table ").replace("figure", "figure ")
+
+
+def printed_num_classes(table: str | None, row: str, dataset: str) -> int | None:
+    """With how many classes the paper counts the parameters and GFLOPs of a table's row.
+
+    Those of the data set, but for the teacher of table 3. None for a data set that the paper has
+    not.
+    """
+    return COUNTED_WITH.get((table or "", row)) or NUM_CLASSES.get(dataset)
 
 
 @cache

@@ -60,6 +60,12 @@ def test_f1_of_printed_precision_and_recall(found, row, mean, verdict):
     assert one.verdict == verdict
 
 
+def test_the_print_of_vit_and_deit_fits_with_and_without_a_bias(found):
+    # 5,391,652 and 5,411,336, and 12 biases of 576.
+    assert found("table 3", "ViT: parameters").note.startswith("5.399 with a bias")
+    assert found("table 3", "DeiT: parameters").note.startswith("5.418 with a bias")
+
+
 def test_titns_f1_needs_a_precision_near_the_upper_end(found):
     # F1 0.735 with recall 0.7471: 0.735 x 0.7471 / (1.4942 - 0.735) = 0.7233; 0.72 ends at 0.725.
     assert "0.7233" in found("table 3", "TITN: F1").note
@@ -237,10 +243,13 @@ def test_the_table_has_fractions():
         "92.70",  # EfficientNet-B0 above TITN
         "2.32 points",  # 70.79 - 68.47
         "5.399M and 5.418M with one",  # ViT and DeiT with a bias on queries, keys and values
-        "2 of the 5 students that it compares",  # DeiT Tiny 2.38M and EfficientNet-B0 4.7M
+        "2 of the 5 students have fewer than 5.8M",  # DeiT Tiny 2.38M and EfficientNet-B0 4.7M
+        "of the 5 that the section names, 2 do",  # ViT-B drops by 2.63, Swin-Tiny by 1.80
+        "0.434 G for one and the lowest: the others have 1.38 G",  # 444.32 / 1024
+        "in top-5, 99.80 on CIFAR-10. Table 4: its teacher has 95.98 and 99.92",
         "7.97% of the images are classified wrongly, by the teacher 4.02%",
         "2.0 times as many mistakes",
-        "Of 12 usual batch sizes 1024 makes",
+        "a last one of 784; of 14 usual sizes only 1024 and 4096",  # 10,000 - 9 x 1,024
     ],
 )
 def test_the_contradictions_have_their_numbers(audit, number):

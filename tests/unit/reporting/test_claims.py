@@ -1,5 +1,7 @@
 """Claims of the paper, judged by rows whose numbers are known."""
 
+from dataclasses import replace
+
 import pytest
 
 from titn.records.question import Claim, parse_question
@@ -49,6 +51,12 @@ def judge(runs):
 def test_a_finding_is_where_the_interval_lies(low, high, between, finding):
     found, reason = judge_interval(Interval((low + high) / 2, low, high), between)
     assert (found, bool(reason)) == (finding, finding == "undecided")
+
+
+@pytest.mark.parametrize(("low", "reason"), [(0.0, "touches"), (-0.01, "crosses")])
+def test_an_undecided_interval_touches_or_crosses_a_bound(low, reason):
+    found = judge_interval(Interval(0.01, low, 0.02), (0.0, None))
+    assert found == ("undecided", f"the interval {reason} a bound")
 
 
 def test_without_an_interval_nothing_is_found():
@@ -201,10 +209,65 @@ def test_a_size_is_that_of_a_network_with_the_printed_classes(runs, judge):
     assert result.finding == "agrees"
 
 
+# Records of ten classes: the network, its parameters and the paper's multiply-accumulates.
+TEN_CLASSES = {
+    "VGG16-BN": ("cnn.vgg16_bn", {"stem": "imagenet"}, 134_309_962, 433_906_688),
+    "ViT": ("vit.ViT", {"distillation_token": False}, 5_374_282, 91_161_216),
+    "DeiT": ("vit.ViT", {"distillation_token": True}, 5_376_596, 96_490_752),
+    "TNT": ("titn.TITN", {"distillation_token": False}, 5_815_126, 103_424_640),
+    "TITN": ("titn.TITN", {"distillation_token": True}, 5_817_440, 108_754_176),
+    "TITN (large patch)": ("titn.TITN", {"distillation_token": True}, 5_813_264, 35_210_496),
+}
+
+
+def test_sizes_of_ten_classes_agree_with_table_3(runs):
+    margins = {"parameters_m": 0.01, "gflops_batch1024": 0.01}
+    cells = []
+    for label, (network, sizes, parameters, macs_paper) in TEN_CLASSES.items():
+        model = {"_target_": f"titn.models.{network}", "patch_dim": 192} | sizes
+        counted = {"parameters": parameters, "macs_paper": macs_paper, "macs": macs_paper}
+        cells += runs.row(label, [30], changes={"model": model}, record=counted)
+    question = runs.question(list(TEN_CLASSES), printed="table3", margins=margins)
+    evidence = runs.one(*cells, question=question)
+    results = [judge_claim(claim, evidence) for claim in claims_of(evidence.question)]
+    assert len(results) == 2 * len(TEN_CLASSES)
+    assert all(abs(one.estimate - one.claim.printed) < 0.01 for one in results)
+    # Data, classes and teachers decide no size.
+    assert {(one.finding, *one.protocol) for one in results} == {("agrees",)}
+
+
+def test_equal_sizes_are_not_above_each_other(runs, judge):
+    result = judge([*runs.row("a", [4]), *runs.row("b", [4])], metric="parameters_m")
+    assert (result.finding, result.reason) == ("undecided", "the interval touches a bound")
+
+
+def test_what_does_not_vary_at_all_finds_nothing(runs, judge):
+    cells = runs.row("a", A, record={"nll": 0.5})
+    result = judge(cells, ["a"], (0.4, 0.6), metric="nll")
+    assert (result.finding, result.reason) == ("undecided", "nothing varies")
+
+
 def test_a_network_whose_last_layer_is_not_known_has_no_size_with_other_classes(runs, judge):
     cells = runs.row("a", [4], changes={"model": {"_target_": "my.Network"}})
     result = judge(cells, ["a"], (5.84, 5.86), metric="parameters_m", dataset="cifar100")
     assert (result.finding, result.estimate) == ("not comparable", None)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "finding", "reason"),
+    [
+        ([0.004, 0.005, 0.004], "agrees", ""),
+        ([0.004, 0.005], "undecided", "2 rounds, not 3"),
+        ([0.005, 0.005, 0.005], "undecided", "nothing varies"),
+    ],
+)
+def test_a_timing_needs_three_rounds_that_differ(runs, rounds, finding, reason):
+    claim = runs.claim(["a"], [0, 10], metric="latency_ms", dataset="cifar100")
+    cells = runs.row("a", [4], changes={"epochs": 0})
+    evidence = runs.one(*cells, question=runs.question(["a"], claims=[claim]))
+    timing = {"how": "on a CPU", "rows": {"a": {"1": rounds}}}
+    result = judge_claim(evidence.question.claims[0], replace(evidence, timing=timing))
+    assert (result.finding, result.reason) == (finding, reason)
 
 
 def test_a_row_that_never_learned_so_much_is_not_judged_by_its_speed(runs, judge):

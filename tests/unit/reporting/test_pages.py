@@ -423,10 +423,32 @@ def test_numbers_of_other_data_do_not_stand_beside_the_print(runs, text):
     said = text(*runs.row("TITN", A), question=question)
     assert "The paper's numbers and ours" not in said
     assert "| the paper (%) |" not in said
-    row = line(fold(said, "The printed numbers, one by one"), "top-1 of TITN (table 3)")
-    assert row[1:] == [
-        "74.71", "–", "–", "73.71 to 75.71", "–", "not comparable: digits, not CIFAR-100",
-    ]  # fmt: skip
+    levels = fold(said, "The printed numbers, one by one")
+    assert levels.startswith("Not comparable: 1 number of the table (digits, not CIFAR-100).")
+
+
+def test_sizes_stand_beside_the_print_where_accuracies_do_not(runs, text):
+    model = {"_target_": "titn.models.cnn.vgg16_bn", "stem": "imagenet"}
+    record = {"parameters": 134_309_962}
+    margins = {"top1": 0.01, "parameters_m": 0.01}
+    question = runs.question(["VGG16-BN"], printed="table3", margins=margins)
+    cells = runs.row("VGG16-BN", A, changes={"model": model}, record=record)
+    levels = fold(text(*cells, question=question), "The printed numbers, one by one")
+    row = line(levels, "parameters (M) of VGG16-BN (table 3)")
+    assert row[1:] == ["138.36", "138.37", "–", "138.35 to 138.37", "full", "**agrees**"]
+    assert "The paper counts VGG16-BN with 1000 classes, and so do we." in levels
+    assert "Not comparable: 1 other number of the table (digits, not CIFAR-100)." in levels
+
+
+def test_a_size_beside_the_print_is_that_of_the_printed_classes(runs, text):
+    network = {"_target_": "titn.models.titn.TITN", "distillation_token": True, "patch_dim": 192}
+    cells = runs.row(
+        "TITN", [4], changes={"epochs": 0, "model": network}, record={"parameters": 5_817_440}
+    )
+    question = runs.question(["TITN"], printed="table1", margins={"parameters_m": 0.01})
+    said = text(*cells, question=question)
+    # As it was built, of ten classes, it has 5.82M.
+    assert line(fold(said, "The paper's numbers"), "TITN") == ["TITN", "5.85", "5.85"]
 
 
 # Learning

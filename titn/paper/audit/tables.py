@@ -10,8 +10,6 @@ from titn.paper.protocol import NUM_CLASSES
 
 # Table 6's label of the paper's own row.
 OURS = "VGG16-BN → TITN"
-# What table 3 counts the teacher's head with.
-IMAGENET_CLASSES = 1000
 
 
 def table_by_row(name: str) -> pd.DataFrame:

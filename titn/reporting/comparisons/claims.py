@@ -5,16 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from titn.paper.costs import Cost
 from titn.paper.departures import departures, other_task
-from titn.paper.heads import cost_per_class
 from titn.paper.printed import printed_table, table_title
-from titn.paper.protocol import NUM_CLASSES, PROTOCOL
+from titn.paper.protocol import PROTOCOL
 from titn.records.cell_state import DIVERGED
 from titn.records.question import Bound, Claim, Question
 from titn.reporting.comparisons.chance import is_near_chance
 from titn.reporting.comparisons.differences import difference_interval
 from titn.reporting.comparisons.levels import metric_interval
+from titn.reporting.comparisons.sizes import SIZE_METRICS, printed_size
 from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one, weak_teacher
 from titn.reporting.comparisons.verdicts import MIN_SEEDS
 from titn.reporting.evidence.evidence import Evidence
@@ -23,9 +22,8 @@ from titn.reporting.latencies import TIMING_METRICS, rounds_interval, timed_roun
 from titn.reporting.statistics.intervals import Interval
 from titn.system.text import counted
 
-# Metrics of a network and not of its training, and the keys of a configuration that decide them.
-SIZE_METRICS = ("parameters_m", "gflops_batch1024")
-SIZE_KEYS = ("dataset", "model.", "choices.")
+# The keys of a configuration that decide a network's size besides its number of classes.
+SIZE_KEYS = ("dataset.image_size", "model.", "choices.model")
 
 AGREES, DISAGREES, UNDECIDED, NOT_RUN = "agrees", "disagrees", "undecided", "not run"
 NOT_COMPARABLE = "not comparable"
@@ -74,7 +72,7 @@ def judge_claim(claim: Claim, evidence: Evidence) -> ClaimResult:
     finding, reason = judge_interval(interval, claim.between)
     if other := _other_task(claim, rows):
         finding, reason = NOT_COMPARABLE, other
-    elif why := _why_undecided(rows, evidence):
+    elif why := _why_undecided(rows, evidence) or _no_width(interval):
         finding, reason = UNDECIDED, why
     return ClaimResult(
         claim=claim,
@@ -110,12 +108,18 @@ def _why_undecided(rows: Sequence[Row], evidence: Evidence) -> str:
     return ""
 
 
+def _no_width(interval: Interval | None) -> str:
+    """Equal numbers say nothing of how much others would differ."""
+    return "nothing varies" if interval and interval.low == interval.high else ""
+
+
 def _judge_size(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> ClaimResult:
-    """Of networks built for the claim's number of classes, whatever was trained.
+    """Of networks built for the printed number of classes, whatever was trained.
 
     Every seed has the same number: the interval has no width, and needs none.
     """
-    sizes = [_size(row, claim) for row in rows]
+    table = evidence.question.printed if evidence.question else None
+    sizes = [printed_size(row, claim.metric, claim.dataset, table) for row in rows]
     known = [size for size in sizes if size is not None]
     runs = [_first_run(row) for row in rows]
     is_known = len(known) == len(rows)
@@ -136,19 +140,6 @@ def _judge_size(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> ClaimR
     )
 
 
-def _size(row: Row, claim: Claim) -> float | None:
-    """Of the row's network with the classes of the claim's data set; None if that is not known."""
-    run = _first_run(row)
-    if "parameters" not in run or "macs_paper" not in run:
-        return None
-    more = NUM_CLASSES.get(claim.dataset, row.num_classes) - row.num_classes
-    own = Cost(int(run["parameters"]), int(run["macs_paper"]))
-    of_a_class = cost_per_class(flat_config(run)) if more else Cost()
-    if of_a_class is None:
-        return None
-    return float(getattr(own + of_a_class.times(more), claim.metric))
-
-
 def _first_run(row: Row) -> dict:
     return next(iter(row.runs.values()))
 
@@ -165,12 +156,14 @@ def _protocol(claim: Claim, runs: Sequence[dict], evidence: Evidence) -> list[st
     if claim.dataset not in PROTOCOL:
         return [f"the paper has no protocol for {claim.dataset}"]
     found: dict[str, None] = {}
+    varied = evidence.varied_keys
+    if claim.metric in SIZE_METRICS:
+        varied = [*varied, "teacher"]
     for run in runs:
         config = flat_config(run)
         if claim.metric in SIZE_METRICS:
             config = {key: config[key] for key in config if key.startswith(SIZE_KEYS)}
-            config.pop("dataset.num_classes", None)
-        found |= dict.fromkeys(departures(config, claim.dataset, evidence.varied_keys))
+        found |= dict.fromkeys(departures(config, claim.dataset, varied))
     return list(found)
 
 
@@ -182,6 +175,10 @@ def _judge_timing(claim: Claim, evidence: Evidence) -> ClaimResult:
     interval = rounds_interval(timed)
     assert evidence.timing is not None
     finding, reason = judge_interval(interval, claim.between)
+    rounds = min(map(len, timed))
+    few = "" if rounds >= MIN_SEEDS else f"{counted(rounds, 'round')}, not {MIN_SEEDS}"
+    if why := few or _no_width(interval):
+        finding, reason = UNDECIDED, why
     return ClaimResult(
         claim=claim,
         estimate=interval.estimate if interval else None,
@@ -207,7 +204,8 @@ def judge_interval(interval: Interval | None, between: tuple[Bound, Bound]) -> t
         return AGREES, ""
     if interval.high < low or interval.low > high:
         return DISAGREES, ""
-    return UNDECIDED, "the interval crosses a bound"
+    is_touched = {low, high} & {interval.low, interval.high}
+    return UNDECIDED, f"the interval {'touches' if is_touched else 'crosses'} a bound"
 
 
 def flat_config(run: dict) -> dict:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from titn.paper.departures import in_one_line
+from titn.paper.printed import COUNTED_WITH, table_title
 from titn.records.question import Claim
 from titn.reporting.comparisons.claims import (
     AGREES,
@@ -21,7 +22,7 @@ from titn.reporting.formats import bounds, fixed_point, interval_text
 from titn.reporting.latencies import TIMING_METRICS
 from titn.reporting.markdown import escape, fold, table
 from titn.reporting.output_files import OutputFiles
-from titn.system.text import percent, points
+from titn.system.text import counted, percent, points
 
 # Besides what is counted and timed.
 NO_FRACTIONS = ("epochs_to_reach", "nll", "train.nll", "parameters", "macs", "macs_paper")
@@ -48,15 +49,39 @@ def claims_section(results: Sequence[ClaimResult], revised: bool, files: OutputF
     levels = [result for result in results if _is_printed_level(result)]
     parts = [_table(about_rows, protocols)] if about_rows else []
     if levels:
-        parts.append(fold("The printed numbers, one by one", [_table(levels, protocols)]))
+        parts.append(fold("The printed numbers, one by one", _levels(levels, protocols)))
     counts = Counter(result.finding for result in results)
-    counted = ", ".join(f"{counts[one]} {one}" for one in FINDINGS if counts[one])
-    return [fold(f"The paper's claims: {counted}", [*parts, *_listed(protocols), text])]
+    listed = ", ".join(f"{counts[one]} {one}" for one in FINDINGS if counts[one])
+    return [fold(f"The paper's claims: {listed}", [*parts, *_listed(protocols), text])]
 
 
 def _is_printed_level(result: ClaimResult) -> bool:
     """Whether the claim is a number of a printed table, of one row."""
     return len(result.claim.rows) == 1 and result.claim.source.startswith(("table", "figure"))
+
+
+def _levels(results: Sequence[ClaimResult], protocols: list[tuple[str, ...]]) -> list[str]:
+    """A table of the printed numbers that ours may stand beside, and how many others there are."""
+    comparable = [result for result in results if result.finding != NOT_COMPARABLE]
+    others = [result for result in results if result.finding == NOT_COMPARABLE]
+    reasons = escape("; ".join(dict.fromkeys(result.reason for result in others)))
+    said = f"Not comparable: {counted(len(others), 'other number')} of the table ({reasons})."
+    return [
+        *([_table(comparable, protocols)] if comparable else []),
+        *_heads(comparable),
+        *([said if comparable else said.replace(" other", "")] if others else []),
+    ]
+
+
+def _heads(results: Sequence[ClaimResult]) -> list[str]:
+    """Whose sizes the paper counts with other classes than its data set has."""
+    sizes = [one.claim for one in results if one.claim.metric in SIZE_METRICS]
+    found = {
+        f"The paper counts {row} with {classes} classes, and so do we."
+        for (name, row), classes in COUNTED_WITH.items()
+        if any(row in claim.rows and claim.source == table_title(name) for claim in sizes)
+    }
+    return sorted(found)
 
 
 def _table(results: Sequence[ClaimResult], protocols: list[tuple[str, ...]]) -> str:
@@ -78,11 +103,13 @@ def _line(result: ClaimResult, protocols: list[tuple[str, ...]]) -> list[str]:
     shown = _format_of(claim)
     # What is not comparable does not stand beside the print.
     is_shown = result.finding != NOT_COMPARABLE
+    # What is counted has no interval.
+    is_sampled = is_shown and claim.metric not in SIZE_METRICS
     return [
         f"{escape(claim.says)} ({escape(claim.source)})",
         shown(claim.printed),
         shown(result.estimate) if is_shown else "–",
-        ("–" if interval is None or not is_shown else interval_text(interval, shown))
+        ("–" if interval is None or not is_sampled else interval_text(interval, shown))
         + (" †" if result.is_conditional and interval and is_shown else ""),
         _allowed(claim.between, shown),
         _protocol(result, protocols) if is_shown else "–",

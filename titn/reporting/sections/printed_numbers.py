@@ -7,8 +7,10 @@ import pandas as pd
 from titn.paper.departures import other_task
 from titn.paper.printed import printed_table
 from titn.records.question import Question
-from titn.reporting.comparisons.claims import SIZE_METRICS, flat_config, metric_name
+from titn.reporting.comparisons.claims import flat_config, metric_name
+from titn.reporting.comparisons.sizes import SIZE_METRICS, printed_size
 from titn.reporting.evidence.evidence import Evidence
+from titn.reporting.evidence.row import Row
 from titn.reporting.formats import mean_or_none
 from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import OutputFiles
@@ -37,7 +39,7 @@ def printed_numbers_section(
         record: dict[str, Any] = {"row": row.label, "num_seeds": len(row.runs)}
         for metric in metrics:
             theirs = paper[metric].get(row.label)
-            ours = mean_or_none(row.values(metric))
+            ours = _ours(row, metric, question.printed)
             record |= {f"{metric}_printed": theirs, metric: ours}
             if metric in shown:
                 line += [_shown(metric, theirs), _shown(metric, ours)]
@@ -57,6 +59,19 @@ def printed_numbers_section(
     return [table(columns, lines), f"{said} {link}"]
 
 
+def _ours(row: Row, metric: str, name: str) -> float | None:
+    """A mean over seeds; a size is that of a network with the printed number of classes."""
+    if metric in SIZE_METRICS:
+        return printed_size(row, metric, _dataset(name), name)
+    return mean_or_none(row.values(metric))
+
+
+def _dataset(name: str) -> str:
+    """Of a table of the paper; table 1, which has no results, is about the sizes of table 3."""
+    paper = printed_table(name)
+    return str(paper["dataset"].iloc[0]) if "dataset" in paper else "cifar100"
+
+
 def printed_top1(evidence: Evidence) -> dict[str, float] | None:
     """label -> the top-1 that the paper prints; None without a table of these rows, or if our data
     or classes are others than the table's."""
@@ -74,9 +89,7 @@ def _is_comparable(evidence: Evidence, question: Question) -> bool:
     if evidence.is_untrained:
         return True
     assert question.printed is not None
-    paper = printed_table(question.printed)
-    dataset = paper["dataset"].iloc[0] if "dataset" in paper else "cifar100"
-    row = evidence.reference
+    row, dataset = evidence.reference, _dataset(question.printed)
     return row is not None and not other_task(flat_config(row.any_run or {}), dataset)
 
 
