@@ -82,6 +82,15 @@ def test_a_run_knows_the_questions_that_it_is_a_cell_of(runs):
     assert found == ["ablation/other: a", "ablation/own: a"]
 
 
+def test_a_run_of_other_code_is_no_cell_of_the_question(runs):
+    runs.ask(*runs.row("a", [30]))
+    runs.row("a", [31], digest="ee" * 32, directory="earlier")
+    found = columns(contents(runs.root).table)
+    assert sorted(zip(found["top1"], found["question"], strict=True)) == [
+        (0.75, ["ablation/own: a"]), (0.775, None),
+    ]  # fmt: skip
+
+
 def test_runs_with_one_hash_have_names_of_their_own(runs):
     runs.cell("a", 0, directory="one")
     shutil.copytree(runs.root / "one", runs.root / "two")

@@ -37,7 +37,7 @@ def collect_contents(runs: Records, plans: Sequence[PlannedSetting]) -> Contents
     asked = _questions(plans)
     rows = [_known(row) for row in runs.to_dict("records")]
     for row in rows:
-        row["question"] = sorted(asked.get(row.get("config_hash", ""), ())) or None
+        row["question"] = sorted(asked.get(_identity(row), ())) or None
     rows.sort(key=_order)
     for row, name in zip(rows, _names(rows), strict=True):
         row["id"] = name
@@ -74,13 +74,18 @@ def _known(row: dict[Any, Any]) -> dict[str, Any]:
     return {str(key): value for key, value in row.items() if has_value(value)}
 
 
-def _questions(plans: Sequence[PlannedSetting]) -> dict[str, set[str]]:
-    """config_hash -> the rows of the questions that it is a cell of, as "ablation/depth: 12"."""
-    asked: dict[str, set[str]] = defaultdict(set)
+def _identity(row: dict[str, Any]) -> tuple[str, str]:
+    return row.get("config_hash", ""), row.get("source_digest", "")
+
+
+def _questions(plans: Sequence[PlannedSetting]) -> dict[tuple[str, str], set[str]]:
+    """Hash and digest -> the rows of questions with this cell, as "ablation/depth: depth 12"."""
+    asked: dict[tuple[str, str], set[str]] = defaultdict(set)
     for plan in plans:
         for cell in plan.setting.cells:
             if cell.role == "cell":
-                asked[cell.config_hash].add(f"{plan.name}: {cell.name}")
+                digest = cell.source_digest or plan.setting.source_digest
+                asked[cell.config_hash, digest].add(f"{plan.name}: {cell.name}")
     return asked
 
 
