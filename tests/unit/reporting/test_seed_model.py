@@ -64,3 +64,8 @@ def test_seeds_without_an_effect_are_not_paired():
 def test_seeds_that_agree_by_luck_have_the_least_variance():
     model = fit_seeds([np.full(3, 0.5), np.full(3, 0.7)], [1e-4, 3e-4], share_seeds=False)
     assert model.variances == pytest.approx((2e-4, 2e-4))
+
+
+def test_equal_values_do_not_vary_at_all():
+    # The mean that numpy computes of three times 0.1 is not 0.1.
+    assert fit_seeds([np.full(3, 0.1)] * 2, [0, 0], share_seeds=False).variances == (0.0, 0.0)

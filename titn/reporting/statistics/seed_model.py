@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2, f
 
+from titn.reporting.statistics.intervals import mean_and_variance
+
 Floats = NDArray[np.float64]
 
 # Variances count as unequal below this p of Bartlett's test.
@@ -45,7 +47,7 @@ def fit_seeds(values: Sequence[Floats], floors: Sequence[float], share_seeds: bo
     Seeds that agree by luck do not show that seeds do not vary.
     """
     dfs = np.array([len(row) - 1 for row in values], dtype=float)
-    own = np.array([np.var(row, ddof=1) for row in values])
+    own = np.array([mean_and_variance(row)[1] for row in values])
     own = np.maximum(own, floors)
     counts = tuple(len(row) for row in values)
     variances_p = equal_variances_p(own, dfs)
