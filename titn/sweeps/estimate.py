@@ -65,9 +65,8 @@ class TimeEstimator:
 
     def add(self, path: Path) -> None:
         """Learn from a run, if it is recorded."""
-        with suppress(
-            ValueError
-        ):  # damaged, and of no use here; titn.report and titn.status name it
+        # What is damaged is of no use here; titn.report and titn.status name it.
+        with suppress(ValueError):
             self._add(path)
 
     def _add(self, path: Path) -> None:

@@ -13,6 +13,7 @@ from titn.records.collation import load
 from titn.records.run_dir import RunDir
 from titn.records.sweep_dir import SweepDir
 from titn.records.sweep_plan import PlannedCell, Setting
+from titn.report import main
 from titn.reporting import figures
 from titn.reporting.evidence.evidence import Evidence, collect_evidence
 from titn.reporting.evidence.run_index import index_runs
@@ -227,3 +228,16 @@ def without_figures(monkeypatch) -> None:
     for name in figures.__all__:
         if name.startswith("draw_"):
             monkeypatch.setattr(figures, name, lambda *_, **__: None)
+
+
+@pytest.fixture
+def report(monkeypatch, capsys):
+    """Runs the command; returns its exit code, and what it said on both streams."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["titn-report", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, *capsys.readouterr()
+
+    return run

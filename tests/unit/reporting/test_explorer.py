@@ -13,7 +13,6 @@ import pytest
 from generated_runs import generated_contents
 
 from titn.records.collation import load
-from titn.report import main
 from titn.reporting.explorer.columns import run_columns
 from titn.reporting.explorer.contents import collect_contents
 from titn.reporting.explorer.curves import curves, thinned
@@ -22,18 +21,10 @@ from titn.reporting.explorer.predictions import every_so_many
 from titn.reporting.sweep_plans import read_plans
 
 
-@pytest.fixture
-def report(monkeypatch, capsys):
-    """Runs the command without its many pages; returns exit code, output and complaints."""
+@pytest.fixture(autouse=True)
+def without_questions(monkeypatch):
+    """No page for a question that nobody asked."""
     monkeypatch.setattr("titn.reporting.write.known_questions", dict)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["titn-report", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, *capsys.readouterr()
-
-    return run
 
 
 def contents(*roots):

@@ -11,22 +11,9 @@ from xml.etree import ElementTree
 import pytest
 
 from titn.records.run_dir import RunDir
-from titn.report import ROOM, main
+from titn.report import ROOM
 
 A, B, C = [30, 32, 31], [14, 17, 16], [7, 30, 20]
-
-
-@pytest.fixture
-def report(monkeypatch, capsys, tmp_path):
-    """Runs the command; returns its exit code, and what it said on both streams."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["titn-report", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

@@ -10,17 +10,15 @@ from titn.paper.printed import printed_table, table_title
 from titn.paper.protocol import PROTOCOL
 from titn.records.cell_state import DIVERGED
 from titn.records.question import Bound, Claim, Question
-from titn.reporting.comparisons.chance import is_near_chance
 from titn.reporting.comparisons.differences import difference_interval
 from titn.reporting.comparisons.levels import metric_interval
 from titn.reporting.comparisons.sizes import SIZE_METRICS, printed_size
 from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one, weak_teacher
-from titn.reporting.comparisons.verdicts import MIN_SEEDS
+from titn.reporting.comparisons.verdicts import no_width, too_few, too_little
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.latencies import TIMING_METRICS, rounds_interval, timed_rounds
 from titn.reporting.statistics.intervals import Interval
-from titn.system.text import counted
 
 # The keys of a configuration that decide a network's size besides its number of classes.
 SIZE_KEYS = ("dataset.image_size", "model.", "choices.model")
@@ -72,13 +70,13 @@ def judge_claim(claim: Claim, evidence: Evidence) -> ClaimResult:
     finding, reason = judge_interval(interval, claim.between)
     if other := _other_task(claim, rows):
         finding, reason = NOT_COMPARABLE, other
-    elif why := _why_undecided(rows, evidence) or _no_width(interval):
+    elif why := _why_undecided(rows, evidence) or no_width(interval):
         finding, reason = UNDECIDED, why
     return ClaimResult(
         claim=claim,
         estimate=None if np.isnan(estimate) else float(estimate),
         interval=interval,
-        protocol=_protocol(claim, [next(iter(row.runs.values())) for row in rows], evidence),
+        protocol=_protocol(claim, [_first_run(row) for row in rows], evidence),
         finding=finding,
         num_seeds=min(map(len, values)),
         is_conditional=any(len(row.teachers) == 1 for row in rows),
@@ -96,21 +94,13 @@ def _other_task(claim: Claim, rows: Sequence[Row]) -> str:
 
 def _why_undecided(rows: Sequence[Row], evidence: Evidence) -> str:
     """What forbids a finding, whatever the interval is; empty if nothing does."""
-    if any(map(is_near_chance, rows)):
-        return "near chance"
-    seeds = min(len(row.runs) for row in rows)
-    if seeds < MIN_SEEDS:
-        return f"{counted(seeds, 'seed')}, not {MIN_SEEDS}"
+    if why := too_little(rows):
+        return why
     if are_teachers_ranked_by_one(rows):
         return "each teacher was trained once"
     if len(rows) > 1 and weak_teacher(rows[0], rows[1], evidence.recorded) is not None:
         return "the teacher is no better than the untaught student"
     return ""
-
-
-def _no_width(interval: Interval | None) -> str:
-    """Equal numbers say nothing of how much others would differ."""
-    return "nothing varies" if interval and interval.low == interval.high else ""
 
 
 def _judge_size(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> ClaimResult:
@@ -175,9 +165,7 @@ def _judge_timing(claim: Claim, evidence: Evidence) -> ClaimResult:
     interval = rounds_interval(timed)
     assert evidence.timing is not None
     finding, reason = judge_interval(interval, claim.between)
-    rounds = min(map(len, timed))
-    few = "" if rounds >= MIN_SEEDS else f"{counted(rounds, 'round')}, not {MIN_SEEDS}"
-    if why := few or _no_width(interval):
+    if why := too_few(min(map(len, timed)), "round") or no_width(interval):
         finding, reason = UNDECIDED, why
     return ClaimResult(
         claim=claim,

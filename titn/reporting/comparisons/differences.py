@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from titn.reporting.comparisons.chance import is_near_chance
 from titn.reporting.comparisons.table_model import TableModel, table_model
 from titn.reporting.comparisons.teachers import weak_teacher
-from titn.reporting.comparisons.verdicts import MIN_SEEDS, UNDECIDED, judge
+from titn.reporting.comparisons.verdicts import UNDECIDED, judge, no_width, too_little
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.statistics.intervals import Interval
-from titn.system.text import counted, percent
+from titn.system.text import percent
 
 
 @dataclass(frozen=True)
@@ -75,15 +74,12 @@ def _why_unjudged(
     row: Row, baseline: Row, interval: Interval | None, evidence: Evidence
 ) -> str | None:
     """In a few words; None if there is nothing against a verdict."""
-    if is_near_chance(row) or is_near_chance(baseline):
-        return "near chance"
-    few = min(len(row.runs), len(baseline.runs))
-    if few < MIN_SEEDS:
-        return f"{counted(few, 'seed')}, not {MIN_SEEDS}"
+    if why := too_little([row, baseline]):
+        return why
     if interval is None:
         return "no predictions by image"
-    if interval.low == interval.high:
-        return "nothing varies"
+    if why := no_width(interval):
+        return why
     teacher = weak_teacher(row, baseline, evidence.recorded)
     if teacher is not None:
         return f"the teacher ({percent(teacher)}%) is no better than the untaught student"

@@ -1,9 +1,13 @@
-"""What is said of a difference."""
+"""What is said of a difference, and what forbids to say anything."""
 
+from collections.abc import Sequence
+
+from titn.reporting.comparisons.chance import is_near_chance
+from titn.reporting.evidence.row import Row
 from titn.reporting.statistics.intervals import Interval
+from titn.system.text import counted
 
 BETTER, WORSE, EQUAL, UNDECIDED = "better", "worse", "equal", "undecided"
-VERDICTS = (BETTER, WORSE, EQUAL, UNDECIDED)
 # Of a row: with fewer there is no verdict.
 MIN_SEEDS = 3
 
@@ -20,3 +24,20 @@ def judge(interval: Interval, margin: float) -> str:
     if interval.high < 0:
         return WORSE
     return EQUAL if -margin < interval.low and interval.high < margin else UNDECIDED
+
+
+def too_little(rows: Sequence[Row]) -> str:
+    """Why rows allow no verdict, whatever the interval is; empty if they have learned enough."""
+    if any(map(is_near_chance, rows)):
+        return "near chance"
+    return too_few(min(len(row.runs) for row in rows), "seed")
+
+
+def too_few(number: int, noun: str) -> str:
+    """As "2 seeds, not 3"; empty if there are enough of them for a verdict."""
+    return "" if number >= MIN_SEEDS else f"{counted(number, noun)}, not {MIN_SEEDS}"
+
+
+def no_width(interval: Interval | None) -> str:
+    """Equal numbers say nothing of how much others would differ; empty if they differ."""
+    return "nothing varies" if interval and interval.low == interval.high else ""

@@ -10,6 +10,7 @@ from titn.records.collation import Records, has_value
 from titn.records.epochs_and_samples import read_epochs, read_samples
 from titn.records.rows import flatten
 from titn.reporting.evidence.run_files import Fault
+from titn.reporting.evidence.run_index import identity_of
 from titn.reporting.explorer.columns import run_columns
 from titn.reporting.explorer.curves import Epochs, curves
 from titn.reporting.explorer.predictions import Samples, predictions
@@ -84,8 +85,7 @@ def _questions(plans: Sequence[PlannedSetting]) -> dict[tuple[str, str], set[str
     for plan in plans:
         for cell in plan.setting.cells:
             if cell.role == "cell":
-                digest = cell.source_digest or plan.setting.source_digest
-                asked[cell.config_hash, digest].add(f"{plan.name}: {cell.name}")
+                asked[identity_of(cell, plan.setting)].add(f"{plan.name}: {cell.name}")
     return asked
 
 

@@ -1,6 +1,6 @@
 """What a page begins with: the figure of all rows, their table, and how they were trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from titn.reporting.output_files import OutputFiles
 from titn.reporting.provenance import recipe_line
 from titn.reporting.row_names import display_names
 from titn.reporting.sections.printed_numbers import printed_top1
+from titn.reporting.statistics.intervals import Interval
 from titn.system.text import counted, percent, points
 
 
@@ -171,7 +172,7 @@ def _in_figure(row: Standing) -> figures.QuestionRow:
 
 
 def _interval_row(
-    name: str, estimate: float | None, interval: Any, seeds: Sequence[float] = ()
+    name: str, estimate: float | None, interval: Interval | None, seeds: Sequence[float] = ()
 ) -> figures.IntervalRow:
     low, high = (interval.low, interval.high) if interval else (None, None)
     return figures.IntervalRow(name, estimate, low, high, seeds)
@@ -192,12 +193,9 @@ def _rule(rows: Sequence[Standing]) -> str:
     if not found:
         return text
     sizes = sorted({percent(size, 1) for size in (min(found), max(found))}, key=float)
-    seeds: Mapping[int, None] = dict.fromkeys(
-        len(row.row.runs) for row in rows if row.level and row.level.interval
-    )
-    least = min(seeds)
+    seeds = {len(row.row.runs) for row in rows if row.level and row.level.interval}
     return (
-        f"{text} Intervals are for other seeds and other test images, {counted(least, 'seed')} "
+        f"{text} Intervals are for other seeds and other test images, {counted(min(seeds), 'seed')} "
         f"{'or more ' if len(seeds) > 1 else ''}a row; "
         f"{'those of differences hold for all rows together. ' if len(found) > 1 else ''}"
         f"Four times in five they find a difference of {' to '.join(sizes)} points."

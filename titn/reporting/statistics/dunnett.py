@@ -9,7 +9,9 @@ from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr
-from scipy.stats import chi2, t
+from scipy.stats import chi2
+
+from titn.reporting.statistics.intervals import t_quantile
 
 # Nodes of the two integrals: the bound then agrees with the printed tables in all their digits.
 NODES = 64
@@ -31,7 +33,7 @@ def dunnett_quantile(
 @cache
 def _quantile(counts: tuple[int, ...], baseline_count: int, df: float, level: float) -> float:
     if len(counts) == 1:
-        return float(t.ppf(0.5 + level / 2, df))
+        return t_quantile(level, df)
     spread, weights = _relative_deviations(df)
 
     def excess(bound: float) -> float:
@@ -39,7 +41,7 @@ def _quantile(counts: tuple[int, ...], baseline_count: int, df: float, level: fl
         return float(weights @ inside) - level
 
     # Bonferroni's bound is never too small.
-    bonferroni = t.ppf(1 - (1 - level) / 2 / len(counts), df)
+    bonferroni = t_quantile(1 - (1 - level) / len(counts), df)
     return float(brentq(excess, 0.0, 1.001 * bonferroni, xtol=1e-10))
 
 

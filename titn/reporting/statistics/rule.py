@@ -16,10 +16,10 @@ import numpy as np
 from numpy.polynomial.legendre import leggauss
 from scipy.optimize import brentq
 from scipy.special import ndtr
-from scipy.stats import chi2, t
+from scipy.stats import chi2
 
 from titn.reporting.statistics.dunnett import dunnett_quantile
-from titn.reporting.statistics.intervals import Interval, satterthwaite_df
+from titn.reporting.statistics.intervals import Interval, satterthwaite_df, t_quantile
 from titn.reporting.statistics.seed_model import SeedModel
 
 
@@ -67,7 +67,7 @@ class Contrast:
 def level_contrast(model: SeedModel, row: int, images: float, level: float = 0.95) -> Contrast:
     """Of the mean of one row; no correction for the number of rows."""
     df = model.dfs[row]
-    bounds = (float(t.ppf(0.5 + level / 2, d)) for d in (df, np.inf))
+    bounds = (t_quantile(level, d) for d in (df, np.inf))
     return Contrast(model.variances[row] / model.counts[row], images, df, *bounds)
 
 
@@ -91,7 +91,7 @@ def difference_contrast(
         own = [(part, model.counts[i] - 1) for part, i in zip(parts, pair, strict=True)]
         df = satterthwaite_df(seeds, own)
         each = level ** (1 / len(compared))
-        bounds = [float(t.ppf(0.5 + each / 2, d)) for d in (df, np.inf)]
+        bounds = [t_quantile(each, d) for d in (df, np.inf)]
     else:
         variance, df = model.paired or (model.variances[row], model.dfs[row])
         seeds = sum(variance / model.counts[i] for i in pair)
