@@ -15,6 +15,7 @@ ADDED_LATER: dict[str, Any] = {
     "loss.label_smoothing": 0.0,
     "ema_decay": 0.0,
     "loss.scale": 1.0,
+    "loss.standardize": False,
     "loss.token": "dist",
     "model.inner_depth": 1,
     "model.stem": "imagenet",

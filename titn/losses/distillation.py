@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from titn.config.annotations import Fraction, Positive, ProperFraction, Token
+from titn.losses.softened import log_probabilities
 from titn.losses.terms import Terms, TokenWeights, mixed_cross_entropy
 from titn.types import Batch, Output
 
@@ -60,8 +61,10 @@ class SoftDistillation:
     Departure: DeiT's public code divides by the number of logits, b k, instead of the batch, which
     makes this term k times smaller than its equation.
 
-    alpha: the weight of the label term, in [0, 1]. temperature: T, 3 in DeiT. label_smoothing: of
-    the labels, in [0, 1), and not of the teacher's probabilities; 0.1 in DeiT.
+    alpha: the weight of the label term, in [0, 1]. temperature: T, 3 in DeiT. standardize: whether
+    logits are standardised over the classes first (Sun et al., 2024; T is 2 then, and the weights
+    of labels and teacher are 0.1 and 9). label_smoothing: of the labels, in [0, 1), and not of the
+    teacher's probabilities; 0.1 in DeiT.
     """
 
     needs_teacher = True
@@ -72,23 +75,27 @@ class SoftDistillation:
         *,
         alpha: Fraction = 0.5,
         temperature: Positive = 3.0,
+        standardize: bool = False,
         token: Token = "dist",
         label_smoothing: ProperFraction = 0.0,
     ):
         self.alpha = alpha
         self.temperature = temperature
+        self.standardize = standardize
         self.token = token
         self.label_smoothing = label_smoothing
         self.token_weights = token_weights(alpha, token)
 
     def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
-        # In float32: a bf16 logit has three digits, and T^2 multiplies the rounding error.
-        theirs = (require_teacher(teacher).float() / self.temperature).log_softmax(-1)
-        ours = (getattr(output, self.token).float() / self.temperature).log_softmax(-1)
+        theirs = self._log_probabilities(require_teacher(teacher))
+        ours = self._log_probabilities(getattr(output, self.token))
         # (b, k) log-probabilities to a scalar; batchmean divides the sum by b, as the formula says.
         divergence = F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
         task = mixed_cross_entropy(output.cls, batch, self.label_smoothing)
         return weighted_terms(self.alpha, 1.0, task, self.temperature**2 * divergence)
+
+    def _log_probabilities(self, logits: Tensor) -> Tensor:
+        return log_probabilities(logits, self.temperature, self.standardize)
 
 
 def token_weights(alpha: float, token: Token) -> TokenWeights:

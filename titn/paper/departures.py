@@ -24,6 +24,8 @@ NAMES = {
     "CutMixMixUp": "CutMix or MixUp by batch",
     "HardDistillation": "hard labels",
     "SoftDistillation": "soft labels",
+    "DecoupledDistillation": "decoupled soft labels",
+    "CorrelationDistillation": "correlation with soft labels",
     "Supervised": "no distillation",
     "vgg16_bn": "VGG16-BN",
     "vgg16": "VGG-16",
@@ -68,6 +70,7 @@ LOSS_PHRASES = {
     "loss.alpha": "alpha {} instead of {}",
     "loss.scale": "the loss times {}",
     "loss.token": "the class token follows the teacher",
+    "loss.standardize": "standardised logits",
 }
 TEACHER_PHRASES = {
     "teacher.model._target_": "{} instead of {}",

@@ -8,6 +8,8 @@ import math
 import pytest
 import torch
 
+from titn.losses.correlation import CorrelationDistillation
+from titn.losses.decoupled import DecoupledDistillation
 from titn.losses.distillation import HardDistillation, SoftDistillation
 from titn.losses.supervised import Supervised
 from titn.losses.terms import mixed_cross_entropy
@@ -24,6 +26,13 @@ IMAGES = torch.zeros(2, 3, 4, 4)
 
 PLAIN = Batch(IMAGES, LABELS, LABELS, 1.0)
 MIXED = Batch(IMAGES, LABELS, PARTNERS, 0.75)
+
+DISTILLATIONS = [
+    HardDistillation,
+    SoftDistillation,
+    DecoupledDistillation,
+    CorrelationDistillation,
+]
 
 CE_CLS = -(math.log(0.5) + math.log(0.7)) / 2
 CE_CLS_PARTNERS = -(math.log(0.25) + math.log(0.1)) / 2
@@ -147,8 +156,9 @@ def test_the_probabilities_of_a_teacher_are_not_smoothed():
     assert value(loss, PLAIN, SOFT_TEACHER.log()) == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_mean_is_over_the_batch_and_not_over_the_classes():
-    loss = SoftDistillation(alpha=0.0, temperature=1.0)
+@pytest.mark.parametrize("loss", [SoftDistillation, DecoupledDistillation, CorrelationDistillation])
+def test_the_mean_is_over_the_batch_and_not_over_the_classes(loss):
+    loss = loss(alpha=0.0, temperature=1.0)
     doubled = Batch(torch.cat([IMAGES, IMAGES]), LABELS.repeat(2), LABELS.repeat(2), 1.0)
     output = Output(CLS.repeat(2, 1), DIST.repeat(2, 1))
     once = value(loss, PLAIN, SOFT_TEACHER.log())
@@ -162,22 +172,22 @@ def test_a_soft_teacher_counts_beyond_its_argmax():
     assert value(loss, PLAIN, TEACHER) != pytest.approx(quieter)
 
 
-@pytest.mark.parametrize("loss", [HardDistillation, SoftDistillation])
+@pytest.mark.parametrize("loss", DISTILLATIONS)
 def test_with_token_cls_the_distillation_token_is_not_trained(loss):
     dist = DIST.clone().requires_grad_()
     cls = CLS.clone().requires_grad_()
     loss = loss(token="cls")
-    loss(Output(cls, dist), PLAIN, TEACHER)["loss"].backward()
+    loss(Output(cls, dist), PLAIN, TAUGHT if loss.hard_labels else TEACHER)["loss"].backward()
     assert dist.grad is None
     assert loss.token_weights == (1.0, 0.0)
 
 
-@pytest.mark.parametrize("loss", [HardDistillation, SoftDistillation])
+@pytest.mark.parametrize("loss", DISTILLATIONS)
 def test_token_weights_follow_alpha(loss):
     assert loss(alpha=0.25).token_weights == (0.25, 0.75)
 
 
-@pytest.mark.parametrize("loss", [HardDistillation, SoftDistillation])
+@pytest.mark.parametrize("loss", DISTILLATIONS)
 def test_distillation_without_a_teacher_is_refused(loss):
     with pytest.raises(ValueError, match="teacher"):
         loss()(Output(CLS, DIST), PLAIN, None)

@@ -1,0 +1,75 @@
+"""Distillation that asks for correlation with the teacher's probabilities, not for equality."""
+
+from torch import Tensor
+
+from titn.config.annotations import Fraction, NonNegative, Positive, ProperFraction, Token
+from titn.losses.distillation import require_teacher, token_weights, weighted_terms
+from titn.losses.softened import log_probabilities
+from titn.losses.terms import Terms, mixed_cross_entropy
+from titn.types import Batch, Output
+
+
+class CorrelationDistillation:
+    """scale (alpha CM(cls, label) + (1 - alpha) T^2 (inter D(p, q) + intra D(p', q'))).
+
+    DIST, Huang et al. (2022), equations 7 to 10. p and q, (b, k), are the token's and the teacher's
+    softmaxes of logits / T, p' and q' are transposed, and D is one minus the Pearson correlation of
+    two rows, the mean over the rows. So the inter-class term compares the k probabilities of each
+    image, and the intra-class term those that one class has in the b images of the batch. Neither
+    changes where probabilities are shifted or scaled, so that a student need not be as sure as its
+    teacher.
+
+    alpha: the weight of the label term, in [0, 1]. inter, intra: the paper's beta and gamma, 2 and
+    2 there. temperature: T; the paper has 4 on CIFAR-100 and 1 on ImageNet. T^2 is in the authors'
+    code and not in the paper. standardize: whether logits are standardised over the classes first.
+    scale: 2, with alpha 0.5, is the authors' sum of all terms. label_smoothing: of the label term
+    alone.
+    """
+
+    needs_teacher = True
+    hard_labels = False
+
+    def __init__(
+        self,
+        *,
+        alpha: Fraction = 0.5,
+        scale: Positive = 2.0,
+        inter: NonNegative = 2.0,
+        intra: NonNegative = 2.0,
+        temperature: Positive = 4.0,
+        standardize: bool = False,
+        token: Token = "dist",
+        label_smoothing: ProperFraction = 0.0,
+    ):
+        self.alpha = alpha
+        self.scale = scale
+        self.inter = inter
+        self.intra = intra
+        self.temperature = temperature
+        self.standardize = standardize
+        self.token = token
+        self.label_smoothing = label_smoothing
+        self.token_weights = token_weights(alpha, token)
+
+    def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
+        ours = self._probabilities(getattr(output, self.token))
+        theirs = self._probabilities(require_teacher(teacher))
+        inter = 1 - row_correlation(ours, theirs)
+        intra = 1 - row_correlation(ours.T, theirs.T)  # (k, b): a row for each class
+        distill = self.temperature**2 * (self.inter * inter + self.intra * intra)
+        task = mixed_cross_entropy(output.cls, batch, self.label_smoothing)
+        return weighted_terms(self.alpha, self.scale, task, distill)
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        return log_probabilities(logits, self.temperature, self.standardize).exp()
+
+
+def row_correlation(first: Tensor, second: Tensor) -> Tensor:
+    """The Pearson correlation of each row of two matrices of one shape, the mean over the rows.
+
+    1e-8 is added to the denominator, as in the authors' code: a row without variance has none.
+    """
+    first = first - first.mean(-1, keepdim=True)
+    second = second - second.mean(-1, keepdim=True)
+    norms = first.norm(dim=-1) * second.norm(dim=-1)
+    return ((first * second).sum(-1) / (norms + 1e-8)).mean()
