@@ -10,15 +10,29 @@ from torch import Tensor
 Compiler = Callable[[Callable], Callable]
 
 
+class Features(NamedTuple):
+    """What a network computes on its way to the logits, for losses that compare it.
+
+    maps: (b, d, h, w) each, from the first layers to the last; d, h and w differ between networks
+    and stages. cls, dist: (b, d), what the heads of the two tokens read; equal in a model without a
+    distillation token.
+    """
+
+    maps: tuple[Tensor, ...]
+    cls: Tensor
+    dist: Tensor
+
+
 class Output(NamedTuple):
     """What every model returns: (b, k) logits of the class and of the distillation token.
 
     A model without a distillation token has its class logits in both places, so that one loss
-    serves token distillation and classic distillation.
+    serves token distillation and classic distillation. features: where they were asked for.
     """
 
     cls: Tensor
     dist: Tensor
+    features: Features | None = None
 
 
 class Batch(NamedTuple):

@@ -14,7 +14,7 @@ from titn.cells.curves import Curves
 from titn.cells.identity import answers_source_digest
 from titn.config.paths import config_root
 from titn.data.batches import steps_per_epoch
-from titn.losses.terms import Loss
+from titn.losses.terms import Loss, maps_read
 from titn.optim.state import load_state
 from titn.records import provenance
 from titn.system import signals, tensor_files
@@ -49,7 +49,8 @@ class Clock:
 
 def _assemble(cell: Cell) -> AssembledRun:
     """All objects of a cell, on its device."""
-    parts = build.parts(cell.run, cell.dataset.spec)
+    teacher = None if cell.teacher is None else _trained_network(cell.teacher)
+    parts = build.parts(cell.run, cell.dataset.spec, teacher)
     if parts.new_layers:
         source, new = cell.run["weights"], ", ".join(parts.new_layers)
         say(f"{cell.name} starts from {cell.prefix}weights={source}; new: {new}")
@@ -59,7 +60,7 @@ def _assemble(cell: Cell) -> AssembledRun:
         dataset=cell.dataset,
         fabric=hardware.fabric(cell.device, cell.precision),
         precision=cell.precision,
-        teacher=None if cell.teacher is None else _trained_network(cell.teacher),
+        teacher=teacher,
         answer_cache=_answer_cache(cell, parts.loss),
     )
 
@@ -79,6 +80,8 @@ def _answer_cache(cell: Cell, loss: Loss) -> AnswerCache | None:
     run = cell.run
     if cell.teacher is None or not run["keep_labels"] or not loss.needs_teacher:
         return None
+    if maps_read(loss) is not None:
+        return None  # features are not kept: those of an epoch are gigabytes
     dataset = {key: value for key, value in run["dataset"].items() if key != "root"}
     key = {
         "teacher": cell.teacher.identity,
@@ -197,6 +200,8 @@ class TrainingRun:
             "optimizer": parts.optimizer.state_dict(),
             "means": state.means.totals,
         }
+        if isinstance(parts.loss, nn.Module):
+            tree["loss"] = parts.loss.state_dict()
         if self.task.average is not None:
             tree["average"] = self.task.average.network.state_dict()
         facts = {
@@ -219,6 +224,8 @@ class TrainingRun:
         parts, answers = self.assembled.parts, self.assembled.answer_cache
         parts.model.load_state_dict(tree["model"])
         load_state(parts.optimizer, tree["optimizer"])
+        if isinstance(parts.loss, nn.Module):
+            parts.loss.load_state_dict(tree.get("loss", {}))
         if self.task.average is not None:
             self.task.average.network.load_state_dict(tree["average"])
         means = RunningMeans()

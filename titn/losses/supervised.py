@@ -23,6 +23,7 @@ class Supervised:
         self.label_smoothing = label_smoothing
 
     def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
-        cls, dist = (mixed_cross_entropy(logits, batch, self.label_smoothing) for logits in output)
+        cls = mixed_cross_entropy(output.cls, batch, self.label_smoothing)
+        dist = mixed_cross_entropy(output.dist, batch, self.label_smoothing)
         loss = (cls + dist) / 2
         return {"loss": loss, "task": loss.detach()}

@@ -1,6 +1,6 @@
 """The interface of a loss, and the cross-entropy that all losses are made of."""
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -34,19 +34,25 @@ class Loss(Protocol):
     """What the engine asks of a loss.
 
     needs_teacher: whether it learns from a teacher. hard_labels: whether it takes the teacher's
-    classes, which can be cached, and not its logits.
+    classes, which can be cached, and not its logits. A loss with an attribute `num_maps` (see
+    `maps_read`) takes the teacher's Output, with its features.
     """
 
     needs_teacher: bool
     hard_labels: bool
     token_weights: TokenWeights
 
-    def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
+    def __call__(self, output: Output, batch: Batch, teacher: Any) -> Terms:
         """The named terms for a batch, averaged over it.
 
         teacher: its answer on exactly these images, (b, k) logits or with `hard_labels` (b,)
         classes; None without a teacher.
         """
+
+
+def maps_read(loss: Loss) -> int | None:
+    """How many maps of student and teacher a loss compares; None if it reads no features at all."""
+    return getattr(loss, "num_maps", None)
 
 
 def mixed_cross_entropy(logits: Tensor, batch: Batch, label_smoothing: float = 0.0) -> Tensor:

@@ -14,6 +14,7 @@ from torchvision import models as torchvision_models
 
 from titn.config.annotations import MobileNetSize, ProperFraction, SqueezeNetVersion, Stem
 from titn.config.constraints import check_image_size
+from titn.models.feature_maps import forward_with_features
 from titn.models.folding import (
     forward_with_summed_weights,
     pool_before_relu,
@@ -36,6 +37,7 @@ class CNN(nn.Module):
     """
 
     has_distillation_token = False
+    gives_features = True
     # Below this the last poolings have nothing left to pool.
     smallest_image = 32
 
@@ -55,14 +57,23 @@ class CNN(nn.Module):
         # Its last map is a single pixel, which `avgpool` then repeats 7 x 7 times.
         self.repeats_pixel = is_vgg and images.size < 2 * self.smallest_image
 
-    def forward(self, images: Tensor) -> Output:
+    def forward(self, images: Tensor, num_maps: int | None = None) -> Output:
+        """num_maps: how many of its last maps the output has as features; None: no features.
+
+        After `folded` there are none.
+        """
         normalised = self.normalise(images)
+        if num_maps is not None:
+            return forward_with_features(self.net, lambda: self.logits(normalised), num_maps)
+        logits = self.logits(normalised)
+        return Output(logits, logits)
+
+    def logits(self, normalised: Tensor) -> Tensor:
+        """(b, c, h, w) to (b, k)."""
         if self.training and self.repeats_pixel:
             # Saves most of the backward pass; without one there is nothing to save.
-            logits = forward_with_summed_weights(self.net, normalised)
-        else:
-            logits = self.net(normalised)
-        return Output(logits, logits)
+            return forward_with_summed_weights(self.net, normalised)
+        return self.net(normalised)
 
     def folded(self) -> "CNN":
         """Change this network in place into its form for inference and return it.

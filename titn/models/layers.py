@@ -4,13 +4,15 @@ The MLP and stochastic depth are timm's. The profiler with which the paper's GFL
 `nn.Linear` and `nn.LayerNorm` but not their subclasses, so those are used plain.
 """
 
+import math
+
 import torch
 from einops import rearrange
 from timm.layers import DropPath, Mlp
 from torch import Tensor, nn
 
 from titn.config.annotations import Init
-from titn.types import ImageSpec, Output
+from titn.types import Features, ImageSpec, Output
 
 # The rows of tokens that a block returns: all of them.
 ALL = slice(None)
@@ -104,7 +106,8 @@ class Heads(nn.Module):
     """Two linear heads: (b, n, d) to (b, k) logits of the first row and (b, k) of the last.
 
     The first row is the class token, the last the distillation token. Without a distillation token
-    there is one head, and its logits stand in both places.
+    there is one head, and its logits stand in both places. maps: the features that are returned
+    beside the logits, with what the heads read; None for none.
     """
 
     def __init__(self, width: int, num_classes: int, distillation_token: bool):
@@ -112,14 +115,30 @@ class Heads(nn.Module):
         self.cls = nn.Linear(width, num_classes)
         self.dist = nn.Linear(width, num_classes) if distillation_token else None
 
-    def forward(self, tokens: Tensor) -> Output:
-        cls = self.cls(tokens[:, 0])  # (b, d) -> (b, k)
-        return Output(cls, cls if self.dist is None else self.dist(tokens[:, -1]))
+    def forward(self, tokens: Tensor, maps: list[Tensor] | None = None) -> Output:
+        first = tokens[:, 0]
+        last = first if self.dist is None else tokens[:, -1]
+        cls = self.cls(first)  # (b, d) -> (b, k)
+        features = None if maps is None else Features(tuple(maps), first, last)
+        return Output(cls, cls if self.dist is None else self.dist(last), features)
 
 
 def head_rows(num_tokens: int, distillation_token: bool) -> slice:
     """The rows that `Heads` reads: the first, and with a distillation token the last."""
     return slice(0, None, num_tokens - 1) if distillation_token else slice(0, 1)
+
+
+def mapped_layers(num_maps: int | None, depth: int) -> list[int]:
+    """Which of `depth` layers give a map: `num_maps` of them, evenly from the first to the last.
+
+    Three of twelve are 0, 6 and 11, those of Li et al. (2022). One is the last. None is none.
+    """
+    if not num_maps:
+        return []
+    if num_maps > depth:
+        raise ValueError(f"stages={num_maps}: a network has {depth} layers; take at most {depth}")
+    gaps = max(num_maps - 1, 1)
+    return [math.floor((depth - 1) * i / gaps + 0.5) for i in range(num_maps - 1)] + [depth - 1]
 
 
 def drop_path_rates(drop_path: float, depth: int) -> list[float]:

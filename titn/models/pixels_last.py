@@ -20,7 +20,7 @@ from einops import rearrange
 from timm.layers import Mlp
 from torch import Tensor, nn
 
-from titn.models.layers import ALL, Attention, Block, head_rows
+from titn.models.layers import ALL, Attention, Block, head_rows, mapped_layers
 from titn.models.nested_layer import NestedLayer
 from titn.types import Compiler, Output
 
@@ -42,7 +42,7 @@ class PixelsLast(nn.Module):
         if compiler is None:
             self.last_rows = head_rows(len(network.token_pos), self.has_distillation_token)
 
-    def forward(self, images: Tensor) -> Output:
+    def forward(self, images: Tensor, num_maps: int | None = None) -> Output:
         network = self.network
         # (b n, p, c m m), where m is the side of a pixel, -> (c m m, p, b n), then (d, p, b n).
         pixels = rearrange(network.to_pixels(images), "bn p c -> c p bn")
@@ -50,10 +50,14 @@ class PixelsLast(nn.Module):
         # Contiguous, as the tokens of later layers are: other strides would make the compiler
         # compile the first layer a second time.
         tokens = network.initial_tokens(len(images)).contiguous()
-        *layers, last = network.layers
-        for modules in layers:
-            pixels, tokens = self.run(modules, pixels, tokens, ALL)
-        return network.classify(self.run(last, pixels, tokens, self.last_rows)[1])
+        depth = len(network.layers)
+        mapped, maps = mapped_layers(num_maps, depth), []
+        for i, modules in enumerate(network.layers):
+            rows = self.last_rows if i == depth - 1 and i not in mapped else ALL
+            pixels, tokens = self.run(modules, pixels, tokens, rows)
+            if i in mapped:
+                maps.append(network.to_map(tokens))
+        return network.classify(tokens, None if num_maps is None else maps)
 
 
 def layer(

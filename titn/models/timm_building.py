@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -109,8 +110,10 @@ def create(spec: TimmSpec, **loading: Any) -> nn.Module:
     return net
 
 
-def forward_heads(net: nn.Module, normalised: Tensor) -> Output:
-    """(b, c, h, w) to the logits of the class, and of the distillation token where there is one.
+def forward_heads(net: nn.Module, forward: Callable, inputs: Tensor) -> Output:
+    """The logits of the class, and of the distillation token where there is one.
+
+    forward: of the network, from (b, c, h, w), or of its head alone.
 
     Only in training does timm keep two heads apart, if it was asked to. The module that adds them
     asks its own `training` for nothing else: dropout and normalisation are modules within it, which
@@ -118,11 +121,11 @@ def forward_heads(net: nn.Module, normalised: Tensor) -> Output:
     """
     adds_heads = next((m for m in net.modules() if hasattr(m, "distilled_training")), None)
     if adds_heads is None or adds_heads.training:
-        logits = net(normalised)
+        logits = forward(inputs)
     else:
         adds_heads.training = True
         try:
-            logits = net(normalised)
+            logits = forward(inputs)
         finally:
             adds_heads.training = False
     return Output(*logits) if isinstance(logits, tuple) else Output(logits, logits)
@@ -138,11 +141,10 @@ def has_two_heads(net: nn.Module, images: ImageSpec) -> bool:
         return hasattr(net, "set_distilled_training")
     training = net.training
     with torch.no_grad():
-        output = forward_heads(
-            net.eval(), torch.zeros(2, images.channels, images.size, images.size)
-        )
+        images_of_zeros = torch.zeros(2, images.channels, images.size, images.size)
+        output = forward_heads(net, net.eval(), images_of_zeros)
     net.train(training)
-    shapes = {tuple(getattr(logits, "shape", ())) for logits in output}
+    shapes = {tuple(getattr(logits, "shape", ())) for logits in output[:2]}
     assert shapes == {(2, images.num_classes)}, "its answers are not a logit for each class"
     return output.cls is not output.dist
 

@@ -1,6 +1,7 @@
 """Any classification network of timm (Wightman, 2019), by its name."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from titn.config.annotations import Count, ProperFraction, Stem, Text
 from titn.models import timm_weights
+from titn.models.feature_maps import forward_timm_with_features
 from titn.models.folding import fold_norms
 from titn.models.layers import Normalise
 from titn.models.timm_building import TimmSpec, build, check_name, create, forward_heads, published
@@ -77,8 +79,18 @@ class TimmNetwork(nn.Module):
             mean, std = ((sum(values) / len(values),) * images.channels for values in (mean, std))
         return replace(images, mean=mean, std=std)
 
-    def forward(self, images: Tensor) -> Output:
-        return forward_heads(self.net, self.normalise(images))
+    @property
+    def gives_features(self) -> bool:
+        return hasattr(self.net, "forward_intermediates")
+
+    def forward(self, images: Tensor, num_maps: int | None = None) -> Output:
+        """num_maps: how many maps the output has among its features; None: no features."""
+        normalised = self.normalise(images)
+        if num_maps is None:
+            return forward_heads(self.net, self.net, normalised)
+        net: Any = self.net
+        forward_head = partial(forward_heads, net, net.forward_head)
+        return forward_timm_with_features(net, forward_head, normalised, num_maps)
 
     # --- weights from elsewhere -------------------------------------------------------------
 

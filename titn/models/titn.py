@@ -12,6 +12,7 @@ from titn.models.layers import (
     Normalise,
     drop_path_rates,
     initialise_linear_layers,
+    mapped_layers,
     normal_parameter,
 )
 from titn.models.nested_layer import NestedLayer
@@ -43,6 +44,7 @@ class TITN(nn.Module):
     `initialise_linear_layers` in titn.models.layers, and docs/recipes.md.
     """
 
+    gives_features = True
     # A compiled step saves 0.9 ms an image, compiling takes up to 15 s (benchmarks/ledger.md).
     compiling_pays_from = 20_000
 
@@ -95,13 +97,20 @@ class TITN(nn.Module):
         self.heads = Heads(patch_dim, images.num_classes, distillation_token)
         initialise_linear_layers(self, init)
 
-    def forward(self, images: Tensor) -> Output:
+    def forward(self, images: Tensor, num_maps: int | None = None) -> Output:
+        """num_maps: of how many layers the output has maps among its features; None: no features.
+
+        They are those of the outer path; see `mapped_layers`.
+        """
         # (b n, p, c m m) -> (b n, p, d): one sequence of p pixels for each patch of the batch.
         pixels = self.pixel_embed(self.to_pixels(images)) + self.pixel_pos
         tokens = self.initial_tokens(len(images))  # (b, n + 1 or n + 2, d)
-        for layer in self.layers:
+        mapped, maps = mapped_layers(num_maps, len(self.layers)), []
+        for i, layer in enumerate(self.layers):
             pixels, tokens = layer(pixels, tokens)
-        return self.classify(tokens)
+            if i in mapped:
+                maps.append(self.to_map(tokens))
+        return self.classify(tokens, None if num_maps is None else maps)
 
     def to_pixels(self, images: Tensor) -> Tensor:
         """Normalise (b, c, h, w) and cut it into the values of each pixel, (b n, p, c m m).
@@ -121,12 +130,17 @@ class TITN(nn.Module):
         """(b, n + 1 or n + 2, d): learned, the same for every image."""
         return repeat(self.tokens + self.token_pos, "n d -> b n d", b=num_images)
 
-    def classify(self, tokens: Tensor) -> Output:
+    def to_map(self, tokens: Tensor) -> Tensor:
+        """The patches among (b, n + 1 or n + 2, d) tokens, (b, d, h, w) with n = h w."""
+        patches = tokens[:, 1 : self.patch_grid**2 + 1]
+        return rearrange(patches, "b (gh gw) d -> b d gh gw", gh=self.patch_grid)
+
+    def classify(self, tokens: Tensor, maps: list[Tensor] | None = None) -> Output:
         """The last layer's tokens (b, n + 1 or n + 2, d) to (b, k) logits."""
         # Only the tokens that the heads read are normalised, not the patches: the printed GFLOPs
         # count a LayerNorm of two rows (one row in TNT).
         rows = [0, -1] if self.has_distillation_token else [0]
-        return self.heads(self.norm(tokens[:, rows]))  # (b, 1 or 2, d) -> (b, k) each
+        return self.heads(self.norm(tokens[:, rows]), maps)  # (b, 1 or 2, d) -> (b, k) each
 
     def compiled(self, compiler: Compiler | None) -> nn.Module:
         """The same network in a form that compilers make fast; it shares the parameters.

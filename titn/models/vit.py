@@ -1,5 +1,6 @@
 """ViT (Dosovitskiy et al., 2021) and DeiT (Touvron et al., 2021) at 32x32."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import torch
@@ -16,6 +17,7 @@ from titn.models.layers import (
     drop_path_rates,
     head_rows,
     initialise_linear_layers,
+    mapped_layers,
     normal_parameter,
 )
 from titn.types import Compiler, ImageSpec, Output
@@ -31,6 +33,7 @@ class ViT(nn.Module):
     q, k and v have no bias: that gives the printed parameter counts (table 3).
     """
 
+    gives_features = True
     # A compiled step saves 0.05 ms an image, compiling takes up to 8 s (benchmarks/ledger.md).
     compiling_pays_from = 200_000
 
@@ -71,11 +74,24 @@ class ViT(nn.Module):
         self.heads = Heads(patch_dim, images.num_classes, distillation_token)
         initialise_linear_layers(self, init)
 
-    def forward(self, images: Tensor) -> Output:
+    def forward(self, images: Tensor, num_maps: int | None = None) -> Output:
+        return self.forward_through(_layer, ALL, images, num_maps)
+
+    def forward_through(
+        self, run: Callable, last_rows: slice, images: Tensor, num_maps: int | None
+    ) -> Output:
+        """The forward pass, with `run` for a layer: (layer, tokens, rows) to those rows of tokens.
+
+        last_rows: what the last layer has to return. num_maps: of how many layers the output has
+        maps among its features, see `mapped_layers`; None for no features.
+        """
         tokens = self.embed(images)
-        for layer in self.layers:
-            tokens = layer(tokens)
-        return self.classify(tokens)
+        mapped, last, maps = mapped_layers(num_maps, len(self.layers)), len(self.layers) - 1, []
+        for i, layer in enumerate(self.layers):
+            tokens = run(layer, tokens, last_rows if i == last and i not in mapped else ALL)
+            if i in mapped:
+                maps.append(self.to_map(tokens))
+        return self.classify(tokens, None if num_maps is None else maps)
 
     def embed(self, images: Tensor) -> Tensor:
         """(b, c, h, w) to (b, n + 1 or n + 2, d): class token, patches, distillation token."""
@@ -91,9 +107,14 @@ class ViT(nn.Module):
         # (b, n, c p p) -> (b, n, d), between (b, 1, d) and (b, 1, d); the last is (b, 0, d) in ViT.
         return torch.cat([first, self.patch_embed(patches), last], dim=1) + self.token_pos
 
-    def classify(self, tokens: Tensor) -> Output:
+    def to_map(self, tokens: Tensor) -> Tensor:
+        """The patches among (b, n + 1 or n + 2, d) tokens, (b, d, h, w) with n = h w."""
+        patches = tokens[:, 1 : self.patch_grid**2 + 1]
+        return rearrange(patches, "b (gh gw) d -> b d gh gw", gh=self.patch_grid)
+
+    def classify(self, tokens: Tensor, maps: list[Tensor] | None = None) -> Output:
         """The last layer's tokens (b, n + 1 or n + 2, d) to (b, k) logits."""
-        return self.heads(self.norm(tokens))
+        return self.heads(self.norm(tokens), maps)
 
     def compiled(self, compiler: Compiler | None) -> nn.Module:
         """The same network with one layer compiled for all; it shares the parameters.
@@ -120,12 +141,8 @@ class CompiledLayers(nn.Module):
         if compiler is None:
             self.last_rows = head_rows(len(network.token_pos), self.has_distillation_token)
 
-    def forward(self, images: Tensor) -> Output:
-        tokens = self.network.embed(images)
-        *layers, last = self.network.layers
-        for layer in layers:
-            tokens = self.run(layer, tokens, ALL)
-        return self.network.classify(self.run(last, tokens, self.last_rows))
+    def forward(self, images: Tensor, num_maps: int | None = None) -> Output:
+        return self.network.forward_through(self.run, self.last_rows, images, num_maps)
 
 
 def _layer(layer: nn.Module, tokens: Tensor, rows: slice) -> Tensor:

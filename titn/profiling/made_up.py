@@ -27,7 +27,7 @@ def assemble_made_up(
         teacher = build.instantiate(run["teacher"], "model", images=spec)
     return assemble(
         run,
-        parts=build.parts(run, spec),
+        parts=build.parts(run, spec, teacher),
         dataset=made_up_dataset(spec, steps * run["batch_size"]),
         fabric=hardware.fabric(device, precision),
         precision=precision,

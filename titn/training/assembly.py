@@ -10,7 +10,7 @@ from torch import nn
 from titn.config.annotations import Compile
 from titn.data.batches import training_batches
 from titn.data.images import Dataset, Images
-from titn.losses.terms import TokenWeights
+from titn.losses.terms import TokenWeights, maps_read
 from titn.training import build, compiling, hardware
 from titn.training.answer_cache import AnswerCache
 from titn.training.averaging import WeightAverage
@@ -65,17 +65,25 @@ def assemble(
         # Of the plain form, now that it is on the device, and evaluated in its place.
         average = WeightAverage(parts.model, run["ema_decay"])
         network = fabric.setup_module(average.network)
+    num_maps = maps_read(parts.loss)
+    if isinstance(parts.loss, nn.Module):
+        parts.loss.to(fabric.device)
     trained, compiled, secs = compiling.compile_for_training(
         fabric,
         parts.model,
         run["compile"],
         num_images=len(dataset.train) * run["epochs"],
-        example=lambda: _first_batch(run, parts, dataset.train).images,
+        example=lambda: (
+            _first_batch(run, parts, dataset.train).images,
+            *(() if num_maps is None else (num_maps,)),
+        ),
     )
     frozen = None
     if teacher is not None:
         tokens = build.instantiate(run["teacher"], "loss").token_weights
-        frozen = in_inference_form(teacher, fabric, precision, run["fold_teacher"], tokens)
+        # A folded network has other layers, and no features.
+        fold = run["fold_teacher"] and num_maps is None
+        frozen = in_inference_form(teacher, fabric, precision, fold, tokens)
     task = Task(
         fabric=fabric,
         network=network,

@@ -19,11 +19,11 @@ from titn.data.images import Dataset
 from titn.data.mixing import Mix
 from titn.data.streams import draw_seed
 from titn.data.views import View
-from titn.losses.terms import Loss
+from titn.losses.terms import Loss, maps_read
 from titn.optim.schedules import Schedule
 from titn.system.errors import ConfigError
 from titn.training import weights
-from titn.types import ImageSpec
+from titn.types import Features, ImageSpec
 
 # The attributes that the rest of titn uses of an object of each group.
 REQUIRED_ATTRIBUTES = {
@@ -60,8 +60,12 @@ def dataset(run: dict) -> Dataset:
     return instantiate(run, "dataset")
 
 
-def parts(run: dict, spec: ImageSpec) -> Parts:
-    """Build the objects of a run; ConfigError, with the key, for values that they do not accept."""
+def parts(run: dict, spec: ImageSpec, teacher: nn.Module | None = None) -> Parts:
+    """Build the objects of a run; ConfigError, with the key, for values that they do not accept.
+
+    teacher: its network, for a loss that compares features with it; without one such a loss is not
+    ready to be used.
+    """
     if run["tensorboard"] and importlib.util.find_spec("tensorboard") is None:
         raise ConfigError("tensorboard=true: not installed; pip install tensorboard")
     loss = instantiate(run, "loss")
@@ -75,7 +79,13 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
         weights_digest = weights.file_digest(path)
     if run["weights"]:
         weights_digest, new_layers = weights.load_pretrained(model, run["weights"])
-    optimizer = instantiate(run, "optimizer", model=model)
+    trained = model
+    if teacher is not None and maps_read(loss) is not None:
+        _connect(run, loss, model, teacher, spec)
+        if isinstance(loss, nn.Module) and next(loss.parameters(), None) is not None:
+            # In this order the last layer is the model's, which optimizers may treat apart.
+            trained = nn.ModuleList([loss, model])
+    optimizer = instantiate(run, "optimizer", model=trained)
     # The schedule's factor is applied to this, the name that torch's own schedulers use.
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
@@ -89,6 +99,34 @@ def parts(run: dict, spec: ImageSpec) -> Parts:
         weights_digest=weights_digest,
         new_layers=new_layers,
     )
+
+
+def _connect(run: dict, loss: Any, model: nn.Module, teacher: nn.Module, spec: ImageSpec) -> None:
+    """Tell a loss the features that it is going to compare; what it learns begins by the seed."""
+    features = []
+    for owner, network in (("model", model), ("teacher", teacher)):
+        if not getattr(network, "gives_features", False):
+            raise ConfigError(
+                f"loss={run['choices']['loss']}: the {owner}, a {type(network).__name__}, gives no "
+                f"features; choose another {owner}, or loss=hard"
+            )
+        try:
+            features.append(features_of(network, spec, loss.num_maps))
+        except ValueError as error:
+            raise ConfigError(f"loss.{error}") from error
+    torch.manual_seed(draw_seed("loss", run["seed"]))
+    loss.connect(*features)
+
+
+@torch.no_grad()
+def features_of(network: nn.Module, spec: ImageSpec, num_maps: int) -> Features:
+    """The features of a black image, on the CPU; the network stays in the mode that it was in."""
+    was_training = network.training
+    network.eval()
+    image = torch.zeros(1, spec.channels, spec.size, spec.size)
+    features: Features = network(image, num_maps).features
+    network.train(was_training)
+    return features
 
 
 def initialise_model(run: dict, spec: ImageSpec) -> nn.Module:

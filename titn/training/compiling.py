@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 
 from titn.config.annotations import Compile
 from titn.system.errors import first_line
@@ -69,11 +69,12 @@ class CompiledNetwork(nn.Module):
         if torch.cuda.is_available():
             options["triton.cudagraphs"] = True
         whole = self.network
-        self.run = torch.compile(lambda images: whole(images), dynamic=False, options=options)
+        self.run = torch.compile(lambda *inputs: whole(*inputs), dynamic=False, options=options)
 
-    def forward(self, images: Tensor) -> Output:
+    def forward(self, *inputs: Any) -> Output:
+        """inputs: images, and the number of maps if features are asked for."""
         torch.compiler.cudagraph_mark_step_begin()
-        return self.run(images)
+        return self.run(*inputs)
 
 
 def compile_for_training(
@@ -81,13 +82,13 @@ def compile_for_training(
     model: nn.Module,
     requested: Compile,
     num_images: int,
-    example: Callable[[], Tensor],
+    example: Callable[[], tuple],
 ) -> tuple[nn.Module, Compile, float]:
     """The model in the form that trains, compiled; the mode that was chosen; the seconds it took.
 
-    num_images: training images over all epochs. example: makes the images of a training batch; it
-    is called only if something is compiled. With `requested` "auto" the model trains without
-    compilation where that fails, for example because there is no C++ compiler.
+    num_images: training images over all epochs. example: makes what the student is called with in
+    a training step; it is called only if something is compiled. With `requested` "auto" the model
+    trains without compilation where that fails, for example because there is no C++ compiler.
     """
     chosen = choose_mode(requested, model, fabric.device, num_images)
     student = fabric.setup_module(training_form(model, chosen))
@@ -97,7 +98,7 @@ def compile_for_training(
     # It warns if it finds a CUDA compiler on a machine without a GPU.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     try:
-        warm_up(fabric, student, example())
+        warm_up(fabric, student, *example())
     except Exception as error:
         if requested != "auto":
             raise
@@ -106,13 +107,18 @@ def compile_for_training(
     return student, chosen, time.perf_counter() - started
 
 
-def warm_up(fabric: Fabric, student: nn.Module, images: Tensor) -> None:
-    """Run a step forward and backward, to compile; parameters and buffers stay as they were."""
+def warm_up(fabric: Fabric, student: nn.Module, *inputs: Any) -> None:
+    """Run a step forward and backward, to compile; parameters and buffers stay as they were.
+
+    inputs: a training batch's images, and the number of maps if features are asked for.
+    """
     # Batch normalisation changes its running statistics in a forward pass.
     buffers = {name: buffer.clone() for name, buffer in student.named_buffers()}
     student.train()
-    output: Output = student(images)
-    fabric.backward(output.cls.float().sum() + output.dist.float().sum())
+    output: Output = student(*inputs)
+    maps = output.features.maps if output.features else ()
+    sums = [values.float().sum() for values in (output.cls, output.dist, *maps)]
+    fabric.backward(torch.stack(sums).sum())
     student.zero_grad()
     with torch.no_grad():
         for name, buffer in student.named_buffers():

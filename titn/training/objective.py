@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from titn.losses.terms import Loss, Terms
+from titn.losses.terms import Loss, Terms, maps_read
 from titn.types import Batch, Output
 
 
@@ -22,7 +22,8 @@ class Objective:
 
     student: a module that returns Output. teacher: a module that returns (b, k) logits without
     gradients; it sees exactly the images that the student sees; None where the loss needs none.
-    answer_cache: gives the teacher's classes or logits, whichever the loss takes, in its place.
+    answer_cache: gives the teacher's classes or logits, whichever the loss takes, in its place;
+    None for a loss that reads features, which are asked of both networks.
     """
 
     def __init__(
@@ -38,14 +39,20 @@ class Objective:
         self.loss = loss
         self.teacher = teacher if loss.needs_teacher else None
         self.answer_cache = answer_cache
+        self.num_maps = maps_read(loss)
 
     def __call__(self, batch: Batch) -> Terms:
-        answer = None if self.teacher is None else self._answer(self.teacher, batch)
-        output: Output = self.student(batch.images)
+        # Networks that are asked for no features need not know that there are any.
+        asked = () if self.num_maps is None else (self.num_maps,)
+        answer = None if self.teacher is None else self._answer(self.teacher, batch, asked)
+        output: Output = self.student(batch.images, *asked)
         terms = self.loss(output, batch, answer)
         return terms | {"accuracy": mixed_accuracy(output.cls.detach(), batch)}
 
-    def _answer(self, teacher: nn.Module, batch: Batch) -> Tensor:
+    def _answer(self, teacher: nn.Module, batch: Batch, asked: tuple[int, ...]) -> Tensor | Output:
+        if asked:
+            return teacher(batch.images, *asked)
+
         def ask() -> Tensor:
             logits: Tensor = teacher(batch.images)
             return logits.argmax(-1) if self.loss.hard_labels else rounded(logits)

@@ -11,6 +11,8 @@ from titn.types import Output
 class Frozen(nn.Module):
     """images (b, c, h, w) to (b, k) logits of a fixed network, without gradients.
 
+    With `num_maps` to Output, which has these logits in both places and the network's features.
+
     A network with a distillation token answers what its recorded `top1` is of: its logits are the
     logarithm of the mean of the two softmaxes, in float32. If one of the tokens was not trained,
     they are the other's; those of a network without that token are its own.
@@ -43,8 +45,14 @@ class Frozen(nn.Module):
         return super().train(False)
 
     @torch.no_grad()
-    def forward(self, images: Tensor) -> Tensor:
-        output: Output = self.network(images)
+    def forward(self, images: Tensor, num_maps: int | None = None) -> Tensor | Output:
+        if num_maps is None:
+            return self._logits(self.network(images))
+        output: Output = self.network(images, num_maps)
+        logits = self._logits(output)
+        return Output(logits, logits, output.features)
+
+    def _logits(self, output: Output) -> Tensor:
         dist = output.dist if self.network.has_distillation_token else None
         tokens = self.token_weights.trained(output.cls, dist)
         if len(tokens) == 1:
