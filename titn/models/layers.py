@@ -83,17 +83,23 @@ class Block(nn.Module):
 
     (b, n, d) to (b, n, d), or to those `rows` of n alone. The MLP is d -> mlp_ratio d -> d with a
     GELU between (equation 4). drop_path: the probability in [0, 1) that a branch of a sample is
-    left out in training (stochastic depth, Huang et al., 2016).
+    left out in training (stochastic depth, Huang et al., 2016). mlp: another one in its place.
     """
 
     def __init__(
-        self, width: int, num_heads: int, mlp_ratio: float, qkv_bias: bool, drop_path: float
+        self,
+        width: int,
+        num_heads: int,
+        mlp_ratio: float,
+        qkv_bias: bool,
+        drop_path: float,
+        mlp: nn.Module | None = None,
     ):
         super().__init__()
         self.norm1 = nn.LayerNorm(width)
         self.attn = Attention(width, num_heads, qkv_bias)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = Mlp(width, hidden_features=int(width * mlp_ratio))
+        self.mlp = mlp or Mlp(width, hidden_features=int(width * mlp_ratio))
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
     def forward(self, x: Tensor, rows: slice = ALL) -> Tensor:

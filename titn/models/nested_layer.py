@@ -14,7 +14,7 @@ class NestedLayer(nn.Module):
     rows of zeros for the class and the distillation token (section 3.2).
 
     inner_depth: the number of inner blocks; figure 1 and algorithm 1 have one. drop_path: the rate
-    of every block, inner and outer.
+    of every block, inner and outer. outer_mlp: another MLP of the outer block.
     """
 
     def __init__(
@@ -28,6 +28,7 @@ class NestedLayer(nn.Module):
         outer_heads: int,
         mlp_ratio: float,
         drop_path: float,
+        outer_mlp: nn.Module | None = None,
     ):
         super().__init__()
         self.inner = Block(pixel_dim, inner_heads, mlp_ratio, True, drop_path)
@@ -39,7 +40,7 @@ class NestedLayer(nn.Module):
         )
         self.residual_norm = nn.LayerNorm(pixel_dim)
         self.residual = nn.Linear(pixels_per_patch * pixel_dim, patch_dim)
-        self.outer = Block(patch_dim, outer_heads, mlp_ratio, True, drop_path)
+        self.outer = Block(patch_dim, outer_heads, mlp_ratio, True, drop_path, outer_mlp)
 
     def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """pixels (b n, p, d) and tokens (b, n + 1 or n + 2, d) to the same shapes.

@@ -45,11 +45,12 @@ class PixelsLast(nn.Module):
     def forward(self, images: Tensor, num_maps: int | None = None) -> Output:
         network = self.network
         # (b n, p, c m m), where m is the side of a pixel, -> (c m m, p, b n), then (d, p, b n).
-        pixels = rearrange(network.to_pixels(images), "bn p c -> c p bn")
+        normalised = network.normalise(images)
+        pixels = rearrange(network.to_pixels(normalised), "bn p c -> c p bn")
         pixels = linear(network.pixel_embed, pixels) + network.pixel_pos.t()[:, :, None]
         # Contiguous, as the tokens of later layers are: other strides would make the compiler
         # compile the first layer a second time.
-        tokens = network.initial_tokens(len(images)).contiguous()
+        tokens = network.initial_tokens(normalised).contiguous()
         depth = len(network.layers)
         mapped, maps = mapped_layers(num_maps, depth), []
         for i, modules in enumerate(network.layers):
@@ -81,8 +82,9 @@ def layer(
 
 def block(modules: Block, x: Tensor) -> Tensor:
     """`Block`: (d, p, m) to the same."""
+    plain_mlp = cast(Mlp, modules.mlp)
     x = x + drop_patches(modules.drop_path, attention(modules.attn, layer_norm(modules.norm1, x)))
-    return x + drop_patches(modules.drop_path, mlp(modules.mlp, layer_norm(modules.norm2, x)))
+    return x + drop_patches(modules.drop_path, mlp(plain_mlp, layer_norm(modules.norm2, x)))
 
 
 def attention(modules: Attention, x: Tensor) -> Tensor:

@@ -2,11 +2,21 @@
 
 from typing import Annotated
 
+import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from titn.config.annotations import Count, Divides, Init, Positive, ProperFraction, Shares
+from titn.config.annotations import (
+    Count,
+    Divides,
+    Init,
+    OuterEmbed,
+    Positive,
+    ProperFraction,
+    Shares,
+)
 from titn.config.constraints import check_heads, grid_side
+from titn.models.conv_mlp import outer_mlps
 from titn.models.layers import (
     Heads,
     Normalise,
@@ -16,6 +26,7 @@ from titn.models.layers import (
     normal_parameter,
 )
 from titn.models.nested_layer import NestedLayer
+from titn.models.patch_embedding import embed_patches, patch_embedding
 from titn.models.pixels_last import PixelsLast
 from titn.types import Compiler, ImageSpec, Output
 
@@ -42,6 +53,10 @@ class TITN(nn.Module):
     layer, and all blocks of a layer share it. init: how the linear layers are drawn. token_std:
     the standard deviation of tokens and positions at the start. The paper prints neither; see
     `initialise_linear_layers` in titn.models.layers, and docs/recipes.md.
+
+    None of the paper's: outer_embed adds to the learned tokens what a linear layer makes of each
+    patch, as Han et al. do, or a stem of convolutions (`ConvStem`). conv_mlp: whether the outer
+    MLPs look at the neighbouring patches (`ConvMlp`).
     """
 
     gives_features = True
@@ -65,6 +80,8 @@ class TITN(nn.Module):
         drop_path: ProperFraction = 0.0,
         init: Init = "torch",
         token_std: Positive = 0.5,
+        outer_embed: OuterEmbed = "learned",
+        conv_mlp: bool = False,
     ):
         super().__init__()
         patch_grid = grid_side(images.size, patch_size, "the image's size", "patch_size")
@@ -78,8 +95,13 @@ class TITN(nn.Module):
         self.normalise = Normalise(images)
         self.pixel_embed = nn.Linear(images.channels * pixel_size**2, pixel_dim)
         self.pixel_pos = normal_parameter(pixel_grid**2, pixel_dim, std=token_std)
+        self.outer_embed = None
+        if outer_embed != "learned":
+            self.outer_embed = patch_embedding(outer_embed, images.channels, patch_size, patch_dim)
         self.tokens = normal_parameter(num_tokens, patch_dim, std=token_std)
         self.token_pos = normal_parameter(num_tokens, patch_dim, std=token_std)
+        rates = drop_path_rates(drop_path, depth)
+        mlps = outer_mlps(conv_mlp, depth, patch_dim, mlp_ratio, patch_grid, num_tokens)
         self.layers = nn.ModuleList(
             NestedLayer(
                 pixels_per_patch=pixel_grid**2,
@@ -90,8 +112,9 @@ class TITN(nn.Module):
                 outer_heads=outer_heads,
                 mlp_ratio=mlp_ratio,
                 drop_path=rate,
+                outer_mlp=mlp,
             )
-            for rate in drop_path_rates(drop_path, depth)
+            for rate, mlp in zip(rates, mlps, strict=True)
         )
         self.norm = nn.LayerNorm(patch_dim)
         self.heads = Heads(patch_dim, images.num_classes, distillation_token)
@@ -103,8 +126,9 @@ class TITN(nn.Module):
         They are those of the outer path; see `mapped_layers`.
         """
         # (b n, p, c m m) -> (b n, p, d): one sequence of p pixels for each patch of the batch.
-        pixels = self.pixel_embed(self.to_pixels(images)) + self.pixel_pos
-        tokens = self.initial_tokens(len(images))  # (b, n + 1 or n + 2, d)
+        normalised = self.normalise(images)
+        pixels = self.pixel_embed(self.to_pixels(normalised)) + self.pixel_pos
+        tokens = self.initial_tokens(normalised)  # (b, n + 1 or n + 2, d)
         mapped, maps = mapped_layers(num_maps, len(self.layers)), []
         for i, layer in enumerate(self.layers):
             pixels, tokens = layer(pixels, tokens)
@@ -112,13 +136,13 @@ class TITN(nn.Module):
                 maps.append(self.to_map(tokens))
         return self.classify(tokens, None if num_maps is None else maps)
 
-    def to_pixels(self, images: Tensor) -> Tensor:
-        """Normalise (b, c, h, w) and cut it into the values of each pixel, (b n, p, c m m).
+    def to_pixels(self, normalised: Tensor) -> Tensor:
+        """Cut (b, c, h, w) into the values of each pixel, (b n, p, c m m).
 
         m is the side of a pixel. The patches join the batch: attention stays within a patch.
         """
         return rearrange(
-            self.normalise(images),
+            normalised,
             "b c (gh ph mh) (gw pw mw) -> (b gh gw) (ph pw) (c mh mw)",
             gh=self.patch_grid,
             gw=self.patch_grid,
@@ -126,9 +150,14 @@ class TITN(nn.Module):
             pw=self.pixel_grid,
         )
 
-    def initial_tokens(self, num_images: int) -> Tensor:
-        """(b, n + 1 or n + 2, d): learned, the same for every image."""
-        return repeat(self.tokens + self.token_pos, "n d -> b n d", b=num_images)
+    def initial_tokens(self, normalised: Tensor) -> Tensor:
+        """(b, n + 1 or n + 2, d) of images (b, c, h, w): learned, and `outer_embed` added."""
+        tokens = repeat(self.tokens + self.token_pos, "n d -> b n d", b=len(normalised))
+        if self.outer_embed is None:
+            return tokens
+        patches = embed_patches(self.outer_embed, normalised, self.patch_grid)
+        # Rows of zeros for the class token above and the distillation token below.
+        return tokens + F.pad(patches, (0, 0, 1, tokens.shape[1] - patches.shape[1] - 1))
 
     def to_map(self, tokens: Tensor) -> Tensor:
         """The patches among (b, n + 1 or n + 2, d) tokens, (b, d, h, w) with n = h w."""

@@ -7,8 +7,17 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from titn.config.annotations import Count, Divides, Init, Positive, ProperFraction, Shares
+from titn.config.annotations import (
+    Count,
+    Divides,
+    Init,
+    PatchEmbed,
+    Positive,
+    ProperFraction,
+    Shares,
+)
 from titn.config.constraints import check_heads, grid_side
+from titn.models.conv_mlp import outer_mlps
 from titn.models.layers import (
     ALL,
     Block,
@@ -20,6 +29,7 @@ from titn.models.layers import (
     mapped_layers,
     normal_parameter,
 )
+from titn.models.patch_embedding import embed_patches, patch_embedding
 from titn.types import Compiler, ImageSpec, Output
 
 
@@ -31,6 +41,9 @@ class ViT(nn.Module):
     It equals timm's `VisionTransformer` and `VisionTransformerDistilled` but for the order of the
     tokens: row 0 is the class token, the last row the distillation token (section 3.2). By default
     q, k and v have no bias: that gives the printed parameter counts (table 3).
+
+    patch_embed: conv is a stem of convolutions in place of the linear layer (`ConvStem`). conv_mlp:
+    whether the MLPs look at the neighbouring patches (`ConvMlp`).
     """
 
     gives_features = True
@@ -51,6 +64,8 @@ class ViT(nn.Module):
         drop_path: ProperFraction = 0.0,
         init: Init = "torch",
         token_std: Positive = 0.5,
+        patch_embed: PatchEmbed = "linear",
+        conv_mlp: bool = False,
     ):
         super().__init__()
         patch_grid = grid_side(images.size, patch_size, "the image's size", "patch_size")
@@ -59,16 +74,17 @@ class ViT(nn.Module):
         self.patch_grid = patch_grid
 
         self.normalise = Normalise(images)
-        self.patch_embed = nn.Linear(images.channels * patch_size**2, patch_dim)
+        num_tokens = patch_grid**2 + 1 + distillation_token  # n patches, class, distillation
+        self.patch_embed = patch_embedding(patch_embed, images.channels, patch_size, patch_dim)
         # In a ViT the distillation token is (0, d): it adds no row, and one forward serves both.
         self.cls_token = normal_parameter(1, patch_dim, std=token_std)
         self.dist_token = normal_parameter(int(distillation_token), patch_dim, std=token_std)
-        self.token_pos = normal_parameter(
-            patch_grid**2 + 1 + distillation_token, patch_dim, std=token_std
-        )
+        self.token_pos = normal_parameter(num_tokens, patch_dim, std=token_std)
+        rates = drop_path_rates(drop_path, depth)
+        mlps = outer_mlps(conv_mlp, depth, patch_dim, mlp_ratio, patch_grid, num_tokens)
         self.layers = nn.ModuleList(
-            Block(patch_dim, heads, mlp_ratio, qkv_bias, rate)
-            for rate in drop_path_rates(drop_path, depth)
+            Block(patch_dim, heads, mlp_ratio, qkv_bias, rate, mlp)
+            for rate, mlp in zip(rates, mlps, strict=True)
         )
         self.norm = nn.LayerNorm(patch_dim)
         self.heads = Heads(patch_dim, images.num_classes, distillation_token)
@@ -95,17 +111,12 @@ class ViT(nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """(b, c, h, w) to (b, n + 1 or n + 2, d): class token, patches, distillation token."""
-        patches = rearrange(
-            self.normalise(images),
-            "b c (gh ph) (gw pw) -> b (gh gw) (c ph pw)",  # n = gh gw
-            gh=self.patch_grid,
-            gw=self.patch_grid,
-        )
+        patches = embed_patches(self.patch_embed, self.normalise(images), self.patch_grid)
         first, last = (
             token.expand(len(images), -1, -1) for token in (self.cls_token, self.dist_token)
         )
-        # (b, n, c p p) -> (b, n, d), between (b, 1, d) and (b, 1, d); the last is (b, 0, d) in ViT.
-        return torch.cat([first, self.patch_embed(patches), last], dim=1) + self.token_pos
+        # (b, n, d) between (b, 1, d) and (b, 1, d); the last is (b, 0, d) in ViT.
+        return torch.cat([first, patches, last], dim=1) + self.token_pos
 
     def to_map(self, tokens: Tensor) -> Tensor:
         """The patches among (b, n + 1 or n + 2, d) tokens, (b, d, h, w) with n = h w."""

@@ -105,8 +105,11 @@ def test_another_seed_gives_other_weights(tiny):
         (),
         ("model.depth=3", "model.drop_path=0.5", "mix=cutmix", "optimizer=sgd"),
         ("optimizer=muon", "schedule=one_cycle", "clip_grad=1", "ema_decay=0.9"),
+        # A loss that learns.
+        ("loss=guidance", "loss.stages=2", "model.depth=2", "teacher=vit",
+         "teacher.model.patch_size=2", "teacher.model.depth=3", "teacher.epochs=1"),
     ],
-)
+)  # fmt: skip
 def test_a_resumed_run_ends_bit_for_bit_like_one_that_was_not_killed(
     tiny, tmp_path, killed_after_first_epoch, extra
 ):

@@ -22,9 +22,24 @@ NETWORKS = {
     "two inner blocks": lambda: TITN(**SMALL, distillation_token=True, inner_depth=2),
     "large patch": lambda: TITN(**SMALL, distillation_token=True, patch_size=16, pixel_size=4),
     "stochastic depth": lambda: TITN(**SMALL, distillation_token=True, drop_path=0.5),
+    "TITN with convolutions": lambda: stirred(
+        TITN(**SMALL, distillation_token=True, outer_embed="conv", conv_mlp=True)
+    ),
+    "TITN with patches": lambda: TITN(**SMALL, distillation_token=True, outer_embed="linear"),
     "DeiT": lambda: ViT(**SMALL, distillation_token=True),
+    "DeiT with convolutions": lambda: stirred(
+        ViT(**SMALL, distillation_token=True, patch_embed="conv", conv_mlp=True)
+    ),
     "ViT": lambda: ViT(**SMALL, distillation_token=False),
 }
+
+
+def stirred(network: nn.Module) -> nn.Module:
+    """The network with the weights that begin at 0 drawn, so that they matter."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.reset_parameters()
+    return network
 
 
 def as_it_is(function):

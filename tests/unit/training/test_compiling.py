@@ -69,7 +69,7 @@ def test_where_it_pays(asked, model, device, num_images, expected):
 
 def test_a_compiler_that_fails_is_done_without(fabric, capsys):
     model = Failing()
-    student, how, _ = compiling.compile_for_training(fabric, model, "auto", MANY, lambda: IMAGES)
+    student, how, _ = compiling.compile_for_training(fabric, model, "auto", MANY, lambda: (IMAGES,))
     assert how == "none"
     assert student(IMAGES).cls.shape == (4, 2)
     assert "not compiled" in capsys.readouterr().err
@@ -77,7 +77,7 @@ def test_a_compiler_that_fails_is_done_without(fabric, capsys):
 
 def test_a_compiler_that_was_asked_for_may_not_fail(fabric):
     with pytest.raises(ZeroDivisionError):
-        compiling.compile_for_training(fabric, Failing(), "layers", MANY, lambda: IMAGES)
+        compiling.compile_for_training(fabric, Failing(), "layers", MANY, lambda: (IMAGES,))
 
 
 def test_a_rehearsal_leaves_nothing_behind(fabric):
@@ -91,7 +91,9 @@ def test_a_rehearsal_leaves_nothing_behind(fabric):
 def test_a_network_is_compiled_whole(fabric):
     torch.manual_seed(0)
     model = Plain()
-    student, how, secs = compiling.compile_for_training(fabric, model, "whole", FEW, lambda: IMAGES)
+    student, how, secs = compiling.compile_for_training(
+        fabric, model, "whole", FEW, lambda: (IMAGES,)
+    )
     assert (how, secs > 0) == ("whole", True)
     torch.testing.assert_close(student(IMAGES).cls, model(IMAGES).cls, rtol=1e-4, atol=1e-5)
 
@@ -101,7 +103,7 @@ def test_a_network_is_compiled_whole(fabric):
 def test_compiled_for_real_it_computes_what_it_did(fabric, way):
     torch.manual_seed(0)
     model = TITN(images=ImageSpec(num_classes=10), distillation_token=True, depth=2, patch_dim=24)
-    student, how, secs = compiling.compile_for_training(fabric, model, way, FEW, lambda: IMAGES)
+    student, how, secs = compiling.compile_for_training(fabric, model, way, FEW, lambda: (IMAGES,))
     assert how == way
     assert secs > 0
     compiled, plain = student(IMAGES), model(IMAGES)

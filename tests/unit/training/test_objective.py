@@ -5,11 +5,12 @@ import torch
 from torch import nn
 
 from titn.losses.distillation import HardDistillation, SoftDistillation
+from titn.losses.features import Guidance
 from titn.losses.supervised import Supervised
 from titn.losses.terms import TokenWeights
 from titn.training.objective import Objective, mixed_accuracy, rounded
 from titn.training.teacher import Frozen
-from titn.types import Batch, Output
+from titn.types import Batch, Features, Output
 
 CLS_ONLY = TokenWeights(cls=1.0, dist=0.0)
 
@@ -42,6 +43,29 @@ def test_teacher_and_student_see_exactly_the_same_image(batch):
     Objective(student, HardDistillation(), Frozen(teacher))(batch)
     assert student.seen[0] is batch.images
     assert teacher.seen[0] is batch.images
+
+
+class Mapped(Linear):
+    """With a map of as many channels as it was asked for, the mean of the image."""
+
+    def forward(self, images, num_maps):
+        output = super().forward(images)
+        map = images.mean((1, 2, 3), keepdim=True).expand(-1, num_maps, 1, 1)
+        return output._replace(features=Features((map,), output.cls, output.dist))
+
+
+def test_features_are_asked_of_both_networks_where_a_loss_reads_them(batch):
+    student, teacher, loss = Mapped(), Mapped(), Guidance(stages=3)
+    objective = Objective(student, loss, Frozen(teacher))
+    features = student(batch.images, 3).features
+    loss.connect(features, features)
+    terms = objective(batch)
+    assert terms["guidance"] > 0
+    assert student.seen[-1] is batch.images
+    assert teacher.seen[-1] is batch.images
+    terms["loss"].backward()
+    assert all(parameter.grad is not None for parameter in loss.parameters())
+    assert all(parameter.grad is None for parameter in teacher.parameters())
 
 
 def test_a_frozen_teacher_stays_in_evaluation_mode_whoever_trains_its_holder():
