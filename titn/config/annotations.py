@@ -34,6 +34,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 # Of something of which a part has to be left.
 Portion = Annotated[float, Field(gt=0, le=1)]
 Classes = Annotated[int, Field(ge=2)]
+# A magnitude of an augmentation's operation, on torchvision's scale of 31.
+Bin = Annotated[int, Field(ge=0, le=30)]
 # Degrees of a slope; at 90 it is endless.
 Slope = Annotated[float, Field(ge=0, lt=90)]
 # Rates for which 1 would leave nothing: dropout, drop path, momentum, a held-out part.

@@ -148,16 +148,22 @@ def _affine(images: Tensor, *, x: float = 0.0, y: float = 0.0, slope: float = 0.
 
 
 def _sharpen(images: Tensor, factor: float) -> Tensor:
-    """Away from (factor > 1) or towards the image blurred by the 3x3 kernel of ones around a 5.
+    """Away from (factor > 1) or towards the blurred image."""
+    pixels = images.float()
+    return (factor * pixels + (1 - factor) * blurred(images)).clamp(0, 255).to(torch.uint8)
+
+
+def blurred(images: Tensor) -> Tensor:
+    """Images (b, c, h, w) blurred by the 3x3 kernel of ones around a 5, whole numbers in float32.
 
     The sum is exact in float32, and as a whole number over 13 it never lies halfway between two
     grey levels. The border is not blurred.
     """
     pixels = images.float()
-    blurred = pixels.clone()
+    output = pixels.clone()
     total = avg_pool2d(pixels, 3, stride=1, divisor_override=1) + 4 * pixels[..., 1:-1, 1:-1]
-    blurred[..., 1:-1, 1:-1] = (total / 13).round()
-    return (factor * pixels + (1 - factor) * blurred).clamp(0, 255).to(torch.uint8)
+    output[..., 1:-1, 1:-1] = (total / 13).round()
+    return output
 
 
 # By name: (n, 3, h, w) uint8 images and a magnitude to the images transformed.

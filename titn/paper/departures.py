@@ -59,6 +59,9 @@ TRAINING_PHRASES = {
     "model.drop_path": "drop path {}",
     "loss.label_smoothing": "label smoothing {}",
     "model.inner_depth": "inner depth {} instead of {}",
+    "model.patch_embed": "patches embedded by convolutions",
+    "model.outer_embed": "outer tokens with embedded patches ({})",
+    "model.conv_mlp": "MLPs with a depthwise convolution",
 }
 MIX_PHRASES = {
     "mix._target_": "{} instead of {}",
@@ -77,9 +80,6 @@ TEACHER_PHRASES = {
     "teacher.model.stem": "the stem for 32x32 images",
 }
 SIZE_PHRASES = {
-    "model.patch_embed": "patches embedded by convolutions",
-    "model.outer_embed": "outer tokens with embedded patches ({})",
-    "model.conv_mlp": "MLPs with a depthwise convolution",
     "model.patch_size": "patch size {} instead of {}",
     "model.pixel_size": "pixel size {} instead of {}",
     "model.patch_dim": "patch dimension {} instead of {}",

@@ -24,8 +24,12 @@ EVERYWHERE = {
     "loss.scale": 1.0,
     "loss.token": "dist",
     "loss.label_smoothing": 0.0,
+    "loss.standardize": False,
     "model.drop_path": 0.0,
     "model.inner_depth": 1,
+    "model.patch_embed": "linear",
+    "model.outer_embed": "learned",
+    "model.conv_mlp": False,
     "teacher.model._target_": "titn.models.cnn.vgg16_bn",
     "teacher.model.stem": "imagenet",
 }
