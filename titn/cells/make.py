@@ -86,7 +86,7 @@ def _answer_cache(cell: Cell, loss: Loss) -> AnswerCache | None:
     key = {
         "teacher": cell.teacher.identity,
         "data": [cell.dataset.digest, dataset],
-        **{name: run[name] for name in ("augment", "mix", "seed", "batch_size")},
+        **{name: run[name] for name in ("augment", "mix", "seed", "batch_size", "repeats")},
         # What rounds: a label may hang by it, and a logit is no longer the same.
         "precision": cell.precision,
         "folded": run["fold_teacher"],

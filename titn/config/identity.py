@@ -23,6 +23,7 @@ ADDED_LATER: dict[str, Any] = {
     "model.patch_embed": "linear",
     "model.stem": "imagenet",
     "optimizer.bias_factor": 1.0,
+    "repeats": 1,
     "weights": None,
 }
 

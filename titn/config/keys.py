@@ -11,6 +11,7 @@ SCALARS: dict[str, Any] = {
     "seed": annotations.Seed,
     "epochs": annotations.Whole,
     "batch_size": annotations.Count,
+    "repeats": annotations.Count,
     "clip_grad": annotations.Positive | None,
     "ema_decay": annotations.ProperFraction,
     "precision": annotations.Precision,

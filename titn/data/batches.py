@@ -27,15 +27,31 @@ def steps_per_epoch(num_images: int, batch_size: int) -> int:
 
 
 def training_batches(
-    images: Images, view: View, mix: Mix, *, batch_size: int, seed: int, epoch: int, first: int = 0
+    images: Images,
+    view: View,
+    mix: Mix,
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    first: int = 0,
+    repeats: int = 1,
 ) -> Iterator[Batch]:
     """The batches of an epoch; their order, views and mixes follow from (seed, epoch) alone.
 
     Order, views and mixes have streams of their own, so changing one leaves the others as they are.
 
     first: the first step to yield; after an interruption the number of steps that were done.
+    repeats: how often each image comes, one after the other, each time with another view (repeated
+    augmentation: Hoffer et al., 2020; Berman et al., 2019). An epoch has as many steps as without,
+    and so only some of the images, as with DeiT's sampler on a single device.
     """
     order = torch.from_numpy(stream("order", seed, epoch).permutation(len(images)))
+    # The row of the table that each place in this order takes.
+    row_of = order
+    if repeats > 1:
+        order = order.repeat_interleave(repeats)[: len(images)]
+        row_of = torch.arange(len(images))
     device = images.pixels.device
     table = view.draw(len(images), stream("views", seed, epoch))
     at_once = VIEWS_AT_ONCE.get(device.type, VIEWS_AT_ONCE_ELSEWHERE)
@@ -47,10 +63,10 @@ def training_batches(
             continue
         # The views of the whole group, even if some were seen before an interruption: images that
         # are transformed together round together, and a resumed run has to have the same bits.
-        samples = order[together[0] * batch_size : (together[-1] + 1) * batch_size]
+        places = slice(together[0] * batch_size, (together[-1] + 1) * batch_size)
         # From here on `rows` and `chosen` have num_batches * batch_size images, in this order.
-        rows = {name: column[samples] for name, column in table.items()}
-        chosen = images.take(samples.to(device))
+        rows = {name: column[row_of[places]] for name, column in table.items()}
+        chosen = images.take(order[places].to(device))
         views = Images(view.apply(chosen.pixels, rows), chosen.labels)
         for step, part in zip(together, sequential_batches(views, batch_size), strict=True):
             if step < first:

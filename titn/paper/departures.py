@@ -45,6 +45,7 @@ FRACTIONS = {0.5: "half", 0.25: "a quarter", 0.2: "a fifth", 0.1: "a tenth", 0.0
 TRAINING_PHRASES = {
     "epochs": "{} epochs instead of {}",
     "batch_size": "batches of {} instead of {}",
+    "repeats": "{} views of an image in a batch",
     "clip_grad": "gradients clipped at {}",
     "ema_decay": "an average of the weights (decay {})",
     "optimizer._target_": "{} instead of {}",

@@ -8,6 +8,7 @@ from typing import Any
 # (padding, magnitudes of MNIST's augmentation, heads, initialisation) is not here.
 EVERYWHERE = {
     "batch_size": 1024,
+    "repeats": 1,
     "clip_grad": "none",
     "ema_decay": 0.0,
     "optimizer._target_": "titn.optim.optimizers.sgd",

@@ -147,26 +147,29 @@ def _stages(made: AssembledRun, steps: int) -> list[Stage]:
 
     def views() -> list[Batch]:
         settings = {"batch_size": task.batch_size, "seed": task.seed, "epoch": 0}
+        settings["repeats"] = task.repeats
         return list(training_batches(task.dataset.train, task.view, task.mix, **settings))
 
     batches = views()
     student, frozen = task.objective.student.train(), made.teacher
-    answers: list[Tensor | None] = [None] * steps
+    asked = task.objective.asked
+    answers: list[Any] = [None] * steps
     if loss.needs_teacher and frozen is not None:
-        logits = [frozen(batch.images) for batch in batches]
-        answers = [one.argmax(-1) if loss.hard_labels else one for one in logits]
+        answers = [frozen(batch.images, *asked) for batch in batches]
+        if loss.hard_labels:
+            answers = [one.argmax(-1) for one in answers]
 
     def teacher() -> None:
         for batch in batches:
-            frozen(batch.images)  # type: ignore[misc]
+            frozen(batch.images, *asked)  # type: ignore[misc]
 
     def forward() -> None:
         for batch, answer in zip(batches, answers, strict=True):
-            loss(student(batch.images), batch, answer)
+            loss(student(batch.images, *asked), batch, answer)
 
     def both_ways() -> None:
         for batch, answer in zip(batches, answers, strict=True):
-            terms = loss(student(batch.images), batch, answer)
+            terms = loss(student(batch.images, *asked), batch, answer)
             task.optimizer.zero_grad()
             fabric.backward(terms["loss"])
 

@@ -180,6 +180,7 @@ class TrainingConfig(Schema):
     seed: NonNegativeInt
     epochs: NonNegativeInt
     batch_size: PositiveInt = 1
+    repeats: PositiveInt = 1
     clip_grad: Annotated[float, Field(gt=0)] | None = None
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     precision: str | None = None

@@ -72,13 +72,14 @@ def count_steps(row: Row) -> tuple[int, float] | None:
 def optimizer_text(row: Row) -> str:
     """Its name and learning rate, and what is done to its gradients and its weights."""
     lr, clip = row.shared_value("optimizer.lr"), row.shared_value("clip_grad")
-    decay = row.shared_value("ema_decay")
+    decay, repeats = row.shared_value("ema_decay"), row.shared_value("repeats")
     return "".join(
         [
             choice_name(row, "optimizer"),
             f" at {number(lr)}" if lr is not None else "",
             f", gradients clipped at {number(clip)}" if clip else "",
             f", weights averaged with decay {number(decay)}" if decay else "",
+            f", {number(repeats)} views of an image in a batch" if (repeats or 1) > 1 else "",
         ]
     )
 

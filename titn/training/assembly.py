@@ -98,6 +98,7 @@ def assemble(
         batch_size=run["batch_size"],
         eval_every=run["eval_every"],
         clip_grad=run["clip_grad"],
+        repeats=run["repeats"],
         average=average,
     )
     return AssembledRun(

@@ -47,7 +47,7 @@ class Task:
     perhaps compiled, with the same parameters; with an `average`, whose network is the one that is
     evaluated, these are other parameters. optimizer: None for an untrained run, whose `epochs`
     is 0. eval_every: evaluate after every so many epochs, and after the last. clip_grad: the most
-    that the norm of all gradients may be; None: whatever it is.
+    that the norm of all gradients may be; None: whatever it is. repeats: see `training_batches`.
     """
 
     fabric: Fabric
@@ -63,6 +63,7 @@ class Task:
     batch_size: int
     eval_every: int
     clip_grad: float | None = None
+    repeats: int = 1
     average: WeightAverage | None = None
 
 
@@ -164,6 +165,7 @@ def train_epoch(
         seed=task.seed,
         epoch=state.epoch,
         first=state.step,
+        repeats=task.repeats,
     )
 
     mean_terms = partial(state.means.compute, state.epoch + 1)

@@ -39,19 +39,19 @@ class Objective:
         self.loss = loss
         self.teacher = teacher if loss.needs_teacher else None
         self.answer_cache = answer_cache
-        self.num_maps = maps_read(loss)
+        # What networks are given besides images: of features they need not know if none are asked.
+        num_maps = maps_read(loss)
+        self.asked: tuple[int, ...] = () if num_maps is None else (num_maps,)
 
     def __call__(self, batch: Batch) -> Terms:
-        # Networks that are asked for no features need not know that there are any.
-        asked = () if self.num_maps is None else (self.num_maps,)
-        answer = None if self.teacher is None else self._answer(self.teacher, batch, asked)
-        output: Output = self.student(batch.images, *asked)
+        answer = None if self.teacher is None else self._answer(self.teacher, batch)
+        output: Output = self.student(batch.images, *self.asked)
         terms = self.loss(output, batch, answer)
         return terms | {"accuracy": mixed_accuracy(output.cls.detach(), batch)}
 
-    def _answer(self, teacher: nn.Module, batch: Batch, asked: tuple[int, ...]) -> Tensor | Output:
-        if asked:
-            return teacher(batch.images, *asked)
+    def _answer(self, teacher: nn.Module, batch: Batch) -> Tensor | Output:
+        if self.asked:
+            return teacher(batch.images, *self.asked)
 
         def ask() -> Tensor:
             logits: Tensor = teacher(batch.images)

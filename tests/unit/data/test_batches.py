@@ -49,6 +49,23 @@ def test_order_and_views_come_from_streams_of_their_own():
     assert torch.equal(seen, expected)
 
 
+def test_repeated_augmentation_repeats_an_image_with_other_views():
+    """Three views of each of seven images, but two of the last: an epoch has 20 of 20."""
+    settings = {"batch_size": 5, "seed": 3, "epoch": 1, "repeats": 3}
+    view = CropFlip(padding=3)
+    seen = list(training_batches(IMAGES, view, Unmixed(), **settings))
+    order = stream("order", 3, 1).permutation(20)
+    assert labels(seen).tolist() == [label for label in order[:7] for _ in range(3)][:20]
+    images = torch.cat([batch.images for batch in seen])
+    pairs = [(i, i + 1) for i in range(19) if labels(seen)[i] == labels(seen)[i + 1]]
+    different = sum(not torch.equal(images[i], images[j]) for i, j in pairs)
+    # 98 views are possible: one pair of 13 in 98 is the same by chance.
+    assert different >= len(pairs) - 2
+    rest = list(training_batches(IMAGES, view, Unmixed(), **settings, first=2))
+    for whole, resumed in zip(seen[2:], rest, strict=True):
+        assert torch.equal(whole.images, resumed.images)
+
+
 def test_the_batch_size_leaves_order_and_views_alone():
     whole = torch.cat([batch.images for batch in epoch(mix=Unmixed(), batch_size=18)])
     parts = torch.cat([batch.images for batch in epoch(mix=Unmixed(), batch_size=6)])
