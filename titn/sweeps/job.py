@@ -14,6 +14,7 @@ from titn.sweeps.overrides import QUESTIONS
 from titn.system import signals
 from titn.system.errors import CellError, ConfigError
 from titn.system.progress import duration, say
+from titn.system.streams import open_streams
 
 
 def run_job(composed: DictConfig) -> dict | Outcome | None:
@@ -50,6 +51,7 @@ def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
     from titn.cells.ensure import BusyError, ensure
 
     label, wait = composed.get("cell"), composed.busy == "wait"
+    open_streams()  # a worker's
     signals.install(worker=True)
     signals.begin_round(composed.get("round"))
     try:
