@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from titn.system.contention import Contention
 from titn.system.text import printable
 
 # Only to the files of `log_to`: what is on the terminal is printed there, beside the bar.
@@ -46,11 +47,14 @@ class Progress:
         self.done = done
         self.started, self.done_before = time.monotonic(), done
         self.last_read = self.last_line = self.started
+        self.contention = Contention()
 
     def step(self, epoch: int, num_images: int, read: Callable[[], dict[str, float]]) -> None:
         """Called after every step; `read` returns the mean terms of the epoch so far."""
         self.done += num_images
         self.bar.update(num_images)
+        if contended := self.contention.look():
+            self._say(contended)
         now = time.monotonic()
         if self.on_terminal and now - self.last_read > READ_SECS:
             self.last_read = now
@@ -72,12 +76,16 @@ class Progress:
     def _line(self, text: str) -> None:
         self.last_line = time.monotonic()
         if self.on_terminal:
-            self.bar.write(text, file=sys.stderr)
-            LOG.info(text)
+            self._say(text)
             return
         rate = (self.done - self.done_before) / max(self.last_line - self.started, 1e-9)
         left = (self.total - self.done) / rate if rate else 0.0
         say(f"{text} | {rate:.0f} img/s, {tqdm.format_interval(left)} left")
+
+    def _say(self, text: str) -> None:
+        """A line of its own, above the bar if there is one."""
+        with self.bar.external_write_mode(sys.stderr):
+            say(text)
 
 
 def say(text: str) -> None:

@@ -18,6 +18,12 @@ def clock(monkeypatch):
     return Clock
 
 
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """Nobody else takes the cores."""
+    monkeypatch.setattr(progress.Contention, "look", lambda _: None)
+
+
 ROW = {"epoch": 1, "train": {"loss": 0.5}, "top1": 0.75, "nll": 0.25, "split": "test"}
 
 
@@ -118,3 +124,9 @@ def test_names_that_are_not_ascii_are_kept(tmp_path):
 )  # fmt: skip
 def test_seconds_as_people_say_them(secs, said):
     assert progress.duration(secs) == said
+
+
+def test_that_others_take_the_cores_is_said_between_epochs(clock, capsys, monkeypatch):
+    monkeypatch.setattr(progress.Contention, "look", lambda _: "others take the cores")
+    progress.Progress("titn", epochs=1, total=100, done=0).step(1, 50, lambda: {})
+    assert capsys.readouterr().err == "others take the cores\n"
