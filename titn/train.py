@@ -14,13 +14,14 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from titn.config import resolve
+from titn.config.help import commented_help
 from titn.config.hydra_errors import explaining
 from titn.config.paths import conf_dir, register_sweeps
 from titn.sweeps.job import run_job
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import quote_for_hydra
 from titn.system import signals
-from titn.system.console import complain, run_command
+from titn.system.console import complain, run_command, version
 from titn.system.errors import CellError, ConfigError
 
 
@@ -34,6 +35,9 @@ def train() -> int:
 
     Raises ConfigError and CellError.
     """
+    if "--version" in sys.argv[1:]:  # Hydra would print its own
+        print(version())
+        return 0
     # Hydra's own handler would print a traceback and exit with 1; so exceptions come through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_sweeps()
@@ -53,7 +57,7 @@ def train() -> int:
         return None
 
     try:
-        with signals.interruptible(), explaining(sys.argv[1:]):
+        with signals.interruptible(), explaining(sys.argv[1:]), commented_help(sys.argv[1:]):
             entry = hydra.main(conf_dir(), "config", version_base="1.3")
             entry(job)()
     except signals.Leave as leave:

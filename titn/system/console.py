@@ -2,10 +2,10 @@
 
 import csv
 import sys
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import Action, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
 from math import nan
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from titn.system.compile_cache import ensure_compile_cache
 from titn.system.errors import CellError, ConfigError, error_text, file_error_text, is_full
@@ -65,8 +65,28 @@ def _delivered(code: int) -> int:
     return complain(f"standard output: {error_text(error)}; {remedy}", code or FAILED)
 
 
+def version() -> str:
+    """The installed titn."""
+    from importlib import metadata
+
+    try:
+        return f"titn {metadata.version('titn')}"
+    except metadata.PackageNotFoundError:
+        return "titn, not installed"
+
+
+class _PrintVersion(Action):
+    def __call__(self, parser: ArgumentParser, *_: Any) -> None:
+        print(version())
+        parser.exit()
+
+
 class Arguments(ArgumentParser):
     """An argument parser that says in one line what is wrong, as everything else does."""
+
+    def __init__(self, name: str, **options: Any):
+        super().__init__(name, **options)
+        self.add_argument("--version", action=_PrintVersion, nargs=0, help="titn's version")
 
     def error(self, message: str) -> NoReturn:
         sys.exit(complain(option_error(message), BAD_INPUT))

@@ -19,14 +19,19 @@ class Lasting(io.FileIO):
     error: OSError | None = None
 
     def write(self, data: Any) -> int:
+        """Everything, where FileIO may write a part."""
+        left = memoryview(data).cast("B")
+        size = len(left)
         try:
-            # A descriptor that does not block, as one that Node.js shares, may have no room now.
-            while (count := super().write(data)) is None:
-                select.select((), (self,), ())
+            while left:
+                count = super().write(left)
+                if count is None:
+                    # One that does not block, as Node.js leaves them, has no room now.
+                    select.select((), (self,), ())
+                left = left[count or 0 :]
         except OSError as error:
             self.error = error
-            return len(data)
-        return count
+        return size
 
 
 def open_streams() -> None:
@@ -62,8 +67,10 @@ def _lasting(stream: TextIO | None, number: int) -> TextIO:
     if type(raw) is not io.FileIO or raw.fileno() != number:
         return stream
     stream.flush()
+    lasting = Lasting(number, "w", closefd=False)
+    buffer: Any = lasting if stream.write_through else io.BufferedWriter(lasting)
     return io.TextIOWrapper(
-        io.BufferedWriter(Lasting(number, "w", closefd=False)),
+        buffer,
         encoding=stream.encoding,
         errors="backslashreplace",  # a name that is no text in this encoding
         line_buffering=stream.line_buffering,
@@ -74,7 +81,8 @@ def _lasting(stream: TextIO | None, number: int) -> TextIO:
 def output_error() -> OSError | None:
     """Why something of standard output was lost, after it is flushed; None if nothing was."""
     sys.stdout.flush()
-    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    buffer = getattr(sys.stdout, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
     return raw.error if isinstance(raw, Lasting) else None
 
 

@@ -4,6 +4,7 @@ import argparse
 import csv
 import io
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -113,3 +114,9 @@ def test_a_whole_number_is_asked_for(text):
 
 def test_a_whole_number_is_given():
     assert console.whole_number(1)("12") == 12
+
+
+def test_a_command_says_its_version(capsys):
+    with pytest.raises(SystemExit) as left:
+        console.Arguments("titn.test").parse_args(["--version"])
+    assert (left.value.code, capsys.readouterr().out) == (0, f"titn {metadata.version('titn')}\n")

@@ -12,6 +12,11 @@ import pytest
 BEGIN = "import sys; from titn.system import console\n"
 
 
+@pytest.fixture(autouse=True, params=["", "1"], ids=["buffered", "unbuffered"])
+def buffering(request, monkeypatch):
+    monkeypatch.setenv("PYTHONUNBUFFERED", request.param)
+
+
 def ends(work: str, redirected: str = "", **options) -> subprocess.CompletedProcess:
     """How a command ends whose work, a Python expression, is run with its streams redirected."""
     code = f"{BEGIN}sys.exit(console.run_command(lambda: {work}))"
@@ -66,9 +71,8 @@ def test_help_that_does_not_fit_is_one_line():
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_what_no_encoding_has_is_printed_escaped(unbuffered):
-    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUNBUFFERED": unbuffered}
+def test_what_no_encoding_has_is_printed_escaped():
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = ends("print('café \\udcff') or print('é', file=sys.stderr) or 0", env=environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, "caf\\xe9 \\udcff\n", "\\xe9\n")
 
@@ -99,3 +103,8 @@ def test_a_terminal_that_goes_is_no_error(tmp_path):
     assert b"begun" in os.read(ours, 100)
     os.close(ours)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+
+
+def test_what_is_said_does_not_wait_in_a_buffer():
+    """A process that is killed has said what it said."""
+    assert ends("(print('said', file=sys.stderr), __import__('os')._exit(4))").stderr == "said\n"
