@@ -26,8 +26,7 @@ COLUMNS = ("stage", "ms_a_batch", "of_the_step", "images_per_sec", "of_the_ceili
 
 def main() -> None:
     """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
-    arguments = _parser().parse_intermixed_args()
-    sys.exit(run_command(lambda: bench(arguments)))
+    sys.exit(run_command(lambda: bench(_parser().parse_intermixed_args())))
 
 
 def _parser() -> argparse.ArgumentParser:

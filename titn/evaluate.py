@@ -23,8 +23,7 @@ from titn.system.console import (
 
 def main() -> None:
     """Console entry: exit code 0 agrees, 1 differs, 2 bad input, 130 interrupted."""
-    arguments = _parser().parse_args()
-    sys.exit(run_command(lambda: evaluate(arguments)))
+    sys.exit(run_command(lambda: evaluate(_parser().parse_args())))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -30,8 +30,7 @@ COLUMNS = (
 
 def main() -> None:
     """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
-    arguments = _parser().parse_intermixed_args()
-    sys.exit(run_command(lambda: latency(arguments)))
+    sys.exit(run_command(lambda: latency(_parser().parse_intermixed_args())))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,8 +27,7 @@ COLUMNS = ("image", "rank", "class", "probability")
 
 def main() -> None:
     """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
-    arguments = _parser().parse_args()
-    sys.exit(run_command(lambda: predict(arguments)))
+    sys.exit(run_command(lambda: predict(_parser().parse_args())))
 
 
 def _parser() -> argparse.ArgumentParser:

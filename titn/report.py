@@ -28,8 +28,7 @@ ROOM = "choose another directory, or make room"
 
 def main() -> None:
     """Console entry: exit code 0 done, 2 bad input, 130 interrupted."""
-    arguments = _parser().parse_args()
-    sys.exit(run_command(lambda: report(arguments)))
+    sys.exit(run_command(lambda: report(_parser().parse_args())))
 
 
 def _parser() -> argparse.ArgumentParser:

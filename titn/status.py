@@ -26,8 +26,7 @@ from titn.system.signals import install, interruptible
 
 def main() -> None:
     """Console entry: exit code 0 done, 1 watched cells failed, 2 bad input, 130 interrupted."""
-    arguments = _parser().parse_args()
-    sys.exit(run_command(lambda: run_status(arguments)))
+    sys.exit(run_command(lambda: run_status(_parser().parse_args())))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,29 +14,34 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from titn.config import resolve
+from titn.config.help import commented_help
 from titn.config.hydra_errors import explaining
 from titn.config.paths import conf_dir, register_sweeps
 from titn.sweeps.job import run_job
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import quote_for_hydra
 from titn.system import signals
-from titn.system.console import BAD_INPUT, FAILED, complain
+from titn.system.console import complain, run_command, version
 from titn.system.errors import CellError, ConfigError
-from titn.system.threads import limit_spinning
 
 
 def main() -> None:
     """Console entry: exit code 0 done, 1 failed, 2 bad input, 130 or 143 interrupted."""
-    sys.exit(train())
+    sys.exit(run_command(train))
 
 
 def train() -> int:
-    """Compose the command line and make its cell, or its sweep; what went wrong is one line."""
+    """Compose the command line and make its cell, or its sweep: the exit code.
+
+    Raises ConfigError and CellError.
+    """
+    if "--version" in sys.argv[1:]:  # Hydra would print its own
+        print(version())
+        return 0
     # Hydra's own handler would print a traceback and exit with 1; so exceptions come through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     register_sweeps()
     signals.install()
-    limit_spinning()
     sys.argv[1:] = map(quote_for_hydra, sys.argv[1:])
     failure: ConfigError | CellError | None = None
 
@@ -52,19 +57,15 @@ def train() -> int:
         return None
 
     try:
-        with signals.interruptible(), explaining(sys.argv[1:]):
+        with signals.interruptible(), explaining(sys.argv[1:]), commented_help(sys.argv[1:]):
             entry = hydra.main(conf_dir(), "config", version_base="1.3")
             entry(job)()
-        if failure is not None:
-            raise failure
-    except ConfigError as error:
-        return complain(str(error), BAD_INPUT)
-    except CellError as error:
-        return complain(str(error), FAILED)
     except signals.Leave as leave:
         return complain(
             f"interrupted by {leave}; the same command goes on from here", leave.exit_code
         )
+    if failure is not None:
+        raise failure
     return 0
 
 

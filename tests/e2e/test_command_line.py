@@ -8,11 +8,13 @@ import fcntl
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
 import termios
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -94,7 +96,7 @@ def test_a_killed_run_resumes(tmp_path):
 
 def test_a_terminal_shows_a_bar_with_terms_rate_and_time_left(tmp_path):
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 140, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "titn.train", *TINY, "epochs=8", "batch_size=32"],
         cwd=tmp_path, stderr=theirs, stdout=subprocess.DEVNULL,
@@ -111,10 +113,19 @@ def test_a_terminal_shows_a_bar_with_terms_rate_and_time_left(tmp_path):
             break
         shown += chunk
     assert process.wait() == 0
-    bar = next(part for part in shown.decode().split("\r") if "accuracy" in part and "%|" in part)
-    assert "img/s" in bar
-    assert "loss " in bar
-    assert "<00:" in bar  # time left
+    bars = [part for part in shown.decode().split("\r") if "loss " in part and "%|" in part]
+    assert re.search(r"titn \d/8 +\d+%\|.{10,}\| .*img/s, 00:\d\d left, loss \d\.\d{3}", bars[0])
+
+
+def test_the_version_is_titns(tmp_path):
+    done = run("train", "--version", cwd=tmp_path)
+    assert (done.code, done.out) == (0, f"titn {metadata.version('titn')}\n")
+
+
+def test_help_has_keys_with_comments(tmp_path):
+    done = run("train", "--help", cwd=tmp_path)
+    assert done.code == 0
+    assert "\ndry_run: false               # say what would be done, and stop\n" in done.out
 
 
 # Arguments -> how the line that answers them begins.

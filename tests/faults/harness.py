@@ -135,9 +135,11 @@ def _run(command: str, arguments: tuple[str, ...], cwd: Path, output: Path, befo
     return 0
 
 
-def run(command: str, *arguments: str, cwd: Path, timeout_secs: float = 120.0) -> Done:
+def run(
+    command: str, *arguments: str, cwd: Path, timeout_secs: float = 120.0, before=lambda: None
+) -> Done:
     """The same, to its end."""
-    return start(command, *arguments, cwd=cwd).wait(timeout_secs)
+    return start(command, *arguments, cwd=cwd, before=before).wait(timeout_secs)
 
 
 def problem(done: Done, *named: str) -> str | None:

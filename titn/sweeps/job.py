@@ -13,7 +13,8 @@ from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import QUESTIONS
 from titn.system import signals
 from titn.system.errors import CellError, ConfigError
-from titn.system.progress import duration, say
+from titn.system.progress import duration, labelled, say
+from titn.system.streams import open_streams
 
 
 def run_job(composed: DictConfig) -> dict | Outcome | None:
@@ -50,10 +51,11 @@ def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
     from titn.cells.ensure import BusyError, ensure
 
     label, wait = composed.get("cell"), composed.busy == "wait"
+    open_streams()  # a worker's
     signals.install(worker=True)
     signals.begin_round(composed.get("round"))
     try:
-        with signals.interruptible():
+        with signals.interruptible(), labelled(label):
             directory, result = ensure(_resolve(composed), wait, checked=True)
     except signals.Leave:
         return Outcome(left=True)

@@ -14,6 +14,7 @@ from hydra.plugins.launcher import Launcher
 
 from titn.records.cell_state import DIVERGED, FAILED, RECORDED
 from titn.sweeps.announce import announce
+from titn.sweeps.counting import counting
 from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.latencies import record_latencies
 from titn.sweeps.launch import CellLauncher, Outcome
@@ -86,7 +87,8 @@ def _make(
     for part in parts:
         sweep.directory.add_setting(sweep.name, plan_setting(sweep, planner, part))
     started = time.monotonic()
-    outcomes = launches.make([cell for cell in cells if cell.is_open], sweep.wait)
+    with counting(sweep.name, sweep.directory.path, cells):
+        outcomes = launches.make([cell for cell in cells if cell.is_open], sweep.wait)
     return _report(sweep.name, cells, outcomes, time.monotonic() - started)
 
 

@@ -30,6 +30,7 @@ from titn.sweeps.live_view import (
 )
 from titn.sweeps.time_left import TimeLeft
 from titn.system.console import FAILED as SOME_FAILED
+from titn.system.streams import output_error
 from titn.system.text import percent, printable
 
 # Another screen without a cursor, and back; to the first column; the rest of a line, of a screen.
@@ -62,7 +63,7 @@ def watch(
             picture, now = watcher.look(), clock.now()
             has_run = has_run or any(cell.run.state == RUNNING for cell in picture.cells)
             show(picture, time_left.secs(picture, now), now)
-            if _is_over(picture, has_run):
+            if _is_over(picture, has_run) or output_error():
                 break
             clock.sleep(interval)
     return SOME_FAILED if any(map(is_failure, picture.cells)) else 0

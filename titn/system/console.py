@@ -1,16 +1,15 @@
 """What the commands have in common on a terminal."""
 
 import csv
-import errno
-import io
-import os
 import sys
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import Action, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
 from math import nan
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from titn.system.errors import CellError, ConfigError
+from titn.system.compile_cache import ensure_compile_cache
+from titn.system.errors import CellError, ConfigError, error_text, file_error_text, is_full
+from titn.system.streams import has_reader, open_streams, output_error
 from titn.system.text import printable
 from titn.system.threads import limit_spinning
 
@@ -35,38 +34,59 @@ def _cut(line: str) -> str:
 
 def run_command(job: Callable[[], int]) -> int:
     """The exit code of a command; what it raises for the user to read becomes one line."""
+    open_streams()
     limit_spinning()
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A name of a file that is no text in this encoding is printed all the same.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    ensure_compile_cache()
     try:
-        code = job()
-        sys.stdout.flush()
-        return code
+        return _delivered(job())
+    except SystemExit as end:  # after --help, or bad arguments
+        return _delivered(int(end.code or 0))
     except ConfigError as error:
         return complain(str(error), BAD_INPUT)
     except CellError as error:
         return complain(str(error), FAILED)
     except KeyboardInterrupt:
         return complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read has seen enough, as `head` does; nobody is left to tell at exit.
-        _discard_output()
-        return 0
     except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:
+        if not is_full(error):
             raise
-        _discard_output()
-        return complain("standard output: there is no room left on the disk; make some", FAILED)
+        return complain(f"{file_error_text(error)}; make room", FAILED)
 
 
-def _discard_output() -> None:
-    """What is still to be written to standard output goes nowhere, instead of failing at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _delivered(code: int) -> int:
+    """The exit code, 1 in place of 0 if a file did not take what was printed.
+
+    Whoever read and has gone has seen enough, as `head` does: the code is that of the work.
+    """
+    error = output_error()
+    if error is None or not has_reader(error):
+        return code
+    remedy = "give it another place, and the same command prints it again"
+    return complain(f"standard output: {error_text(error)}; {remedy}", code or FAILED)
+
+
+def version() -> str:
+    """The installed titn."""
+    from importlib import metadata
+
+    try:
+        return f"titn {metadata.version('titn')}"
+    except metadata.PackageNotFoundError:
+        return "titn, not installed"
+
+
+class _PrintVersion(Action):
+    def __call__(self, parser: ArgumentParser, *_: Any) -> None:
+        print(version())
+        parser.exit()
 
 
 class Arguments(ArgumentParser):
     """An argument parser that says in one line what is wrong, as everything else does."""
+
+    def __init__(self, name: str, **options: Any):
+        super().__init__(name, **options)
+        self.add_argument("--version", action=_PrintVersion, nargs=0, help="titn's version")
 
     def error(self, message: str) -> NoReturn:
         sys.exit(complain(option_error(message), BAD_INPUT))

@@ -11,9 +11,23 @@ import platformdirs
 TEMPORARY = ".tmp"
 
 
+# No file or directory can be made below it.
+NOWHERE = Path(os.devnull)
+
+
 def cache_dir() -> Path:
-    """$TITN_CACHE, or the user's cache directory: what is there can be made again."""
-    return Path(os.environ.get("TITN_CACHE") or platformdirs.user_cache_dir("titn"))
+    """$TITN_CACHE, or the user's cache directory: what is there can be made again.
+
+    Without either, as for a user whom a container does not know, a place where nothing can be
+    written: whoever tries says so, and goes on without.
+    """
+    if chosen := os.environ.get("TITN_CACHE"):
+        return Path(chosen)
+    try:
+        place = Path(platformdirs.user_cache_dir("titn"))
+    except RuntimeError:  # there is no home directory
+        return NOWHERE / "titn"
+    return place if place.is_absolute() else NOWHERE / "titn"
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from titn.config.annotations import Compile
+from titn.system.compile_cache import CACHE, is_of_one_command
 from titn.system.errors import first_line
 from titn.system.progress import say
 from titn.types import Output
@@ -95,6 +96,8 @@ def compile_for_training(
     if chosen == "none":
         return student, chosen, 0.0
     started = time.perf_counter()
+    if is_of_one_command():
+        say(f"what is compiled is not kept: its place cannot be written; {CACHE}=DIR moves it")
     # It warns if it finds a CUDA compiler on a machine without a GPU.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     try:

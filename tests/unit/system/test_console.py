@@ -3,8 +3,8 @@
 import argparse
 import csv
 import io
-import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -55,21 +55,6 @@ def test_what_is_raised_becomes_a_line_and_a_code(capsys, error, code, line):
     assert capsys.readouterr().err == line
 
 
-def test_a_reader_that_has_seen_enough_is_no_error():
-    code = (
-        "import sys; from titn.system import console\n"
-        "rows = [('x' * 100,)] * 10000\n"
-        "sys.exit(console.run_command(lambda: console.print_table(('a',), rows) or 0))"
-    )
-    writer = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    writer.stdout.readline()
-    writer.stdout.close()
-    assert writer.stderr.read() == b""
-    assert writer.wait() == 0
-
-
 def test_a_complaint_is_one_line_of_printable_text(capsys):
     console.complain("x=\x1b[31m\n\udcff\u202e: no", 2)
     assert capsys.readouterr().err == "titn: x=\\x1b[31m\\n\\udcff\\u202e: no\n"
@@ -81,28 +66,6 @@ def test_a_long_complaint_keeps_its_key_and_its_remedy(capsys):
     assert said.startswith("titn: key=vvv")
     assert said.endswith("vvv: should be less; choose one\n")
     assert len(said) < 2100
-
-
-def test_a_name_that_is_no_text_is_printed_all_the_same():
-    code = (
-        "import sys; from titn.system import console\n"
-        "sys.exit(console.run_command(lambda: console.print_table(('a',), [('x\\udcff',)]) or 0))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
-    assert done.stdout == b"a\nx\\udcff\n"
-
-
-def test_a_full_disk_under_standard_output_is_one_line():
-    code = (
-        "import sys; from titn.system import console\n"
-        "sys.exit(console.run_command(lambda: print('x') or 0))"
-    )
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, check=False
-        )
-    assert done.returncode == 1
-    assert done.stderr == b"titn: standard output: there is no room left on the disk; make some\n"
 
 
 @pytest.mark.parametrize(
@@ -151,3 +114,9 @@ def test_a_whole_number_is_asked_for(text):
 
 def test_a_whole_number_is_given():
     assert console.whole_number(1)("12") == 12
+
+
+def test_a_command_says_its_version(capsys):
+    with pytest.raises(SystemExit) as left:
+        console.Arguments("titn.test").parse_args(["--version"])
+    assert (left.value.code, capsys.readouterr().out) == (0, f"titn {metadata.version('titn')}\n")

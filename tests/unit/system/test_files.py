@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from titn.system import files
 from titn.system.files import remove_leftovers, replacing, write_text
 
 
@@ -48,3 +49,19 @@ def test_what_is_no_leftover_stays(tmp_path):
     (tmp_path / "x").touch()
     remove_leftovers(tmp_path)
     assert (tmp_path / "x").exists()
+
+
+def test_a_user_without_a_home_has_no_cache_and_no_error(monkeypatch):
+    def homeless(*_):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("TITN_CACHE", raising=False)
+    monkeypatch.setattr(files.platformdirs, "user_cache_dir", homeless)
+    with pytest.raises(NotADirectoryError):
+        files.cache_dir().mkdir(parents=True)
+
+
+def test_a_cache_is_never_a_directory_named_after_the_tilde(monkeypatch):
+    monkeypatch.delenv("TITN_CACHE", raising=False)
+    monkeypatch.setattr(files.platformdirs, "user_cache_dir", lambda *_: "~/.cache/titn")
+    assert files.cache_dir().is_absolute()

@@ -1,6 +1,12 @@
 """Lines for logs: what they say and when."""
 
+import fcntl
+import os
+import pty
 import re
+import struct
+import sys
+import termios
 
 import pytest
 
@@ -16,6 +22,12 @@ def clock(monkeypatch):
 
     monkeypatch.setattr(progress.time, "monotonic", lambda: Clock.now)
     return Clock
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """Nobody else takes the cores."""
+    monkeypatch.setattr(progress.Contention, "look", lambda _: None)
 
 
 ROW = {"epoch": 1, "train": {"loss": 0.5}, "top1": 0.75, "nll": 0.25, "split": "test"}
@@ -118,3 +130,87 @@ def test_names_that_are_not_ascii_are_kept(tmp_path):
 )  # fmt: skip
 def test_seconds_as_people_say_them(secs, said):
     assert progress.duration(secs) == said
+
+
+def test_that_others_take_the_cores_is_said_between_epochs(clock, capsys, monkeypatch):
+    monkeypatch.setattr(progress.Contention, "look", lambda _: "others take the cores")
+    progress.Progress("titn", epochs=1, total=100, done=0).step(1, 50, lambda: {})
+    assert capsys.readouterr().err == "others take the cores\n"
+
+
+def test_a_cells_lines_begin_with_its_label(clock, capsys, tmp_path):
+    with progress.labelled("no mix, seed 1"), progress.log_to(tmp_path / "log.txt"):
+        progress.say("begun")
+        progress.Progress("titn", epochs=2, total=200, done=0).epoch(ROW)
+    progress.say("after")
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "no mix, seed 1: begun"
+    assert said[1].startswith("no mix, seed 1: titn epoch 1/2: loss")
+    assert said[2] == "after"
+    assert lines(tmp_path / "log.txt")[0] == "begun"
+
+
+class Terminal:
+    """A terminal of so many columns in the place of standard error."""
+
+    def __init__(self, monkeypatch, columns):
+        self.ours, theirs = pty.openpty()
+        self.stream = open(theirs, "w", encoding="utf-8")  # noqa: SIM115
+        self.resize(columns)
+        monkeypatch.setattr(sys, "stderr", self.stream)
+
+    def resize(self, columns):
+        fcntl.ioctl(self.stream, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+    def shown(self):
+        """The last line that was written."""
+        self.stream.flush()
+        text = os.read(self.ours, 1 << 16).decode()
+        return re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).strip("\r\n"))[-1]
+
+
+TERMS = {"loss": 2.4281, "task": 2.4281, "hard": 1.2345, "accuracy": 0.0981}
+
+
+def draw(bar, clock):
+    clock.now += 1.0
+    bar.step(12, 1000, lambda: TERMS)
+
+
+@pytest.mark.parametrize(
+    ("columns", "terms"),
+    [
+        (60, ""),
+        (80, "loss 2.428 accuracy 0.098"),
+        (100, "loss 2.428 task 2.428 accuracy 0.098"),
+        (140, "loss 2.428 task 2.428 hard 1.234 accuracy 0.098"),
+    ],
+)
+@pytest.mark.parametrize("label", ["", "distillation and CutMix, seed 2"])
+def test_a_bar_fits_a_terminal_and_no_term_is_cut(monkeypatch, clock, columns, terms, label):
+    terminal = Terminal(monkeypatch, columns)
+    with progress.labelled(label):
+        draw(progress.Progress("titn", epochs=300, total=100_000, done=0), clock)
+    shown = terminal.shown()
+    assert len(shown) <= columns
+    assert re.search(r" 1%\|.{8,}\| .*img/s, \S+ left", shown)
+    assert shown.startswith(label[:5] or "titn 12/300")
+    found = re.findall(r"[a-z]+ \d\.\d{3}\b", shown)
+    assert set(found) <= {"loss 2.428", "task 2.428", "hard 1.234", "accuracy 0.098"}
+    if not label:
+        assert shown.endswith(f"left, {terms}" if terms else "left")
+
+
+def test_a_bar_follows_the_terminals_size(monkeypatch, clock):
+    terminal = Terminal(monkeypatch, 140)
+    bar = progress.Progress("titn", epochs=300, total=100_000, done=0)
+    draw(bar, clock)
+    assert "accuracy" in terminal.shown()
+    terminal.resize(70)
+    draw(bar, clock)
+    assert len(terminal.shown()) <= 70
+
+
+def test_a_terminal_that_does_not_know_its_size_has_80_columns(monkeypatch):
+    Terminal(monkeypatch, 0)
+    assert progress.terminal_width() == 80
