@@ -15,7 +15,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from titn.config import resolve
 from titn.config.hydra_errors import explaining
-from titn.config.paths import conf_dir, register_sweeps
+from titn.config.paths import conf_dir
+from titn.config.plugins import load_plugins
 from titn.sweeps.job import run_job
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import quote_for_hydra
@@ -34,7 +35,7 @@ def train() -> int:
     """Compose the command line and make its cell, or its sweep; what went wrong is one line."""
     # Hydra's own handler would print a traceback and exit with 1; so exceptions come through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    register_sweeps()
+    load_plugins()
     signals.install()
     limit_spinning()
     sys.argv[1:] = map(quote_for_hydra, sys.argv[1:])
@@ -58,7 +59,8 @@ def train() -> int:
         if failure is not None:
             raise failure
     except ConfigError as error:
-        return complain(str(error), BAD_INPUT)
+        # Another launcher or sweeper than titn's may stumble over a job that has failed.
+        return complain(str(failure or error), BAD_INPUT)
     except CellError as error:
         return complain(str(error), FAILED)
     except signals.Leave as leave:
