@@ -75,7 +75,7 @@ def test_a_teacher_from_a_checkpoint_is_not_trained(composed):
     [
         ("epochs=1e3", "epochs=1000.0: should be an integer; write epochs=1000"),
         ("epochs='3'", "epochs='3': should be an integer; write epochs=3"),
-        ("epochs=007", "epochs='007': should be an integer; write epochs=7"),
+        ("epochs=007", "epochs=007: should be an integer; write epochs=7"),
         ("seed=[0,1]", "seed=[0,1]: should be an integer; for a sweep write --multirun seed=0,1"),
         ("force=yes", "force=yes: should be true or false; write force=true"),
         ("force=0", "force=0: should be true or false; write force=false"),
@@ -86,7 +86,6 @@ def test_a_teacher_from_a_checkpoint_is_not_trained(composed):
             "run_dir=None",
             "run_dir=None: is a text; write run_dir=null for nothing, or run_dir=./No",
         ),
-        ("run_dir=x/${hydra:job.num}${run_dir}", "run_dir: Recursive interpolation detected"),
         ("epochs=-1", "epochs=-1: should be greater than or equal to 0"),
         ("seed=1.5", "seed=1.5: should be an integer"),
         ("seed=true", "seed=true: should be an integer"),

@@ -11,7 +11,8 @@ from titn.config.spelling import spelled
 TEXTS = [
     "plain", "/a/b-c_d.pt", "~/data", "epoch=999-step=1.ckpt", "été", "日本", "my runs", " a ",
     "it's", 'a"b', "a'b\"c", "a\\b", "ends in \\", "a,b", "a(1)", "[a]", "{a}", "a#b", "a&b;c|d",
-    "a!b", "a$b", "$HOME", "`id`", "a*?", "<a>", "${a", "${a}", r"\${a}", r"\\\${a}", "7", "1e3", ".5", "007", "null", "True", "nan", "",
+    "a!b", "a$b", "$HOME", "`id`", "a*?", "<a>", "${a", "${a}", r"\${a}", r"\\\${a}", 
+    "7", "1e3", ".5", "007", "null", "True", "nan", "",
 ]  # fmt: skip
 
 
