@@ -6,7 +6,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from titn.sweeps.sweep import read_sweep
 from titn.sweeps.sweeper import run_sweep
@@ -32,6 +32,10 @@ class TitnSweeper(Sweeper):
     ) -> None:
         self.hydra_context = hydra_context
         self.config = config
+        if OmegaConf.select(config, "hydra.launcher.n_jobs") == 0:
+            raise ConfigError(
+                "hydra.launcher.n_jobs=0: no job at a time; give 1 or more, or -1 for one a core"
+            )
         try:
             self.launcher = Plugins.instance().instantiate_launcher(
                 hydra_context=hydra_context, task_function=task_function, config=config

@@ -16,7 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 from titn.config import resolve
 from titn.config.help import commented_help
 from titn.config.hydra_errors import explaining
-from titn.config.paths import conf_dir, register_sweeps
+from titn.config.paths import conf_dir
+from titn.config.plugins import load_plugins
 from titn.sweeps.job import run_job
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import quote_for_hydra
@@ -40,7 +41,7 @@ def train() -> int:
         return 0
     # Hydra's own handler would print a traceback and exit with 1; so exceptions come through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    register_sweeps()
+    load_plugins()
     signals.install()
     sys.argv[1:] = map(quote_for_hydra, sys.argv[1:])
     failure: ConfigError | CellError | None = None
@@ -60,6 +61,9 @@ def train() -> int:
         with signals.interruptible(), explaining(sys.argv[1:]), commented_help(sys.argv[1:]):
             entry = hydra.main(conf_dir(), "config", version_base="1.3")
             entry(job)()
+    except ConfigError as error:
+        # Another launcher or sweeper than titn's may stumble over a job that has failed.
+        raise failure or error from None
     except signals.Leave as leave:
         return complain(
             f"interrupted by {leave}; the same command goes on from here", leave.exit_code

@@ -1,19 +1,28 @@
 """What overrides compose to, outside of Hydra's own main, and what there is to choose from."""
 
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from hydra.initialize import get_gh_backup, restore_gh_from_backup
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from titn.config.keys import GROUPS
+from titn.config.overrides import override_key
 from titn.config.paths import conf_dir, config_root
+from titn.config.plugins import load_plugins
+
+TEACHER = "teacher=vgg16_bn"
 
 
 def compose_config(overrides: list[str]) -> DictConfig:
     """Compose overrides, also while Hydra is at work on others. Raises what Hydra raises."""
+    load_plugins()
     at_work = get_gh_backup()
     GlobalHydra.instance().clear()
     try:
@@ -31,14 +40,35 @@ def choices_of(group: str) -> list[str]:
 
 def choices_with(group: str, key: str) -> list[str]:
     """The choices of a group that have a key."""
-    files = sorted((Path(conf_dir()) / group).glob("*.yaml"))
-    return [file.stem for file in files if key in OmegaConf.load(file)]
+    return [choice for choice, node in nodes_of(group).items() if key in node]
 
 
-def known_keys() -> list[str]:
-    """All group names and keys of the default configuration, with a teacher."""
-    composed = compose_config(["teacher=vgg16_bn"])
-    return [*GROUPS, "teacher", *_leaves(OmegaConf.to_container(composed), "")]
+@cache
+def nodes_of(group: str) -> dict[str, dict[str, Any]]:
+    """Choice -> the group's node in its file, as it is written there."""
+    nodes = {}
+    for file in sorted((Path(conf_dir()) / group).glob("*.yaml")):
+        content = OmegaConf.to_container(OmegaConf.load(file))
+        assert isinstance(content, dict)
+        # A file of `_global_` has the node under the group's name.
+        nodes[file.stem] = content.get(group, content)
+    return nodes
+
+
+def known_keys(overrides: Sequence[str] = ()) -> list[str]:
+    """All group names and keys of a configuration, with a teacher.
+
+    overrides: a command line, whose choices are taken as far as they can be.
+    """
+    chosen = [one for one in overrides if override_key(one) in (*GROUPS, "protocol")]
+    teacher = [one for one in overrides if override_key(one) == "teacher" and "none" not in one]
+    for choices in ([*chosen, *(teacher or [TEACHER])], [TEACHER]):
+        try:
+            composed = compose_config(choices)
+            return [*GROUPS, "teacher", *_leaves(OmegaConf.to_container(composed), "")]
+        except (HydraException, OmegaConfBaseException):
+            continue
+    raise AssertionError("the default configuration is composed")
 
 
 def _leaves(node: Any, prefix: str) -> list[str]:

@@ -6,32 +6,24 @@ import warnings
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from traceback import walk_tb
-from typing import NoReturn
 
-from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from titn.config.compose import choices_of, choices_with, compose_config, known_keys
+from titn.config.hydra_arguments import check_arguments
 from titn.config.keys import FOLLOWED, FOLLOWED_BY_FAST_CNNS, GROUPS
 from titn.config.overrides import override_key
+from titn.config.plugins import plugin_missing
 from titn.config.resolve import omegaconf_message
-from titn.config.schema import LONGEST_KEY
-from titn.system.console import option_error
+from titn.config.suggestions import LIKENESS, called_elsewhere, suggestion
+from titn.config.unreadable import explain_several, explain_unreadable
 from titn.system.errors import CellError, ConfigError, one_line
-from titn.system.text import is_utf8
-
-# What is longer takes Hydra seconds to read, and means nothing that a file could not say better.
-LONGEST_ARGUMENT = 50_000
 
 # Hydra's sentences about an argument, and ours. Braces stand for what the parentheses caught.
 SENTENCES = (
-    (
-        r"Ambiguous value for argument '(.*)'\n1\. To use",
-        "{}: several values are a sweep; add --multirun, or write a list as KEY=[A,B]",
-    ),
     (r"Sweep parameters '(.*)' requires --multirun", "{}: is a sweep; add --multirun"),
     (
         r"Sweeping over Hydra's configuration is not supported : '(.*)'",
@@ -88,7 +80,7 @@ def explaining(arguments: Sequence[str]) -> Iterator[None]:
 
     What it raises from within a job is the job's, and comes through as it is.
     """
-    _check_arguments(arguments)
+    check_arguments(arguments)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings(
@@ -114,40 +106,6 @@ def _is_of(package: str, module: str) -> bool:
     return module.partition(".")[0] == package
 
 
-def _check_arguments(arguments: Sequence[str]) -> None:
-    """ConfigError for what Hydra's parser of options would exit with, or not be safe with."""
-    for argument in arguments:
-        if not is_utf8(argument):
-            raise ConfigError(f"{argument}: is not UTF-8; name it otherwise")
-        if len(argument) > LONGEST_ARGUMENT:
-            raise ConfigError(
-                f"{argument}: has more than {LONGEST_ARGUMENT} characters; shorten it"
-            )
-
-    def refuse(message: str) -> NoReturn:
-        raise ConfigError(_option_error(message))
-
-    parser = get_args_parser()
-    parser.error = refuse  # type: ignore[method-assign]
-    options = parser.parse_args(arguments)
-    if options.experimental_rerun is not None:
-        raise ConfigError(
-            f"--experimental-rerun={options.experimental_rerun}: unpickles a file, which can run "
-            "anything; give the overrides again"
-        )
-    if options.config_dir is not None and not Path(options.config_dir).is_dir():
-        raise ConfigError(f"--config-dir={options.config_dir}: there is no such directory")
-
-
-def _option_error(message: str) -> str:
-    unknown = message.removeprefix("unrecognized arguments: ")
-    if unknown != message and not unknown.startswith("-"):
-        return (
-            f"{unknown}: stands after an option; give --multirun and its like before all KEY=VALUE"
-        )
-    return option_error(message)
-
-
 def explain(error: Exception, arguments: Sequence[str]) -> str:
     """A complaint about a command line, as one line with key, value and remedy.
 
@@ -156,24 +114,28 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
     text = str(error)
     if text.startswith("Could not override '") or "': Could not override '" in text:
         key = text.partition("Could not override '")[2].split("'")[0]
-        return f"{_as_typed(key, arguments)}: {_no_such_key(key)}"
+        return f"{_as_typed(key, arguments)}: {_no_such_key(key, arguments)}"
     for said in ("Could not find '", "Could not load '"):
         if said in text:
             return _no_such_choice(text.split(said)[1].split("'")[0], arguments)
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: {_unreadable(text)}"
+        evaluated = re.search(r"while evaluating '.*': (.*)", text)
+        said = f"{error.override}: {evaluated[1]}" if evaluated else ""
+        return explain_unreadable(error.override, said, partial(_unknown_key, arguments))
+    if ambiguous := re.search(r"Ambiguous value for argument '(.*)'\n1\. To use", text, re.DOTALL):
+        return explain_several(ambiguous[1])
     for pattern, sentence in SENTENCES:
         if found := re.search(pattern, text, re.DOTALL):
             return sentence.format(*found.groups())
     return _of_a_value(error, arguments)
 
 
-def _unreadable(text: str) -> str:
-    """Of an override outside of Hydra's grammar, or with a function that does not take it."""
-    evaluated = re.search(r"while evaluating '.*': (.*)", text)
-    if evaluated:
-        return f"{evaluated[1]}; write KEY=VALUE, in quotes if it has brackets"
-    return "cannot be read; write KEY=VALUE, in quotes if it has brackets"
+def _unknown_key(arguments: Sequence[str], key: str) -> str | None:
+    """What is said of a key that no configuration has; None of others, and of Hydra's own."""
+    known = [*known_keys(arguments), *known_keys()]
+    if key in known or key.startswith("hydra") or "@" in key or "/" in key:
+        return None
+    return _no_such_key(key, arguments)
 
 
 def _of_a_value(error: Exception, arguments: Sequence[str]) -> str:
@@ -226,12 +188,18 @@ def _no_such_choice(wanted: str, arguments: Sequence[str]) -> str:
         key, _, value = argument.lstrip("+~").partition("=")
         if wanted == f"{key.partition('@')[0]}/{value}":
             group, choice = key, value
+    if missing := plugin_missing(group, choice):
+        return f"{group}={choice}: {missing}"
     choices = choices_of(group.partition("@")[0])
-    remedy = f"choose one of {', '.join(choices)}" if choices else "see --help"
-    return f"{group}={choice}: there is no such choice; {remedy}"
+    near = difflib.get_close_matches(choice.lower(), choices, n=1, cutoff=LIKENESS)
+    meant = f"did you mean {group}={near[0]}? --help lists all" if near else ""
+    choices = choices or (["basic", "joblib"] if group == "hydra/launcher" else [])
+    listed = f"choose one of {', '.join(choices)}" if choices else "see --help"
+    timm = f", or any of timm's as {group}=timm {group}.name=NAME" if group == "model" else ""
+    return f"{group}={choice}: there is no such choice; {meant or listed}{timm}"
 
 
-def _no_such_key(key: str) -> str:
+def _no_such_key(key: str, arguments: Sequence[str]) -> str:
     """Of a key that the composed configuration does not have: mistyped, or another choice's."""
     group, _, package = key.partition("@")
     for node, source in FOLLOWED.items():
@@ -240,14 +208,17 @@ def _no_such_key(key: str) -> str:
             fast = FOLLOWED_BY_FAST_CNNS.get(node)
             remark = f", or {key.replace(node, fast)} for airbench and resnet9" if fast else ""
             return f"a teacher follows {source} there; set {instead}{remark}"
+    if key.startswith("hydra.launcher."):
+        return "the chosen launcher has no such key; add hydra/launcher=joblib"
     group, _, name = key.rpartition(".")
+    known = known_keys(arguments)
     if group in GROUPS and (owners := choices_with(group, name)):
-        return f"the chosen {group} has no such key; choose {group}={' or '.join(owners)}"
+        meant = called_elsewhere(key, known)
+        return meant or f"the chosen {group} has no such key; choose {group}={' or '.join(owners)}"
     if group == "teacher.model":
         networks = choices_with("model", name)
         if owners := [teacher for teacher in choices_of("teacher") if teacher in networks]:
             return f"the teacher has no such key; choose teacher={' or '.join(owners)}"
-    known = known_keys()
     if key in known and "teacher." in key:
         return "there is none without a teacher; choose one, as teacher=vgg16_bn"
     if key in known:
@@ -255,6 +226,4 @@ def _no_such_key(key: str) -> str:
         return f"there is no {group}; choose one, as {group}=NAME"
     # A transformer as teacher has the keys of the model, which is one.
     known += [f"teacher.{one}" for one in known if one.startswith("model.")]
-    near = difflib.get_close_matches(key[:LONGEST_KEY], known, n=1, cutoff=0.5)
-    remedy = f"did you mean {near[0]}?" if near else "--help lists the groups and keys"
-    return f"there is no such key; {remedy}"
+    return f"there is no such key; {suggestion(key, known)}"

@@ -1,10 +1,6 @@
-"""Where conf/ and sweeps/ lie, and how Hydra finds them."""
+"""Where conf/ and sweeps/ lie."""
 
 from pathlib import Path
-
-from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.plugins import Plugins
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from titn.config.timm_recipes import register_timm_recipes
 
@@ -20,16 +16,3 @@ def config_root() -> Path:
 def conf_dir() -> str:
     """The directory of the configuration groups."""
     return str(config_root() / "conf")
-
-
-class SweepsSearchPath(SearchPathPlugin):
-    """Makes `+ablation=NAME` find sweeps/ablation/NAME.yaml, whatever else is searched."""
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        search_path.append("titn-sweeps", f"file://{config_root() / 'sweeps'}")
-
-
-def register_sweeps() -> None:
-    """Tell Hydra of sweeps/; once, however often it is called."""
-    if SweepsSearchPath not in Plugins.instance().discover(SearchPathPlugin):
-        Plugins.instance().register(SweepsSearchPath)

@@ -24,13 +24,13 @@ from titn.config.keys import (
     SWITCHES,
 )
 from titn.config.schema import (
-    as_typed,
     configurable_keywords,
     required_keywords,
     returns_nothing,
-    unknown_key,
     validate_value,
 )
+from titn.config.spelling import as_typed
+from titn.config.suggestions import suggestion
 from titn.system.errors import ConfigError, first_line
 
 
@@ -78,6 +78,8 @@ def omegaconf_message(error: OmegaConfBaseException) -> str:
     said, key = first_line(error), error.full_key
     leads_nowhere = isinstance(error, InterpolationResolutionError)
     remedy = "give a value, or the name of a key as ${KEY}" if leads_nowhere else "give another"
+    if "RecursionError" in said:
+        said = "refers to itself"
     return f"{key}: {said}; {remedy}" if key else said
 
 
@@ -100,9 +102,7 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     known = [*GROUPS, *scalars, "teacher", *(["stem"] if prefix else [])]
     for key in content:
         if key not in known:
-            raise ConfigError(
-                unknown_key(f"{prefix}{key}", content[key], [prefix + k for k in known])
-            )
+            raise _unknown_key(f"{prefix}{key}", content[key], [prefix + k for k in known])
     if prefix and "model" not in content:
         key = next(iter(content), "model")
         raise ConfigError(f"{prefix}{key}: no teacher is chosen; add teacher=NAME")
@@ -132,6 +132,14 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     run["teacher"] = None if teacher is None else _checked_run(teacher, choices, nested)
     check_fits(run, prefix)
     return run
+
+
+def _unknown_key(key: str, value: Any, known: list[str]) -> ConfigError:
+    """The complaint about a key that is not one of `known`; of a node, its first leaf is named."""
+    while isinstance(value, dict) and value:
+        name, value = next(iter(value.items()))
+        key = f"{key}.{name}"
+    return ConfigError(f"{key}={as_typed(value)}: there is no such key; {suggestion(key, known)}")
 
 
 def _move_stem(content: dict, prefix: str) -> None:
@@ -189,7 +197,7 @@ def _checked_node(node: Any, path: str) -> dict:
             )
         if key not in keywords:
             known = [f"{path}.{name}" for name in keywords]
-            raise ConfigError(unknown_key(f"{path}.{key}", value, known))
+            raise _unknown_key(f"{path}.{key}", value, known)
         checked[key] = validate_value(value, keywords[key], f"{path}.{key}")
     for key in keywords:
         if key in required_keywords(target) and key not in checked:

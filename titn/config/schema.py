@@ -5,7 +5,8 @@ mistyped value should be answered at once.
 """
 
 import ast
-import difflib
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -13,11 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from titn.config import annotations
+from titn.config.spelling import as_typed, spelled
 from titn.source.code import find_definition, parse_module
 from titn.system.errors import ConfigError, first_line
 
-# What is longer resembles no key, and would take long to compare.
-LONGEST_KEY = 100
+# What other languages and tools write for null, true and false.
+NOTHING = ("none", "null", "nil")
+YES, NO = ("true", "yes", "on", "y", "t"), ("false", "no", "off", "n", "f")
 
 # What an annotation may consist of: it is read here, and so must not be able to do anything.
 ANNOTATION = (
@@ -30,13 +33,60 @@ SCALARS = (bool, dict, float, int, list, str, tuple)
 def validate_value(value: Any, annotation: Any, path: str) -> Any:
     """The value as its annotation has it (a whole number as a float where one is asked for).
 
-    Strict: a text is not a number and true is not 1. ConfigError names `path` and what it takes.
+    Strict: a text is not a number and true is not 1. ConfigError names `path`, what it takes, and
+    the override that was meant, if that can be told.
     """
+    adapter = TypeAdapter(annotation)
     try:
-        return TypeAdapter(annotation).validate_python(value, strict=True)
+        checked = adapter.validate_python(value, strict=True)
     except ValidationError as error:
         wanted = " or ".join(dict.fromkeys(_wanted(item) for item in error.errors()))
-        raise ConfigError(f"{path}={as_typed(value)}: should be {wanted}") from None
+        meant = next((one for one in _meant(value) if _is_valid(one, adapter)), value)
+        shown, remedy = as_typed(value), ""
+        if meant is not value:
+            # A text that looks like what is wanted is shown for what it is.
+            shown = f"'{value}'" if as_typed(meant) == value else shown
+            remedy = f"; write {spelled(path, meant)}"
+        elif isinstance(value, list) and value and all(_is_valid(one, adapter) for one in value):
+            remedy = f"; for a sweep write --multirun {path}={','.join(map(as_typed, value))}"
+        elif isinstance(value, bool | float) and _is_valid("text", adapter):
+            remedy = f"; write '{path}=\"TEXT\"', in both kinds of quotes"
+        raise ConfigError(f"{path}={shown}: should be {wanted}{remedy}") from None
+    if isinstance(value, str) and value.lower() in NOTHING and _is_valid(None, adapter):
+        raise ConfigError(
+            f"{path}={value}: is a text; write {path}=null for nothing, or "
+            f"{path}=./{value} for a file of that name"
+        )
+    return checked
+
+
+def _is_valid(value: Any, adapter: TypeAdapter) -> bool:
+    try:
+        adapter.validate_python(value, strict=True)
+    except ValidationError:
+        return False
+    return True
+
+
+def _meant(value: Any) -> Iterator[Any]:
+    """What somebody may have meant by a value of the wrong type: '3', 1e3, 7, yes, None."""
+    if isinstance(value, float) and value.is_integer():
+        yield int(value)
+    if isinstance(value, list) and len(value) == 1:
+        yield value[0]
+    if isinstance(value, int) and not isinstance(value, bool):
+        yield str(value)
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in NOTHING:
+            yield None
+        if word in YES or word in NO:
+            yield word in YES
+        for kind in (int, float):
+            with suppress(ValueError):
+                yield kind(value)
+    if isinstance(value, int) and value in (0, 1):
+        yield bool(value)
 
 
 def _wanted(error: ErrorDetails) -> str:
@@ -45,30 +95,8 @@ def _wanted(error: ErrorDetails) -> str:
     wanted = (
         error["msg"].removeprefix("Input should be ").replace("String should have", "a text of")
     )
+    wanted = wanted.replace("a valid boolean", "true or false").replace("a valid string", "a text")
     return wanted.replace("a valid integer", "an integer").replace("a valid ", "a ")
-
-
-def as_typed(value: Any) -> str:
-    """A value as a command line has it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{','.join(map(as_typed, value))}]"
-    if isinstance(value, dict):
-        return f"{{{','.join(f'{key}:{as_typed(one)}' for key, one in value.items())}}}"
-    return str(value)
-
-
-def unknown_key(key: str, value: Any, known: list[str]) -> str:
-    """The complaint about a key that is not one of `known`; of a node, its first leaf is named."""
-    while isinstance(value, dict) and value:
-        name, value = next(iter(value.items()))
-        key = f"{key}.{name}"
-    near = difflib.get_close_matches(key[:LONGEST_KEY], known, n=1, cutoff=0.5)
-    remedy = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
-    return f"{key}={as_typed(value)}: there is no such key; {remedy}"
 
 
 @cache

@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 
 from titn.config import resolve
 from titn.config.annotations import Busy
+from titn.config.hydra_arguments import OWN_SWEEPER
 from titn.config.schema import validate_value
 from titn.records.cell_state import cell_state
 from titn.records.summary import summarise_record
@@ -22,10 +23,14 @@ def run_job(composed: DictConfig) -> dict | Outcome | None:
 
     A single run raises ConfigError or CellError. A sweep's cell does not.
     """
-    # titn's sweeper says itself what it would do; another sweeper leaves that to its jobs.
-    if HydraConfig.get().mode == RunMode.MULTIRUN and not composed.dry_run:
-        return _run_cell_of_sweep(composed)
-    return _run_single(composed)
+    hydra_config = HydraConfig.get()
+    if hydra_config.mode == RunMode.RUN:
+        return _run_single(composed)
+    # A file of one's own may have chosen another.
+    sweeper = hydra_config.runtime.choices.get("hydra/sweeper")
+    if sweeper != "titn":
+        raise ConfigError(f"hydra/sweeper={sweeper}: {OWN_SWEEPER}")
+    return _run_cell_of_sweep(composed)
 
 
 def _run_single(composed: DictConfig) -> dict | None:

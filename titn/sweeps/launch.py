@@ -9,7 +9,7 @@ from hydra.plugins.launcher import Launcher
 from titn.config.overrides import quote
 from titn.sweeps.plan import SweepCell
 from titn.system import signals
-from titn.system.errors import CellError, first_line
+from titn.system.errors import CellError, ConfigError, first_line
 from titn.system.progress import say
 from titn.system.text import counted
 
@@ -39,6 +39,7 @@ class CellLauncher:
         self.launcher = launcher
         self.name = name
         self.round = 0
+        self.stopped_by = ""  # what the launcher said when it last stopped
 
     def make(self, cells: Sequence[SweepCell], wait: bool) -> dict[str, Outcome]:
         """config_hash -> outcome of each cell.
@@ -64,9 +65,10 @@ class CellLauncher:
             vain_rounds = vain_rounds + 1 if len(left) == len(todo) else 0
             # With force=true another round would begin cells anew that are finished.
             if vain_rounds == MAX_VAIN_ROUNDS or (left and left[0].cell.run["force"]):
+                why = f" ({self.stopped_by})" if self.stopped_by else ""
                 raise CellError(
-                    f"workers died {counted(vain_rounds or 1, 'time')}; the same command goes on "
-                    "from here"
+                    f"workers died {counted(vain_rounds or 1, 'time')}{why}; the same command goes "
+                    "on from here"
                 )
             todo = left
         return outcomes
@@ -86,11 +88,17 @@ class CellLauncher:
         try:
             with signals.forwarded():
                 returns = self.launcher.launch(jobs, initial_job_idx=0)
+        except (ValueError, TypeError, ImportError) as error:
+            # Before a job: what a job raises comes back in its return.
+            is_missing = isinstance(error, ImportError)
+            remedy = "install it" if is_missing else "give another hydra.launcher.KEY=VALUE"
+            raise ConfigError(
+                f"hydra.launcher: {first_line(error)}; {remedy}, or choose hydra/launcher=basic"
+            ) from None
         except (RuntimeError, OSError) as error:
+            self.stopped_by = first_line(error)
             if signals.asked() is None:
-                say(
-                    f"{self.name}: the launcher stopped ({first_line(error)}), and is started again"
-                )
+                say(f"{self.name}: the launcher stopped ({self.stopped_by}), and is started again")
             return {cell.config_hash: Outcome(left=True) for cell in cells}
         return {
             cell.config_hash: job_outcome(job) for cell, job in zip(cells, returns, strict=True)

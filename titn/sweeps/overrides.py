@@ -9,8 +9,9 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, RangeSweep
 
 from titn.config.keys import SWITCHES
 from titn.config.overrides import override_key, quote
@@ -155,14 +156,31 @@ def _expand(override: Override) -> list[str]:
         raise ConfigError(f"{override.input_line}: list the values, as key=1,2,3")
     key = override.get_key_element()
     try:
-        values = list(itertools.islice(override.sweep_string_iterator(), MAX_CELLS + 1))
+        values = list(itertools.islice(_swept_values(override), MAX_CELLS + 1))
     except (ValueError, TypeError) as error:
         raise ConfigError(
             f"{override.input_line}: {first_line(error)}; list the values, as key=1,2,3"
         ) from None
     if not values:
         raise ConfigError(f"{override.input_line}: has no values; list them, as key=1,2,3")
-    return [f"{key}={value}" for value in values]
+    return [f"{key}={value}" for value in dict.fromkeys(values)]
+
+
+def _swept_values(override: Override) -> Iterator[str]:
+    """The values of a sweep as text. A range of fractions is exact: 0.1, 0.2, 0.3.
+
+    Hydra adds binary fractions up, to 0.30000000000000004 and to an end that is not excluded.
+    """
+    sweep = override.value()
+    if not isinstance(sweep, RangeSweep) or all(
+        isinstance(one, int) for one in (sweep.start, sweep.stop, sweep.step)
+    ):
+        return override.sweep_string_iterator()
+    start, stop, step = (Decimal(str(one)) for one in (sweep.start, sweep.stop, sweep.step))
+    if not step or not (start.is_finite() and stop.is_finite() and step.is_finite()):
+        raise ValueError("has no end")
+    count = max(0, math.ceil((stop - start) / step))
+    return (str(float(start + i * step)) for i in range(count))
 
 
 def _parse_seeds(overrides: list[str] | None) -> tuple[str | None, ...]:

@@ -18,7 +18,8 @@ from titn.config.hydra_errors import explain
 from titn.config.keys import SWITCHES
 from titn.config.overrides import override_key
 from titn.config.resolve import resolve
-from titn.config.schema import as_typed, validate_value
+from titn.config.schema import validate_value
+from titn.config.spelling import as_typed
 from titn.records.question import Question, parse_question
 from titn.records.sweep_dir import SweepDir
 from titn.sweeps.overrides import QUESTIONS, SweepRequest, cell_overrides, parse_requests

@@ -5,7 +5,8 @@ import torch
 import yaml
 
 from titn.config.keys import GROUPS
-from titn.config.paths import conf_dir, config_root, register_sweeps
+from titn.config.paths import conf_dir, config_root
+from titn.config.plugins import load_plugins
 from titn.config.schema import configurable_keywords
 from titn.training import build
 from titn.types import ImageSpec
@@ -93,7 +94,7 @@ def test_a_question_says_what_it_asks_and_costs_and_its_cells_compose(composed, 
     assert "# Question: " in text
     assert "# Cost: " in text
     assert f"--multirun +{file.parent.name}={file.stem}" in text
-    register_sweeps()
+    load_plugins()
     axes = yaml.safe_load(text)["hydra"]["sweeper"]["params"]
     first = [f"{key}={str(values).split(',')[0]}" for key, values in axes.items()]
     composed(f"+{file.parent.name}={file.stem}", *first)

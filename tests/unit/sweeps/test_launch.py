@@ -4,7 +4,7 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from titn.sweeps.launch import MAX_VAIN_ROUNDS, CellLauncher, Outcome
-from titn.system.errors import CellError
+from titn.system.errors import CellError, ConfigError
 
 DONE, BUSY, LEFT = Outcome(), Outcome(busy=True), Outcome(left=True)
 
@@ -87,3 +87,21 @@ def test_without_waiting_they_are_left_to_the_others(planned):
 def test_what_a_launchers_process_raises_is_a_reason(planned):
     failed = JobReturn(status=JobStatus.FAILED, _return_value=ValueError("no\nmemory"))
     assert make([planned()], [failed])[0] == [Outcome(reason="ValueError: no")]
+
+
+@pytest.mark.parametrize(
+    ("raised", "line"),
+    [
+        (ValueError("no n_jobs"), "hydra.launcher: no n_jobs; give another hydra.launcher.KEY="),
+        (ImportError("No module 'ray'"), "hydra.launcher: No module 'ray'; install it, or choose "),
+    ],
+)
+def test_a_launcher_that_cannot_start_is_not_started_again(planned, raised, line):
+    with pytest.raises(ConfigError) as error:
+        make([planned()], raised)
+    assert str(error.value).startswith(line)
+
+
+def test_a_sweep_that_gives_up_says_why_the_launcher_stopped(planned):
+    with pytest.raises(CellError, match=r"^workers died 5 times \(no srun\); the same command "):
+        make([planned()], *(RuntimeError("no srun") for _ in range(MAX_VAIN_ROUNDS)))

@@ -219,6 +219,27 @@ def test_a_command_line_is_understood_without_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("swept", "values"),
+    [
+        ("range(0.1,0.35,0.1)", ["0.1", "0.2", "0.3"]),
+        ("range(0.3,0.9,0.3)", ["0.3", "0.6"]),
+        ("range(1,0,-0.25)", ["1.0", "0.75", "0.5", "0.25"]),
+        ("range(1e-5,4e-5,1e-5)", ["1e-05", "2e-05", "3e-05"]),
+        ("0.3,0.30,3e-1", ["0.3"]),
+    ],
+)
+def test_a_range_of_fractions_has_the_fractions_that_one_would_type(asked, swept, values):
+    (asking,) = asked(f"optimizer.lr={swept}", "epochs=1,2")
+    assert [one for one in asking.rows if "epochs=1" in one] == [
+        f"optimizer.lr={value}, epochs=1" if len(values) > 1 else "epochs=1" for value in values
+    ]
+
+
+def test_a_value_that_is_named_twice_is_one_setting_of_a_question(asked):
+    assert len(asked("epochs=1,1", question=question())) == 1
+
+
 # What no sweep can be
 
 
@@ -226,6 +247,8 @@ def test_a_command_line_is_understood_without_torch():
     ("override", "message"),
     [
         ("seed=range(3,0)", "seed=range(3,0): has no values; list them"),
+        ("optimizer.lr=range(0,1,0.0)", "optimizer.lr=range(0,1,0.0): has no end; list the values"),
+        ("optimizer.lr=range(0,inf,0.5)", "optimizer.lr=range(0,inf,0.5): has no end; list "),
         ("seed=range(0,3,0)", "seed=range(0,3,0): range() arg 3 must not be zero; list the values"),
         (
             "seed=range(0,1000000000)",

@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from titn.config import resolve
 from titn.config.identity import config_hash
-from titn.config.paths import conf_dir, config_root, register_sweeps
+from titn.config.paths import conf_dir, config_root
+from titn.config.plugins import load_plugins
 from titn.paper import printed
 from titn.records.question import Question, parse_question
 from titn.training import build
@@ -46,7 +47,7 @@ def asked(file: Path) -> str:
 
 
 def composed(file: Path, *overrides: str) -> DictConfig:
-    register_sweeps()
+    load_plugins()
     with initialize_config_dir(conf_dir(), version_base="1.3"):
         return compose("config", [asked(file), *overrides])
 
