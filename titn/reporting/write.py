@@ -1,6 +1,6 @@
 """Writes all pages of a report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +9,10 @@ import yaml
 from titn.config.paths import config_root
 from titn.paper.audit import audit
 from titn.records.collation import Records
-from titn.records.question import Question, Topic, parse_question
+from titn.records.question import Question, parse_question
 from titn.reporting import audit_page
-from titn.reporting.claims_page import claims_frame, claims_page
+from titn.reporting.claims_page import claims_frame, claims_page, count_findings
+from titn.reporting.comparisons.claims import claims_of
 from titn.reporting.evidence.evidence import Evidence, collect_evidence
 from titn.reporting.evidence.run_files import Fault
 from titn.reporting.evidence.run_index import index_runs
@@ -24,6 +25,9 @@ from titn.reporting.sweep_plans import read_plans, read_postponed
 from titn.system.errors import ConfigError
 from titn.system.files import write_text
 
+# Under which the sweeps lie that repeat the paper's own tables and figures.
+OF_PAPER = "paper/"
+
 
 @dataclass(frozen=True)
 class Report:
@@ -34,11 +38,16 @@ class Report:
 
 
 def write_report(
-    runs: Records, directories: Sequence[Path], out: Path, outside_faults: Sequence[Fault] = ()
+    runs: Records,
+    directories: Sequence[Path],
+    out: Path,
+    outside_faults: Sequence[Fault] = (),
+    kept: Callable[[Collection[str]], Mapping[str, str]] = lambda _: {},
 ) -> Report:
-    """Write pages, tables and figures into `out`; files of an earlier report are replaced.
+    """Write pages, tables and figures into `out`: of the questions that were asked, or put off.
 
-    outside_faults: those of `runs_elsewhere`, which pages name too.
+    outside_faults: those of `runs_elsewhere`, which pages name too. kept: name -> title of the
+    pages of an earlier report that stay beside these, given the names of these.
     """
     index = index_runs(runs)
     planned, plan_faults = read_plans(directories)
@@ -50,7 +59,7 @@ def write_report(
         evidence.setdefault(plan.name, []).append(found)
     questions = known_questions()
     pages = []
-    for name in sorted({*questions, *evidence, *postponed}):
+    for name in sorted({*evidence, *postponed}):
         settings = evidence.get(name, [])
         question = _latest_question(settings, questions.get(name))
         pages.append(write_page(name, question, settings, index, out, postponed.get(name, [])))
@@ -60,27 +69,33 @@ def write_report(
     # The file's topic, where there is one: a plan may be older than topics.
     known = {page.name: questions.get(page.name) or page.question for page in pages}
     topics = {name: question.topic if question else None for name, question in known.items()}
-    _write_common_pages(pages, topics, runs, faults, out)
+    write_text(out / "runs.md", runs_page(runs, faults))
+    write_csv(runs_frame(runs), out / "runs.csv")
+    about_paper = _write_pages_about_paper(pages, out)
+    text = index_page(pages, topics, about_paper, kept({page.name for page in pages}))
+    write_text(out / "README.md", text)
     return Report(pages, faults)
 
 
-def _write_common_pages(
-    pages: Sequence[Page],
-    topics: Mapping[str, Topic | None],
-    runs: Records,
-    faults: Sequence[Fault],
-    out: Path,
-) -> None:
-    """Index, audit, method, claims and runs: what is not about a single question."""
-    audited = audit()
-    write_text(out / "audit.md", audit_page.page(audited))
-    write_csv(audit_page.frame(audited), out / "audit.csv")
-    write_text(out / f"{NAME}.md", write_method_page(pages, out))
-    write_csv(claims_frame(pages), out / "claims.csv")
-    write_text(out / "claims.md", claims_page(pages))
-    write_csv(runs_frame(runs), out / "runs.csv")
-    write_text(out / "runs.md", runs_page(runs, faults))
-    write_text(out / "README.md", index_page(pages, topics, audit_page.summary(audited)))
+def _write_pages_about_paper(pages: Sequence[Page], out: Path) -> list[str]:
+    """Write the pages across questions that these give a reason for; their lines in the index."""
+    lines = []
+    if any(page.question and claims_of(page.question) for page in pages):
+        write_csv(claims_frame(pages), out / "claims.csv")
+        write_text(out / "claims.md", claims_page(pages))
+        lines.append(f"[Its claims](claims.md): {count_findings(pages)}.")
+    if any(page.name.startswith(OF_PAPER) for page in pages):
+        audited = audit()
+        write_text(out / "audit.md", audit_page.page(audited))
+        write_csv(audit_page.frame(audited), out / "audit.csv")
+        lines.append(f"[Its numbers, recomputed](audit.md): {audit_page.summary(audited)}")
+    if method := write_method_page(pages, out):
+        write_text(out / f"{NAME}.md", method)
+        lines.append(
+            f"[The method beyond it]({NAME}.md): which token predicts better, how far a student "
+            "becomes like its teacher."
+        )
+    return lines
 
 
 def _with_parent(path: Path) -> Path:

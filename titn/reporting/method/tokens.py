@@ -30,7 +30,7 @@ def tokens_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
                 found[key] = (setting, tokens)
     heading = "## Which token predicts better?"
     if not found:
-        return [heading, "No record has two trained tokens with its predictions by image."]
+        return []
     rows = list(found.values())
     figures.draw_differences(
         files.path("tokens.svg"),
