@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from titn.config import resolve
 from titn.config.hydra_errors import explaining
 from titn.config.paths import conf_dir, register_sweeps
+from titn.sweeps.asked_files import check_question_files
 from titn.sweeps.job import run_job
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import quote_for_hydra
@@ -53,6 +54,7 @@ def train() -> int:
 
     try:
         with signals.interruptible(), explaining(sys.argv[1:]):
+            check_question_files(sys.argv[1:])
             entry = hydra.main(conf_dir(), "config", version_base="1.3")
             entry(job)()
         if failure is not None:

@@ -4,12 +4,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from titn.config.paths import config_root
 from titn.paper.audit import audit
 from titn.records.collation import Records
 from titn.records.question import Question, parse_question
+from titn.records.question_files import read_question_file
 from titn.reporting import audit_page
 from titn.reporting.claims_page import claims_frame, claims_page, count_findings
 from titn.reporting.comparisons.claims import claims_of
@@ -22,7 +21,6 @@ from titn.reporting.method.page import NAME, write_method_page
 from titn.reporting.pages import Page, write_page
 from titn.reporting.runs_page import runs_frame, runs_page
 from titn.reporting.sweep_plans import read_plans, read_postponed
-from titn.system.errors import ConfigError
 from titn.system.files import write_text
 
 # Under which the sweeps lie that repeat the paper's own tables and figures.
@@ -62,7 +60,8 @@ def write_report(
     for name in sorted({*evidence, *postponed}):
         settings = evidence.get(name, [])
         question = _latest_question(settings, questions.get(name))
-        pages.append(write_page(name, question, settings, index, out, postponed.get(name, [])))
+        notes, is_own = postponed.get(name, []), name not in questions
+        pages.append(write_page(name, question, settings, index, out, notes, is_own))
         write_text(_with_parent(out / pages[-1].path), pages[-1].text)
         faults += [fault for one in settings for row in one.rows for fault in row.faults]
     faults = list(dict.fromkeys(faults))
@@ -113,11 +112,7 @@ def known_questions() -> dict[str, Question]:
     root = config_root() / "sweeps"
     found = {}
     for file in sorted(root.rglob("*.yaml")):
-        node = yaml.safe_load(file.read_text()).get("question")
-        name = file.relative_to(root).with_suffix("").as_posix()
+        node = read_question_file(file)
         if node is not None:
-            try:
-                found[name] = parse_question(node)
-            except ConfigError as error:
-                raise ConfigError(f"{file}: {error}") from None
+            found[file.relative_to(root).with_suffix("").as_posix()] = parse_question(node)
     return found
