@@ -110,7 +110,8 @@ def write_page(
     if question:
         typed = [one for evidence in evidences for one in evidence.setting.commands]
         asked = _asked(name, question, is_own, [*typed, *(note.command for note in postponed)])
-        parts += [fold("What is asked, and what the paper says", asked)] if begun else asked
+        title = "What is asked" + (", and what the paper says" if question.paper else "")
+        parts += [fold(title, asked)] if begun else asked
     if not begun:
         parts += _claims_not_run(question)
     return Page(name, question, "\n\n".join(parts) + "\n", settings, postponed)
