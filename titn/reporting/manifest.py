@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -92,7 +93,14 @@ def kept_pages(out: Path, asked: Collection[str]) -> dict[str, str]:
 
 @contextmanager
 def staging(out: Path) -> Iterator[Path]:
-    """A directory inside `out` in which a report is put together before it is published."""
+    """A directory inside `out` in which a report is put together before it is published.
+
+    Those of reports that were killed are removed, a day later: until then another may be at work.
+    """
+    for left in out.glob(".report-*.tmp"):
+        with suppress(OSError):
+            if left.stat().st_mtime < time.time() - 24 * 3600:
+                shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix=".report-", suffix=".tmp", dir=out) as directory:
         yield Path(directory)
 

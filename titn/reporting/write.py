@@ -60,7 +60,7 @@ def write_report(
     for name in sorted({*evidence, *postponed}):
         settings = evidence.get(name, [])
         question = _latest_question(settings, questions.get(name))
-        notes, is_own = postponed.get(name, []), name not in questions
+        notes, is_own = postponed.get(name, []), name not in questions or _is_own(settings)
         pages.append(write_page(name, question, settings, index, out, notes, is_own))
         write_text(_with_parent(out / pages[-1].path), pages[-1].text)
         faults += [fault for one in settings for row in one.rows for fault in row.faults]
@@ -100,6 +100,11 @@ def _write_pages_about_paper(pages: Sequence[Page], out: Path) -> list[str]:
 def _with_parent(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _is_own(settings: Sequence[Evidence]) -> bool:
+    """Whether it was asked from a directory of the user's, which may have titn's names too."""
+    return any("--config-dir" in one for setting in settings for one in setting.setting.commands)
 
 
 def _latest_question(settings: Sequence[Evidence], known: Question | None) -> Question | None:

@@ -216,6 +216,7 @@ LONG = "resnet18 with mixup {} and a long schedule"
     [
         (["a", "b"], ["a", "b"]),
         (["a", "a"], ["1: a", "2: a"]),
+        (["a b", "a  b", "A"], ["1: a b", "2: a b", "A"]),
         (
             [LONG.format(0.1), LONG.format(0.2)],
             ["…0.1 and a long schedule", "…0.2 and a long schedule"],

@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -166,9 +167,10 @@ def short_names(labels: Sequence[str]) -> list[str]:
 
 def _from_difference(label: str, others: Sequence[str]) -> str:
     """The label without the words that all the others begin with too."""
+    label, *others = (shorten(text, sys.maxsize) for text in (label, *others))
     if len(set(others)) == 1:
         return label
-    shared = os.path.commonprefix(list(others))  # noqa: RUF071  of letters, not of directories
+    shared = os.path.commonprefix(others)  # noqa: RUF071  of letters, not of directories
     return f"…{label[shared.rfind(' ') + 1 :]}" if " " in shared else f"…{label[len(shared) :]}"
 
 

@@ -26,7 +26,8 @@ def learning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
     called = display_names(evidence.rows)
     threshold = evidence.reach
     parts: list[str] = []
-    if curves:
+    # A curve has more than one point.
+    if any(np.size(curve.epochs) > 1 for curve in curves.values()):
         figures.draw_curves(
             files.path("curves.svg"),
             {called[label]: curve for label, curve in curves.items()},
