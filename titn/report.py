@@ -1,9 +1,9 @@
-"""All answers: run directories -> reports/.
+"""All answers: run directories -> pages.
 
     python -m titn.report [RUNS...] [--out DIR] [--latex] [--readme FILE] [--html [FILE]]
 
 Reads the plans of sweeps and the records of their cells, writes markdown, CSV and SVG. The same
-records give the same bytes.
+records give the same bytes. Nothing is replaced but what a report has written.
 """
 
 import argparse
@@ -11,13 +11,20 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from titn.system.console import Arguments, complain, run_command
 from titn.system.errors import ConfigError, error_text
 from titn.system.text import printable
 
-DEFAULT_RUNS, DEFAULT_OUT = Path("runs"), Path("reports")
+if TYPE_CHECKING:
+    from titn.records.collation import Records
+
+DEFAULT_RUNS = Path("runs")
+# The second one where the first has records of its own, as in a checkout of titn.
+DEFAULT_OUT, OTHER_OUT = Path("reports"), Path("answers")
 
 EXPLORER = "explorer.html"
 
@@ -44,7 +51,10 @@ def _parser() -> argparse.ArgumentParser:
         help="directories with runs and sweeps in them, at any depth (default: runs)",
     )
     parser.add_argument(
-        "--out", type=Path, default=DEFAULT_OUT, metavar="DIR", help="default: reports"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help=f"default: {DEFAULT_OUT}, or {OTHER_OUT} where {DEFAULT_OUT}/ holds other records",
     )
     parser.add_argument(
         "--keep",
@@ -82,11 +92,13 @@ def report(arguments: argparse.Namespace) -> int:
     from titn.reporting.evidence.run_files import Fault
     from titn.reporting.explorer import write_explorer
     from titn.reporting.latex.write import write_latex_tables
+    from titn.reporting.manifest import kept_pages, publish, staging
     from titn.reporting.readme_table import fill_readme
     from titn.reporting.sweep_plans import read_plans, runs_elsewhere
     from titn.reporting.write import write_report
 
-    explorer = _explorer_file(arguments.html, arguments.out)
+    out = arguments.out or default_out(arguments.runs, arguments.keep)
+    explorer = _explorer_file(arguments.html, out)
     elsewhere, faults = runs_elsewhere(arguments.runs)
     runs = load(*arguments.runs, *elsewhere)
     if runs.empty:
@@ -96,40 +108,60 @@ def report(arguments: argparse.Namespace) -> int:
     if arguments.keep:
         with _writing("--keep", arguments.keep):
             kept = archive(arguments.runs, arguments.keep)
-    with _writing("--out", arguments.out):
-        written = write_report(runs, arguments.runs, arguments.out, faults)
+    with _writing("--out", out), staging(out) as stage:
+        kept_titles = partial(kept_pages, out)
+        written = write_report(runs, arguments.runs, stage, faults, kept_titles)
         if arguments.latex:
-            write_latex_tables(written.pages, arguments.out)
+            write_latex_tables(written.pages, stage)
+        publish(stage, out, written.pages, _names(runs))
     unseen: list[Fault] = []
     if explorer:
         with _writing("--html", explorer.parent):
             unseen = write_explorer(runs, read_plans(arguments.runs)[0], explorer)
     if arguments.readme:
-        with _reading(arguments.readme):
-            fill_readme(arguments.readme, written.pages, arguments.out)
+        with _opening("--readme", arguments.readme, "give another"):
+            fill_readme(arguments.readme, written.pages, out)
     damaged = runs[runs["status"] == DAMAGED]
     unread = list(zip(damaged["path"], damaged["reason"], strict=True))
     unread += [(fault.path, fault.reason) for fault in (*written.faults, *unseen)]
     _complain(unread, kept.faults)
     asked = sum(bool(page.settings) for page in written.pages)
-    print(printable(f"{len(runs)} runs, {asked} questions: {arguments.out / 'README.md'}"))
+    print(printable(f"{len(runs)} runs, {asked} questions: {out / 'README.md'}"))
     if explorer:
         print(printable(f"all runs, for a browser: {explorer}"))
     return 0
 
 
+def default_out(runs: Sequence[Path], keep: Path | None = None) -> Path:
+    """`reports`; `answers` where the pages there are of records that are kept there as well.
+
+    keep: where this command keeps records.
+    """
+    home = Path(os.path.realpath(DEFAULT_OUT))
+    kept = home / "records"
+    named = [Path(os.path.realpath(directory)) for directory in runs]
+    holds_records = kept.is_dir() or (keep and Path(os.path.realpath(keep)) == kept)
+    if holds_records and not any(directory.is_relative_to(home) for directory in named):
+        return OTHER_OUT
+    return DEFAULT_OUT
+
+
+def _names(runs: "Records") -> set[str]:
+    """By which an earlier report knows these runs; a damaged one has the name of its directory."""
+    hashes = {str(value) for value in runs.get("config_hash", []) if value == value}
+    return hashes | {os.path.basename(os.path.realpath(path)) for path in runs["path"]}
+
+
 def _explorer_file(asked: str | None, out: Path) -> Path | None:
     """Where the explorer goes; ConfigError before anything is read if it cannot be made."""
-    from titn.reporting.explorer import check_installed
+    from titn.reporting.explorer import check_installed, check_replaceable
 
     if asked is None:
         return None
     check_installed()
     file = Path(asked) if asked else out / EXPLORER
-    if os.path.isdir(file):
-        raise ConfigError(
-            printable(f"--html {file}: is a directory; write it before --html, or name a file")
-        )
+    with _opening("--html", file, "name another"):
+        check_replaceable(file)
     return file
 
 
@@ -143,13 +175,13 @@ def _complain(unread: Sequence[tuple[str, str]], unkept: Sequence[tuple[str, str
 
 
 @contextmanager
-def _reading(file: Path) -> Iterator[None]:
-    """ConfigError if a file that is to be filled cannot be read or written."""
+def _opening(option: str, file: Path, remedy: str) -> Iterator[None]:
+    """ConfigError if a file that is to be filled or replaced cannot be read or written."""
     try:
         yield
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            printable(f"--readme {file}: cannot be filled ({error_text(error)}); give another")
+            printable(f"{option} {file}: cannot be filled ({error_text(error)}); {remedy}")
         ) from None
 
 

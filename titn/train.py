@@ -18,6 +18,7 @@ from titn.config.help import commented_help
 from titn.config.hydra_errors import explaining
 from titn.config.paths import conf_dir
 from titn.config.plugins import load_plugins
+from titn.sweeps.asked_files import check_question_files
 from titn.sweeps.job import run_job
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import quote_for_hydra
@@ -59,6 +60,7 @@ def train() -> int:
 
     try:
         with signals.interruptible(), explaining(sys.argv[1:]), commented_help(sys.argv[1:]):
+            check_question_files(sys.argv[1:])
             entry = hydra.main(conf_dir(), "config", version_base="1.3")
             entry(job)()
     except ConfigError as error:

@@ -4,10 +4,13 @@ It is the node `question` of a file in sweeps/, checked. Metrics, differences an
 fractions. No Hydra and no torch here: sweeps are planned and reports are written from it.
 """
 
+import difflib
+from collections.abc import Sequence
 from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from titn.system.errors import ConfigError
 
@@ -42,7 +45,7 @@ class Claim(BaseModel):
 class Question(BaseModel):
     """A question as its file states it.
 
-    title, asks, paper: text for the page: the title, what is asked, what the paper found. rows:
+    title, asks: text for the page. paper: what the paper found, empty if it does not ask. rows:
     label -> overrides that make the row. baseline: the row that the others are compared with; the
     first by default. tune: key -> values among which each row chooses on a validation split; or
     key -> row -> values. printed: the paper's table with numbers for these rows. margins: metric
@@ -57,7 +60,7 @@ class Question(BaseModel):
 
     title: Text
     asks: Text
-    paper: Text
+    paper: str = ""
     rows: dict[Text, tuple[Text, ...]]
     baseline: str = ""
     tune: dict[Text, Values | dict[Text, Values]] = {}
@@ -97,17 +100,54 @@ class Question(BaseModel):
         return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
+class QuestionError(ConfigError):
+    """A question that is not valid. key: dotted; location: the same in parts, from the question on.
+
+    wants_text: whether there is something else where a text should be.
+    """
+
+    def __init__(
+        self, message: str, key: str, location: Sequence[str | int], wants_text: bool
+    ) -> None:
+        super().__init__(message)
+        self.key, self.location, self.wants_text = key, location, wants_text
+
+
 def parse_question(node: Any) -> Question:
-    """The question of a sweep's node; ConfigError that names the key if it is not valid."""
+    """The question of a sweep's node; QuestionError that names the key if it is not valid."""
     try:
         return Question.model_validate(node)
     except ValidationError as error:
         # Where a key may have several types, pydantic has an error for each. The one with the
         # longest location belongs to the type that was meant.
-        deepest = max(error.errors(include_url=False), key=lambda one: len(one["loc"]))
-        key = ".".join(str(part) for part in ("question", *deepest["loc"]) if _is_key(part))
-        message = deepest["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{key}: {message[:1].lower()}{message[1:]}") from None
+        # A key that there is not tells more than the one that it was meant to be.
+        deepest = max(
+            error.errors(include_url=False),
+            key=lambda one: (len(one["loc"]), one["type"] == "extra_forbidden"),
+        )
+        location = [part for part in deepest["loc"] if _is_key(part)]
+        key = ".".join(map(str, ("question", *location)))
+        raise QuestionError(
+            f"{key}: {_said(deepest)}", key, location, deepest["type"] == "string_type"
+        ) from None
+
+
+def _said(error: ErrorDetails) -> str:
+    """What is wrong with a key, with the remedy where pydantic has none."""
+    location, kind = error["loc"], error["type"]
+    if kind == "missing":
+        return "is missing; add it"
+    if kind == "extra_forbidden":
+        names = [*(Claim if location[0] == "claims" else Question).model_fields]
+        near = difflib.get_close_matches(str(location[-1])[:100], names, n=1)
+        remedy = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(names)}"
+        return f"there is no such key; {remedy}"
+    if kind == "tuple_type" and location[0] == "rows":
+        return "should be a list of overrides, as [model=titn]; [] for none"
+    if kind == "string_type":
+        return "should be text; put it in quotes"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{message[:1].lower()}{message[1:]}"
 
 
 def _is_key(part: int | str) -> bool:

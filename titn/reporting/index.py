@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from titn.records.question import Topic
-from titn.reporting.claims_page import count_findings
 from titn.reporting.markdown import escape, fold, link, table
 from titn.reporting.pages import Page, postponement, setting_weight
 from titn.reporting.provenance import choice_name, source_lines
@@ -19,8 +18,17 @@ HEADINGS: Mapping[Topic | None, str] = {
 MACHINERY = "digits"
 
 
-def index_page(pages: Sequence[Page], topics: Mapping[str, Topic | None], audit: str) -> str:
-    """reports/README.md. topics: of each page by its name. audit: its summary in a sentence."""
+def index_page(
+    pages: Sequence[Page],
+    topics: Mapping[str, Topic | None],
+    about_paper: Sequence[str] = (),
+    kept: Mapping[str, str] | None = None,
+) -> str:
+    """reports/README.md.
+
+    topics: of each page by its name. about_paper: lines, markdown, with links to the pages across
+    questions. kept: name -> title of the pages of an earlier report that are still there.
+    """
     run = sorted((page for page in pages if page.settings), key=_weight, reverse=True)
     not_run = [page for page in pages if not page.settings]
     on_digits = [page for page in run if _is_machinery(page)]
@@ -32,17 +40,10 @@ def index_page(pages: Sequence[Page], topics: Mapping[str, Topic | None], audit:
         "the records of runs; nothing here is edited by hand.",
         *_groups(others, topics),
         *_of_machinery(on_digits),
-        "## The paper",
-        "\n".join(
-            [
-                f"- [Its claims](claims.md): {count_findings(pages)}.",
-                f"- [Its numbers, recomputed](audit.md): {audit}",
-                "- [The method beyond it](method.md): which token predicts better, how far a "
-                "student becomes like its teacher.",
-            ]
-        ),
+        *_listed("## The paper", about_paper),
         *_waiting(run, not_run),
-        fold("Where the pages come from", [_origin(page) for page in run]),
+        *_kept(kept or {}),
+        *([fold("Where the pages come from", [_origin(page) for page in run])] if run else []),
         "[All runs](runs.md), also those that no sweep asked for.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -79,6 +80,15 @@ def _of_machinery(pages: Sequence[Page]) -> list[str]:
         "mistakes in 360 images.",
         _table([_line(page) for page in pages]),
     ]
+
+
+def _listed(heading: str, lines: Sequence[str]) -> list[str]:
+    return [heading, "\n".join(f"- {line}" for line in lines)] if lines else []
+
+
+def _kept(titles: Mapping[str, str]) -> list[str]:
+    links = [link(escape(title), f"{name}.md") for name, title in titles.items()]
+    return _listed("## Kept from an earlier report, whose sweeps are not among these", links)
 
 
 def _table(lines: Sequence[Sequence[str]]) -> str:

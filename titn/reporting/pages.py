@@ -77,10 +77,12 @@ def write_page(
     index: RunIndex,
     out: Path,
     postponed: Sequence[Postponed] = (),
+    is_own: bool = False,
 ) -> Page:
     """Write the tables and figures of a question's page, and return the page.
 
-    postponed: the parts of the question that were put off. The setting with the most data comes
+    postponed: the parts of the question that were put off. is_own: titn has no such question; it is
+    the user's. The setting with the most data comes
     first; the others are folds below it.
     """
     parts = [f"# {escape(question.title if question else 'Sweeps without a question')}"]
@@ -106,19 +108,28 @@ def write_page(
         commands = (command for evidence in waiting for command in evidence.setting.commands)
         parts += ["Asked for, and not begun:", _list([code(command) for command in commands])]
     if question:
-        asked = _asked(name, question)
-        parts += [fold("What is asked, and what the paper says", asked)] if begun else asked
+        typed = [one for evidence in evidences for one in evidence.setting.commands]
+        asked = _asked(name, question, is_own, [*typed, *(note.command for note in postponed)])
+        title = "What is asked" + (", and what the paper says" if question.paper else "")
+        parts += [fold(title, asked)] if begun else asked
     if not begun:
         parts += _claims_not_run(question)
     return Page(name, question, "\n\n".join(parts) + "\n", settings, postponed)
 
 
-def _asked(name: str, question: Question) -> list[str]:
-    """The question, what the paper says of it, and the command."""
-    parts = [escape(question.asks), f"**The paper.** {escape(question.paper)}"]
+def _asked(name: str, question: Question, is_own: bool, commands: Sequence[str]) -> list[str]:
+    """The question, what the paper says of it, and the command.
+
+    commands: that asked it, which know where a question of one's own is.
+    """
+    parts = [escape(question.asks)]
+    if question.paper:
+        parts.append(f"**The paper.** {escape(question.paper)}")
     group, _, choice = name.partition("/")
-    if choice and PLAIN.fullmatch(name):
+    if not is_own and choice and PLAIN.fullmatch(name):
         parts.append(f"```sh\npython -m titn.train --multirun +{group}={choice}\n```")
+    elif commands:
+        parts += ["Asked by", _list([code(command) for command in dict.fromkeys(commands)])]
     return parts
 
 

@@ -7,6 +7,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,28 +16,36 @@ from titn.reporting.markdown import escape, link, table
 from titn.reporting.pages import Page, SettingSummary, postponement
 from titn.reporting.sections.overview import overview_table, standings
 from titn.system.errors import ConfigError
-from titn.system.files import write_text
+from titn.system.files import replacing
 
 BEGIN, END = "<!-- titn.report: ", "<!-- titn.report: end -->"
 PLACE = re.compile(
-    rf"(?P<begin>{re.escape(BEGIN)}(?P<name>[\w./-]+) -->\n).*?(?P<end>{re.escape(END)})", re.DOTALL
+    rf"(?P<begin>{re.escape(BEGIN)}(?P<name>[\w./-]+) -->(?P<newline>\r?\n))"
+    rf"(?P<old>.*?)(?P<end>{re.escape(END)})",
+    re.DOTALL,
 )
 
 
 def fill_readme(file: Path, pages: Sequence[Page], out: Path) -> None:
-    """Replace what stands between the marks.
+    """Replace what stands between the marks; all else stays as it is, to the line ends.
 
-    ConfigError if there are no marks, or if they name no page.
+    ConfigError if there are no marks, if one has no end, or if they name no page.
     """
-    text = file.read_text(encoding="utf-8")
-    by_name = {page.name: page for page in pages}
     reports = os.path.relpath(out, file.parent)
+    file = Path(os.path.realpath(file))  # a link stays one
+    text = file.read_bytes().decode("utf-8")
+    by_name = {page.name: page for page in pages}
 
     def filled_place(match: re.Match[str]) -> str:
         name = match["name"]
         if name not in by_name:
-            raise ConfigError(f"--readme {file}: there is no page {name}; name a question")
-        return f"{match['begin']}{main_table(by_name[name], reports)}\n{match['end']}"
+            raise ConfigError(
+                f"--readme {file}: these runs have no page {name}; name a question that they have"
+            )
+        if BEGIN in match["old"]:
+            raise ConfigError(f"--readme {file}: {name} has no {END}; add it")
+        lines = f"{main_table(by_name[name], reports)}\n".replace("\n", match["newline"])
+        return f"{match['begin']}{lines}{match['end']}"
 
     filled, count = PLACE.subn(filled_place, text)
     if not count:
@@ -44,7 +53,9 @@ def fill_readme(file: Path, pages: Sequence[Page], out: Path) -> None:
             f"--readme {file}: has no place for a table; add {BEGIN}paper/table3 --> and {END}"
         )
     if filled != text:
-        write_text(file, filled)
+        with replacing(file) as temporary:
+            temporary.write_bytes(filled.encode())
+            shutil.copymode(file, temporary)
 
 
 def main_table(page: Page, reports: str) -> str:

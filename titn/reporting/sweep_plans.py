@@ -2,6 +2,7 @@
 
 import json
 import os
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -51,7 +52,12 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[PlannedSetting], list[
             faults.append(_fault(sweep, PLAN, error))
     plans.sort(key=lambda plan: (plan[0], json.dumps([asdict(setting) for setting in plan[1]])))
     joined: dict[tuple[str, str, str], PlannedSetting] = {}
+    spelt: dict[str, str] = {}
     for name, settings, sweep in plans:
+        if (first := spelt.setdefault(_on_any_disk(name), name)) != name:
+            reason = f"sweep={name}: is {first} on a disk that does not tell them apart"
+            faults.append(_fault(sweep, PLAN, ValueError(reason)))
+            continue
         for setting in settings:
             key = (name, setting.key, setting.source_digest)
             timing, damage = _timing(sweep, setting)
@@ -139,12 +145,18 @@ def _plan(sweep: SweepDir) -> tuple[str, list[Setting], SweepDir]:
     return name, settings, sweep
 
 
+def _on_any_disk(name: str) -> str:
+    """The name as disks know it that ignore case, and in which way an accent is written."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def _check_name(name: str) -> None:
     """ValueError if a name is not fit for a file, or is that of one of the report's own pages."""
     parts = name.split("/")
     is_path = {"", ".", ".."} & set(parts) or "\\" in name or printable(name) != name
     is_long = any(len(part.encode()) > MAX_LENGTH for part in parts) or len(parts) > 4
-    if is_path or is_long or name in TAKEN or any(part.endswith(ENDS) for part in parts):
+    is_taken = _on_any_disk(name) in map(_on_any_disk, TAKEN)
+    if is_path or is_long or is_taken or any(part.endswith(ENDS) for part in parts):
         raise ValueError(f"sweep={printable(name):.200}: is not the name of a sweep")
 
 

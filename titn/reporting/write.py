@@ -1,17 +1,17 @@
 """Writes all pages of a report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
 
 from titn.config.paths import config_root
 from titn.paper.audit import audit
 from titn.records.collation import Records
-from titn.records.question import Question, Topic, parse_question
+from titn.records.question import Question, parse_question
+from titn.records.question_files import read_question_file
 from titn.reporting import audit_page
-from titn.reporting.claims_page import claims_frame, claims_page
+from titn.reporting.claims_page import claims_frame, claims_page, count_findings
+from titn.reporting.comparisons.claims import claims_of
 from titn.reporting.evidence.evidence import Evidence, collect_evidence
 from titn.reporting.evidence.run_files import Fault
 from titn.reporting.evidence.run_index import index_runs
@@ -21,8 +21,10 @@ from titn.reporting.method.page import NAME, write_method_page
 from titn.reporting.pages import Page, write_page
 from titn.reporting.runs_page import runs_frame, runs_page
 from titn.reporting.sweep_plans import read_plans, read_postponed
-from titn.system.errors import ConfigError
 from titn.system.files import write_text
+
+# Under which the sweeps lie that repeat the paper's own tables and figures.
+OF_PAPER = "paper/"
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,16 @@ class Report:
 
 
 def write_report(
-    runs: Records, directories: Sequence[Path], out: Path, outside_faults: Sequence[Fault] = ()
+    runs: Records,
+    directories: Sequence[Path],
+    out: Path,
+    outside_faults: Sequence[Fault] = (),
+    kept: Callable[[Collection[str]], Mapping[str, str]] = lambda _: {},
 ) -> Report:
-    """Write pages, tables and figures into `out`; files of an earlier report are replaced.
+    """Write pages, tables and figures into `out`: of the questions that were asked, or put off.
 
-    outside_faults: those of `runs_elsewhere`, which pages name too.
+    outside_faults: those of `runs_elsewhere`, which pages name too. kept: name -> title of the
+    pages of an earlier report that stay beside these, given the names of these.
     """
     index = index_runs(runs)
     planned, plan_faults = read_plans(directories)
@@ -50,42 +57,54 @@ def write_report(
         evidence.setdefault(plan.name, []).append(found)
     questions = known_questions()
     pages = []
-    for name in sorted({*questions, *evidence, *postponed}):
+    for name in sorted({*evidence, *postponed}):
         settings = evidence.get(name, [])
         question = _latest_question(settings, questions.get(name))
-        pages.append(write_page(name, question, settings, index, out, postponed.get(name, [])))
+        notes, is_own = postponed.get(name, []), name not in questions or _is_own(settings)
+        pages.append(write_page(name, question, settings, index, out, notes, is_own))
         write_text(_with_parent(out / pages[-1].path), pages[-1].text)
         faults += [fault for one in settings for row in one.rows for fault in row.faults]
     faults = list(dict.fromkeys(faults))
     # The file's topic, where there is one: a plan may be older than topics.
     known = {page.name: questions.get(page.name) or page.question for page in pages}
     topics = {name: question.topic if question else None for name, question in known.items()}
-    _write_common_pages(pages, topics, runs, faults, out)
+    write_text(out / "runs.md", runs_page(runs, faults))
+    write_csv(runs_frame(runs), out / "runs.csv")
+    about_paper = _write_pages_about_paper(pages, out)
+    text = index_page(pages, topics, about_paper, kept({page.name for page in pages}))
+    write_text(out / "README.md", text)
     return Report(pages, faults)
 
 
-def _write_common_pages(
-    pages: Sequence[Page],
-    topics: Mapping[str, Topic | None],
-    runs: Records,
-    faults: Sequence[Fault],
-    out: Path,
-) -> None:
-    """Index, audit, method, claims and runs: what is not about a single question."""
-    audited = audit()
-    write_text(out / "audit.md", audit_page.page(audited))
-    write_csv(audit_page.frame(audited), out / "audit.csv")
-    write_text(out / f"{NAME}.md", write_method_page(pages, out))
-    write_csv(claims_frame(pages), out / "claims.csv")
-    write_text(out / "claims.md", claims_page(pages))
-    write_csv(runs_frame(runs), out / "runs.csv")
-    write_text(out / "runs.md", runs_page(runs, faults))
-    write_text(out / "README.md", index_page(pages, topics, audit_page.summary(audited)))
+def _write_pages_about_paper(pages: Sequence[Page], out: Path) -> list[str]:
+    """Write the pages across questions that these give a reason for; their lines in the index."""
+    lines = []
+    if any(page.question and claims_of(page.question) for page in pages):
+        write_csv(claims_frame(pages), out / "claims.csv")
+        write_text(out / "claims.md", claims_page(pages))
+        lines.append(f"[Its claims](claims.md): {count_findings(pages)}.")
+    if any(page.name.startswith(OF_PAPER) for page in pages):
+        audited = audit()
+        write_text(out / "audit.md", audit_page.page(audited))
+        write_csv(audit_page.frame(audited), out / "audit.csv")
+        lines.append(f"[Its numbers, recomputed](audit.md): {audit_page.summary(audited)}")
+    if method := write_method_page(pages, out):
+        write_text(out / f"{NAME}.md", method)
+        lines.append(
+            f"[The method beyond it]({NAME}.md): which token predicts better, how far a student "
+            "becomes like its teacher."
+        )
+    return lines
 
 
 def _with_parent(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def _is_own(settings: Sequence[Evidence]) -> bool:
+    """Whether it was asked from a directory of the user's, which may have titn's names too."""
+    return any("--config-dir" in one for setting in settings for one in setting.setting.commands)
 
 
 def _latest_question(settings: Sequence[Evidence], known: Question | None) -> Question | None:
@@ -98,11 +117,7 @@ def known_questions() -> dict[str, Question]:
     root = config_root() / "sweeps"
     found = {}
     for file in sorted(root.rglob("*.yaml")):
-        node = yaml.safe_load(file.read_text()).get("question")
-        name = file.relative_to(root).with_suffix("").as_posix()
+        node = read_question_file(file)
         if node is not None:
-            try:
-                found[name] = parse_question(node)
-            except ConfigError as error:
-                raise ConfigError(f"{file}: {error}") from None
+            found[file.relative_to(root).with_suffix("").as_posix()] = parse_question(node)
     return found

@@ -52,7 +52,7 @@ def test_an_error_names_its_key(wrong, message):
         ({"rows": ["A", "C"]}, "question: claims.rows=C: there is no such row"),
         ({"rows": []}, "question.claims.1.rows: tuple should have at least 1 item"),
         ({"rows": ["A", "B", "A"]}, "question.claims.1.rows: tuple should have at most 2 items"),
-        ({"between": [0]}, "question.claims.1.between.1: field required"),
+        ({"between": [0]}, "question.claims.1.between.1: is missing; add it"),
         ({"says": ""}, "question.claims.1.says: "),
         ({"betwixt": [0, 1]}, "question.claims.1.betwixt: "),
     ],

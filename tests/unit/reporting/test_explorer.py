@@ -213,6 +213,20 @@ def test_the_page_is_written_beside_the_report_or_where_it_is_asked_for(runs, re
     assert (out / "explorer.html").read_bytes() == file.read_bytes()
 
 
+@pytest.mark.usefixtures("without_figures")
+def test_the_page_does_not_replace_what_is_no_explorer(runs, report, tmp_path):
+    runs.ask(*runs.row("a", [30, 31]))
+    (tmp_path / "index.html").write_text("mine")
+    code, _, complaint = report(
+        runs.root, "--out", tmp_path / "out", "--html", tmp_path / "index.html"
+    )
+    assert (code, (tmp_path / "index.html").read_text()) == (2, "mine")
+    assert complaint == (
+        f"titn: --html {tmp_path / 'index.html'}: was not written by titn.report; "
+        "name another file\n"
+    )
+
+
 def test_a_directory_of_runs_after_the_option_is_not_taken_for_the_file(runs, report, tmp_path):
     runs.cell("a", 0)
     code, _, complaint = report("--out", tmp_path / "out", "--html", runs.root)

@@ -1,5 +1,6 @@
 """What the figures say, read from their SVG: texts stand in comments there, curves as paths."""
 
+import os
 import re
 import subprocess
 import sys
@@ -89,7 +90,7 @@ ALL = ("curves", "question", "small", "differences", "against_cost", "confusion"
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_another_process_draws_the_same_bytes(drawn, another_process, name):
+def test_another_process_draws_the_same_bytes_with_other_settings(drawn, another_process, name):
     file = f"{name}.svg"
     assert (another_process / file).read_bytes() == (drawn / file).read_bytes()
 
@@ -98,12 +99,17 @@ def test_another_process_draws_the_same_bytes(drawn, another_process, name):
 def another_process(tmp_path_factory):
     directory = tmp_path_factory.mktemp("another")
     code = (
-        "import sys; from pathlib import Path\n"
+        "import sys, titn.reporting.figures; from pathlib import Path\n"
         "sys.path.insert(0, sys.argv[1]); import test_figures\n"
         "test_figures.draw_all(Path(sys.argv[2]))"
     )
     here = Path(__file__).parent
-    subprocess.run([sys.executable, "-c", code, str(here), str(directory)], check=True)
+    damaged = directory / "matplotlibrc"
+    damaged.write_bytes(b"\xff: not UTF-8")
+    users = {"MPLBACKEND": "module://not_installed", "MATPLOTLIBRC": str(damaged)}
+    subprocess.run(
+        [sys.executable, "-c", code, str(here), str(directory)], check=True, env=os.environ | users
+    )
     return directory
 
 
@@ -177,6 +183,52 @@ def test_a_label_stands_as_it_is(tmp_path, label):
 )
 def test_a_long_label_loses_its_middle(label, shown):
     assert style.shorten(label) == shown
+
+
+def test_letters_that_the_font_lacks_are_left_to_the_readers_fonts(tmp_path, recwarn):
+    path = tmp_path / "a.svg"
+    figures.draw_differences(path, [IntervalRow("猫 cat", 0.5)], xlabel="x")
+    names = [element for element in read(path).iter() if element.text == "猫 cat"]
+    assert ["Verdana, sans-serif" in name.get("style") for name in names] == [True]
+    assert not recwarn.list
+
+
+def left_end_of_axes(path):
+    """Of the vertical line, in points."""
+    (line,) = re.findall(r'id="patch_3">\s*<path d="M ([\d.]+) ', path.read_text())
+    return float(line)
+
+
+def test_wide_letters_have_the_room_that_the_layout_does_not_know_of(tmp_path):
+    # The box in place of a letter is 0.6 em wide, the letter itself 1 em; an em is 10 points.
+    for file, letter in (("wide", "\u732b"), ("narrow", "\u0c85")):
+        row = IntervalRow(10 * letter, 0.5)
+        figures.draw_differences(tmp_path / file, [row], xlabel="x")
+    wide, narrow = (left_end_of_axes(tmp_path / file) for file in ("wide", "narrow"))
+    assert wide - narrow >= 0.4 * 10 * 10
+
+
+LONG = "resnet18 with mixup {} and a long schedule"
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a", "a"], ["1: a", "2: a"]),
+        (["a b", "a  b", "A"], ["1: a b", "2: a b", "A"]),
+        (
+            [LONG.format(0.1), LONG.format(0.2)],
+            ["…0.1 and a long schedule", "…0.2 and a long schedule"],
+        ),
+        (
+            ["x" * 30 + "1" + "y" * 20, "x" * 30 + "2" + "y" * 20],
+            ["…1" + "y" * 20, "…2" + "y" * 20],
+        ),
+    ],
+)
+def test_names_that_would_be_alike_show_where_they_differ(labels, shown):
+    assert style.short_names(labels) == shown
 
 
 HOSTILE = "--><script>\x1b\x00\ud800\ufffe\u202e & ]]>"
@@ -336,6 +388,14 @@ def test_labels_do_not_lie_on_each_other(tmp_path):
         assert label_beside(figure, axes, ["first", "second", "third"], spots)
         boxes = [note.get_window_extent() for note in axes.texts]
     assert [box.count_overlaps(boxes) for box in boxes] == [1, 1, 1]  # each with itself
+
+
+def test_a_label_is_nearest_to_its_own_point(tmp_path):
+    """A place at the end of a long bar, which others lie on, would look like a point there."""
+    levels = (0.9907, 0.9889, 0.9861, 0.9889, 0.9880, 0.9898, 0.9944, 0.9843, 0.9843, 0.9889)
+    points = [CostPoint(f"row {i}", 111.4, y, y - 0.01, y + 0.01) for i, y in enumerate(levels)]
+    figures.draw_against_cost(tmp_path / "a.svg", points, xlabel="MACs")
+    assert "legend_1" in {element.get("id") for element in read(tmp_path / "a.svg").iter()}
 
 
 def test_a_point_without_an_estimate_is_left_out(tmp_path):

@@ -38,7 +38,7 @@ def judged(runs, between, **more):
 
 
 def test_a_question_has_a_line_with_figure_and_verdict(runs, pages):
-    text = index_page(pages(*runs.row("a", A), *runs.row("b", B)), {}, "audited")
+    text = index_page(pages(*runs.row("a", A), *runs.row("b", B)), {})
     row = line(text, "[Which one?](ablation/own.md)")
     assert row[1] == "digits, 2 epochs"
     assert row[2] == "![differences](ablation/own/digits-abababab-small.svg)"
@@ -56,20 +56,20 @@ def elsewhere(runs, pages, name):
     [("cost", "## What does it cost?"), (None, "## Other questions")],
 )
 def test_a_question_stands_under_its_topic(runs, pages, topic, heading):
-    text = index_page(elsewhere(runs, pages, "cifar100"), {"ablation/own": topic}, "")
-    assert [one for one in text.splitlines() if one.startswith("## ")] == [heading, "## The paper"]
+    text = index_page(elsewhere(runs, pages, "cifar100"), {"ablation/own": topic})
+    assert [one for one in text.splitlines() if one.startswith("## ")] == [heading]
 
 
 def test_digits_stand_last_whatever_their_topic(runs, pages):
-    text = index_page(pages(*runs.row("a", A)), {"ablation/own": "cost"}, "")
+    text = index_page(pages(*runs.row("a", A)), {"ablation/own": "cost"})
     heads = [one for one in text.splitlines() if one.startswith("## ")]
-    assert heads == ["## On digits", "## The paper"]
+    assert heads == ["## On digits"]
 
 
 def test_more_data_comes_first(runs, pages):
     (small,) = elsewhere(runs, pages, "cifar100")
     (large,) = [replace(small, name="ablation/large", settings=[_larger(small.settings[0])])]
-    text = index_page([small, large], {}, "")
+    text = index_page([small, large], {})
     assert text.index("ablation/large.md") < text.index("ablation/own.md")
 
 
@@ -83,14 +83,14 @@ def _larger(setting):
 
 
 def test_without_any_question_there_is_no_table():
-    assert "| question |" not in index_page([], {}, "audited")
+    assert "| question |" not in index_page([], {})
 
 
 def test_a_question_that_was_not_asked_is_listed_with_its_claims(runs, pages):
     cells = [runs.cell(label, 0, state="missing") for label in "ab"]
     runs.cell("c", 0)
     made = pages(*cells, question=judged(runs, [0, None]))
-    assert "- [Which one?](ablation/own.md)" in index_page(made, {}, "")
+    assert "- [Which one?](ablation/own.md)" in index_page(made, {})
     text = claims_page(made)
     assert line(text, "so")[1:4] == ["section 4", "–", "not run"]
 
@@ -122,13 +122,13 @@ def test_a_question_that_was_put_off_says_why(runs, pages, tmp_path):
     note = Postponed([], ["a"], [0], reason="no *time*", command="titn-train x", num_cells=2)
     asked = parse_question(runs.question(["a"]))
     empty = write_page("ablation/own", asked, [], {}, tmp_path, [note])
-    assert r"(ablation/own.md): seed 0: no \*time\*; 2 cells" in index_page([empty], {}, "")
+    assert r"(ablation/own.md): seed 0: no \*time\*; 2 cells" in index_page([empty], {})
 
 
 def test_what_was_put_off_of_a_question_is_listed_apart_from_whole_questions(runs, pages):
     (asked,) = pages(*runs.row("a", A), *runs.row("b", B))
     note = Postponed([], ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
-    text = index_page([replace(asked, postponed=[note])], {}, "")
+    text = index_page([replace(asked, postponed=[note])], {})
     part, _, whole = text.partition("Questions that were not asked yet")
     assert "- [Which one?](ablation/own.md): b, seed 3: no time; 1 cell" in part
     assert "no time" not in whole
@@ -148,7 +148,7 @@ def test_a_finding_with_changed_bounds_says_so(runs, pages):
 
 
 def test_the_index_does_not_repeat_commands(runs, pages):
-    text = index_page(pages(*runs.row("a", A), commands=("first", "second")), {}, "")
+    text = index_page(pages(*runs.row("a", A), commands=("first", "second")), {})
     origin = text.partition("Where the pages come from")[2]
     assert "Source digest `d1d1d1d1d1d1`" in origin
     assert "second" not in origin
@@ -157,7 +157,7 @@ def test_the_index_does_not_repeat_commands(runs, pages):
 def test_settings_of_two_digests_are_told_apart(runs, pages):
     new = "0" * 64
     runs.ask(runs.cell("a", 0, digest=new, directory="new"), digest=new)
-    text = index_page(pages(*runs.row("a", A)), {}, "")
+    text = index_page(pages(*runs.row("a", A)), {})
     assert "| digits, 2 epochs (source d1d1d1d1) |" in text
 
 
@@ -172,3 +172,11 @@ def test_claims_as_numbers(runs, pages):
 
 def test_without_claims_the_file_has_its_columns():
     assert "finding" in claims_frame([]).columns
+
+
+def test_pages_of_an_earlier_report_are_listed_by_their_titles(runs, pages):
+    text = index_page(pages(*runs.row("a", A)), {}, kept={"paper/table3": "Table 3"})
+    assert (
+        "from an earlier report, whose sweeps are not among these\n\n- [Table 3](paper/table3.md)"
+        in text
+    )

@@ -72,6 +72,4 @@ def test_data_sets_have_answers_of_their_own(runs, taught, text):
 
 def test_without_two_tokens_or_a_teacher_there_is_nothing_to_say(runs, text):
     runs.ask(*runs.row("a", [30, 31]))
-    said = text()
-    assert "No record has two trained tokens with its predictions by image." in said
-    assert "No record has its teacher's predictions by image." in said
+    assert text() == ""

@@ -49,6 +49,17 @@ def test_filling_again_changes_nothing(filled):
     assert filled(once) == once
 
 
+def test_the_files_own_line_ends_rights_and_place_stay(pages, tmp_path):
+    kept, link = tmp_path / "kept.md", tmp_path / "README.md"
+    kept.write_bytes(MARKS.format("").replace("\n", "\r\n").encode())
+    kept.chmod(0o640)
+    link.symlink_to(kept)
+    fill_readme(link, pages, tmp_path / "reports")
+    content = kept.read_bytes()
+    assert content.count(b"\n") == content.count(b"\r\n") > 10
+    assert (link.is_symlink(), kept.stat().st_mode & 0o777) == (True, 0o640)
+
+
 def test_each_row_has_its_level_and_its_seeds(filled):
     (line,) = [one for one in filled(MARKS.format("")).splitlines() if one.startswith("| **a** |")]
     cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -88,6 +99,7 @@ def test_a_question_that_was_not_run_says_so(tmp_path, runs):
     ("text", "said"),
     [
         ("nothing here\n", "has no place for a table"),
+        (MARKS.partition("{")[0] + MARKS.format(""), "ablation/own has no <!-- titn.report: end"),
         ("<!-- titn.report: paper/table9 -->\n<!-- titn.report: end -->\n", "no page paper/table9"),
     ],
 )

@@ -14,6 +14,7 @@ from titn.reporting.explorer.contents import Contents, collect_contents
 from titn.reporting.sweep_plans import PlannedSetting
 from titn.system.errors import ConfigError
 from titn.system.files import write_text
+from titn.system.text import printable
 
 # In the order in which they stand on the page: a later one calls what an earlier one defines.
 SCRIPTS = (
@@ -24,12 +25,29 @@ SCRIPTS = (
 # BokehJS: the library itself, and the functions that make a plot. Both begin with its licence.
 LIBRARY = ("bokeh.min.js", "bokeh-api.min.js")
 
+# By which a page is known, near its beginning.
+TITLE = b"<title>titn: explorer of runs</title>"
+
 
 def check_installed() -> None:
     """ConfigError unless the packages of the extra `html` are there."""
     missing = [name for name in ("bokeh", "jinja2") if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(f"--html: {' and '.join(missing)} not installed; pip install titn[html]")
+
+
+def check_replaceable(file: Path) -> None:
+    """ConfigError if there is a file, and it is no explorer."""
+    if file.is_dir():
+        raise ConfigError(
+            printable(f"--html {file}: is a directory; write it before --html, or name a file")
+        )
+    if file.is_file():
+        with open(file, "rb") as page:
+            if TITLE not in page.read(2000):
+                raise ConfigError(
+                    printable(f"--html {file}: was not written by titn.report; name another file")
+                )
 
 
 def write_explorer(runs: Records, plans: Sequence[PlannedSetting], file: Path) -> list[Fault]:

@@ -5,6 +5,7 @@ is added to the label that is given. A number may be None or nan where there is 
 written atomically, and equal data give equal bytes under the same versions.
 """
 
+from titn.reporting.figures import default_settings  # noqa: F401  before all that need matplotlib
 from titn.reporting.figures.classes import draw_class_changes, draw_confusion
 from titn.reporting.figures.cost import CostPoint, draw_against_cost
 from titn.reporting.figures.curves import Curve, draw_curves

@@ -21,8 +21,9 @@ from titn.reporting.figures.style import (
     SKY,
     Floats,
     drawing,
+    lay_out,
     round_ticks,
-    shorten,
+    short_names,
     signed_tick,
 )
 
@@ -64,7 +65,7 @@ def draw_confusion(
 
 def _square(figure: Figure, axes: Axes, bar: Axes, num_classes: int) -> None:
     """Cells of whole tenths of a point, so that the file's numbers are short, and a bar as high."""
-    figure.draw_without_rendering()
+    lay_out(figure)
     figure.set_layout_engine("none")
     left, bottom = np.round(axes.bbox.min)
     width, height = figure.bbox.size
@@ -90,7 +91,7 @@ def _cells(members: NDArray[np.bool_], colour: ColorType) -> PathPatch:
 def _class_ticks(axes: Axes, class_names: Sequence[str]) -> None:
     """The names on both axes; of many classes, every so many."""
     places = np.arange(0, len(class_names), math.ceil(len(class_names) / MAX_NAMES))
-    names = [shorten(class_names[int(place)]) for place in places]
+    names = short_names([class_names[int(place)] for place in places])
     axes.set_xticks(places + 0.5, names, rotation=0 if max(map(len, names)) <= 3 else 90)
     axes.set_yticks(places + 0.5, names)
     axes.set_xlabel("predicted class")
@@ -137,7 +138,7 @@ def draw_class_changes(
             bars = axes.hlines(y, left, right, color="black", linewidth=1.2)
             figure.legend([bars], ["95% interval"], loc="outside lower center")
         axes.axvline(0, color="black", linewidth=1)
-        names = [shorten(class_names[int(index)]) for index in order]
+        names = short_names([class_names[int(index)] for index in order])
         if hidden > 0:
             y, names = np.append(y, half), [*names, f"({hidden} others)"]
         axes.set_yticks(y, names)

@@ -20,7 +20,7 @@ from titn.reporting.figures.style import (
     log_ticks,
     round_ticks,
     row_style,
-    shorten,
+    short_names,
 )
 
 
@@ -60,7 +60,7 @@ def draw_against_cost(
         axes.set_ylabel(f"{ylabel} (%) with 95% interval" if barred else f"{ylabel} (%)")
         axes.yaxis.set_major_locator(round_ticks())
         axes.grid()
-        names = [shorten(point.label) for point in points]
+        names = short_names([point.label for point in points])
         if not label_beside(figure, axes, names, spots):
             for index, mark in enumerate(marks):
                 mark.set(**{**row_style(index), "linestyle": ""})

@@ -17,7 +17,7 @@ from titn.reporting.figures.style import (
     is_known,
     round_ticks,
     row_style,
-    shorten,
+    short_names,
 )
 from titn.system.text import counted
 
@@ -114,9 +114,8 @@ def _names_of_curves(rows: Mapping[str, Curve]) -> list[str]:
     """The labels; a row that lacks seeds says how many it has."""
     most = max((curve.num_seeds for curve in rows.values()), default=1)
     return [
-        shorten(label)
-        + ("" if curve.num_seeds == most else f" ({counted(curve.num_seeds, 'seed')})")
-        for label, curve in rows.items()
+        name + ("" if curve.num_seeds == most else f" ({counted(curve.num_seeds, 'seed')})")
+        for name, curve in zip(short_names(list(rows)), rows.values(), strict=True)
     ]
 
 

@@ -17,6 +17,7 @@ from titn.reporting.figures.style import (
     in_percent,
     is_known,
     round_ticks,
+    short_names,
     shorten,
     signed_tick,
 )
@@ -63,7 +64,7 @@ def height_of_rows(count: int) -> float:
 
 
 def name_rows(axes: Axes, labels: Sequence[str]) -> None:
-    axes.set_yticks(np.arange(len(labels)), [shorten(label) for label in labels])
+    axes.set_yticks(np.arange(len(labels)), short_names(labels))
 
 
 def finish_rows(axes: Axes, count: int, has_marks: bool) -> None:

@@ -1,30 +1,38 @@
 """Finds room for labels beside the marks of a figure."""
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
+from numpy.typing import NDArray
+
+from titn.reporting.figures.style import lay_out
 
 # A marker's x and y and the ends of its bar, in the units of the axes.
 Spot = tuple[float, float, float, float]
+Point = NDArray[np.float64]  # (2,)
 # A label's distance from its marker in points, and which of its sides is there.
 LabelPosition = tuple[float, float, str, str]
 
 
 def label_beside(figure: Figure, axes: Axes, labels: Sequence[str], spots: Sequence[Spot]) -> bool:
-    """Write each label beside its spot, off all marks and other labels.
+    """Write each label beside its spot, off all marks and other labels, and nearest to its own.
 
     False, and nothing is written, if one of them finds no room.
     """
-    figure.draw_without_rendering()
+    lay_out(figure)
+    marks = [axes.transData.transform(spot[:2]) for spot in spots]
     taken = [_room_of_mark(axes, spot) for spot in spots]
     written: list[Annotation] = []
-    for label, spot in zip(labels, spots, strict=True):
+    for label, spot, mark in zip(labels, spots, marks, strict=True):
         note = axes.annotate(label, spot[:2], (0, 0), textcoords="offset points")
         written.append(note)
-        if not _find_room(note, _places(axes, spot), axes.bbox, taken):
+        places = _places(axes, spot)
+        if not _find_room(note, places, axes.bbox, taken, nearest=(mark, marks)):
             for note in written:
                 note.remove()
             return False
@@ -54,13 +62,28 @@ def _places(axes: Axes, spot: Spot) -> list[LabelPosition]:
 
 
 def _find_room(
-    note: Annotation, places: list[LabelPosition], frame: Bbox, taken: list[Bbox]
+    note: Annotation,
+    places: list[LabelPosition],
+    frame: Bbox,
+    taken: list[Bbox],
+    nearest: tuple[Point, Sequence[Point]],
 ) -> bool:
-    """Move a label to the first of its places that is free and inside the frame."""
+    """Move a label to the first of its places that is free, inside the frame, and says whose it is.
+
+    nearest: its marker, which has to be the nearest, and all markers.
+    """
+    own, all_markers = nearest
     for right, up, horizontal, vertical in places:
         note.set(position=(right, up), horizontalalignment=horizontal, verticalalignment=vertical)
         box = note.get_window_extent()
         inside = frame.contains(box.x0, box.y0) and frame.contains(box.x1, box.y1)
-        if inside and not box.count_overlaps(taken):
+        distances = [_distance(box, marker) for marker in all_markers]
+        is_clear = _distance(box, own) <= min(distances) + 1
+        if inside and is_clear and not box.count_overlaps(taken):
             return True
     return False
+
+
+def _distance(box: Bbox, point: Point) -> float:
+    x, y = point
+    return math.hypot(max(box.x0 - x, 0, x - box.x1), max(box.y0 - y, 0, y - box.y1))

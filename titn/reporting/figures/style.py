@@ -2,6 +2,8 @@
 
 import io
 import math
+import os
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +18,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
+from titn.reporting.figures.letters import (
+    FAMILY,
+    is_wide,
+    lacks_letters,
+    make_room,
+    silent_about_letters,
+    with_families,
+)
 from titn.system.files import write_text
 
 WIDTH = 7.5  # inches: what a code host's page shows without shrinking the letters
@@ -37,7 +47,7 @@ Floats = NDArray[np.float64]
 STYLE: dict[Any, Any] = {
     "figure.dpi": 72,  # a pixel of the layout is a point of the SVG
     "figure.facecolor": "white",
-    "font.family": "DejaVu Sans",
+    "font.family": FAMILY,
     "font.size": 10,
     "figure.titlesize": 11,
     "axes.labelsize": 10,
@@ -73,7 +83,7 @@ def drawing_panels(
     path: Path, height: float, panels: int, title: str = ""
 ) -> Iterator[tuple[Figure, Sequence[Axes]]]:
     """As `drawing`, with pairs of axes beside each other."""
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), silent_about_letters():
         # What a user's matplotlibrc says of other figures does not hold here.
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
@@ -87,12 +97,28 @@ def drawing_panels(
                 textwrap.fill(shorten(axes.get_xlabel(), MAX_TITLE_LENGTH), 55 // panels)
             )
             axes.set_ylabel(textwrap.fill(shorten(axes.get_ylabel(), MAX_TITLE_LENGTH), 40))
-        svg = io.StringIO()
-        # Not `savefig`, which draws everything twice.
-        FigureCanvasSVG(figure).print_svg(svg, metadata=NO_METADATA)
+        svg = _svg(figure)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Letters are drawn as paths and stand as text in comments only; ASCII suits every locale.
-    write_text(path, svg.getvalue().encode("ascii", "xmlcharrefreplace").decode())
+    # ASCII suits every locale.
+    write_text(path, svg.encode("ascii", "xmlcharrefreplace").decode())
+
+
+def lay_out(figure: Figure) -> None:
+    """Give axes and marks their places, for what is put beside them."""
+    make_room(figure)
+    figure.draw_without_rendering()
+
+
+def _svg(figure: Figure) -> str:
+    """Letters are drawn as paths, and stand as text in comments only, unless the font lacks one."""
+    written = io.StringIO()
+    as_text = lacks_letters(figure)
+    if as_text:
+        make_room(figure)
+        matplotlib.rcParams["svg.fonttype"] = "none"
+    # Not `savefig`, which draws everything twice.
+    FigureCanvasSVG(figure).print_svg(written, metadata=NO_METADATA)
+    return with_families(written.getvalue()) if as_text else written.getvalue()
 
 
 def row_style(index: int) -> dict[str, Any]:
@@ -105,13 +131,47 @@ def row_style(index: int) -> dict[str, Any]:
 
 
 def shorten(text: str, longest: int = MAX_LABEL_LENGTH) -> str:
-    """A text on one line, its middle cut out where it has more letters than `longest`."""
+    """A text on one line, its middle cut out where it has more letters than `longest`.
+
+    A wide letter counts as two.
+    """
     text = "".join(letter if letter.isprintable() else " " for letter in text)
     text = " ".join(text.split())
-    if len(text) <= longest:
+    width = len(text) + sum(map(is_wide, text))
+    if width <= longest:
         return text
+    longest = longest * len(text) // width
     end = (longest - 1) // 2
     return f"{text[: longest - 1 - end].rstrip()}…{text[-end:].lstrip()}"
+
+
+def short_names(labels: Sequence[str]) -> list[str]:
+    """Each label by `shorten`; where that leaves two alike, from where they begin to differ.
+
+    What is alike all the same, or in the label already, has its place in the list before it.
+    """
+    names = [shorten(label) for label in labels]
+    if len(set(names)) == len(names):
+        return names
+    alike = [[label for label, name in zip(labels, names, strict=True) if name == one]
+             for one in names]  # fmt: skip
+    names = [
+        shorten(_from_difference(label, others))
+        for label, others in zip(labels, alike, strict=True)
+    ]
+    return [
+        name if names.count(name) == 1 else shorten(f"{i + 1}: {name}")
+        for i, name in enumerate(names)
+    ]
+
+
+def _from_difference(label: str, others: Sequence[str]) -> str:
+    """The label without the words that all the others begin with too."""
+    label, *others = (shorten(text, sys.maxsize) for text in (label, *others))
+    if len(set(others)) == 1:
+        return label
+    shared = os.path.commonprefix(others)  # noqa: RUF071  of letters, not of directories
+    return f"…{label[shared.rfind(' ') + 1 :]}" if " " in shared else f"…{label[len(shared) :]}"
 
 
 def round_ticks(whole: bool = False) -> MaxNLocator:

@@ -26,7 +26,8 @@ def write_latex_tables(pages: Sequence[Page], out: Path) -> list[Path]:
         for table, found in _tables_of_settings(page):
             written.append(directory / tex_path(table))
             write_text(written[-1], table_file(table, _source(page, found)))
-    method = (out / f"{NAME}.md").read_text(encoding="utf-8")
+    page_of_method = out / f"{NAME}.md"
+    method = page_of_method.read_text(encoding="utf-8") if page_of_method.exists() else ""
     for table in tables_with_csv(method):
         written.append(out / tex_path(table))
         write_text(written[-1], table_file(table, _source_of_method(method)))

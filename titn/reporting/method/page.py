@@ -18,15 +18,20 @@ OF_TRAINING = (
 
 
 def write_method_page(pages: Sequence[Page], out: Path) -> str:
-    """Write the files beside reports/method.md, and return the page."""
+    """Write the files beside reports/method.md, and return the page; empty if there is nothing."""
     files = OutputFiles(out, NAME)
+    found = [
+        *tokens_section(pages, files),
+        *teachers_section(pages, files),
+        *_training(pages),
+    ]
+    if not found:
+        return ""
     parts = [
         "# The method, beyond the paper",
         "What the records of all questions say of the two tokens, of a teacher's influence and of "
         "training. The paper prints none of it. Intervals are 95%, over seeds and test images.",
-        *tokens_section(pages, files),
-        *teachers_section(pages, files),
-        *_training(pages),
+        *found,
     ]
     return "\n\n".join(parts) + "\n"
 

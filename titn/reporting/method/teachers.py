@@ -27,7 +27,7 @@ def teachers_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
             )
     heading = "## Does a student become like its teacher?"
     if not found:
-        return [heading, "No record has its teacher's predictions by image."]
+        return []
     rows = list(found.values())
     columns = ["on", "row", "taught by it", "teacher (%)", "= teacher (%)",
                "mistakes repeated (%)", "mistakes put right (%)"]  # fmt: skip

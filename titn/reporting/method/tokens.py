@@ -30,18 +30,19 @@ def tokens_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
                 found[key] = (setting, tokens)
     heading = "## Which token predicts better?"
     if not found:
-        return [heading, "No record has two trained tokens with its predictions by image."]
+        return []
     rows = list(found.values())
+    names = [f"{tokens.row.label}, {setting.dataset}" for setting, tokens in rows]
     figures.draw_differences(
         files.path("tokens.svg"),
         [
             figures.IntervalRow(
-                f"{tokens.row.label}, {setting.dataset}",
+                name if names.count(name) == 1 else f"{name}, {setting.page.name}",
                 tokens.dist - tokens.cls,
                 tokens.dist_less_cls.low if tokens.dist_less_cls else None,
                 tokens.dist_less_cls.high if tokens.dist_less_cls else None,
             )
-            for setting, tokens in rows
+            for name, (setting, tokens) in zip(names, rows, strict=True)
         ],
         xlabel="distillation token less class token, top-1",
     )

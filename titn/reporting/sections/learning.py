@@ -26,7 +26,8 @@ def learning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
     called = display_names(evidence.rows)
     threshold = evidence.reach
     parts: list[str] = []
-    if curves:
+    # A curve has more than one point.
+    if any(np.size(curve.epochs) > 1 for curve in curves.values()):
         figures.draw_curves(
             files.path("curves.svg"),
             {called[label]: curve for label, curve in curves.items()},
@@ -152,14 +153,20 @@ def _costs(evidence: Evidence, files: OutputFiles, called: dict[str, str]) -> li
     macs = points_of([_in(1e6, row.shared_value("macs")) for row in rows])
     secs = points_of([_in(60, mean_or_none(row.values("train_secs"))) for row in rows])
     shown = []
-    if any(point.cost for point in macs):
+    if _is_worth_a_figure(macs):
         figures.draw_against_cost(
             files.path("macs.svg"), macs, xlabel="multiply-accumulates of an image (millions)"
         )
         shown.append(files.image("macs.svg", "accuracy against multiply-accumulates"))
-    if any(point.cost for point in secs):
+    if _is_worth_a_figure(secs):
         figures.draw_against_cost(
             files.path("minutes.svg"), secs, xlabel="training time of one cell (minutes)"
         )
         shown.append(files.image("minutes.svg", "accuracy against training time"))
     return shown
+
+
+def _is_worth_a_figure(points: Sequence[figures.CostPoint]) -> bool:
+    """Whether the costs differ: above each other, points of one cost show nothing of it."""
+    costs = [point.cost for point in points if point.cost and point.estimate is not None]
+    return len(costs) > 1 and max(costs) > 1.01 * min(costs)

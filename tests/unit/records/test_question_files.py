@@ -1,0 +1,164 @@
+"""A mistake in the file of a question is told with file, line and remedy."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from titn.records.question_files import _Loader, read_question_file
+from titn.system.errors import ConfigError
+
+GOOD = """\
+# @package _global_
+# Question: does it help?
+question:
+  title: Does it help?
+  asks: With it and without.
+  rows:
+    none: []
+    some: [model.drop_path=0.1]
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "own.yaml"
+
+
+def test_a_question_needs_nothing_of_a_paper(file):
+    file.write_text(GOOD)
+    assert read_question_file(file)["rows"] == {"none": [], "some": ["model.drop_path=0.1"]}
+
+
+def test_a_file_without_a_question_is_one_of_settings(file):
+    file.write_text("# @package _global_\nepochs: 3\n")
+    assert read_question_file(file) is None
+
+
+def changed(old, new):
+    assert old in GOOD
+    return GOOD.replace(old, new)
+
+
+HEADER = ("1: the first line is not '# @package _global_', without which Hydra does not find the "
+          "question; add it")  # fmt: skip
+MISTAKES = {
+    "a label that is a boolean": (
+        changed("some:", "on:"),
+        "8: question.rows: on: is read as true or false; put it in quotes, 'on'",
+    ),
+    "a label that is a number": (
+        changed("some:", "1e3:"),
+        "8: question.rows: 1e3: is read as a number; put it in quotes, '1e3'",
+    ),
+    "a label that is octal": (
+        changed("some:", "010:"),
+        "8: question.rows: 010: is read as a number; put it in quotes, '010'",
+    ),
+    "a label that is nothing": (
+        changed("some:", "null:"),
+        "8: question.rows: null: is read as nothing; put it in quotes, 'null'",
+    ),
+    "a text that is a boolean": (
+        changed("title: Does it help?", "title: yes"),
+        "4: question.title: yes: is read as true or false; put it in quotes, 'yes'",
+    ),
+    "an override that is a number": (
+        changed("[model.drop_path=0.1]", "[0.1]"),
+        "8: question.rows.some.0: 0.1: is read as a number; put it in quotes, '0.1'",
+    ),
+    "an override that is no list": (
+        changed("[model.drop_path=0.1]", "model.drop_path=0.1"),
+        "8: question.rows.some: should be a list of overrides, as [model=titn]; [] for none",
+    ),
+    "no override": (
+        changed("none: []", "none:"),
+        "7: question.rows.none: should be a list of overrides, as [model=titn]; [] for none",
+    ),
+    "the same label twice": (
+        changed("some:", "none:"),
+        "8: question.rows: none: stands in line 7 too; remove one",
+    ),
+    "the same key twice": (
+        GOOD + "epochs: 1\nepochs: 2\n", "10: epochs: stands in line 9 too; remove one"
+    ),
+    "a key that is missing": (
+        changed("  asks: With it and without.\n", ""), "4: question.asks: is missing; add it"
+    ),
+    "a key that there is not": (
+        changed("asks:", "ask:"), "5: question.ask: there is no such key; did you mean asks?"
+    ),
+    "a baseline that there is not": (
+        GOOD + "  baseline: all\n",
+        "4: question: baseline=all: there is no such row; name one of rows",
+    ),
+    "a comment before the package": (f"# mine\n{GOOD}", HEADER),
+    "no package": (changed("# @package _global_\n", ""), HEADER),
+    "another package": (changed("_global_", "mine"), HEADER),
+    "nothing": ("", "1: is empty; write a question, as docs/sweeps.md shows"),
+    "comments alone": (
+        "# @package _global_\n# later\n", "1: is empty; write a question, as docs/sweeps.md shows"
+    ),
+    "a list": (
+        "# @package _global_\n- a\n",
+        "2: should be keys and values; write a question, as docs/sweeps.md shows",
+    ),
+    "a tab": (
+        changed("    some", "\tsome"), "8: a tab; indent with spaces"
+    ),
+    "a colon in a text": (
+        changed("Does it help?", "Help: does it?"),
+        "4: mapping values are not allowed here; put a text with a colon in quotes",
+    ),
+    "a bracket that is open": (
+        changed("0.1]", "0.1"), "9: expected ',' or ']', but got '<stream end>'; correct it"
+    ),
+    "a list as a key": (
+        changed("some:", "? [a]\n    :"),
+        "8: question.rows: a key should be text; put it in quotes",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "said"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_has_its_line_and_its_remedy(file, text, said):
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as raised:
+        read_question_file(file)
+    assert str(raised.value) == f"{file}:{said}"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-8-sig", "1: begins with a byte order mark, which hides the first line from Hydra; "
+                      "save it as UTF-8 without BOM"),
+        ("utf-16", "1: is not UTF-8; save it as UTF-8"),
+        ("latin-1", "2: is not UTF-8; save it as UTF-8"),
+    ],
+)  # fmt: skip
+def test_another_encoding_is_told(file, encoding, said):
+    file.write_text(changed("Question", "Frage für später"), encoding=encoding)
+    with pytest.raises(ConfigError) as raised:
+        read_question_file(file)
+    assert str(raised.value) == f"{file}:{said}"
+
+
+def test_a_file_with_the_line_ends_of_windows_is_a_question(file):
+    file.write_bytes(GOOD.replace("\n", "\r\n").encode())
+    assert read_question_file(file)["title"] == "Does it help?"
+
+
+def test_an_interpolation_is_left_to_hydra(file):
+    file.write_text(GOOD + "  margin: ${oc.env:MARGIN}\n")
+    assert read_question_file(file)["margin"] == "${oc.env:MARGIN}"
+
+
+@pytest.mark.parametrize(
+    "scalar",
+    ["on", "No", "~", "08", "010", "0x1f", "1e3", "1_000", "1:30", ".5", "1.", "2026-01-01", ".inf",
+     "1e", "-1E-3", "+1", "'1'", "true ", "y"],
+)  # fmt: skip
+def test_a_scalar_has_the_type_that_hydra_gives_it(scalar, tmp_path):
+    (tmp_path / "a.yaml").write_text(f"a: {scalar}\n")
+    hydras = OmegaConf.load(tmp_path / "a.yaml")["a"]
+    ours = _Loader(f"a: {scalar}\n").get_single_data()["a"]
+    assert (ours, type(ours)) == (hydras, type(hydras))

@@ -1,0 +1,152 @@
+"""Reads the file of a question, and says where in it a mistake is: file, line, key and remedy."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from titn.records.question import QuestionError, parse_question
+from titn.system.errors import ConfigError, error_text, first_line
+from titn.system.text import printable
+
+HEADER = "# @package _global_"
+# As Hydra reads it: before any line that is neither empty nor of this kind.
+IS_HEADER = re.compile(r"\s*(#\s*@\w+\s+\S+\s*\n\s*)*#\s*@package\s+_global_\s*(\n|$)")
+TEXT, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+TYPES = {"bool": "true or false", "int": "a number", "float": "a number", "null": "nothing"}
+
+
+class _Loader(yaml.SafeLoader):
+    """Scalars have the types that Hydra gives them: 1e3 is a number, and a date is text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [(tag, form) for tag, form in forms if not tag.endswith("timestamp")]
+        for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def read_question_file(file: Path) -> Any:
+    """The node `question`, None without one; ConfigError that names file, line and remedy."""
+    text = _text(file)
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+    except yaml.YAMLError as error:
+        raise _unreadable(file, error) from None
+    except RecursionError:
+        raise _mistake(file, 1, "is nested too deeply; write it flat") from None
+    if root is None:
+        raise _mistake(file, 1, "is empty; write a question, as docs/sweeps.md shows")
+    if not isinstance(root, MappingNode):
+        raise _mistake(file, root, "should be keys and values; write a question, as docs/sweeps.md "
+                       "shows")  # fmt: skip
+    if not IS_HEADER.match(text):
+        raise _mistake(file, 1, f"the first line is not '{HEADER}', without which Hydra does not "
+                       "find the question; add it")  # fmt: skip
+    _check_keys(file, root, "")
+    question = _child(root, "question")
+    if question is None:
+        return None
+    node = loader.construct_document(question)
+    if "${" not in text:
+        _check_question(file, question, node)
+    return node
+
+
+def _text(file: Path) -> str:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            printable(f"{file}: cannot be read ({error_text(error)}); see to its permissions")
+        ) from None
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise _mistake(file, line, "is not UTF-8; save it as UTF-8") from None
+    if text.startswith("\ufeff"):
+        raise _mistake(file, 1, "begins with a byte order mark, which hides the first line from "
+                       "Hydra; save it as UTF-8 without BOM")  # fmt: skip
+    return text
+
+
+def _mistake(file: Path, place: Node | int, said: str) -> ConfigError:
+    line = place if isinstance(place, int) else place.start_mark.line + 1
+    return ConfigError(printable(f"{file}:{line}: {said}"))
+
+
+def _unreadable(file: Path, error: yaml.YAMLError) -> ConfigError:
+    """What PyYAML says of a text that is no YAML."""
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or first_line(error)
+    if "\\t" in said:
+        said = "a tab; indent with spaces"
+    elif "could not find expected ':'" in said or "mapping values are not allowed" in said:
+        said = f"{said}; put a text with a colon in quotes"
+    else:
+        said = f"{said}; correct it"
+    return _mistake(file, mark.line + 1 if mark else 1, said)
+
+
+def _check_keys(file: Path, node: Node, path: str) -> None:
+    """ConfigError if a key stands twice, or in the question is no text."""
+    for key, name, value in _items(node):
+        if key is not None:
+            _check_key(file, node, key, path)
+        _check_keys(file, value, f"{path}.{name}".lstrip("."))
+
+
+def _check_key(file: Path, node: Node, key: Node, path: str) -> None:
+    where = f"{path}: " if path else ""
+    if not isinstance(key, ScalarNode):
+        raise _mistake(file, key, f"{where}a key should be text; put it in quotes")
+    first = next(one for one, _ in node.value if one.value == key.value)
+    if first is not key and key.tag != MERGE:
+        line = first.start_mark.line + 1
+        raise _mistake(file, key, f"{where}{key.value}: stands in line {line} too; remove one")
+    if path.startswith("question") and key.tag not in (TEXT, MERGE):
+        raise _mistake(file, key, f"{where}{_misread(key)}")
+
+
+def _items(node: Node) -> Iterator[tuple[Node | None, str, Node]]:
+    """Key, its name and value of a mapping; None, the index and item of a list."""
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            yield key, str(key.value) if isinstance(key, ScalarNode) else "", value
+    elif isinstance(node, SequenceNode):
+        for index, value in enumerate(node.value):
+            yield None, str(index), value
+
+
+def _child(node: Node, name: str) -> Node | None:
+    return next((value for _, key, value in _items(node) if key == name), None)
+
+
+def _misread(node: ScalarNode) -> str:
+    """Of a scalar that YAML does not take for text."""
+    kind = TYPES.get(node.tag.rpartition(":")[2], "no text")
+    return f"{node.value or 'an empty text'}: is read as {kind}; put it in quotes, '{node.value}'"
+
+
+def _check_question(file: Path, question: Node, node: Any) -> None:
+    """What `parse_question` says of the node, with its line."""
+    try:
+        parse_question(node)
+    except QuestionError as error:
+        place, said = question, str(error)
+        for key in error.location:
+            place = _child(place, str(key)) or place
+        if error.wants_text and isinstance(place, ScalarNode) and place.tag != TEXT:
+            said = f"{error.key}: {_misread(place)}"
+        raise _mistake(file, place, said) from None

@@ -1,0 +1,42 @@
+"""The files of the questions that a command line asks, before Hydra composes them."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+
+from titn.config.compose import choices_of
+from titn.config.paths import config_root
+from titn.records.question_files import read_question_file
+from titn.sweeps.overrides import QUESTIONS
+from titn.system.errors import ConfigError
+
+ASKED = re.compile(rf"\+?({'|'.join(QUESTIONS)})=([\w./-]+)")
+
+
+def check_question_files(arguments: Sequence[str]) -> None:
+    """ConfigError if the file of a question is not there, or has a mistake."""
+    options = get_args_parser().parse_args(arguments)
+    own = [Path(options.config_dir)] if options.config_dir else []
+    for override in options.overrides:
+        if asked := ASKED.fullmatch(override):
+            group, name = asked[1], asked[2].removesuffix(".yaml")
+            places = [root / group / f"{name}.yaml" for root in (*own, config_root() / "sweeps")]
+            file = next((place for place in places if place.is_file()), None)
+            if file is not None:
+                read_question_file(file)
+            elif own:
+                raise ConfigError(f"{override}: {_where(own[0], group, name)}")
+
+
+def _where(directory: Path, group: str, name: str) -> str:
+    """What is wrong with the place or the name of a question of one's own."""
+    wanted = directory / group / f"{name}.yaml"
+    near = [directory / f"{name}.yaml", *(directory / group).glob(f"{name}.*"),
+            directory / group / name]  # fmt: skip
+    found = next((place for place in near if place.is_file()), None)
+    if found is not None:
+        return f"there is no {wanted}; rename {found}"
+    own = [file.stem for file in sorted((directory / group).glob("*.yaml"))]
+    return f"there is no {wanted}; choose one of {', '.join([*own, *choices_of(group)])}"
