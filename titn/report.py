@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from titn.system.console import Arguments, complain, run_command
+from titn.system.console import Arguments, complain, given_path, run_command
 from titn.system.errors import ConfigError, error_text
 from titn.system.text import printable
 
@@ -39,17 +39,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "runs",
         nargs="*",
-        type=Path,
+        type=given_path,
         default=[DEFAULT_RUNS],
         metavar="RUNS",
         help="directories with runs and sweeps in them, at any depth (default: runs)",
     )
     parser.add_argument(
-        "--out", type=Path, default=DEFAULT_OUT, metavar="DIR", help="default: reports"
+        "--out", type=given_path, default=DEFAULT_OUT, metavar="DIR", help="default: reports"
     )
     parser.add_argument(
         "--keep",
-        type=Path,
+        type=given_path,
         metavar="DIR",
         help="also copy the records, without weights, to DIR: what --out is made from",
     )
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--readme",
-        type=Path,
+        type=given_path,
         metavar="FILE",
         help="also write a question's main table into FILE, between "
         "<!-- titn.report: GROUP/NAME --> and <!-- titn.report: end -->",
@@ -68,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--html",
         nargs="?",
-        const="",  # without FILE
+        type=given_path,
+        const=Path(),  # without FILE
         metavar="FILE",
         help=f"also write all runs into one page for a browser (default: {EXPLORER} in --out)",
     )
@@ -119,14 +120,14 @@ def report(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _explorer_file(asked: str | None, out: Path) -> Path | None:
+def _explorer_file(asked: Path | None, out: Path) -> Path | None:
     """Where the explorer goes; ConfigError before anything is read if it cannot be made."""
     from titn.reporting.explorer import check_installed
 
     if asked is None:
         return None
     check_installed()
-    file = Path(asked) if asked else out / EXPLORER
+    file = out / EXPLORER if asked == Path() else asked
     if os.path.isdir(file):
         raise ConfigError(
             printable(f"--html {file}: is a directory; write it before --html, or name a file")

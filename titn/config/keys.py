@@ -14,16 +14,16 @@ SCALARS: dict[str, Any] = {
     "clip_grad": annotations.Positive | None,
     "ema_decay": annotations.ProperFraction,
     "precision": annotations.Precision,
-    "checkpoint": annotations.Text | None,
-    "weights": annotations.Text | None,
+    "checkpoint": annotations.LocalPath | None,
+    "weights": annotations.LocalPath | None,
 }
 
 # Where a run lives, how often it is saved, how fast it is, and what to do about what is already
 # there: no part of its identity.
 SWITCHES: dict[str, Any] = {
     "device": annotations.Text,
-    "run_dir": annotations.Text | None,
-    "runs_dir": annotations.Text,
+    "run_dir": annotations.LocalPath | None,
+    "runs_dir": annotations.LocalPath,
     "eval_every": annotations.Count,
     "checkpoint_secs": annotations.NonNegative,
     "tensorboard": bool,

@@ -40,6 +40,8 @@ def validate_value(value: Any, annotation: Any, path: str) -> Any:
 
 
 def _wanted(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":
+        return f"another path ({error['ctx']['error']})"
     if error["type"] == "less_than_equal":
         return f"less than or equal to {error['ctx']['le']}"
     wanted = (

@@ -8,9 +8,11 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
 from math import nan
+from pathlib import Path
 from typing import NoReturn
 
 from titn.system.errors import CellError, ConfigError
+from titn.system.files import local_path
 from titn.system.text import printable
 from titn.system.threads import limit_spinning
 
@@ -123,6 +125,14 @@ def checked(key: str, check: Callable[[str], None]) -> Callable[[str], str]:
         return value
 
     return text
+
+
+def given_path(text: str) -> Path:
+    """A type for argparse: a path, with the home directory in place of ~ also after "="."""
+    try:
+        return local_path(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text}: {error}; give another path") from None
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -13,7 +13,19 @@ TEMPORARY = ".tmp"
 
 def cache_dir() -> Path:
     """$TITN_CACHE, or the user's cache directory: what is there can be made again."""
-    return Path(os.environ.get("TITN_CACHE") or platformdirs.user_cache_dir("titn"))
+    chosen = os.environ.get("TITN_CACHE")
+    return Path(os.path.expanduser(chosen or platformdirs.user_cache_dir("titn")))
+
+
+def local_path(text: str) -> Path:
+    """The path that a user gives, never an address, with the home directory in place of ~.
+
+    Raises ValueError for the home of a user whom the system does not know.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no user {Path(text).parts[0][1:]} here") from None
 
 
 @contextmanager

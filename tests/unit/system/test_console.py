@@ -151,3 +151,13 @@ def test_a_whole_number_is_asked_for(text):
 
 def test_a_whole_number_is_given():
     assert console.whole_number(1)("12") == 12
+
+
+def test_a_tilde_after_an_equals_sign_is_the_home_directory(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert console.given_path("~/x") == tmp_path / "x"
+
+
+def test_a_home_of_nobody_is_named():
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^~nobody\.here: there is no user"):
+        console.given_path("~nobody.here")

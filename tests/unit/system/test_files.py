@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from titn.system.files import remove_leftovers, replacing, write_text
+from titn.system.files import cache_dir, remove_leftovers, replacing, write_text
 
 
 def test_what_is_written_takes_the_place_of_what_was_there(tmp_path):
@@ -48,3 +48,9 @@ def test_what_is_no_leftover_stays(tmp_path):
     (tmp_path / "x").touch()
     remove_leftovers(tmp_path)
     assert (tmp_path / "x").exists()
+
+
+def test_a_tilde_in_the_environment_is_the_home_directory(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TITN_CACHE", "~/there")
+    assert cache_dir() == tmp_path / "there"
