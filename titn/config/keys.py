@@ -41,6 +41,9 @@ COMMAND_KEYS = ("recipe", "question", "rows", "dry_run", "postpone", "cell", "ro
 # Keys of a choice's file that are read by others, and not by the choice's constructor.
 NOTES = ("_recipe_", "_lr_")
 
+# What the build hands to the constructors of a group, besides its keys.
+SUPPLIED = {"model": "images", "optimizer": "model"}
+
 # Nodes of a teacher that are another node's: the key to set in their place.
 FOLLOWED = {"teacher.dataset": "dataset", "teacher.augment": "recipe.augment"}
 # The same, for a teacher with the recipe of fast convolutional networks.
