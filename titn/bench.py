@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from titn.system.console import Arguments, print_table, run_command, whole_number
+from titn.system.console import Arguments, given_path, print_table, run_command, whole_number
 from titn.system.errors import ConfigError
 from titn.system.files import write_text
 
@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="with --only-whole: as a student whose teacher's answers were kept by another",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="everything measured, as JSON")
+    parser.add_argument(
+        "--json", type=given_path, metavar="FILE", help="everything measured, as JSON"
+    )
     return parser
 
 

@@ -7,7 +7,6 @@ The images are those that the run was evaluated on. Exit code 1 if a number diff
 
 import argparse
 import sys
-from pathlib import Path
 
 from titn.config.constraints import check_device_name
 from titn.system.console import (
@@ -15,6 +14,7 @@ from titn.system.console import (
     Arguments,
     checked,
     complain,
+    given_path,
     non_negative_number,
     print_table,
     run_command,
@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Arguments(
         "titn.evaluate", description="Recompute a record from its weights, and compare."
     )
-    parser.add_argument("run", type=Path, help="directory of a finished run")
+    parser.add_argument("run", type=given_path, help="directory of a finished run")
     parser.add_argument("--root", help="where its data set lies, if not where it lay")
     parser.add_argument(
         "--device",

@@ -17,6 +17,7 @@ from titn.system.console import (
     Arguments,
     checked,
     complain,
+    given_path,
     print_table,
     run_command,
     whole_number,
@@ -32,8 +33,10 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Arguments("titn.predict", description="Class probabilities of images.")
-    parser.add_argument("run", type=Path, help="directory of a finished run")
-    parser.add_argument("images", type=Path, nargs="+", help="files of any format, size and mode")
+    parser.add_argument("run", type=given_path, help="directory of a finished run")
+    parser.add_argument(
+        "images", type=given_path, nargs="+", help="files of any format, size and mode"
+    )
     parser.add_argument(
         "--top", type=whole_number(1), default=5, help="classes for each image (default 5)"
     )

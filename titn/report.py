@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from titn.system.console import Arguments, complain, run_command
+from titn.system.console import Arguments, complain, given_path, run_command
 from titn.system.errors import ConfigError, error_text
 from titn.system.text import printable
 
@@ -45,20 +45,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "runs",
         nargs="*",
-        type=Path,
+        type=given_path,
         default=[DEFAULT_RUNS],
         metavar="RUNS",
         help="directories with runs and sweeps in them, at any depth (default: runs)",
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=given_path,
         metavar="DIR",
         help=f"default: {DEFAULT_OUT}, or {OTHER_OUT} where {DEFAULT_OUT}/ holds other records",
     )
     parser.add_argument(
         "--keep",
-        type=Path,
+        type=given_path,
         metavar="DIR",
         help="also copy the records, without weights, to DIR: what --out is made from",
     )
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--readme",
-        type=Path,
+        type=given_path,
         metavar="FILE",
         help="also write a question's main table into FILE, between "
         "<!-- titn.report: GROUP/NAME --> and <!-- titn.report: end -->",
@@ -77,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--html",
         nargs="?",
-        const="",  # without FILE
+        type=given_path,
+        const=Path(),  # without FILE
         metavar="FILE",
         help=f"also write all runs into one page for a browser (default: {EXPLORER} in --out)",
     )
@@ -152,14 +153,14 @@ def _names(runs: "Records") -> set[str]:
     return hashes | {os.path.basename(os.path.realpath(path)) for path in runs["path"]}
 
 
-def _explorer_file(asked: str | None, out: Path) -> Path | None:
+def _explorer_file(asked: Path | None, out: Path) -> Path | None:
     """Where the explorer goes; ConfigError before anything is read if it cannot be made."""
     from titn.reporting.explorer import check_installed, check_replaceable
 
     if asked is None:
         return None
     check_installed()
-    file = Path(asked) if asked else out / EXPLORER
+    file = out / EXPLORER if asked == Path() else asked
     with _opening("--html", file, "name another"):
         check_replaceable(file)
     return file

@@ -16,6 +16,7 @@ from titn.sweeps.watch import watch
 from titn.system.console import (
     Arguments,
     complain,
+    given_path,
     non_negative_number,
     print_table,
     run_command,
@@ -34,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "runs",
         nargs="*",
-        type=Path,
+        type=given_path,
         default=[Path("runs")],
         metavar="RUNS",
         help="directories with sweeps in them, or sweeps (default: runs)",

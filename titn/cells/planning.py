@@ -7,11 +7,13 @@ from typing import TypeVar
 
 from titn.cells.cell import Cell
 from titn.cells.identity import run_source_digest
+from titn.cells.misfits import remedy
+from titn.cells.trial import try_network
 from titn.config.identity import config_hash
 from titn.data.images import Dataset
 from titn.records.run_dir import RunDir
 from titn.system.errors import ConfigError
-from titn.training import build, hardware
+from titn.training import build, hardware, weights
 
 T = TypeVar("T")
 
@@ -41,7 +43,7 @@ class Planner:
         device = hardware.device(run["device"])
         precision = hardware.precision(run["precision"], device)
         dataset = _once(self.datasets, run["dataset"], lambda: build.dataset(run))
-        origin = self._origin(run, dataset)
+        origin = self._origin(run, dataset, prefix)
         teacher = self._plan_teacher(run["teacher"])
         identity = {
             "config_hash": config_hash(
@@ -65,13 +67,13 @@ class Planner:
             teacher=teacher,
         )
 
-    def _origin(self, run: dict, dataset: Dataset) -> str | None:
-        """The digest of the file that a run's first weights come from, if they come from one."""
+    def _origin(self, run: dict, dataset: Dataset, prefix: str) -> str | None:
+        """The digest of a run's first weights, if they come from a file."""
         if self.checked and not (run["checkpoint"] or run["weights"]):
             return None
         # Another seed builds nothing else.
         unseeded = run | {"seed": 0}
-        return _once(self.origins, unseeded, lambda: build.parts(run, dataset.spec).weights_digest)
+        return _once(self.origins, unseeded, lambda: _first_weights(run, dataset, prefix))
 
     def _plan_teacher(self, teacher: dict | None) -> Cell | None:
         if teacher is None:
@@ -80,6 +82,19 @@ class Planner:
             return _once(self.teachers, teacher, lambda: self.plan(teacher, "teacher."))
         except ConfigError as error:
             raise ConfigError(f"teacher.{error}") from error
+
+
+def _first_weights(run: dict, dataset: Dataset, prefix: str) -> str | None:
+    """Their digest; None if they were drawn. Whatever cannot be built is a ConfigError."""
+    try:
+        parts = build.parts(run, dataset.spec)
+    except weights.MisfitError as error:
+        raise ConfigError(f"{error}; {remedy(run, dataset.spec, prefix)}") from error
+    digest = None
+    if run["checkpoint"] or run["weights"]:
+        digest = weights.first_weights_digest(parts.model, parts.new_layers)
+    try_network(parts.model, run, dataset.spec, len(dataset.train))
+    return digest
 
 
 def _once(known: dict[str, T], node: dict, make: Callable[[], T]) -> T:

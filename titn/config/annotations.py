@@ -13,7 +13,9 @@ constructor, which may be called by anyone.
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+
+from titn.system.files import local_path
 
 # Of nothing here has a machine more: a billion epochs of a millisecond are eleven days, a billion
 # images of one byte a gigabyte. It leaves room for "all of them", and fits wherever integers go.
@@ -44,6 +46,9 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 # A path, or the name of something. An empty one is a variable of the shell that is not set.
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
+
+# A path on this machine, never an address: ~ is a home directory, in every key.
+LocalPath = Annotated[Text, AfterValidator(lambda text: str(local_path(text)))]
 
 Stem = Literal["imagenet", "cifar"]
 MobileNetSize = Literal["large", "small"]

@@ -15,16 +15,16 @@ SCALARS: dict[str, Any] = {
     "clip_grad": annotations.Positive | None,
     "ema_decay": annotations.ProperFraction,
     "precision": annotations.Precision,
-    "checkpoint": annotations.Text | None,
-    "weights": annotations.Text | None,
+    "checkpoint": annotations.LocalPath | None,
+    "weights": annotations.LocalPath | None,
 }
 
 # Where a run lives, how often it is saved, how fast it is, and what to do about what is already
 # there: no part of its identity.
 SWITCHES: dict[str, Any] = {
     "device": annotations.Text,
-    "run_dir": annotations.Text | None,
-    "runs_dir": annotations.Text,
+    "run_dir": annotations.LocalPath | None,
+    "runs_dir": annotations.LocalPath,
     "eval_every": annotations.Count,
     "checkpoint_secs": annotations.NonNegative,
     "tensorboard": bool,
@@ -41,6 +41,9 @@ COMMAND_KEYS = ("recipe", "question", "rows", "dry_run", "postpone", "cell", "ro
 
 # Keys of a choice's file that are read by others, and not by the choice's constructor.
 NOTES = ("_recipe_", "_lr_")
+
+# What the build hands to the constructors of a group, besides its keys.
+SUPPLIED = {"model": "images", "optimizer": "model"}
 
 # Nodes of a teacher that are another node's: the key to set in their place.
 FOLLOWED = {"teacher.dataset": "dataset", "teacher.augment": "recipe.augment"}

@@ -5,6 +5,7 @@ A run's configuration is a nested dict: one node for each group, scalars beside 
 Hydra.
 """
 
+import re
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -21,13 +22,16 @@ from titn.config.keys import (
     GROUPS,
     NOTES,
     SCALARS,
+    SUPPLIED,
     SWITCHES,
 )
 from titn.config.schema import (
+    check_takes,
     configurable_keywords,
     required_keywords,
     returns_nothing,
     validate_value,
+    why_no_key,
 )
 from titn.config.spelling import as_typed
 from titn.config.suggestions import suggestion
@@ -76,6 +80,13 @@ def _check_recipes(composed: DictConfig) -> None:
 def omegaconf_message(error: OmegaConfBaseException) -> str:
     """What OmegaConf says of a value that it does not take, with its key in front."""
     said, key = first_line(error), error.full_key
+    if note := re.search(r"Interpolation key '(\S*)\.(_lr_|_recipe_)' not found", said):
+        path, name = note.groups()
+        likely = "1e-3" if name == "_lr_" else "transformer (or cnn)"
+        return (
+            f"{key}: follows {path}.{name}, which the file of {path} does not say; add the line "
+            f"{name}: {likely} to it, or give {key}=VALUE"
+        )
     leads_nowhere = isinstance(error, InterpolationResolutionError)
     remedy = "give a value, or the name of a key as ${KEY}" if leads_nowhere else "give another"
     if "RecursionError" in said:
@@ -167,6 +178,18 @@ def _named(content: dict, choices: dict[str, str], prefix: str) -> dict[str, str
     return named | {"protocol": choices.get("protocol")}
 
 
+def _not_of_ones_own(path: str, key: str, value: Any, target: str, known: list[str]) -> str:
+    """Of a key that the chosen file has and a `_target_` from elsewhere has not."""
+    group = path.rpartition(".")[2]
+    file = f"DIR/{group}/NAME.yaml" if path == group else f"a file of {path}"
+    takes = f"takes {', '.join(known)}" if known else "takes no keys"
+    return (
+        f"{path}.{key}={as_typed(value)}: {target} {takes}, and the other keys are those of the "
+        f"file that was chosen; write one with _target_: {target}, as {file}, and choose it with "
+        f"--config-dir=DIR {group}=NAME"
+    )
+
+
 def _checked_node(node: Any, path: str) -> dict:
     """A group's node, its keys and values checked against the constructor that it names."""
     if not isinstance(node, dict):
@@ -186,10 +209,16 @@ def _checked_node(node: Any, path: str) -> dict:
     keywords = configurable_keywords(target, path)
     if returns_nothing(target):
         raise ConfigError(f"{path}._target_={target}: makes nothing; name what makes one")
+    if supplied := SUPPLIED.get(path.rpartition(".")[2]):
+        check_takes(target, supplied, path)
     checked = {"_target_": target}
     for key, value in node.items():
         if key == "_target_":
             continue
+        if key not in keywords and (reason := why_no_key(target, key)):
+            raise ConfigError(f"{path}.{key}={as_typed(value)}: {reason}")
+        if key not in keywords and not target.startswith("titn."):
+            raise ConfigError(_not_of_ones_own(path, key, value, target, sorted(keywords)))
         if not keywords:
             raise ConfigError(
                 f"{path}.{key}={as_typed(value)}: {target} takes no keys; "

@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import Any, Optional, Union
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -90,6 +90,8 @@ def _meant(value: Any) -> Iterator[Any]:
 
 
 def _wanted(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":
+        return f"another path ({error['ctx']['error']})"
     if error["type"] == "less_than_equal":
         return f"less than or equal to {error['ctx']['le']}"
     wanted = (
@@ -128,6 +130,36 @@ def configurable_keywords(target: str, path: str) -> dict[str, Any]:
     return _vocabulary_keywords(_constructor(statement))
 
 
+def check_takes(target: str, supplied: str, path: str) -> None:
+    """ConfigError unless a constructor takes what the build supplies by this name."""
+    statement = find_definition(target)
+    constructor = _constructor(statement) if statement else None
+    if constructor is None or constructor.args.kwarg or supplied in _arguments(constructor):
+        return
+    lines = {
+        "images": "def __init__(self, *, images: titn.types.ImageSpec, width: int = 64)",
+        "model": "def NAME(*, model: torch.nn.Module, lr: float) -> torch.optim.Optimizer",
+    }
+    raise ConfigError(
+        f"{path}._target_={target}: is called with {supplied}=..., which it does not take; write "
+        f"one that begins as {lines[supplied]}, and name that"
+    )
+
+
+def why_no_key(target: str, key: str) -> str | None:
+    """Why an argument of a constructor cannot be configured; None if it has no such argument."""
+    statement = find_definition(target)
+    arguments = _arguments(_constructor(statement) if statement else None)
+    if key not in arguments:
+        return None
+    word = arguments[key][0]
+    annotated = f"annotated {ast.unparse(word)}" if word else "not annotated"
+    return (
+        f"is {annotated} in {target}; write {key}: int, float, bool, str, list[int], a Literal or "
+        "a word of titn.config.annotations"
+    )
+
+
 def returns_nothing(target: str) -> bool:
     """Whether a target is a function that says to return nothing."""
     statement = find_definition(target)
@@ -140,11 +172,7 @@ def required_keywords(target: str) -> frozenset[str]:
     """The keywords of a constructor, configurable or not, that have no default."""
     statement = find_definition(target)
     constructor = _constructor(statement) if statement else None
-    if constructor is None:
-        return frozenset()
-    arguments = constructor.args
-    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    return frozenset(argument.arg for argument, default in pairs if default is None)
+    return frozenset(name for name, (_, required) in _arguments(constructor).items() if required)
 
 
 @cache
@@ -195,19 +223,32 @@ def _constructor(statement: ast.FunctionDef | ast.ClassDef) -> ast.FunctionDef |
 
 
 def _vocabulary_keywords(constructor: ast.FunctionDef | None) -> dict[str, Any]:
-    keywords = {}
-    for argument in constructor.args.kwonlyargs if constructor else ():
-        if argument.annotation is not None:
-            annotation = _annotation(ast.Expression(argument.annotation))
-            if annotation is not None:
-                keywords[argument.arg] = annotation
-    return keywords
+    found = {name: _annotation(word) for name, (word, _) in _arguments(constructor).items()}
+    return {name: annotation for name, annotation in found.items() if annotation is not None}
 
 
-def _annotation(expression: ast.Expression) -> Any:
+def _arguments(constructor: ast.FunctionDef | None) -> dict[str, tuple[ast.expr | None, bool]]:
+    """What can be given by name: its annotation, and whether it has no default."""
+    if constructor is None:
+        return {}
+    given = constructor.args
+    first = 1 if constructor.name == "__init__" else 0  # self
+    positional = given.args[max(first - len(given.posonlyargs), 0) :]
+    optional = {argument.arg for argument in given.args[len(given.args) - len(given.defaults) :]}
+    found = {each.arg: (each.annotation, each.arg not in optional) for each in positional}
+    for argument, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
+        found[argument.arg] = argument.annotation, default is None
+    return found
+
+
+def _annotation(word: ast.expr | None) -> Any:
     """What an annotation says; None if it has other words than those that may be configured."""
+    if word is None:
+        return None
+    expression = ast.Expression(word)
     vocabulary = {name: value for name, value in vars(annotations).items() if name[0] != "_"}
     vocabulary |= {scalar.__name__: scalar for scalar in SCALARS}
+    vocabulary |= {"Optional": Optional, "Union": Union}
     for node in ast.walk(expression):
         if not isinstance(node, ANNOTATION):
             return None

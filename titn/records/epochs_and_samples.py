@@ -88,7 +88,11 @@ def _columns(file: Path, num_images: float | None) -> dict[str, NDArray[Any]]:
     """The columns that a run writes; ValueError for one of another length or type."""
     limits = {"thrift_string_size_limit": MEGABYTE, "thrift_container_size_limit": MEGABYTE}
     # Not pq.read_table, which first looks for a data set of several files.
-    with pq.ParquetFile(file, page_checksum_verification=True, **limits) as parquet:
+    # Opened by Python, because pyarrow takes some file names for addresses.
+    with (
+        open(file, "rb") as content,
+        pq.ParquetFile(content, page_checksum_verification=True, **limits) as parquet,
+    ):
         rows = parquet.metadata.num_rows
         if num_images is not None and rows != num_images:
             raise ValueError(f"has {rows} images, the record {num_images:.0f}")

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -30,8 +31,15 @@ def git_commit(checkout: Path) -> tuple[str | None, bool | None]:
 
 
 def _git(checkout: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(checkout), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    """What git prints, with names of files as it has them: they need not be UTF-8.
+
+    Within a hook of another repository the environment has GIT_DIR and its like: they would be
+    asked about instead of the checkout.
+    """
+    command = ["git", "--no-optional-locks", "-C", str(checkout), *arguments]
+    own = {k: v for k, v in os.environ.items() if not re.match("GIT_(?!CONFIG)", k)}
+    done = subprocess.run(command, check=True, capture_output=True, env=own)
+    return done.stdout.decode(errors="backslashreplace").strip()
 
 
 def environment(checkout: Path) -> dict:

@@ -123,10 +123,9 @@ class RunDir:
 
     def write_samples(self, columns: dict[str, Any]) -> None:
         """Write samples.parquet; columns: of equal length, one row per evaluated image."""
-        with replacing(self.path / "samples.parquet") as temporary:
-            pq.write_table(
-                pa.table(columns), temporary, compression="zstd", write_page_checksum=True
-            )
+        # Opened by Python, because pyarrow takes some file names for addresses.
+        with replacing(self.path / "samples.parquet") as temporary, open(temporary, "wb") as file:
+            pq.write_table(pa.table(columns), file, compression="zstd", write_page_checksum=True)
 
     def fail(self, failure: dict) -> None:
         write_json(self.path / "failure.json", failure)

@@ -6,6 +6,7 @@ A module is looked for as Python itself would find it, or in the directories of 
 import ast
 import sys
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
@@ -60,14 +61,34 @@ def find_module(name: str, path: SearchPath = None) -> tuple[Path | None, bool] 
     return (None, True) if is_package and not spec.has_location else None
 
 
-def find_definition(target: str) -> Definition | None:
-    """The function or class that a target, package.module.name, names at a module's top level."""
+def find_definition(target: str, seen: frozenset[str] = frozenset()) -> Definition | None:
+    """The function or class that a target, package.module.name, names at a module's top level.
+
+    What the module imports from elsewhere is found there. seen: the targets that led here.
+    """
     module_name, _, name = target.rpartition(".")
     module = parse_module(module_name)
     for statement in module.body if module else ():
         if isinstance(statement, Definition) and statement.name == name:
             return statement
+    for source in _imported(module, name) if module else ():
+        if source not in seen and (found := find_definition(source, seen | {target})):
+            return found
     return None
+
+
+def _imported(module: Module, name: str) -> Iterator[str]:
+    """What a module imports under a name, as package.module.name."""
+    parts = module.name.split(".")
+    for line in module.body:
+        if isinstance(line, ast.ImportFrom):
+            # One dot is the package that the module lies in, or is.
+            kept = len(parts) - line.level + module.is_package
+            package = parts[:kept] if line.level else []
+            source = ".".join([*package, *([line.module] if line.module else [])])
+            for alias in line.names:
+                if alias.name == "*" or name == (alias.asname or alias.name):
+                    yield f"{source}.{name if alias.name == '*' else alias.name}"
 
 
 @cache

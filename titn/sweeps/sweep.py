@@ -24,6 +24,7 @@ from titn.records.question import Question, parse_question
 from titn.records.sweep_dir import SweepDir
 from titn.sweeps.overrides import QUESTIONS, SweepRequest, cell_overrides, parse_requests
 from titn.system.errors import ConfigError
+from titn.system.files import local_path
 
 # Options of the sweep as a whole, which its cells do not get.
 SWEEP_OPTIONS: dict[str, Any] = {
@@ -69,8 +70,8 @@ def read_sweep(
     options = {key: _plain(config[key]) for key in SWEEP_OPTIONS}
     for key, value in options.items():
         validate_value(value, SWEEP_OPTIONS[key], key)
-    for key in ("runs_dir", "force"):
-        validate_value(config.get(key), SWITCHES[key], key)
+    validate_value(config.get("force"), SWITCHES["force"], "force")
+    runs_dir = Path(validate_value(config.get("runs_dir"), SWITCHES["runs_dir"], "runs_dir"))
     name, question = _sweep_name(config), _read_question(config)
     if not isinstance(params, DictConfig):
         raise ConfigError(
@@ -87,8 +88,8 @@ def read_sweep(
         postpone=options["postpone"],
         wait=options["busy"] == "wait",
         force=config.force,
-        directory=SweepDir(Path(config.hydra.sweep.dir)),
-        runs_dir=Path(config.runs_dir),
+        directory=SweepDir(local_path(config.hydra.sweep.dir)),
+        runs_dir=runs_dir,
         command=_command(),
         compose=partial(_compose_job, config, loader),
     )

@@ -5,10 +5,12 @@ import sys
 from argparse import Action, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
 from math import nan
+from pathlib import Path
 from typing import Any, NoReturn
 
 from titn.system.compile_cache import ensure_compile_cache
 from titn.system.errors import CellError, ConfigError, error_text, file_error_text, is_full
+from titn.system.files import local_path
 from titn.system.streams import has_reader, open_streams, output_error
 from titn.system.text import printable
 from titn.system.threads import limit_spinning
@@ -143,6 +145,14 @@ def checked(key: str, check: Callable[[str], None]) -> Callable[[str], str]:
         return value
 
     return text
+
+
+def given_path(text: str) -> Path:
+    """A type for argparse: a path, with the home directory in place of ~ also after "="."""
+    try:
+        return local_path(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text}: {error}; give another path") from None
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -22,12 +22,23 @@ def cache_dir() -> Path:
     written: whoever tries says so, and goes on without.
     """
     if chosen := os.environ.get("TITN_CACHE"):
-        return Path(chosen)
+        return Path(os.path.expanduser(chosen))
     try:
         place = Path(platformdirs.user_cache_dir("titn"))
     except RuntimeError:  # there is no home directory
         return NOWHERE / "titn"
     return place if place.is_absolute() else NOWHERE / "titn"
+
+
+def local_path(text: str) -> Path:
+    """The path that a user gives, never an address, with the home directory in place of ~.
+
+    Raises ValueError for the home of a user whom the system does not know.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no user {Path(text).parts[0][1:]} here") from None
 
 
 @contextmanager

@@ -153,6 +153,6 @@ def instantiate(run: dict, group: str, **supplied: Any) -> Any:
     if missing := [name for name in REQUIRED_ATTRIBUTES[group] if not hasattr(built, name)]:
         raise ConfigError(
             f"{group}._target_={target}: makes no {group}: a {type(built).__name__} has no "
-            f"{missing[0]}; name what makes one"
+            f"{missing[0]}; give it one, or name what makes a {group}"
         )
     return built

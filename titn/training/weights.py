@@ -5,24 +5,39 @@ with it, for fine-tuning.
 """
 
 import hashlib
-import pickle
-import warnings
-import zipfile
+from collections.abc import Collection, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from titn.config.constraints import weights_file
-from titn.system import tensor_files
-from titn.system.errors import ConfigError, error_text, first_line
+from titn.system import state_dicts
+from titn.system.errors import ConfigError, error_text
+from titn.system.progress import say
+from titn.system.state_dicts import AmbiguityError
 from titn.system.tensor_files import DamageError
-from titn.system.text import printable
+from titn.system.text import counted, printable
 from titn.training import published
 
 # The prefix of the buffers with mean and standard deviation of the data set.
 NORMALISATION = "normalise."
+
+
+class MisfitError(ConfigError):
+    """Weights are there, and are those of a network of other names or shapes."""
+
+
+def first_weights_digest(model: nn.Module, new_layers: Iterable[str] = ()) -> str:
+    """SHA-256 of the tensors that `load` or `load_pretrained` has filled a model with.
+
+    In whatever files they lay, equal tensors are equal weights. new_layers: those that were not
+    filled, as `load_pretrained` returns them; the normalisation is then the data set's too.
+    """
+    state, own = model.state_dict(), tuple(f"{layer}." for layer in new_layers)
+    own += (NORMALISATION,) if own else ()
+    return state_dicts.digest({name: v for name, v in state.items() if not name.startswith(own)})
 
 
 def file_digest(path: Path, key: str = "checkpoint") -> str:
@@ -41,11 +56,13 @@ def load(model: nn.Module, path: Path, key: str = "checkpoint") -> None:
     key: the configuration key of the path, for messages. Raises ConfigError if there is no such
     file, or it holds no weights, or they do not fit the model.
     """
-    state = _with_net_prefix(_read(path, key), model)
     wanted = model.state_dict()
+    state = _own_names(read(path, key), model, f"{key}={path}", said=True)
     # Weights from elsewhere have no normalisation; the model then keeps that of its data set.
     state = {n: value for n, value in wanted.items() if n.startswith(NORMALISATION)} | state
-    if mismatch := _mismatch(state, wanted, _new_layers(model)) or _unusable(state, wanted):
+    if mismatch := _mismatch(state, wanted, _new_layers(model)):
+        raise MisfitError(printable(f"{key}={path}: does not fit the model: {mismatch}"))
+    if mismatch := _unusable(state, wanted):
         raise ConfigError(printable(f"{key}={path}: does not fit the model: {mismatch}"))
     model.load_state_dict(state)
 
@@ -73,7 +90,7 @@ def load_pretrained(model: nn.Module, weights: str) -> Pretrained:
     path = published.fetch(model, weights) or Path(weights).expanduser()
     origin = file_digest(path, "weights")
     published.check_digest(weights, path, origin)
-    state = _with_net_prefix(_read(path, "weights"), model)
+    state = _own_names(read(path, "weights"), model, f"weights={weights}", said=True)
     wanted = model.state_dict()
     new_layers = _new_layers(model)
     if hasattr(model, "adapt"):
@@ -84,7 +101,7 @@ def load_pretrained(model: nn.Module, weights: str) -> Pretrained:
     loaded = {name: value for name, value in state.items() if not name.startswith(kept_prefixes)}
     state = loaded | kept
     if mismatch := _mismatch(state, wanted):
-        raise ConfigError(printable(f"weights={weights}: are of another network: {mismatch}"))
+        raise MisfitError(printable(f"weights={weights}: are of another network: {mismatch}"))
     if mismatch := _unusable(state, wanted):
         raise ConfigError(printable(f"weights={weights}: do not fit the model: {mismatch}"))
     model.load_state_dict(state)
@@ -106,20 +123,28 @@ def _adapt(
         ) from None
 
 
-def _read(path: Path, key: str) -> dict[str, Tensor]:
-    """The tensors of a file by name, on the CPU."""
+def fit(model: nn.Module, state: dict[str, Tensor], key: str) -> bool:
+    """Whether weights have the names and shapes of a model, which may be on the meta device.
+
+    key: "checkpoint", for all weights, or "weights", for those that another task has in common.
+    """
+    wanted = model.state_dict()
+    state = _own_names(state, model, key)
+    kept = (*(_new_layers(model) if key == "weights" else ()), NORMALISATION)
+    state, wanted = (
+        {name: value for name, value in of.items() if not name.startswith(kept)}
+        for of in (state, wanted)
+    )
+    return _mismatch(state, wanted) is None
+
+
+def read(path: Path, key: str) -> dict[str, Tensor]:
+    """The tensors of a file or a run's directory by name, on the CPU; ConfigError without any."""
     file = weights_file(path, key)
     try:
-        if file.suffix == ".safetensors":
-            content = tensor_files.load(file, own=path.is_dir())[0]
-        else:
-            content = _load_state_dict(file)
+        return state_dicts.read(file, own=path.is_dir())
     except (OSError, DamageError) as error:
         raise _unreadable(file, key, error_text(error)) from None
-    for name, value in content.items():
-        if not _is_plain(value):
-            raise _unreadable(file, key, f"{name} is not a dense tensor on the CPU")
-    return content
 
 
 def _unreadable(file: Path, key: str, reason: str) -> ConfigError:
@@ -131,66 +156,39 @@ def _unreadable(file: Path, key: str, reason: str) -> ConfigError:
     )
 
 
-def _load_state_dict(file: Path) -> dict[str, Tensor]:
-    """The state dict in a file of `torch.save`; DamageError with the reason if there is none.
+def _own_names(
+    state: dict[str, Tensor], model: nn.Module, place: str, said: bool = False
+) -> dict[str, Tensor]:
+    """The tensors by the model's own names: out of a wrapper, and a CNN's behind "net.".
 
-    Only tensors and plain containers are unpickled; a file with anything else is refused.
+    place: what messages call the file. said: whether a line says what they were wrapped in.
     """
-    _check_archive(file)
+    wanted = model.state_dict()
+    names: list[Collection[str]] = [wanted.keys()]
+    if hasattr(model, "net"):  # as torchvision names them
+        names.append({name.removeprefix("net.") for name in wanted})
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # advice to the caller of torch.load
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except pickle.UnpicklingError:
-        raise DamageError("it holds, or is, more than tensors") from None
-    except Exception as error:
-        # The unpickler raises anything on a damaged file; torch's own messages are passed on.
-        if not isinstance(error, RuntimeError):
-            raise DamageError("it was not written by torch.save") from None
-        raise DamageError(first_line(error).partition(". ")[0][:120]) from None
-    content = content.get("state_dict", content) if isinstance(content, dict) else {}
-    named = content.items() if isinstance(content, dict) else ()
-    return {name: v for name, v in named if isinstance(name, str) and isinstance(v, Tensor)}
-
-
-def _check_archive(file: Path) -> None:
-    """DamageError if a part of a file differs from its checksum, which torch does not compare.
-
-    Files from before torch 1.6 are not zip archives and have no checksums.
-    """
-    packed, changed = False, None
-    try:
-        if zipfile.is_zipfile(file):
-            with zipfile.ZipFile(file) as archive:
-                packed = any(part.compress_type for part in archive.infolist())
-                changed = None if packed else archive.testzip()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError):
-        raise DamageError("its archive is damaged") from None
-    if packed:
-        raise DamageError("it is compressed, as torch.save writes none")
-    if changed:
-        raise DamageError(f"{changed} in it has changed since it was written")
-
-
-def _is_plain(value: Tensor) -> bool:
-    return (
-        not value.is_nested
-        and value.layout == torch.strided
-        and not value.is_quantized
-        and value.device.type == "cpu"
-    )
-
-
-def _with_net_prefix(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Put "net." before the names of a CNN's weights in files that have torchvision's names."""
+        found = state_dicts.bare(state, *names)
+    except AmbiguityError as error:
+        raise ConfigError(
+            printable(f"{place}: {error}; save one of them in a file of its own")
+        ) from None
+    if said and found.prefix:
+        others = f", {counted(found.others, 'other tensor')} left out" if found.others else ""
+        _say_once(printable(f"{place}: the weights are those under {found.prefix[:-1]}{others}"))
     if not hasattr(model, "net"):
-        return state
+        return found.tensors
     ours = ("net.", NORMALISATION)
     return {
-        name if name.startswith(ours) else f"net.{name}": value for name, value in state.items()
+        name if name.startswith(ours) else f"net.{name}": value
+        for name, value in found.tensors.items()
     }
+
+
+@cache
+def _say_once(line: str) -> None:
+    """A cell's weights are loaded to check it, and again to train it."""
+    say(line)
 
 
 def _new_layers(model: nn.Module) -> tuple[str, ...]:
@@ -206,7 +204,7 @@ def _mismatch(
     heads: prefixes of layers whose first axis is the number of classes, for a better message.
     """
     if missing := sorted(set(wanted) - set(state)):
-        return f"it has no {missing[0]}"
+        return f"it has no {missing[0]}, but {_some(state)}"
     if extra := sorted(set(state) - set(wanted)):
         return f"it has {extra[0]}, the model has not"
     differing = [name for name, value in wanted.items() if state[name].shape != value.shape]
@@ -216,6 +214,12 @@ def _mismatch(
     if all(name.startswith(heads) for name in differing) and theirs[1:] == ours[1:]:
         return f"it knows {theirs[0]} classes, the data set has {ours[0]}"
     return f"{differing[0]} is {tuple(theirs)}, the model's {tuple(ours)}"
+
+
+def _some(names: Collection[str]) -> str:
+    """The first of a file's names, in the file's order."""
+    more = ["..."] if len(names) > 3 else []
+    return ", ".join([*list(names)[:3], *more]) or "no tensor that has a name"
 
 
 def _unusable(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> str | None:

@@ -8,6 +8,7 @@ import pytest
 
 from titn.config.identity import ADDED_LATER, config_hash
 from titn.config.keys import GROUPS
+from titn.data.paths import expand_root
 from titn.system.errors import ConfigError
 
 HASHED = {"precision": "32-true", "data": "d", "origin": None, "teacher": None}
@@ -52,6 +53,23 @@ def test_a_teachers_recipe_is_that_of_the_same_model_run_alone(composed):
 def test_a_teacher_of_its_own_settings_is_another_teacher(composed, override):
     plain = composed("teacher=vgg16_bn")["teacher"]
     assert identity(composed("teacher=vgg16_bn", override)["teacher"]) != identity(plain)
+
+
+@pytest.mark.parametrize("key", ["run_dir", "runs_dir", "checkpoint", "weights", "dataset.root"])
+def test_a_tilde_is_the_home_directory_in_every_key(composed, monkeypatch, tmp_path, key):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    run = composed("dataset=folder", "dataset.root=x", f'{key}="~/there"')
+    if key == "dataset.root":
+        assert expand_root(run["dataset"]["root"]) == tmp_path / "there"
+    else:
+        assert run[key] == str(tmp_path / "there")
+
+
+def test_a_home_of_nobody_is_named(composed):
+    with pytest.raises(
+        ConfigError, match=r"^run_dir=~nobody\.here/x: should be another path \("
+    ):
+        composed('run_dir="~nobody.here/x"')
 
 
 def test_cifar_has_the_papers_mix_and_augmentation(composed):

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from titn.cells.curves import Curves, numbers
 from titn.records import provenance
+from titn.records.epochs_and_samples import read_samples
 from titn.records.run_dir import RunDir, write_json, write_text
 
 
@@ -149,6 +151,18 @@ def test_samples_come_back_with_their_nulls(directory):
     directory.write_samples({"label": [1, 2], "dist": [None, None]})
     table = pq.read_table(directory.path / "samples.parquet").to_pydict()
     assert table == {"label": [1, 2], "dist": [None, None]}
+
+
+@pytest.mark.parametrize("name", ["exp:1", "s3:", "file:x", "hdfs:"])
+def test_a_directory_that_looks_like_an_address_is_one_of_this_machine(tmp_path, name):
+    place = RunDir(tmp_path / name)
+    place.path.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        relative = RunDir(Path(name))
+        relative.write_samples({"label": [1], "fused": [0]})
+        assert read_samples({"path": name, "num_evaluated": 1})["label"].tolist() == [1]
+    assert [file.name for file in place.path.iterdir()] == ["samples.parquet"]
 
 
 def test_tensorboard_gets_the_numbers_of_a_row(directory):

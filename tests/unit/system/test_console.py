@@ -120,3 +120,13 @@ def test_a_command_says_its_version(capsys):
     with pytest.raises(SystemExit) as left:
         console.Arguments("titn.test").parse_args(["--version"])
     assert (left.value.code, capsys.readouterr().out) == (0, f"titn {metadata.version('titn')}\n")
+
+
+def test_a_tilde_after_an_equals_sign_is_the_home_directory(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert console.given_path("~/x") == tmp_path / "x"
+
+
+def test_a_home_of_nobody_is_named():
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^~nobody\.here: there is no user"):
+        console.given_path("~nobody.here")

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from titn.system import files
-from titn.system.files import remove_leftovers, replacing, write_text
+from titn.system.files import cache_dir, remove_leftovers, replacing, write_text
 
 
 def test_what_is_written_takes_the_place_of_what_was_there(tmp_path):
@@ -65,3 +65,9 @@ def test_a_cache_is_never_a_directory_named_after_the_tilde(monkeypatch):
     monkeypatch.delenv("TITN_CACHE", raising=False)
     monkeypatch.setattr(files.platformdirs, "user_cache_dir", lambda *_: "~/.cache/titn")
     assert files.cache_dir().is_absolute()
+
+
+def test_a_tilde_in_the_environment_is_the_home_directory(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TITN_CACHE", "~/there")
+    assert cache_dir() == tmp_path / "there"

@@ -15,6 +15,7 @@ from torchvision.models import get_model
 from titn.models.cnn import squeezenet
 from titn.models.titn import TITN
 from titn.models.wide_resnet import wide_resnet28_10
+from titn.system import tensor_files
 from titn.system.errors import ConfigError
 from titn.training import published, weights
 from titn.types import ImageSpec
@@ -359,6 +360,6 @@ def test_a_disk_that_fails_is_named(tmp_path, monkeypatch, suffix):
     path = tmp_path / f"x{suffix}"
     path.touch()
     monkeypatch.setattr(torch, "load", fails)
-    monkeypatch.setattr(weights.tensor_files, "load", fails)
+    monkeypatch.setattr(tensor_files, "load", fails)
     with pytest.raises(ConfigError, match=r"cannot be read as weights \(Input/output error\)"):
         weights.load(tiny(), path)
