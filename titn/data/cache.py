@@ -22,8 +22,8 @@ LEFTOVER_SECS = 86_400.0
 def cached_arrays(stamp: str, make: Callable[[], Arrays]) -> Arrays:
     """The arrays and the JSON facts that `make` returns, from the cache if they are there.
 
-    stamp: identifies what the arrays are made from (names, sizes and times of files). A damaged
-    file is made again. If the cache cannot be written, a line says so and the run goes on.
+    stamp: stands for the contents of the files that the arrays are made from. A damaged file is
+    made again. If the cache cannot be written, a line says so and the run goes on.
     """
     name = hashlib.sha256(stamp.encode()).hexdigest()[:32]
     # In a directory of its own, so that removing unfinished files touches nobody else's.

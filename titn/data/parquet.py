@@ -10,10 +10,12 @@ import pyarrow as pa
 import torch
 from tqdm import tqdm
 
+from titn.data.classes import MAX_CLASSES, check_classes
 from titn.data.decoding import ImageError, read_image
 from titn.data.images import Images
-from titn.data.paths import MAX_CLASSES, explain_read_errors
+from titn.data.paths import content_digests, explain_read_errors
 from titn.data.shards import Shards, open_shard
+from titn.system.text import printable
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,29 @@ class Parquet:
 
     shards: Shards
 
+    @property
+    def root(self) -> Path:
+        return self.shards.root
+
     def stamp(self) -> str:
-        """A text that changes whenever a shard is replaced: paths, sizes and times."""
-        with explain_read_errors(self.shards.root):
-            facts = [(file.resolve(), file.stat()) for file in self._files()]
-        files = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in facts]
-        columns = self.shards.image_column, self.shards.label_column
-        return repr(("parquet", 2, *columns, files))
+        """A text that stands for the contents of all shards, wherever they are.
+
+        Raises ValueError if two of them have the same: no data set has an image twice, or trains
+        on what it is tested on.
+        """
+        digests = dict(zip(self._files(), content_digests(self._files()), strict=True))
+        known: dict[str, Path] = {}
+        for shard, digest in digests.items():
+            if (same := known.setdefault(digest, shard)) != shard:
+                names = (str(file.relative_to(self.root)) for file in (same, shard))
+                raise ValueError(
+                    printable(
+                        f"root={self.root}: {' and '.join(names)} have the same content, so that "
+                        "images would count twice; fetch the data set again"
+                    )
+                )
+        splits = [[digests[shard] for shard in part] for part in self._splits()]
+        return repr(("parquet", 3, self.shards.image_column, self.shards.label_column, splits))
 
     def decode(self) -> tuple[Images, Images, tuple[str, ...]]:
         """All images of train and test, and the class names in the order of the labels.
@@ -43,6 +61,9 @@ class Parquet:
                 for split, shards in (("train", self.shards.train), ("test", self.shards.test))
             )
         return train, test, names
+
+    def _splits(self) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+        return self.shards.train, self.shards.test
 
     def _files(self) -> tuple[Path, ...]:
         return self.shards.train + self.shards.test
@@ -69,13 +90,19 @@ class Parquet:
                         f"has label {label}, but there are {len(names)} class names, and labels "
                         f"run from 0 to {len(names) - 1}",
                     )
+        counts = (
+            np.bincount([label for shard in part for label in labels[shard]], minlength=len(names))
+            for part in self._splits()
+        )
+        try:
+            check_classes(names, *(count.tolist() for count in counts))
+        except ValueError as error:
+            raise ValueError(f"root={self.root}: {error}") from None
         return names
 
     def _images(self, split: str, labels: dict[Path, list[int]]) -> Images:
         """The images of a split, (N, 3, h, w) or grey (N, 1, h, w); labels: those of its shards."""
         total = sum(map(len, labels.values()))
-        if not total:
-            raise ValueError(f"root={self.shards.root}: {split} has no rows; fetch it again")
         pixels: list[np.ndarray] = []
         bar = tqdm(total=total, desc=f"decoding {split}", unit="img", disable=None, leave=False)
         with bar:
