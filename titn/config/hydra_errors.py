@@ -21,6 +21,7 @@ from titn.config.resolve import omegaconf_message
 from titn.config.schema import LONGEST_KEY
 from titn.system.console import option_error
 from titn.system.errors import CellError, ConfigError, one_line
+from titn.system.files import check_can_be_listed
 from titn.system.text import is_utf8
 
 # What is longer takes Hydra seconds to read, and means nothing that a file could not say better.
@@ -137,6 +138,8 @@ def _check_arguments(arguments: Sequence[str]) -> None:
         )
     if options.config_dir is not None and not Path(options.config_dir).is_dir():
         raise ConfigError(f"--config-dir={options.config_dir}: there is no such directory")
+    if options.config_dir is not None:
+        check_can_be_listed(Path(options.config_dir), f"--config-dir={options.config_dir}")
 
 
 def _option_error(message: str) -> str:
