@@ -16,6 +16,7 @@ from titn.data.classes import text_of
 from titn.data.decoding import ImageError, decode_image, explain_memory_errors
 from titn.data.images import Images
 from titn.data.layouts import ClassFolders
+from titn.data.overlap import Place
 from titn.data.paths import check_unchanged, content_digests, explain_read_errors
 
 # The most files that cannot be read to name in a message; it counts the rest.
@@ -32,26 +33,30 @@ class Folder:
     def class_names(self) -> tuple[str, ...]:
         return tuple(self.folders.train)
 
-    def digest(self) -> str:
-        """SHA-256 over the names and contents of the files."""
+    def contents(self) -> dict[Place, str]:
+        """The digest of each file's content by split, class and name."""
         files = list(self._files())
-        contents = content_digests([file for file, _ in files])
+        digests = content_digests([file for file, _ in files])
+        return {place: digest for (_, place), digest in zip(files, digests, strict=True)}
+
+    def digest(self, contents: dict[Place, str] | None = None) -> str:
+        """SHA-256 over the names and contents of the files; contents: if they are known."""
         sha = hashlib.sha256()
-        for (_, place), content in zip(files, contents, strict=True):
+        for place, content in (contents or self.contents()).items():
             sha.update(repr((*place, content)).encode())
         return sha.hexdigest()
 
-    def decode(self, size: int, digest: str) -> tuple[Images, Images]:
+    def decode(self, size: int, contents: dict[Place, str]) -> tuple[Images, Images]:
         """All images of train and test, (N, 3, size, size) each.
 
-        Raises ValueError that names the files which are not images, or if the digest of all is
-        another when they are decoded.
+        Raises ValueError that names the files which are not images, or if their contents are
+        others when they are decoded.
         """
         root = self.folders.root
         with explain_read_errors(root):
             train = self._images("train", self.folders.train, size)
             test = self._images("test", self.folders.test, size)
-        check_unchanged(root, digest, self.digest)
+        check_unchanged(root, self.digest(contents), self.digest)
         return train, test
 
     def _images(self, split: str, classes: dict[str, tuple[Path, ...]], size: int) -> Images:
@@ -75,7 +80,7 @@ class Folder:
         labels = torch.tensor([label for _, label in files], dtype=torch.int64)
         return Images(pixels, labels)
 
-    def _files(self) -> Iterator[tuple[Path, tuple[str, str, str]]]:
+    def _files(self) -> Iterator[tuple[Path, Place]]:
         """Each file, and its split, class and name: where it is, whatever the root is called."""
         splits = {"train": self.folders.train, "test": self.folders.test}
         for split, classes in splits.items():

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from titn.config.constraints import check_num_classes
 from titn.data.classes import check_class_names, check_classes, text_of
 from titn.data.leftovers import belonging
+from titn.data.misplaced import check_directory, instead_of_split, instead_of_torchvision
 from titn.data.paths import (
     expand_root,
     explain_read_errors,
@@ -74,6 +75,13 @@ TORCHVISION_FILES = {
 }
 
 
+TORCHVISION_ARCHIVES = {
+    "mnist": tuple(f"MNIST/raw/{name}.gz" for names in MNIST_FILES.values() for name in names),
+    "cifar10": ("cifar-10-python.tar.gz",),
+    "cifar100": ("cifar-100-python.tar.gz",),
+}
+
+
 class ClassFolders(NamedTuple):
     """The image files of both splits by class; classes and files are sorted by name.
 
@@ -114,7 +122,10 @@ def published(
         place = expand_root(root)
         if all(is_file(file) for file in torchvision_files(name, place)):
             return None
-        shards = find_shards(place, alternative=TORCHVISION_FILES[name][0])
+        directory = TORCHVISION_FILES[name][0]
+        if remedy := instead_of_torchvision(place, directory, TORCHVISION_ARCHIVES[name]):
+            raise ValueError(f"root={printable(place)}: {remedy}")
+        shards = find_shards(place, alternative=directory)
     published = PUBLISHED_FORMATS[name]
     if (shards.num_train, shards.num_test) != (sum(published.train), sum(published.test)):
         raise ValueError(
@@ -161,8 +172,7 @@ def folder(*, root: str | None = None, num_classes: int | None = None, **_: Any)
         )
     with explain_read_errors(root):
         place = expand_root(root)
-        if not is_directory(place):
-            raise ValueError(f"root={root}: no such directory; give the one with train/ and test/")
+        check_directory(place, "the one with train/ and test/")
         classes = find_class_folders(place)
     check_num_classes(num_classes, len(classes.train), "folder")
     return classes
@@ -185,7 +195,11 @@ def find_class_folders(root: Path) -> ClassFolders:
             split: sorted(set(mine) - set(other))
             for split, mine, other in (("train", train, test), ("test", test, train))
         }
-        where = "; ".join(f"only {split}/ has {', '.join(c)}" for split, c in only.items() if c)
+        where = "; ".join(
+            f"only {split}/ has {', '.join(map(_visible, names))}"
+            for split, names in only.items()
+            if names
+        )
         raise ValueError(f"root={root}: classes differ: {where}; give both the same")
     try:
         check_class_names(tuple(train))
@@ -198,9 +212,7 @@ def find_class_folders(root: Path) -> ClassFolders:
 def _classes(root: Path, split: str) -> dict[str, tuple[Path, ...]]:
     """The files of each class of a split, without what file managers left (.DS_Store)."""
     if not is_directory(root / split):
-        raise ValueError(
-            f"root={root}: has no directory {split}/; it needs train/CLASS/* and test/CLASS/*"
-        )
+        raise ValueError(f"root={root}: has no directory {split}/; {instead_of_split(root, split)}")
     items = belonging(root / split)
     if loose := [item for item in items if not is_directory(item)]:
         raise ValueError(f"root={root}: {split}/{loose[0].name} {_no_class(loose[0], split)}")
@@ -216,6 +228,11 @@ def _classes(root: Path, split: str) -> dict[str, tuple[Path, ...]]:
             )
         classes[name] = tuple(belonging(item))
     return classes
+
+
+def _visible(name: str) -> str:
+    """In quotes if it begins or ends with a space, which nobody would see."""
+    return repr(name) if name != name.strip() else name
 
 
 def _no_class(item: Path, split: str) -> str:

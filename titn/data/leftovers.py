@@ -8,7 +8,7 @@ from titn.data.classes import text_of
 # By name, in any case; .DS_Store, ._x, .directory, .ipynb_checkpoints by their dot.
 LEFT_BEHIND = re.compile(
     r"""
-    \..*
+    \.(?!.*\.icloud$).*            # hidden, but for images that iCloud has not brought yet
     | thumbs\.db(:encryptable)? | ehthumbs(_vista)?\.db | desktop\.ini                    # Windows
     | \$recycle\.bin | system\ volume\ information | zbthumbnail\.info
     | icon\r | __macosx | network\ trash\ folder | temporary\ items                         # macOS

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from tqdm import tqdm
 
@@ -16,6 +15,9 @@ from titn.data.images import Images
 from titn.data.paths import content_digests, explain_read_errors
 from titn.data.shards import Shards, open_shard
 from titn.system.text import printable
+
+# The rows to read at once.
+PART = 1024
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Parquet:
 
     def _labels(self, shard: Path) -> list[int]:
         column = self.shards.label_column
-        labels = self._read(shard, column)[column].to_pylist()
+        labels = list(self._cells(shard, column))
         if None in labels:
             raise self._bad(shard, labels.index(None), f"has no {column}")
         return labels
@@ -83,7 +85,10 @@ class Parquet:
             names = tuple(str(label) for label in range(min(highest + 1, MAX_CLASSES)))
         for shard, values in labels.items():
             for row, label in enumerate(values):
-                if not 0 <= label < len(names):
+                if label < 0:
+                    what = f"has label {label}, as images without a label have"
+                    raise self._bad(shard, row, what)
+                if label >= len(names):
                     raise self._bad(
                         shard,
                         row,
@@ -126,7 +131,7 @@ class Parquet:
 
     def _decoded(self, shard: Path, bar: Any) -> Iterator[np.ndarray]:
         column = self.shards.image_column
-        for row, cell in enumerate(self._read(shard, f"{column}.bytes")[column].to_pylist()):
+        for row, cell in enumerate(self._cells(shard, f"{column}.bytes")):
             if cell is None or cell["bytes"] is None:
                 raise self._bad(shard, row, "has no image")
             try:
@@ -135,9 +140,11 @@ class Parquet:
                 raise self._bad(shard, row, f"is not an image ({error})") from None
             bar.update()
 
-    def _read(self, shard: Path, column: str) -> pa.Table:
+    def _cells(self, shard: Path, column: str) -> Iterator[Any]:
+        """The cells of a column, in parts: pyarrow reads no more than two gigabytes at once."""
         with open_shard(self.shards.root, shard) as file:
-            return file.read([column])
+            for part in file.iter_batches(PART, columns=[column]):
+                yield from part.column(0).to_pylist()
 
     def _bad(self, shard: Path, row: int, what: str) -> ValueError:
         place = f"root={self.shards.root}: row {row} of {shard.relative_to(self.shards.root)}"

@@ -13,6 +13,9 @@ from tqdm import tqdm
 from titn.system.errors import error_text
 from titn.system.text import is_utf8, printable
 
+LFS_START = b"version https://git-lfs.github.com/"
+LFS_POINTER = "a Git LFS pointer; `git lfs pull` fetches the file"
+
 
 @contextmanager
 def explain_read_errors(root: str | Path) -> Iterator[None]:
@@ -53,6 +56,17 @@ def is_file(path: Path) -> bool:
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+
+
+def is_lfs_pointer(source: Path | bytes) -> bool:
+    """Whether a file, or its content, only says where Git LFS has the file."""
+    if isinstance(source, bytes):
+        return source.startswith(LFS_START)
+    try:
+        with open(source, "rb") as content:
+            return content.read(len(LFS_START)) == LFS_START
+    except OSError:
         return False
 
 

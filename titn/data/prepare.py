@@ -120,6 +120,19 @@ def prepare(name: str, decoded: DecodedDataset, selection: Selection) -> Dataset
     )
 
 
+def prepare_counted(name: str, decoded: DecodedDataset, selection: Selection) -> Dataset:
+    """As `prepare`; ValueError if what is held out leaves a class without images on either side."""
+    dataset = prepare(name, decoded, selection)
+    for images, has in ((dataset.train, "leaves"), (dataset.evaluated, "holds out")):
+        counts = images.labels.bincount(minlength=len(dataset.class_names)).tolist()
+        if selection.split == "validation" and 0 in counts:
+            raise ValueError(
+                f"validation_fraction={selection.validation_fraction}: {has} no image of class "
+                f"{dataset.class_names[counts.index(0)]}; choose another, or add images"
+            )
+    return dataset
+
+
 def _resize_to_rgb(images: Images, size: int) -> Images:
     """(N, c, h, w) to (N, 3, size, size); grey images get three equal channels."""
     pixels = resize(images.pixels, size)

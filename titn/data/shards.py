@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from titn.data.classes import check_class_names
 from titn.data.leftovers import belonging
+from titn.data.misplaced import check_directory, instead_of_shards
 from titn.data.numbering import check_whole
-from titn.data.paths import is_directory, why_not_a_file
+from titn.data.paths import LFS_POINTER, is_directory, is_lfs_pointer, why_not_a_file
 from titn.system.errors import error_text
 
 IMAGE_COLUMNS = ("img", "image")
@@ -50,22 +51,24 @@ def find_shards(root: Path, alternative: str | None = None) -> Shards:
 
     alternative: a directory of another layout that would have been accepted; for the message.
     """
-    if not is_directory(root):
-        raise ValueError(f"root={root}: no such directory; give the one with the data set")
+    check_directory(root, "the one with the data set")
     # As in a repository of the hub: side by side, or in directories one level down.
     items = belonging(root)
     items += [item for place in items if is_directory(place) for item in belonging(place)]
     files = {
-        split: tuple(item for item in items if item.match(f"{split}-*.parquet"))
+        split: tuple(
+            item
+            for item in items
+            if item.match(f"{split}-*.parquet") or item.name == f"{split}.parquet"
+        )
         for split in ("train", "test")
     }
     for split, found in files.items():
         if not found:
             nor = f", nor torchvision's {alternative}/" if alternative else ""
             raise ValueError(
-                f"root={root}: holds no {split}-*.parquet{nor}; give the data set's own"
+                f"root={root}: holds no {split}-*.parquet{nor}; {instead_of_shards(root, split)}"
             )
-    _check_different(root, (*files["train"], *files["test"]))
     for found in files.values():
         check_whole(root, found)
     schemas_of = {split: [_schema(root, shard) for shard in files[split]] for split in files}
@@ -97,18 +100,6 @@ def find_shards(root: Path, alternative: str | None = None) -> Shards:
     )
 
 
-def _check_different(root: Path, files: tuple[Path, ...]) -> None:
-    """ValueError if a link leads to a file that is there already: its images would count twice."""
-    known: dict[Path, Path] = {}
-    for file in files:
-        same = known.setdefault(file.resolve(), file)
-        if same != file:
-            raise ValueError(
-                f"root={root}: {file.relative_to(root)} is the same file as "
-                f"{same.relative_to(root)}; remove one of them"
-            )
-
-
 def _schema(root: Path, shard: Path) -> Schema:
     with open_shard(root, shard) as file:
         schema = file.schema_arrow
@@ -125,6 +116,11 @@ def _schema(root: Path, shard: Path) -> Schema:
             f"root={root}: {name} has columns {columns}; it needs one of "
             f"{list(IMAGE_COLUMNS)} and one of {list(LABEL_COLUMNS)}"
         )
+    for known in (IMAGE_COLUMNS, LABEL_COLUMNS):
+        if len(found := [column for column in known if column in columns]) > 1:
+            raise ValueError(
+                f"root={root}: {name} has columns {' and '.join(found)}; remove one of them"
+            )
     for column in (image, label):
         if columns.count(column) > 1:
             raise ValueError(f"root={root}: {name} has two columns {column}; remove one of them")
@@ -157,10 +153,11 @@ def open_shard(root: Path, shard: Path) -> Iterator[pq.ParquetFile]:
         ):
             yield file
     except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
+        name = shard.relative_to(root)
+        if why_not_a_file(shard) is None and is_lfs_pointer(shard):
+            raise ValueError(f"root={root}: {name} is {LFS_POINTER}") from None
         raise ValueError(
-            f"root={root}: {shard.relative_to(root)} cannot be read as parquet "
-            f"({error_text(error)}); "
-            "fetch it again"
+            f"root={root}: {name} cannot be read as parquet ({error_text(error)}); fetch it again"
         ) from None
 
 
@@ -168,7 +165,8 @@ def _holds_files(kind: pa.DataType) -> bool:
     if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
         return False
     inner = kind.field("bytes").type
-    return pa.types.is_binary(inner) or pa.types.is_large_binary(inner)
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+    return any(is_kind(inner) for is_kind in kinds)
 
 
 def _class_names(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...] | None:

@@ -23,6 +23,7 @@ from titn.data import layouts
 from titn.data.cache import cached_arrays
 from titn.data.folder import Folder
 from titn.data.images import Dataset, Images, images_digest
+from titn.data.overlap import check_overlap
 from titn.data.parquet import Parquet
 from titn.data.paths import expand_root
 from titn.data.prepare import (
@@ -31,6 +32,7 @@ from titn.data.prepare import (
     decode_cached,
     from_arrays,
     prepare,
+    prepare_counted,
     to_arrays,
 )
 from titn.data.torchvision_layout import TorchvisionLayout
@@ -94,7 +96,7 @@ def published(
         layout.download()
     decoded = decode_cached(layout if shards is None else Parquet(shards))
     layouts.check_published(name, place, _format(decoded))
-    return prepare(name, decoded, selection)
+    return prepare_counted(name, decoded, selection)
 
 
 def _format(decoded: DecodedDataset) -> layouts.PublishedFormat:
@@ -125,7 +127,7 @@ def parquet(
     """
     source = Parquet(layouts.parquet(root=root, num_classes=num_classes))
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare("parquet", decode_cached(source), selection)
+    return prepare_counted("parquet", decode_cached(source), selection)
 
 
 def folder(
@@ -146,11 +148,13 @@ def folder(
     Raises ValueError that names what is not an image, not in a class, empty, or in one split only.
     """
     files = Folder(layouts.folder(root=root, num_classes=num_classes))
-    digest = files.digest()
+    contents = files.contents()
+    check_overlap(files.folders.root, contents)
+    digest = files.digest(contents)
     tensors, _ = cached_arrays(
         repr(("folder", 3, image_size, digest)),
-        lambda: (to_arrays(*files.decode(image_size, digest)), {}),
+        lambda: (to_arrays(*files.decode(image_size, contents)), {}),
     )
     decoded = DecodedDataset(*from_arrays(tensors), files.class_names, digest)
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare("folder", decoded, selection)
+    return prepare_counted("folder", decoded, selection)

@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 
 from titn.data.decoding import ImageError, decode_image, read_image
 
@@ -164,6 +164,41 @@ def test_exif_turns_the_image():
     assert read_image(encoded(Image.new("RGB", (4, 2)), "JPEG", exif=exif)).size == (2, 4)
 
 
+@pytest.mark.parametrize(
+    "exif",
+    [
+        b"garbage",
+        b"II*\0\xff\xff\xff\xff",  # its directory is beyond its end
+        # Two entries: to be turned by a quarter, and a resolution that divides by zero.
+        struct.pack("<2sHIH", b"II", 42, 8, 2)
+        + struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+        + struct.pack("<HHII", 0x011A, 5, 1, 38)
+        + struct.pack("<III", 0, 72, 0),
+    ],
+)
+def test_exif_data_that_are_damaged_do_not_cost_the_image(exif):
+    data = encoded(Image.new("RGB", (4, 2)), "JPEG", exif=b"Exif\0\0" + exif)
+    assert read_image(data).size == ((2, 4) if b"\x12\x01" in exif else (4, 2))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_turn_is_pillows(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(
+        Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3) * 40), "PNG", exif=exif
+    )
+    theirs = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    assert np.array_equal(np.asarray(read_image(data)), np.asarray(theirs))
+
+
+def test_colours_that_are_all_transparent_do_not_become_white():
+    image = Image.new("RGBA", (2, 2), (1, 2, 3, 0))
+    image.putpixel((0, 0), (200, 2, 3, 0))
+    with pytest.raises(ImageError, match="its colours are all transparent; save it without"):
+        read_image(encoded(image))
+
+
 def test_the_first_frame_of_an_animation_counts():
     frames = [Image.new("L", (2, 2), shade) for shade in (0, 255)]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
@@ -269,6 +304,12 @@ def test_a_program_is_not_run():
     [
         ("note.png", lambda path: path.write_text("hello"), "of no known image format"),
         ("empty.png", lambda path: path.touch(), "of no known image format"),
+        (
+            "pointer.png",
+            lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\nsize 12\n"),
+            "a Git LFS pointer; `git lfs pull` fetches the file",
+        ),
+        (".a.png.icloud", lambda path: path.touch(), "in iCloud and not yet on this machine"),
         ("directory.png", lambda path: path.mkdir(), "Is a directory"),
         ("pipe.png", os.mkfifo, "not a file"),  # opening it would wait for ever
         ("missing.png", lambda path: None, "No such file or directory"),

@@ -1,6 +1,7 @@
 """Anyone's class folders."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,8 @@ def root(tmp_path, monkeypatch):
             directory = root / split / name
             directory.mkdir(parents=True)
             for number in range(count):
-                Image.new("RGB", (20 + number, 30), colour).save(directory / f"{number}.png")
+                size = (20 + number, 30 if split == "train" else 31)
+                Image.new("RGB", size, colour).save(directory / f"{number}.png")
     return root
 
 
@@ -149,6 +151,65 @@ def test_a_missing_split_is_named(root):
     shutil.rmtree(root / "test")
     with pytest.raises(ValueError, match="has no directory test/; it needs train/CLASS"):
         folder(root=str(root))
+
+
+@pytest.mark.parametrize(
+    ("moves", "at", "remedy"),
+    [
+        ([("test", "val")], ".", "has no directory test/; rename val/ if it is what is meant"),
+        ([("train", "Train")], ".", "has no directory train/; rename Train/ if it is what"),
+        ([], "..", "has no directory train/; give the directory mine/ in it"),
+        ([], "train", "has no directory train/; give the directory above it"),
+        ([], "train/ants/0.png", "is a file, not a directory; give the one with train/"),
+        ([("test/bees", "test/bees ")], ".", "only train/ has bees; only test/ has 'bees '; give"),
+    ],
+)
+def test_a_data_set_that_is_nearly_there_has_a_remedy(root, moves, at, remedy):
+    for old, new in moves:
+        (root / old).rename(root / new)
+    with pytest.raises(ValueError, match=rf"^root=\S+: .*{re.escape(remedy)}"):
+        folder(root=str(root / at))
+
+
+def test_parquet_files_are_not_class_folders(tmp_path):
+    (tmp_path / "train-0.parquet").touch()
+    with pytest.raises(ValueError, match=r"its parquet files are read by dataset=parquet"):
+        folder(root=str(tmp_path))
+
+
+def test_test_images_that_are_all_trained_on_are_refused(root):
+    shutil.rmtree(root / "test")
+    (root / "test").symlink_to("train")
+    for _ in ("decoded", "cached"):
+        with pytest.raises(ValueError, match=r"^root=\S+: all 4 images of test/ are in train/ too"):
+            folder(root=str(root))
+
+
+def test_images_that_are_there_twice_are_said(root, capsys):
+    shutil.copy(root / "test" / "ants" / "0.png", root / "train" / "ants" / "9.png")
+    shutil.copy(root / "train" / "ants" / "1.png", root / "train" / "bees" / "9.png")
+    folder(root=str(root))
+    said = capsys.readouterr().err
+    assert (
+        "1 of 2 test images are training images too (train/ants/9.png is test/ants/0.png)" in said
+    )
+    assert (
+        "1 training images have more than one class (train/ants/1.png is train/bees/9.png)" in said
+    )
+
+
+def test_an_image_that_icloud_has_not_brought_is_named(root):
+    (root / "train" / "ants" / ".7.png.icloud").write_bytes(b"bplist00")
+    with pytest.raises(ValueError, match=r"\.7\.png\.icloud \(in iCloud and not yet on this"):
+        folder(root=str(root))
+
+
+def test_what_is_held_out_has_images_of_every_class(root):
+    for number in range(2, 20):
+        Image.new("RGB", (number, 30)).save(root / "train" / "ants" / f"{number}.png")
+    reason = r"^validation_fraction=0\.2: holds out no image of class bees; choose another"
+    with pytest.raises(ValueError, match=reason):
+        folder(root=str(root), split="validation", validation_fraction=0.2)
 
 
 def test_a_file_in_no_class_is_named(root):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -101,7 +102,7 @@ IMAGE = {"bytes": b"", "path": None}
         ({"label": ["ant"] * 20}, f"label of {FIRST} is string; it has to be an integer"),
         ({"label": [True] * 20}, f"label of {FIRST} is bool; it has to be an integer"),
         ({"label": [0, None, 1, 0] * 5}, f"row 1 of {FIRST} has no label; "),
-        ({"label": [0, 1, -1, 0] * 5}, f"row 2 of {FIRST} has label -1, "),
+        ({"label": [0, 1, -1, 0] * 5}, f"row 2 of {FIRST} has label -1, as images without a "),
         ({"label": [0, 2**62] * 10}, f"row 1 of {FIRST} has label {2**62}, "),
         ({"image": [IMAGE, None] * 10}, f"row 0 of {FIRST} is not an image"),
     ],
@@ -205,6 +206,50 @@ def test_metadata_that_does_not_name_the_classes_is_refused(shard, metadata, rea
         changed(**said(metadata))
 
 
+@pytest.mark.parametrize(("new", "old"), [("img", "image"), ("fine_label", "label")])
+def test_two_columns_that_may_be_meant_are_named(shard, new, old):
+    _, changed = shard
+    with pytest.raises(ValueError, match=rf"{FIRST} has columns .* and .*; remove one of them"):
+        changed(lambda table: table.append_column(new, table[old]))
+
+
+def test_images_are_read_in_parts(shard, monkeypatch):
+    path, _ = shard
+    whole = parquet(root=str(path.parent)).digest
+    monkeypatch.setattr(parquet_layout, "PART", 3)
+    monkeypatch.setenv("TITN_CACHE", str(path.parent.parent / "elsewhere"))
+    assert parquet(root=str(path.parent)).digest == whole
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "remedy"),
+    [
+        ("test-00000-of-00001", "validation-0", "rename validation-0.parquet to test-* if it is"),
+        ("train-00000-of-00001", "train/x", "its directories of images are read by dataset=folder"),
+    ],
+)
+def test_files_that_are_called_otherwise_have_a_remedy(shard, old, new, remedy):
+    path, _ = shard
+    (path.parent / f"{new}.parquet").parent.mkdir(exist_ok=True)
+    (path.parent / f"{old}.parquet").rename(path.parent / f"{new}.parquet")
+    with pytest.raises(ValueError, match=re.escape(remedy)):
+        parquet(root=str(path.parent))
+
+
+def test_one_file_for_each_split_needs_no_number(shard):
+    path, _ = shard
+    for split in ("train", "test"):
+        path.with_name(f"{split}-00000-of-00001.parquet").rename(path.with_name(f"{split}.parquet"))
+    assert len(parquet(root=str(path.parent)).train) == 20
+
+
+def test_a_pointer_of_git_lfs_is_called_so(shard):
+    path, _ = shard
+    path.write_text("version https://git-lfs.github.com/spec/v1\nsize 12\n")
+    with pytest.raises(ValueError, match=rf"{FIRST} is a Git LFS pointer; `git lfs pull` fetches"):
+        parquet(root=str(path.parent))
+
+
 @pytest.mark.parametrize("metadata", [b"{}", b'{"info": null}', b'{"info": {"features": {}}}'])
 def test_without_names_the_labels_are_the_names(shard, metadata):
     path, changed = shard
@@ -223,7 +268,7 @@ def test_shards_that_name_the_classes_otherwise_are_refused(shard):
 def test_a_shard_that_a_link_brings_twice_is_refused(shard):
     path, _ = shard
     (path.parent / "again").symlink_to(".")
-    with pytest.raises(ValueError, match=rf"again/{FIRST} is the same file as {FIRST}"):
+    with pytest.raises(ValueError, match=rf"{FIRST} and again/{FIRST} are in two directories"):
         parquet(root=str(path.parent))
 
 

@@ -203,6 +203,22 @@ def test_a_batch_that_the_disk_does_not_give_back_is_named(cifar, monkeypatch):
         published(name=name, root=str(root))
 
 
+@pytest.mark.parametrize(
+    ("name", "there", "at", "remedy"),
+    [
+        ("cifar100", "cifar-100-python.tar.gz", ".", "dataset.download=true unpacks it"),
+        ("mnist", "MNIST/raw/t10k-labels-idx1-ubyte.gz", ".", "dataset.download=true unpacks it"),
+        ("cifar10", "cifar-10-batches-py/x", "cifar-10-batches-py", "give the directory above it"),
+        ("mnist", "MNIST/raw/x", "MNIST/raw", "give the directory two above it"),
+    ],
+)
+def test_files_that_are_nearly_there_have_a_remedy(tmp_path, name, there, at, remedy):
+    (tmp_path / there).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / there).touch()
+    with pytest.raises(ValueError, match=rf"^root=\S+: .*; {remedy}"):
+        published(name=name, root=str(tmp_path / at))
+
+
 def test_a_download_that_cannot_be_says_why(tmp_path, monkeypatch):
     # Port 9 of this machine: nobody answers.
     monkeypatch.setattr(torchvision_layout.datasets.MNIST, "mirrors", ["http://127.0.0.1:9/"])
