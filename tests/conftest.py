@@ -16,6 +16,7 @@ from PIL import Image
 
 from titn.config import resolve
 from titn.config.paths import conf_dir
+from titn.data import layouts
 
 
 @pytest.fixture
@@ -62,20 +63,39 @@ def encoded(pixels: np.ndarray) -> dict:
 
 
 @pytest.fixture
-def hugging_face(tmp_path, monkeypatch):
-    """Writes a data set in the Hugging Face layout; returns its directory and its arrays."""
+def shrink(monkeypatch):
+    """Lets a published set have as few images of each class as a test writes."""
+
+    def patch(name: str, train: tuple[int, ...], test: tuple[int, ...]) -> None:
+        known = layouts.PUBLISHED_FORMATS[name]
+        monkeypatch.setitem(layouts.PUBLISHED_FORMATS, name, known._replace(train=train, test=test))
+
+    return patch
+
+
+@pytest.fixture
+def hugging_face(tmp_path, monkeypatch, shrink):
+    """Writes a data set in the Hugging Face layout; returns its directory and its arrays.
+
+    of: the published set that it passes for.
+    """
     monkeypatch.setenv("TITN_CACHE", str(tmp_path / "cache"))
 
     def write(
-        image="img", label="fine_label", shape=(32, 32, 3), names=("cat", "dog"), labels=None
+        image="img",
+        label="fine_label",
+        shape=(32, 32, 3),
+        names=("cat", "dog"),
+        labels=None,
+        of=None,
     ):
         root = tmp_path / "data"
         root.mkdir(exist_ok=True)
         features = {label: {"names": list(names), "_type": "ClassLabel"}}
         metadata = {"huggingface": json.dumps({"info": {"features": features}})}
         arrays = {}
-        for split, count in (("train", 20), ("test", 6)):
-            rng = np.random.default_rng(count)
+        for split, count in (("train", max(20, len(names))), ("test", max(6, len(names)))):
+            rng = np.random.default_rng(len(split))
             arrays[split] = rng.integers(256, size=(count, *shape), dtype=np.uint8)
             columns = {
                 image: [encoded(pixels) for pixels in arrays[split]],
@@ -83,6 +103,10 @@ def hugging_face(tmp_path, monkeypatch):
             }
             table = pa.table(columns).replace_schema_metadata(metadata)
             pq.write_table(table, root / f"{split}-00000-of-00001.parquet")
+        if of:
+            classes = range(len(names))
+            counts = [[len(a[k :: len(names)]) for k in classes] for a in arrays.values()]
+            shrink(of, *map(tuple, counts))
         return root, arrays
 
     return write

@@ -14,6 +14,7 @@ from titn.config.suggestions import SEE_HELP, suggestion
 from titn.config.unreadable import NOT_AN_OVERRIDE
 from titn.system.console import complain, option_error
 from titn.system.errors import ConfigError
+from titn.system.files import check_can_be_listed
 from titn.system.text import is_utf8
 
 # What is longer takes Hydra seconds to read, and means nothing that a file could not say better.
@@ -72,6 +73,8 @@ def check_arguments(arguments: Sequence[str]) -> None:
         )
     if options.config_dir is not None and not Path(options.config_dir).is_dir():
         raise ConfigError(f"--config-dir={options.config_dir}: there is no such directory")
+    if options.config_dir is not None:
+        check_can_be_listed(Path(options.config_dir), f"--config-dir={options.config_dir}")
     if not (options.help or options.hydra_help or options.cfg or options.info):
         _check_settings(options)
         _say_repeated(options.overrides)

@@ -22,8 +22,8 @@ LEFTOVER_SECS = 86_400.0
 def cached_arrays(stamp: str, make: Callable[[], Arrays]) -> Arrays:
     """The arrays and the JSON facts that `make` returns, from the cache if they are there.
 
-    stamp: identifies what the arrays are made from (names, sizes and times of files). A damaged
-    file is made again. If the cache cannot be written, a line says so and the run goes on.
+    stamp: stands for the contents of the files that the arrays are made from. A damaged file is
+    made again. If the cache cannot be written, a line says so and the run goes on.
     """
     name = hashlib.sha256(stamp.encode()).hexdigest()[:32]
     # In a directory of its own, so that removing unfinished files touches nobody else's.
@@ -36,7 +36,7 @@ def cached_arrays(stamp: str, make: Callable[[], Arrays]) -> Arrays:
         remove_leftovers(path.parent, LEFTOVER_SECS)
         tensor_files.save(path, tensors, facts | {"name": name})
     except OSError as error:
-        _say(f"not cached in {path.parent} ({error_text(error)}); TITN_CACHE=DIR moves it")
+        say(f"not cached in {path.parent} ({error_text(error)}); TITN_CACHE=DIR moves it")
     return tensors, facts
 
 
@@ -47,16 +47,16 @@ def _read(path: Path, name: str) -> Arrays | None:
             return None
         tensors, facts = tensor_files.load(path)
     except tensor_files.DamageError as error:
-        _say(f"{first_line(error)}; the images are decoded again")
+        say(f"{first_line(error)}; the images are decoded again")
         return None
     except OSError as error:
-        _say(f"{path} cannot be read ({error_text(error)}); the images are decoded again")
+        say(f"{path} cannot be read ({error_text(error)}); the images are decoded again")
         return None
     if facts.pop("name", None) != name:
-        _say(f"{path} has the images of others; these are decoded again")
+        say(f"{path} has the images of others; these are decoded again")
         return None
     return tensors, facts
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     print(f"titn: {printable(line)}", file=sys.stderr, flush=True)

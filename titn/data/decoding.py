@@ -10,31 +10,46 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from titn.data.paths import why_not_a_file
+from titn.data.paths import LFS_POINTER, is_lfs_pointer, why_not_a_file
+from titn.data.pixel_values import (
+    Coding,
+    ImageError,
+    check_colours,
+    coding,
+    grey_levels,
+    mend_transparency,
+)
 from titn.system.errors import ConfigError, error_text
 from titn.system.text import printable
 
 # Formats that are programs: Pillow has Ghostscript run the file to render it.
 PROGRAM_FORMATS = ("EPS",)
 
+# What brings an image upright, by the number in its EXIF data.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
 # The side of an image; from here on the number of pixels is more than torch can count.
 MAX_SIZE = 2**31
-
-
-class ImageError(ValueError):
-    """The bytes are not a complete image that can be read."""
 
 
 def read_image(source: Path | bytes) -> Image.Image:
     """The image as a person sees it, in mode L or RGB.
 
     It is turned as its EXIF data say, transparency is put on white, 16 bits and floating point are
-    scaled to 8 bits, and of an animation the first frame is taken. Raises ImageError with the
-    reason in one line.
+    scaled to 8 bits by what the file says is white, and of an animation the first frame is taken.
+    Raises ImageError with the reason in one line, also if the file does not say what is white.
     """
     if isinstance(source, Path) and (reason := why_not_a_file(source)):
         raise ImageError(reason)
@@ -47,14 +62,25 @@ def read_image(source: Path | bytes) -> Image.Image:
             with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
                 if image.format in PROGRAM_FORMATS:
                     raise ImageError(f"{image.format} is a program, not an image")
+                coded = coding(image)
+                mend_transparency(image)
                 with _silenced(image.format == "TIFF"):
                     image.load()
-                return _as_seen(ImageOps.exif_transpose(image))
+                return _as_seen(_upright(image), coded)
     except UnidentifiedImageError:
-        raise ImageError("of no known image format") from None
+        raise ImageError(_what_it_is(source)) from None
     except Exception as error:
         # The readers of the formats raise anything on a damaged file; the file is what is wrong.
         raise ImageError(printable(error_text(error))) from None
+
+
+def _what_it_is(source: Path | bytes) -> str:
+    """What has no pixels to show."""
+    if is_lfs_pointer(source):
+        return LFS_POINTER
+    if isinstance(source, Path) and source.suffix == ".icloud":
+        return "in iCloud and not yet on this machine"
+    return "of no known image format"
 
 
 @contextmanager
@@ -74,23 +100,30 @@ def _silenced(libtiff: bool) -> Iterator[None]:
         os.close(nowhere)
 
 
-def _as_seen(image: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF data say; as it is if those cannot be read.
+
+    Pillow's exif_transpose also writes all of these data again, and fails over any other of them.
+    """
+    try:
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        return image
+    return image if turn is None else image.transpose(turn)
+
+
+def _as_seen(image: Image.Image, coded: Coding) -> Image.Image:
     """The image in mode L or RGB."""
-    if image.mode in ("1", "L"):
-        return image.convert("L")
     if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_to_bytes(np.asarray(image)))
+        return grey_levels(image, coded)
+    check_colours(image, coded)
     if image.has_transparency_data:
         opaque = image.convert("RGBA")
+        if opaque.getchannel("A").getbbox() is None and opaque.convert("RGB").getcolors(1) is None:
+            raise ImageError("its colours are all transparent; save it without transparency")
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, opaque).convert("RGB")
-    return image.convert("RGB")
-
-
-def _to_bytes(values: np.ndarray) -> np.ndarray:
-    """Scale grey values of 16 bits, or floating point in [0, 1], to 0..255."""
-    top = 1.0 if values.dtype.kind == "f" and values.max(initial=0) <= 1 else 65535.0
-    return (np.clip(values / top, 0, 1) * 255).round().astype(np.uint8)
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
 def decode_image(source: Path | bytes, size: int) -> Tensor:

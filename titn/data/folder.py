@@ -12,10 +12,12 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from titn.data.classes import text_of
 from titn.data.decoding import ImageError, decode_image, explain_memory_errors
 from titn.data.images import Images
 from titn.data.layouts import ClassFolders
-from titn.data.paths import explain_read_errors
+from titn.data.overlap import Place
+from titn.data.paths import check_unchanged, content_digests, explain_read_errors
 
 # The most files that cannot be read to name in a message; it counts the rest.
 NAMED_FILES = 5
@@ -31,29 +33,31 @@ class Folder:
     def class_names(self) -> tuple[str, ...]:
         return tuple(self.folders.train)
 
-    def stamp(self, size: int) -> str:
-        """A text that changes whenever a file is added, removed or replaced."""
-        files = [(*self._place(file), *(_facts(file) or ())) for file in self._files()]
-        with explain_read_errors(self.folders.root):
-            return repr(("folder", 2, str(self.folders.root.resolve()), size, files))
+    def contents(self) -> dict[Place, str]:
+        """The digest of each file's content by split, class and name."""
+        files = list(self._files())
+        digests = content_digests([file for file, _ in files])
+        return {place: digest for (_, place), digest in zip(files, digests, strict=True)}
 
-    def digest(self) -> str:
-        """SHA-256 over the names and contents of the files."""
+    def digest(self, contents: dict[Place, str] | None = None) -> str:
+        """SHA-256 over the names and contents of the files; contents: if they are known."""
         sha = hashlib.sha256()
-        for file in self._files():
-            with explain_read_errors(self.folders.root), open(file, "rb") as content:
-                inner = hashlib.file_digest(content, "sha256").hexdigest()
-            sha.update(repr((*self._place(file), inner)).encode())
+        for place, content in (contents or self.contents()).items():
+            sha.update(repr((*place, content)).encode())
         return sha.hexdigest()
 
-    def decode(self, size: int) -> tuple[Images, Images]:
+    def decode(self, size: int, contents: dict[Place, str]) -> tuple[Images, Images]:
         """All images of train and test, (N, 3, size, size) each.
 
-        Raises ValueError that names the files which are not images.
+        Raises ValueError that names the files which are not images, or if their contents are
+        others when they are decoded.
         """
-        train, test = self.folders.train, self.folders.test
-        with explain_read_errors(self.folders.root):
-            return self._images("train", train, size), self._images("test", test, size)
+        root = self.folders.root
+        with explain_read_errors(root):
+            train = self._images("train", self.folders.train, size)
+            test = self._images("test", self.folders.test, size)
+        check_unchanged(root, self.digest(contents), self.digest)
+        return train, test
 
     def _images(self, split: str, classes: dict[str, tuple[Path, ...]], size: int) -> Images:
         files = [(f, label) for label, name in enumerate(classes) for f in classes[name]]
@@ -76,20 +80,10 @@ class Folder:
         labels = torch.tensor([label for _, label in files], dtype=torch.int64)
         return Images(pixels, labels)
 
-    def _files(self) -> Iterator[Path]:
-        for classes in (self.folders.train, self.folders.test):
-            for files in classes.values():
-                yield from files
-
-    def _place(self, file: Path) -> tuple[str, ...]:
-        """Split, class and name: where a file lies under the root, whatever the root is called."""
-        return file.relative_to(self.folders.root).parts
-
-
-def _facts(file: Path) -> tuple[int, int] | None:
-    """Size and time of a file; None if there are none (a broken link), which `decode` reports."""
-    try:
-        facts = file.stat()
-    except OSError:
-        return None
-    return facts.st_size, facts.st_mtime_ns
+    def _files(self) -> Iterator[tuple[Path, Place]]:
+        """Each file, and its split, class and name: where it is, whatever the root is called."""
+        splits = {"train": self.folders.train, "test": self.folders.test}
+        for split, classes in splits.items():
+            for name, files in classes.items():
+                for file in files:
+                    yield file, (split, name, text_of(file.name))

@@ -10,33 +10,54 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from titn.config.constraints import check_num_classes
+from titn.data.classes import check_class_names, check_classes, text_of
+from titn.data.leftovers import belonging
+from titn.data.misplaced import check_directory, instead_of_split, instead_of_torchvision
 from titn.data.paths import (
-    check_class_names,
     expand_root,
     explain_read_errors,
+    is_directory,
     is_file,
     why_not_a_file,
 )
 from titn.data.shards import Shards, find_shards
+from titn.system.text import printable
 
 
 class PublishedFormat(NamedTuple):
-    """What distinguishes the published sets, whatever directory they are in. side: in pixels."""
+    """What distinguishes the published sets, whatever directory they are in. side: in pixels.
 
-    num_classes: int
+    train, test: the images of each class.
+    """
+
     channels: int
     side: int
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.train)
 
     def __str__(self) -> str:
         channels = "one channel" if self.channels == 1 else f"{self.channels} channels"
-        return f"{self.num_classes} classes, {channels} and {self.side} rows of pixels"
+        return (
+            f"{self.num_classes} classes, {channels}, {self.side} rows of pixels, "
+            f"{sum(self.train)} training and {sum(self.test)} test images"
+        )
 
 
 NUM_DIGITS = 10
+ANY_OTHER = "fetch it again; of any other set, or of a part, say dataset=parquet"
 PUBLISHED_FORMATS = {
-    "mnist": PublishedFormat(10, 1, 28),
-    "cifar10": PublishedFormat(10, 3, 32),
-    "cifar100": PublishedFormat(100, 3, 32),
+    "mnist": PublishedFormat(
+        channels=1,
+        side=28,
+        train=(5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
+        test=(980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
+    ),
+    "cifar10": PublishedFormat(channels=3, side=32, train=(5000,) * 10, test=(1000,) * 10),
+    "cifar100": PublishedFormat(channels=3, side=32, train=(500,) * 100, test=(100,) * 100),
 }
 
 MNIST_FILES = {
@@ -54,8 +75,18 @@ TORCHVISION_FILES = {
 }
 
 
+TORCHVISION_ARCHIVES = {
+    "mnist": tuple(f"MNIST/raw/{name}.gz" for names in MNIST_FILES.values() for name in names),
+    "cifar10": ("cifar-10-python.tar.gz",),
+    "cifar100": ("cifar-100-python.tar.gz",),
+}
+
+
 class ClassFolders(NamedTuple):
-    """The image files of both splits by class; classes and files are sorted by name."""
+    """The image files of both splits by class; classes and files are sorted by name.
+
+    The names of the classes are text of one form (`titn.data.classes.text_of`).
+    """
 
     root: Path
     train: dict[str, tuple[Path, ...]]
@@ -91,7 +122,32 @@ def published(
         place = expand_root(root)
         if all(is_file(file) for file in torchvision_files(name, place)):
             return None
-        return find_shards(place, alternative=TORCHVISION_FILES[name][0])
+        directory = TORCHVISION_FILES[name][0]
+        if remedy := instead_of_torchvision(place, directory, TORCHVISION_ARCHIVES[name]):
+            raise ValueError(f"root={printable(place)}: {remedy}")
+        shards = find_shards(place, alternative=directory)
+    published = PUBLISHED_FORMATS[name]
+    if (shards.num_train, shards.num_test) != (sum(published.train), sum(published.test)):
+        raise ValueError(
+            f"root={printable(place)}: is not {name}, which has {published}; this has "
+            f"{shards.num_train} training and {shards.num_test} test images; {ANY_OTHER}"
+        )
+    return shards
+
+
+def check_published(name: str, root: Path, found: PublishedFormat) -> None:
+    """ValueError if decoded images are not those of the published set of this name."""
+    published = PUBLISHED_FORMATS[name]
+    if found == published:
+        return
+    what = f"is not {name}, which has {published}; this has {found}"
+    if str(found) == str(published):
+        counts = zip(published.train + published.test, found.train + found.test, strict=True)
+        label, (theirs, ours) = next(
+            (at % found.num_classes, pair) for at, pair in enumerate(counts) if len(set(pair)) > 1
+        )
+        what = f"is not {name}, which has {theirs} images of class {label}; this has {ours}"
+    raise ValueError(f"root={printable(root)}: {what}; {ANY_OTHER}")
 
 
 def parquet(*, root: str | None = None, num_classes: int | None = None, **_: Any) -> Shards:
@@ -116,8 +172,7 @@ def folder(*, root: str | None = None, num_classes: int | None = None, **_: Any)
         )
     with explain_read_errors(root):
         place = expand_root(root)
-        if not place.is_dir():
-            raise ValueError(f"root={root}: no such directory; give the one with train/ and test/")
+        check_directory(place, "the one with train/ and test/")
         classes = find_class_folders(place)
     check_num_classes(num_classes, len(classes.train), "folder")
     return classes
@@ -140,37 +195,44 @@ def find_class_folders(root: Path) -> ClassFolders:
             split: sorted(set(mine) - set(other))
             for split, mine, other in (("train", train, test), ("test", test, train))
         }
-        where = "; ".join(f"only {split}/ has {', '.join(c)}" for split, c in only.items() if c)
+        where = "; ".join(
+            f"only {split}/ has {', '.join(map(_visible, names))}"
+            for split, names in only.items()
+            if names
+        )
         raise ValueError(f"root={root}: classes differ: {where}; give both the same")
-    if len(train) < 2:
-        raise ValueError(f"root={root}: has one class, {next(iter(train))}; two are the least")
     try:
         check_class_names(tuple(train))
+        check_classes(tuple(train), *([len(s[name]) for name in train] for s in (train, test)))
     except ValueError as error:
         raise ValueError(f"root={root}: {error}") from None
     return ClassFolders(root, train, test)
 
 
 def _classes(root: Path, split: str) -> dict[str, tuple[Path, ...]]:
-    """The files of each class of a split, without hidden files such as .DS_Store."""
-    if not (root / split).is_dir():
-        raise ValueError(
-            f"root={root}: has no directory {split}/; it needs train/CLASS/* and test/CLASS/*"
-        )
-    visible = [item for item in sorted((root / split).iterdir()) if item.name[0] != "."]
-    if loose := [item for item in visible if not item.is_dir()]:
+    """The files of each class of a split, without what file managers left (.DS_Store)."""
+    if not is_directory(root / split):
+        raise ValueError(f"root={root}: has no directory {split}/; {instead_of_split(root, split)}")
+    items = belonging(root / split)
+    if loose := [item for item in items if not is_directory(item)]:
         raise ValueError(f"root={root}: {split}/{loose[0].name} {_no_class(loose[0], split)}")
-    if not visible:
+    if not items:
         raise ValueError(f"root={root}: {split}/ has no classes; it needs {split}/CLASS/*")
-    classes = {
-        item.name: tuple(sorted(file for file in item.iterdir() if file.name[0] != "."))
-        for item in visible
-    }
-    if empty := [name for name, files in classes.items() if not files]:
-        raise ValueError(
-            f"root={root}: {split}/{empty[0]}/ is empty; a class needs an image in train/ and test/"
-        )
+    classes: dict[str, tuple[Path, ...]] = {}
+    for item in items:
+        name = text_of(item.name)
+        if name in classes:
+            raise ValueError(
+                f"root={root}: {split}/ has two directories {name}, whose names look alike but "
+                "are not written with the same characters; put their images into one"
+            )
+        classes[name] = tuple(belonging(item))
     return classes
+
+
+def _visible(name: str) -> str:
+    """In quotes if it begins or ends with a space, which nobody would see."""
+    return repr(name) if name != name.strip() else name
 
 
 def _no_class(item: Path, split: str) -> str:

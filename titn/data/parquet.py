@@ -6,14 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from tqdm import tqdm
 
+from titn.data.classes import MAX_CLASSES, check_classes
 from titn.data.decoding import ImageError, read_image
 from titn.data.images import Images
-from titn.data.paths import MAX_CLASSES, explain_read_errors
+from titn.data.paths import content_digests, explain_read_errors
 from titn.data.shards import Shards, open_shard
+from titn.system.text import printable
+
+# The rows to read at once.
+PART = 1024
 
 
 @dataclass(frozen=True)
@@ -22,13 +26,29 @@ class Parquet:
 
     shards: Shards
 
+    @property
+    def root(self) -> Path:
+        return self.shards.root
+
     def stamp(self) -> str:
-        """A text that changes whenever a shard is replaced: paths, sizes and times."""
-        with explain_read_errors(self.shards.root):
-            facts = [(file.resolve(), file.stat()) for file in self._files()]
-        files = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in facts]
-        columns = self.shards.image_column, self.shards.label_column
-        return repr(("parquet", 2, *columns, files))
+        """A text that stands for the contents of all shards, wherever they are.
+
+        Raises ValueError if two of them have the same: no data set has an image twice, or trains
+        on what it is tested on.
+        """
+        digests = dict(zip(self._files(), content_digests(self._files()), strict=True))
+        known: dict[str, Path] = {}
+        for shard, digest in digests.items():
+            if (same := known.setdefault(digest, shard)) != shard:
+                names = (str(file.relative_to(self.root)) for file in (same, shard))
+                raise ValueError(
+                    printable(
+                        f"root={self.root}: {' and '.join(names)} have the same content, so that "
+                        "images would count twice; fetch the data set again"
+                    )
+                )
+        splits = [[digests[shard] for shard in part] for part in self._splits()]
+        return repr(("parquet", 3, self.shards.image_column, self.shards.label_column, splits))
 
     def decode(self) -> tuple[Images, Images, tuple[str, ...]]:
         """All images of train and test, and the class names in the order of the labels.
@@ -44,12 +64,15 @@ class Parquet:
             )
         return train, test, names
 
+    def _splits(self) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+        return self.shards.train, self.shards.test
+
     def _files(self) -> tuple[Path, ...]:
         return self.shards.train + self.shards.test
 
     def _labels(self, shard: Path) -> list[int]:
         column = self.shards.label_column
-        labels = self._read(shard, column)[column].to_pylist()
+        labels = list(self._cells(shard, column))
         if None in labels:
             raise self._bad(shard, labels.index(None), f"has no {column}")
         return labels
@@ -62,20 +85,29 @@ class Parquet:
             names = tuple(str(label) for label in range(min(highest + 1, MAX_CLASSES)))
         for shard, values in labels.items():
             for row, label in enumerate(values):
-                if not 0 <= label < len(names):
+                if label < 0:
+                    what = f"has label {label}, as images without a label have"
+                    raise self._bad(shard, row, what)
+                if label >= len(names):
                     raise self._bad(
                         shard,
                         row,
                         f"has label {label}, but there are {len(names)} class names, and labels "
                         f"run from 0 to {len(names) - 1}",
                     )
+        counts = (
+            np.bincount([label for shard in part for label in labels[shard]], minlength=len(names))
+            for part in self._splits()
+        )
+        try:
+            check_classes(names, *(count.tolist() for count in counts))
+        except ValueError as error:
+            raise ValueError(f"root={self.root}: {error}") from None
         return names
 
     def _images(self, split: str, labels: dict[Path, list[int]]) -> Images:
         """The images of a split, (N, 3, h, w) or grey (N, 1, h, w); labels: those of its shards."""
         total = sum(map(len, labels.values()))
-        if not total:
-            raise ValueError(f"root={self.shards.root}: {split} has no rows; fetch it again")
         pixels: list[np.ndarray] = []
         bar = tqdm(total=total, desc=f"decoding {split}", unit="img", disable=None, leave=False)
         with bar:
@@ -99,7 +131,7 @@ class Parquet:
 
     def _decoded(self, shard: Path, bar: Any) -> Iterator[np.ndarray]:
         column = self.shards.image_column
-        for row, cell in enumerate(self._read(shard, f"{column}.bytes")[column].to_pylist()):
+        for row, cell in enumerate(self._cells(shard, f"{column}.bytes")):
             if cell is None or cell["bytes"] is None:
                 raise self._bad(shard, row, "has no image")
             try:
@@ -108,9 +140,11 @@ class Parquet:
                 raise self._bad(shard, row, f"is not an image ({error})") from None
             bar.update()
 
-    def _read(self, shard: Path, column: str) -> pa.Table:
+    def _cells(self, shard: Path, column: str) -> Iterator[Any]:
+        """The cells of a column, in parts: pyarrow reads no more than two gigabytes at once."""
         with open_shard(self.shards.root, shard) as file:
-            return file.read([column])
+            for part in file.iter_batches(PART, columns=[column]):
+                yield from part.column(0).to_pylist()
 
     def _bad(self, shard: Path, row: int, what: str) -> ValueError:
         place = f"root={self.shards.root}: row {row} of {shard.relative_to(self.shards.root)}"

@@ -1,17 +1,20 @@
-"""Checks of the files and names of a data set, and plain messages for what is wrong with them."""
+"""Files of a data set: what they are, their digest, and plain messages for what is wrong."""
 
 import errno
+import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tqdm import tqdm
 
 from titn.system.errors import error_text
 from titn.system.text import is_utf8, printable
 
-# A record stores a class in 16 bits.
-MAX_CLASSES = 2**15
+LFS_START = b"version https://git-lfs.github.com/"
+LFS_POINTER = "a Git LFS pointer; `git lfs pull` fetches the file"
 
 
 @contextmanager
@@ -56,6 +59,63 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_lfs_pointer(source: Path | bytes) -> bool:
+    """Whether a file, or its content, only says where Git LFS has the file."""
+    if isinstance(source, bytes):
+        return source.startswith(LFS_START)
+    try:
+        with open(source, "rb") as content:
+            return content.read(len(LFS_START)) == LFS_START
+    except OSError:
+        return False
+
+
+def is_directory(path: Path) -> bool:
+    """Whether there is a directory, or a link to one; OSError if the system does not say.
+
+    Path.is_dir says no, in some versions of Python, also where it may not look.
+    """
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
+
+
+def content_digests(files: Iterable[Path]) -> list[str]:
+    """SHA-256 of what is in each file, in their order; with a bar if it takes long.
+
+    Of the content and not of sizes and times, which two files can share. Of what cannot be read
+    the reason: whoever decodes it says so.
+    """
+    bar = tqdm(files, desc="reading", unit="file", disable=None, leave=False, delay=2)
+    return [_content_digest(file) for file in bar]
+
+
+def _content_digest(file: Path) -> str:
+    if reason := why_not_a_file(file):
+        return reason
+    try:
+        with open(file, "rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        return error_text(error)
+
+
+def check_unchanged(root: Path, before: str, digest: Callable[[], str]) -> None:
+    """ValueError if the digest of the files under `root` is no longer what it was."""
+    if digest() != before:
+        raise ValueError(
+            printable(
+                f"root={root}: its files changed while they were read; "
+                "start again when nothing writes to them"
+            )
+        )
+
+
 def why_not_a_file(path: Path) -> str | None:
     """The reason why a path cannot be opened as a file; None if it can.
 
@@ -74,21 +134,3 @@ def why_not_a_file(path: Path) -> str | None:
     if stat.S_ISDIR(mode):
         return os.strerror(errno.EISDIR)
     return None if stat.S_ISREG(mode) else "not a file"
-
-
-def check_class_names(names: tuple[str, ...]) -> None:
-    """ValueError if a record cannot store these classes.
-
-    Its message begins with a verb; the caller puts what has the classes before it.
-    """
-    if len(names) > MAX_CLASSES:
-        raise ValueError(f"has {len(names)} classes; {MAX_CLASSES} are the most")
-    known: set[str] = set()
-    for name in names:
-        if name in known:
-            raise ValueError(f"has two classes {name}; give each a name of its own")
-        if not is_utf8(name):
-            raise ValueError(
-                f"has a class {name}, which is not UTF-8, so no record could name it; rename it"
-            )
-        known.add(name)

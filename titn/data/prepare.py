@@ -1,8 +1,8 @@
 """From a decoded data set to the images that a run trains on and is evaluated on."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -11,6 +11,7 @@ from titn.config.constraints import check_num_classes
 from titn.data.cache import cached_arrays
 from titn.data.decoding import explain_memory_errors, resize
 from titn.data.images import Dataset, Images, hold_out, images_digest, stratified_subset
+from titn.data.paths import check_unchanged
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,25 @@ class Selection(NamedTuple):
     validation_fraction: float
 
 
-def decode_cached(
-    stamp: str, decode: Callable[[], tuple[Images, Images, tuple[str, ...]]]
-) -> DecodedDataset:
+class Source(Protocol):
+    """Files under `root` that can be decoded. stamp: a text that stands for their contents."""
+
+    @property
+    def root(self) -> Path: ...
+    def stamp(self) -> str: ...
+    def decode(self) -> tuple[Images, Images, tuple[str, ...]]: ...
+
+
+def decode_cached(source: Source) -> DecodedDataset:
     """Decode, or read the arrays that an earlier decoding of the same files left in the cache.
 
-    stamp: identifies the files, as in `cached_arrays`.
+    Raises ValueError if the files change meanwhile.
     """
+    stamp = source.stamp()
 
     def arrays() -> tuple[dict[str, Tensor], dict]:
-        train, test, class_names = decode()
+        train, test, class_names = source.decode()
+        check_unchanged(source.root, stamp, source.stamp)
         facts = {"digest": images_digest(train, test, class_names), "names": class_names}
         return to_arrays(train, test), facts
 
@@ -108,6 +118,19 @@ def prepare(name: str, decoded: DecodedDataset, selection: Selection) -> Dataset
         class_names=class_names,
         digest=decoded.digest,
     )
+
+
+def prepare_counted(name: str, decoded: DecodedDataset, selection: Selection) -> Dataset:
+    """As `prepare`; ValueError if what is held out leaves a class without images on either side."""
+    dataset = prepare(name, decoded, selection)
+    for images, has in ((dataset.train, "leaves"), (dataset.evaluated, "holds out")):
+        counts = images.labels.bincount(minlength=len(dataset.class_names)).tolist()
+        if selection.split == "validation" and 0 in counts:
+            raise ValueError(
+                f"validation_fraction={selection.validation_fraction}: {has} no image of class "
+                f"{dataset.class_names[counts.index(0)]}; choose another, or add images"
+            )
+    return dataset
 
 
 def _resize_to_rgb(images: Images, size: int) -> Images:

@@ -9,7 +9,11 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from titn.data.paths import check_class_names, why_not_a_file
+from titn.data.classes import check_class_names
+from titn.data.leftovers import belonging
+from titn.data.misplaced import check_directory, instead_of_shards
+from titn.data.numbering import check_whole
+from titn.data.paths import LFS_POINTER, is_directory, is_lfs_pointer, why_not_a_file
 from titn.system.errors import error_text
 
 IMAGE_COLUMNS = ("img", "image")
@@ -20,6 +24,7 @@ class Shards(NamedTuple):
     """The parquet files of both splits, and the names of the columns to read.
 
     class_names: in the order of the labels; None if the files do not name the classes.
+    num_train, num_test: the rows of each split.
     """
 
     root: Path
@@ -28,14 +33,17 @@ class Shards(NamedTuple):
     image_column: str
     label_column: str
     class_names: tuple[str, ...] | None
+    num_train: int
+    num_test: int
 
 
 class Schema(NamedTuple):
-    """The columns and class names of a single file."""
+    """The columns, class names and number of rows of a single file."""
 
     image_column: str
     label_column: str
     class_names: tuple[str, ...] | None
+    num_rows: int
 
 
 def find_shards(root: Path, alternative: str | None = None) -> Shards:
@@ -43,21 +51,28 @@ def find_shards(root: Path, alternative: str | None = None) -> Shards:
 
     alternative: a directory of another layout that would have been accepted; for the message.
     """
-    if not root.is_dir():
-        raise ValueError(f"root={root}: no such directory; give the one with the data set")
+    check_directory(root, "the one with the data set")
     # As in a repository of the hub: side by side, or in directories one level down.
+    items = belonging(root)
+    items += [item for place in items if is_directory(place) for item in belonging(place)]
     files = {
-        split: tuple(sorted([*root.glob(f"{split}-*.parquet"), *root.glob(f"*/{split}-*.parquet")]))
+        split: tuple(
+            item
+            for item in items
+            if item.match(f"{split}-*.parquet") or item.name == f"{split}.parquet"
+        )
         for split in ("train", "test")
     }
     for split, found in files.items():
         if not found:
             nor = f", nor torchvision's {alternative}/" if alternative else ""
             raise ValueError(
-                f"root={root}: holds no {split}-*.parquet{nor}; give the data set's own"
+                f"root={root}: holds no {split}-*.parquet{nor}; {instead_of_shards(root, split)}"
             )
-    _check_different(root, (*files["train"], *files["test"]))
-    schemas = [_schema(root, shard) for found in files.values() for shard in found]
+    for found in files.values():
+        check_whole(root, found)
+    schemas_of = {split: [_schema(root, shard) for shard in files[split]] for split in files}
+    schemas = [*schemas_of["train"], *schemas_of["test"]]
     columns = {(schema.image_column, schema.label_column) for schema in schemas}
     if len(columns) > 1:
         raise ValueError(
@@ -70,28 +85,29 @@ def find_shards(root: Path, alternative: str | None = None) -> Shards:
             f"root={root}: its files differ in the names of the classes; give those of one data set"
         )
     class_names = next(iter(names), None)
-    return Shards(root, files["train"], files["test"], *columns.pop(), class_names)
-
-
-def _check_different(root: Path, files: tuple[Path, ...]) -> None:
-    """ValueError if a link leads to a file that is there already: its images would count twice."""
-    known: dict[Path, Path] = {}
-    for file in files:
-        same = known.setdefault(file.resolve(), file)
-        if same != file:
-            raise ValueError(
-                f"root={root}: {file.relative_to(root)} is the same file as "
-                f"{same.relative_to(root)}; remove one of them"
-            )
+    rows = {split: sum(schema.num_rows for schema in schemas_of[split]) for split in files}
+    for split, num_rows in rows.items():
+        if not num_rows:
+            raise ValueError(f"root={root}: {split} has no rows; fetch it again")
+    return Shards(
+        root,
+        files["train"],
+        files["test"],
+        *columns.pop(),
+        class_names,
+        num_train=rows["train"],
+        num_test=rows["test"],
+    )
 
 
 def _schema(root: Path, shard: Path) -> Schema:
     with open_shard(root, shard) as file:
         schema = file.schema_arrow
         columns = schema.names
+        num_rows = file.metadata.num_rows
         # A row with an image has at least one byte. Believing a damaged file would fill the memory.
-        if file.metadata.num_rows > shard.stat().st_size:
-            raise ValueError(f"{file.metadata.num_rows} rows are more than it has bytes")
+        if num_rows > shard.stat().st_size:
+            raise ValueError(f"{num_rows} rows are more than it has bytes")
     name = shard.relative_to(root)
     image = next((column for column in IMAGE_COLUMNS if column in columns), None)
     label = next((column for column in LABEL_COLUMNS if column in columns), None)
@@ -100,6 +116,11 @@ def _schema(root: Path, shard: Path) -> Schema:
             f"root={root}: {name} has columns {columns}; it needs one of "
             f"{list(IMAGE_COLUMNS)} and one of {list(LABEL_COLUMNS)}"
         )
+    for known in (IMAGE_COLUMNS, LABEL_COLUMNS):
+        if len(found := [column for column in known if column in columns]) > 1:
+            raise ValueError(
+                f"root={root}: {name} has columns {' and '.join(found)}; remove one of them"
+            )
     for column in (image, label):
         if columns.count(column) > 1:
             raise ValueError(f"root={root}: {name} has two columns {column}; remove one of them")
@@ -114,7 +135,7 @@ def _schema(root: Path, shard: Path) -> Schema:
             f"root={root}: {label} of {name} is {kinds[label]}; it has to be an integer"
         )
     try:
-        return Schema(image, label, _class_names(schema.metadata or {}, label))
+        return Schema(image, label, _class_names(schema.metadata or {}, label), num_rows)
     except ValueError as error:
         raise ValueError(f"root={root}: {name} {error}") from None
 
@@ -132,10 +153,11 @@ def open_shard(root: Path, shard: Path) -> Iterator[pq.ParquetFile]:
         ):
             yield file
     except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
+        name = shard.relative_to(root)
+        if why_not_a_file(shard) is None and is_lfs_pointer(shard):
+            raise ValueError(f"root={root}: {name} is {LFS_POINTER}") from None
         raise ValueError(
-            f"root={root}: {shard.relative_to(root)} cannot be read as parquet "
-            f"({error_text(error)}); "
-            "fetch it again"
+            f"root={root}: {name} cannot be read as parquet ({error_text(error)}); fetch it again"
         ) from None
 
 
@@ -143,7 +165,8 @@ def _holds_files(kind: pa.DataType) -> bool:
     if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
         return False
     inner = kind.field("bytes").type
-    return pa.types.is_binary(inner) or pa.types.is_large_binary(inner)
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+    return any(is_kind(inner) for is_kind in kinds)
 
 
 def _class_names(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...] | None:

@@ -23,6 +23,7 @@ from titn.data import layouts
 from titn.data.cache import cached_arrays
 from titn.data.folder import Folder
 from titn.data.images import Dataset, Images, images_digest
+from titn.data.overlap import check_overlap
 from titn.data.parquet import Parquet
 from titn.data.paths import expand_root
 from titn.data.prepare import (
@@ -31,11 +32,11 @@ from titn.data.prepare import (
     decode_cached,
     from_arrays,
     prepare,
+    prepare_counted,
     to_arrays,
 )
 from titn.data.torchvision_layout import TorchvisionLayout
 from titn.system.files import cache_dir
-from titn.system.text import printable
 
 
 def digits(
@@ -90,21 +91,22 @@ def published(
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
     shards = layouts.published(name=name, root=root, download=download, num_classes=num_classes)
     place = expand_root(root) if root else cache_dir() / "downloads"
-    if shards is None:
-        layout = TorchvisionLayout(name, place)
-        if not layout.is_there():
-            layout.download()
-        return prepare(name, decode_cached(layout.stamp(), layout.decode), selection)
-    source = Parquet(shards)
-    decoded = decode_cached(source.stamp(), source.decode)
-    kind = layouts.PUBLISHED_FORMATS[name]
-    found = layouts.PublishedFormat(len(decoded.class_names), *decoded.train.pixels.shape[1:3])
-    if found != kind:
-        raise ValueError(
-            f"root={printable(place)}: is not {name}, which has {kind}; this has {found}; "
-            "for any other set choose dataset=parquet"
-        )
-    return prepare(name, decoded, selection)
+    layout = TorchvisionLayout(name, place)
+    if shards is None and not layout.is_there():
+        layout.download()
+    decoded = decode_cached(layout if shards is None else Parquet(shards))
+    layouts.check_published(name, place, _format(decoded))
+    return prepare_counted(name, decoded, selection)
+
+
+def _format(decoded: DecodedDataset) -> layouts.PublishedFormat:
+    splits = (decoded.train, decoded.test)
+    train, test = (
+        tuple(images.labels.bincount(minlength=len(decoded.class_names)).tolist())
+        for images in splits
+    )
+    channels, side = decoded.train.pixels.shape[1:3]
+    return layouts.PublishedFormat(channels, side, train, test)
 
 
 def parquet(
@@ -125,7 +127,7 @@ def parquet(
     """
     source = Parquet(layouts.parquet(root=root, num_classes=num_classes))
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare("parquet", decode_cached(source.stamp(), source.decode), selection)
+    return prepare_counted("parquet", decode_cached(source), selection)
 
 
 def folder(
@@ -146,10 +148,13 @@ def folder(
     Raises ValueError that names what is not an image, not in a class, empty, or in one split only.
     """
     files = Folder(layouts.folder(root=root, num_classes=num_classes))
-    tensors, facts = cached_arrays(
-        files.stamp(image_size),
-        lambda: (to_arrays(*files.decode(image_size)), {"digest": files.digest()}),
+    contents = files.contents()
+    check_overlap(files.folders.root, contents)
+    digest = files.digest(contents)
+    tensors, _ = cached_arrays(
+        repr(("folder", 3, image_size, digest)),
+        lambda: (to_arrays(*files.decode(image_size, contents)), {}),
     )
-    decoded = DecodedDataset(*from_arrays(tensors), files.class_names, facts["digest"])
+    decoded = DecodedDataset(*from_arrays(tensors), files.class_names, digest)
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare("folder", decoded, selection)
+    return prepare_counted("folder", decoded, selection)

@@ -17,7 +17,7 @@ from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from titn.data.images import Images
 from titn.data.layouts import MNIST_FILES, TORCHVISION_FILES, torchvision_files
-from titn.data.paths import explain_read_errors, is_file
+from titn.data.paths import content_digests, explain_read_errors, is_file
 from titn.system.errors import first_line
 from titn.system.text import printable
 
@@ -54,11 +54,8 @@ class TorchvisionLayout:
             ) from None
 
     def stamp(self) -> str:
-        """A text that changes whenever a file is replaced: paths, sizes and times."""
-        with explain_read_errors(self.root):
-            facts = [(file.resolve(), file.stat()) for file in self._files()]
-        files = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in facts]
-        return repr(("torchvision", 2, self.name, files))
+        """A text that stands for the contents of all files, wherever they are."""
+        return repr(("torchvision", 3, self.name, content_digests(self._files())))
 
     def decode(self) -> tuple[Images, Images, tuple[str, ...]]:
         """All images of train and test, and the class names in the order of the labels."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from titn.data.batches import training_batches

@@ -2,13 +2,17 @@
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from titn.system.text import is_utf8
+from titn.system.errors import error_text
+from titn.system.files import check_can_be_listed
+from titn.system.text import is_utf8, printable
 
 # libyaml if it is installed: a thousand configurations take a second instead of ten.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -63,19 +67,33 @@ def _is_within(path: Path, directory: Path) -> bool:
 def walk_directories(root: Path) -> Iterator[tuple[Path, list[str]]]:
     """Every directory below `root`, itself first, with the names in it; links are not followed.
 
-    In a fixed order. Not os.walk, which before Python 3.12 calls itself for each level.
+    In a fixed order. Not os.walk, which before Python 3.12 calls itself for each level. A directory
+    that cannot be listed is not an empty one: ConfigError if it is `root`, else a line.
     """
+    check_can_be_listed(root)
     waiting = [root]
     while waiting:
         directory = waiting.pop()
         try:
             with os.scandir(directory) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
-        except OSError:
-            continue  # as os.walk does
+        except FileNotFoundError:
+            continue  # somebody has removed it
+        except OSError as error:
+            _say_once(
+                f"{printable(directory)}: cannot be listed ({error_text(error)}); "
+                "what is in it is left out"
+            )
+            continue
         yield directory, [entry.name for entry in found]
         inner = [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
         waiting += [directory / name for name in reversed(inner)]
+
+
+@cache
+def _say_once(line: str) -> None:
+    """On standard error; a command walks through the same directories several times."""
+    print(f"titn: {line}", file=sys.stderr, flush=True)
 
 
 def read_yaml(path: Path) -> Any:

@@ -22,6 +22,7 @@ from titn.records.safe_open import safe_path
 from titn.records.sweep_dir import SweepDir, sweep_dirs
 from titn.records.sweep_plan import PlannedCell
 from titn.system.errors import ConfigError
+from titn.system.files import check_can_be_listed
 from titn.system.text import printable
 
 # A cell in one of these states has a message.
@@ -128,11 +129,12 @@ def read_status(directories: Sequence[Path]) -> SweepsStatus:
 
 
 def check_directory(directory: Path) -> None:
-    """ConfigError if there is no such directory."""
+    """ConfigError if there is no such directory, or it cannot be listed."""
     if not os.path.isdir(directory):  # Path.is_dir raises for a name that is too long
         raise ConfigError(
             f"{printable(directory)}: there is no such directory; name one that holds sweeps"
         )
+    check_can_be_listed(directory)
 
 
 def _find_sweeps(directory: Path) -> list[SweepDir]:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import platformdirs
 
+from titn.system.errors import ConfigError, error_text
+from titn.system.text import printable
+
 TEMPORARY = ".tmp"
 
 
@@ -90,3 +93,19 @@ def remove_leftovers(directory: Path, older_than_secs: float = 0.0) -> None:
         with suppress(OSError):
             if file.stat().st_mtime <= before:
                 file.unlink()
+
+
+def check_can_be_listed(directory: Path, named: str = "") -> None:
+    """ConfigError if the system does not say what is in a directory: it is not an empty one.
+
+    named: what a message calls it, if not by its path alone.
+    """
+    try:
+        os.scandir(directory).close()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ConfigError(
+            f"{printable(named or directory)}: cannot be listed ({error_text(error)}); "
+            "ask its owner, or name another"
+        ) from None

@@ -172,7 +172,8 @@ def test_other_images_than_the_records_are_refused(finished, capsys):
 
 
 def test_a_data_set_that_moved_can_be_named(tiny, hugging_face, tmp_path, capsys):
-    root, _ = hugging_face("image", "label", shape=(28, 28), names=tuple("0123456789"))
+    digits = tuple("0123456789")
+    root, _ = hugging_face("image", "label", shape=(28, 28), names=digits, of="mnist")
     directory, _ = ensure(tiny("dataset=mnist", f"dataset.root={root}", "dataset.image_size=8"))
     moved = root.rename(tmp_path / "elsewhere")
     assert run(evaluate, directory.path) == 2

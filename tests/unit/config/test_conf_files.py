@@ -16,9 +16,9 @@ FILES = sorted(CONF.rglob("*.yaml"))
 CHOICES = [(f.parent.name, f.stem) for f in FILES if f.parent.parent == CONF]
 # How the fixture `hugging_face` has to write what each of these is.
 WITH_ROOT = {
-    "mnist": {"shape": (28, 28), "names": tuple("0123456789")},
-    "cifar10": {"names": tuple("0123456789")},
-    "cifar100": {"names": tuple(map(str, range(100)))},
+    "mnist": {"of": "mnist", "shape": (28, 28), "names": tuple("0123456789")},
+    "cifar10": {"of": "cifar10", "names": tuple("0123456789")},
+    "cifar100": {"of": "cifar100", "names": tuple(map(str, range(100)))},
     "parquet": {},
 }
 IMAGES = ImageSpec(num_classes=10)

@@ -1,7 +1,10 @@
 """Anyone's class folders."""
 
 import os
+import re
 import shutil
+import subprocess
+import sys
 import unicodedata
 
 import pytest
@@ -22,7 +25,8 @@ def root(tmp_path, monkeypatch):
             directory = root / split / name
             directory.mkdir(parents=True)
             for number in range(count):
-                Image.new("RGB", (20 + number, 30), colour).save(directory / f"{number}.png")
+                size = (20 + number, 30 if split == "train" else 31)
+                Image.new("RGB", size, colour).save(directory / f"{number}.png")
     return root
 
 
@@ -40,10 +44,48 @@ def test_formats_sizes_and_modes_may_differ(root):
     assert len(folder(root=str(root), image_size=16).train) == 6
 
 
-def test_files_of_the_system_are_left_out(root):
-    (root / "train" / ".DS_Store").write_text("")
-    (root / "train" / "ants" / ".hidden").write_text("")
-    assert len(folder(root=str(root)).train) == 4
+LEFT_BEHIND = (
+    ".DS_Store", "._0.png", ".directory", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini",
+    "DESKTOP.INI", "ehthumbs_vista.db", "Icon\r", "__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN",
+    "lost+found", "0.png:Zone.Identifier", "~$0.png", "0.png~",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEFT_BEHIND)
+def test_what_file_managers_and_archivers_leave_is_no_class_and_no_image(root, name):
+    before = folder(root=str(root)).digest
+    (root / "train" / name).mkdir()
+    (root / "train" / "ants" / name).write_text("")
+    assert folder(root=str(root)).digest == before
+
+
+def test_files_that_are_exchanged_with_their_times_are_decoded_anew(root):
+    files = [root / "train" / name / "0.bmp" for name in ("ants", "bees")]
+    for file in files:
+        Image.open(file.with_suffix(".png")).save(file)
+        file.with_suffix(".png").unlink()
+    facts = [file.stat() for file in files]
+    before = folder(root=str(root))
+    contents = [file.read_bytes() for file in files]
+    for file, content, stat in zip(files, reversed(contents), facts, strict=True):
+        file.write_bytes(content)
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    after = folder(root=str(root))
+    assert torch.equal(after.train.pixels[[0, 2]], before.train.pixels[[2, 0]])
+    assert after.digest != before.digest
+
+
+def test_files_that_change_while_they_are_read_are_not_taken(root, monkeypatch, tmp_path):
+    def change(file, size):
+        decoded = real(file, size)
+        Image.new("RGB", (20, 30), (0, 250, 0)).save(root / "train" / "ants" / "0.png")
+        return decoded
+
+    real = folder_layout.decode_image
+    monkeypatch.setattr(folder_layout, "decode_image", change)
+    with pytest.raises(ValueError, match=r"^root=.*: its files changed while they were read; "):
+        folder(root=str(root))
+    assert not (tmp_path / "cache").exists()
 
 
 def test_images_are_decoded_once(root, monkeypatch):
@@ -101,7 +143,7 @@ def test_classes_that_differ_between_train_and_test_are_named(root):
 
 def test_an_empty_class_is_named(root):
     (root / "test" / "bees" / "0.png").unlink()
-    with pytest.raises(ValueError, match="test/bees/ is empty"):
+    with pytest.raises(ValueError, match="no image of class bees in test; a class needs one"):
         folder(root=str(root))
 
 
@@ -109,6 +151,65 @@ def test_a_missing_split_is_named(root):
     shutil.rmtree(root / "test")
     with pytest.raises(ValueError, match="has no directory test/; it needs train/CLASS"):
         folder(root=str(root))
+
+
+@pytest.mark.parametrize(
+    ("moves", "at", "remedy"),
+    [
+        ([("test", "val")], ".", "has no directory test/; rename val/ if it is what is meant"),
+        ([("train", "Train")], ".", "has no directory train/; rename Train/ if it is what"),
+        ([], "..", "has no directory train/; give the directory mine/ in it"),
+        ([], "train", "has no directory train/; give the directory above it"),
+        ([], "train/ants/0.png", "is a file, not a directory; give the one with train/"),
+        ([("test/bees", "test/bees ")], ".", "only train/ has bees; only test/ has 'bees '; give"),
+    ],
+)
+def test_a_data_set_that_is_nearly_there_has_a_remedy(root, moves, at, remedy):
+    for old, new in moves:
+        (root / old).rename(root / new)
+    with pytest.raises(ValueError, match=rf"^root=\S+: .*{re.escape(remedy)}"):
+        folder(root=str(root / at))
+
+
+def test_parquet_files_are_not_class_folders(tmp_path):
+    (tmp_path / "train-0.parquet").touch()
+    with pytest.raises(ValueError, match=r"its parquet files are read by dataset=parquet"):
+        folder(root=str(tmp_path))
+
+
+def test_test_images_that_are_all_trained_on_are_refused(root):
+    shutil.rmtree(root / "test")
+    (root / "test").symlink_to("train")
+    for _ in ("decoded", "cached"):
+        with pytest.raises(ValueError, match=r"^root=\S+: all 4 images of test/ are in train/ too"):
+            folder(root=str(root))
+
+
+def test_images_that_are_there_twice_are_said(root, capsys):
+    shutil.copy(root / "test" / "ants" / "0.png", root / "train" / "ants" / "9.png")
+    shutil.copy(root / "train" / "ants" / "1.png", root / "train" / "bees" / "9.png")
+    folder(root=str(root))
+    said = capsys.readouterr().err
+    assert (
+        "1 of 2 test images are training images too (train/ants/9.png is test/ants/0.png)" in said
+    )
+    assert (
+        "1 training images have more than one class (train/ants/1.png is train/bees/9.png)" in said
+    )
+
+
+def test_an_image_that_icloud_has_not_brought_is_named(root):
+    (root / "train" / "ants" / ".7.png.icloud").write_bytes(b"bplist00")
+    with pytest.raises(ValueError, match=r"\.7\.png\.icloud \(in iCloud and not yet on this"):
+        folder(root=str(root))
+
+
+def test_what_is_held_out_has_images_of_every_class(root):
+    for number in range(2, 20):
+        Image.new("RGB", (number, 30)).save(root / "train" / "ants" / f"{number}.png")
+    reason = r"^validation_fraction=0\.2: holds out no image of class bees; choose another"
+    with pytest.raises(ValueError, match=reason):
+        folder(root=str(root), split="validation", validation_fraction=0.2)
 
 
 def test_a_file_in_no_class_is_named(root):
@@ -143,12 +244,41 @@ def test_any_name_that_can_be_written_is_a_class(root, name):
         assert set(folder(root=str(root)).class_names) == {"ants", name}
 
 
-def test_names_that_only_look_alike_are_two_classes(root):
-    names = [unicodedata.normalize(form, "é") for form in ("NFC", "NFD")]
+FORMS = [unicodedata.normalize(form, "café") for form in ("NFC", "NFD")]
+
+
+def test_a_class_is_one_however_its_accents_are_written(root):
+    (root / "train" / "ants").rename(root / "train" / FORMS[0])
+    (root / "test" / "ants").rename(root / "test" / FORMS[1])
+    mixed = folder(root=str(root))
+    (root / "train" / FORMS[0]).rename(root / "train" / FORMS[1])
+    assert mixed.class_names == ("bees", FORMS[0])
+    assert folder(root=str(root)).digest == mixed.digest
+
+
+def test_two_classes_that_look_alike_are_refused(root):
+    for old, new in zip(("ants", "bees"), FORMS, strict=True):
+        (root / "train" / old).rename(root / "train" / new)
+    with pytest.raises(ValueError, match=r"train/ has two directories café, whose names"):
+        folder(root=str(root))
+
+
+def test_the_names_of_classes_do_not_depend_on_the_locale(root):
     for split in ("train", "test"):
-        for old, new in zip(("ants", "bees"), names, strict=True):
-            (root / split / old).rename(root / split / new)
-    assert folder(root=str(root)).class_names == tuple(sorted(names))
+        (root / split / "bees").rename(root / split / "café")
+        (root / split / "ants").rename(root / split / "甲虫")
+    ask = "import sys; from titn.data import layouts; "
+    ask += "print(ascii(list(layouts.folder(root=sys.argv[1]).train)))"
+    # Python would take the C locale for UTF-8; told not to, it takes it for ASCII.
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", ask, str(root)],
+        env=os.environ | locale,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == ascii(["café", "甲虫"])
 
 
 def test_a_class_that_no_record_could_name_is_refused(root):

@@ -1,16 +1,10 @@
-"""Data sets from scikit-learn and from parquet files."""
+"""Data sets from scikit-learn and from parquet files that are as they should be; parts of them."""
 
-import json
-import os
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
 
 from titn.data import parquet as parquet_layout
-from titn.data import shards
 from titn.data.decoding import ImageError
 from titn.data.sources import digits, parquet, published
 
@@ -115,223 +109,15 @@ def test_a_row_that_is_not_an_image_is_named(hugging_face, monkeypatch):
         parquet(root=str(root))
 
 
-# --- shards that are not what they should be ------------------------------------------------------
-
-FIRST = "train-00000-of-00001.parquet"
-
-
-@pytest.fixture
-def shard(hugging_face):
-    """The train shard of a good data set, and what a change of its table makes of the data set."""
-    root, _ = hugging_face("image", "label")
-    path = root / FIRST
-
-    def changed(change=lambda table: table, **columns) -> None:
-        table = pq.read_table(path)
-        for name, values in columns.items():
-            table = table.set_column(table.schema.get_field_index(name), name, pa.array(values))
-        pq.write_table(change(table), path)
-        parquet(root=str(root))
-
-    return path, changed
-
-
-@pytest.mark.parametrize("keep", [0, 4, 100, -20])
-def test_a_shard_that_was_cut_short_is_named(shard, keep):
-    path, _ = shard
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(ValueError, match=rf"^root=.*: {FIRST} cannot be read as parquet .*again$"):
-        parquet(root=str(path.parent))
-
-
-def test_a_page_that_was_overwritten_is_named(shard):
-    path, _ = shard
-    content = path.read_bytes()
-    path.write_bytes(content[:4] + bytes(300) + content[304:])
-    with pytest.raises(ValueError, match=rf"^root=.*{FIRST} "):
-        parquet(root=str(path.parent))
-
-
-def test_a_page_with_another_checksum_is_named(shard):
-    path, _ = shard
-    table = pq.read_table(path)
-    plainly = {"compression": "none", "use_dictionary": False, "write_statistics": False}
-    pq.write_table(table, path, write_page_checksum=True, **plainly)
-    content = path.read_bytes()
-    at = content.index(b"IDAT") + 10
-    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
-    with pytest.raises(ValueError, match=rf"{FIRST} cannot be read as parquet .*CRC"):
-        parquet(root=str(path.parent))
-
-
-def test_what_is_no_file_is_not_opened(shard):
-    path, _ = shard
-    path.unlink()
-    os.mkfifo(path)
-    with pytest.raises(ValueError, match=rf"{FIRST} cannot be read as parquet \(not a file\)"):
-        parquet(root=str(path.parent))
-
-
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        (OSError(5, "Input/output error"), "Input/output error"),
-        (PermissionError(13, "Permission denied"), "Permission denied"),
-        (pa.ArrowMemoryError("malloc of size 9 failed"), "malloc of size 9 failed"),
-        (pa.ArrowNotImplementedError("no such codec"), "no such codec"),
-    ],
-)
-def test_what_the_system_and_pyarrow_say_is_passed_on(shard, monkeypatch, error, reason):
-    path, _ = shard
-
-    def fails(*_, **__):
-        raise error
-
-    monkeypatch.setattr(shards.pq, "ParquetFile", fails)
-    with pytest.raises(ValueError, match=rf"{FIRST} cannot be read as parquet \({reason}\)"):
-        parquet(root=str(path.parent))
-
-
-IMAGE = {"bytes": b"", "path": None}
-
-
-@pytest.mark.parametrize(
-    ("columns", "reason"),
-    [
-        ({"image": [7] * 20}, f"image of {FIRST} is int64; it has to be a struct"),
-        ({"image": [{"bytes": "text"}] * 20}, f"image of {FIRST} is struct<bytes: string>"),
-        ({"image": [{"path": "x"}] * 20}, f"image of {FIRST} is struct<path: string>"),
-        ({"label": [0.5] * 20}, f"label of {FIRST} is double; it has to be an integer"),
-        ({"label": ["ant"] * 20}, f"label of {FIRST} is string; it has to be an integer"),
-        ({"label": [True] * 20}, f"label of {FIRST} is bool; it has to be an integer"),
-        ({"label": [0, None, 1, 0] * 5}, f"row 1 of {FIRST} has no label; "),
-        ({"label": [0, 1, -1, 0] * 5}, f"row 2 of {FIRST} has label -1, "),
-        ({"label": [0, 2**62] * 10}, f"row 1 of {FIRST} has label {2**62}, "),
-        ({"image": [IMAGE, None] * 10}, f"row 0 of {FIRST} is not an image"),
-    ],
-)
-def test_cells_that_are_no_images_and_labels_are_named(shard, columns, reason):
-    _, changed = shard
-    with pytest.raises(ValueError, match=rf"^root=\S+: {reason}"):
-        changed(**columns)
-
-
-def test_a_row_without_an_image_is_named(shard):
-    path, changed = shard
-    good = pq.read_table(path)["image"].to_pylist()
-    with pytest.raises(ValueError, match=rf"row 3 of {FIRST} has no image; "):
-        changed(image=[*good[:3], {"bytes": None, "path": "a.png"}, *good[4:]])
-
-
-def test_a_split_without_rows_is_named(shard):
-    _, changed = shard
-    with pytest.raises(ValueError, match="train has no rows"):
-        changed(lambda table: table.slice(0, 0))
-
-
-def test_more_rows_than_bytes_are_not_read(shard):
-    _, changed = shard
-    rows = 1_000_000
-    columns = {"image": [{"bytes": b"x", "path": None}] * rows, "label": [0] * rows}
-    with pytest.raises(
-        ValueError, match=rf"{FIRST} cannot .*{rows} rows are more than it has bytes"
-    ):
-        changed(lambda _: pa.table(columns))
-
-
-def test_a_column_that_is_there_twice_is_named(shard):
-    _, changed = shard
-    with pytest.raises(ValueError, match=f"{FIRST} has two columns label"):
-        changed(lambda table: table.append_column("label", table["label"]))
-
-
-def test_images_of_several_sizes_are_sent_elsewhere(hugging_face, monkeypatch):
-    root, _ = hugging_face()
-    sizes = iter([(4, 4), *[(4, 5)] * 100])
-    monkeypatch.setattr(parquet_layout, "read_image", lambda _: Image.new("L", next(sizes)))
-    with pytest.raises(ValueError, match=r"images of train differ in size .*dataset=folder"):
-        parquet(root=str(root))
-
-
-def said(metadata: bytes) -> dict:
-    return {"change": lambda table: table.replace_schema_metadata({"huggingface": metadata})}
-
-
-def names(*names: object) -> bytes:
-    return json.dumps({"info": {"features": {"label": {"names": names}}}}).encode()
-
-
-@pytest.mark.parametrize(
-    ("metadata", "reason"),
-    [
-        (b"{", "has metadata of another form than the hub's"),
-        (b"\xff", "has metadata of another form than the hub's"),
-        (b"[1]", "has metadata of another form than the hub's"),
-        (b"[" * 100_000, "has metadata of another form than the hub's"),
-        (b'{"info": [5]}', "has metadata of another form than the hub's"),
-        (names("cat", 5), "has names of classes that are not strings"),
-        (names("cat", "cat"), "has two classes cat; give each a name of its own"),
-        (names("cat", "\ud800"), r"has a class \\ud800, which is not UTF-8"),
-        (names(*map(str, range(40_000))), "has 40000 classes; 32768 are the most"),
-    ],
-)
-def test_metadata_that_does_not_name_the_classes_is_refused(shard, metadata, reason):
-    _, changed = shard
-    with pytest.raises(ValueError, match=rf"^root=\S+: {FIRST} {reason}"):
-        changed(**said(metadata))
-
-
-@pytest.mark.parametrize("metadata", [b"{}", b'{"info": null}', b'{"info": {"features": {}}}'])
-def test_without_names_the_labels_are_the_names(shard, metadata):
-    path, changed = shard
-    changed(**said(metadata))
-    test = path.with_name("test-00000-of-00001.parquet")
-    pq.write_table(pq.read_table(test).replace_schema_metadata({}), test)
-    assert parquet(root=str(path.parent)).class_names == ("0", "1")
-
-
-def test_shards_that_name_the_classes_otherwise_are_refused(shard):
-    _, changed = shard
-    with pytest.raises(ValueError, match="its files differ in the names of the classes"):
-        changed(**said(names("dog", "cat")))
-
-
-def test_a_shard_that_a_link_brings_twice_is_refused(shard):
-    path, _ = shard
-    (path.parent / "again").symlink_to(".")
-    with pytest.raises(ValueError, match=rf"{FIRST} is the same file as again/{FIRST}"):
-        parquet(root=str(path.parent))
-
-
-def test_no_name_of_a_file_reaches_the_terminal_as_it_is(shard):
-    path, _ = shard
-    path.rename(path.with_name("train-\x1b[31m\n.parquet")).write_bytes(b"")
-    with pytest.raises(ValueError, match=r"train-\\x1b\[31m\\n\.parquet cannot") as raised:
-        parquet(root=str(path.parent))
-    assert str(raised.value).isprintable()
-
-
-@pytest.mark.parametrize(
-    ("root", "reason"),
-    [
-        ("caf\udce9", r"root=caf\\udce9: is not UTF-8"),
-        ("~nobody-of-this-name/x", "there is no such user"),
-        ("x" * 5000, "cannot be read"),
-    ],
-)
-def test_a_root_that_cannot_be_is_refused(root, reason):
-    with pytest.raises(ValueError, match=rf"^root=.*{reason}|^{reason}"):
-        parquet(root=root)
-
-
 # --- the published ones ---------------------------------------------------------------------------
 
 
+DIGITS = tuple("0123456789")
 HUNDRED = tuple(f"class {i}" for i in range(100))
 
 
 def test_a_published_set_is_read_from_parquet(hugging_face):
-    root, arrays = hugging_face(names=HUNDRED)
+    root, arrays = hugging_face(names=HUNDRED, of="cifar100")
     dataset = published(name="cifar100", root=str(root))
     assert dataset.name == "cifar100"
     expected = torch.from_numpy(arrays["train"]).permute(0, 3, 1, 2)
@@ -340,11 +126,33 @@ def test_a_published_set_is_read_from_parquet(hugging_face):
 
 @pytest.mark.parametrize(
     ("name", "found"),
-    [("mnist", "100 classes, 3 channels and 32 rows"), ("cifar10", "100 classes, 3 channels")],
+    [("mnist", "2 classes, 3 channels, 32 rows"), ("cifar10", "2 classes, 3 channels, 32 rows")],
 )
-def test_another_set_than_was_asked_for_is_refused(hugging_face, name, found):
-    root, _ = hugging_face(names=HUNDRED)
+def test_another_set_than_was_asked_for_is_refused(hugging_face, shrink, name, found):
+    root, _ = hugging_face()
+    shrink(name, (2,) * 10, (3, 3) + (0,) * 8)  # as many in all
     with pytest.raises(ValueError, match=rf"^root=.*is not {name}, .*; this has {found}"):
+        published(name=name, root=str(root))
+
+
+def test_another_set_of_the_same_form_is_refused(hugging_face, shrink):
+    # As Fashion-MNIST is of MNIST's: 6,000 images of each class, of which MNIST has 5,923 to 6,742.
+    root, _ = hugging_face("image", "label", shape=(28, 28), names=DIGITS, of="mnist")
+    shrink("mnist", (2,) * 8 + (3, 1), (1,) * 10)
+    with pytest.raises(ValueError, match="not mnist, which has 3 images of class 8; this has 2"):
+        published(name="mnist", root=str(root))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "found"),
+    [
+        ("mnist", (28, 28), "20 training and 10 test images; fetch it again"),
+        ("cifar10", (32, 32, 3), "20 training and 10 test images; fetch it again"),
+    ],
+)
+def test_a_part_of_a_published_set_is_refused(hugging_face, name, shape, found):
+    root, _ = hugging_face("image", "label", shape=shape, names=DIGITS)
+    with pytest.raises(ValueError, match=rf"^root=.*is not {name}, which has .*; this has {found}"):
         published(name=name, root=str(root))
 
 
@@ -408,7 +216,8 @@ def test_classes_without_an_image_are_refused(hugging_face):
     root, _ = hugging_face(
         names=tuple("abcd"), labels=lambda count: [2 + i % 2 for i in range(count)]
     )
-    with pytest.raises(ValueError, match=r"^num_classes=2: train of parquet has no images"):
+    reason = r"^root=.* has no image of class a in train, nor of 1 more; a class needs one"
+    with pytest.raises(ValueError, match=reason):
         parquet(root=str(root), num_classes=2)
 
 

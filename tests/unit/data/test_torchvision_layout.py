@@ -11,6 +11,7 @@ import torch
 from titn.data import torchvision_layout
 from titn.data.sources import published
 
+DIGITS = tuple("0123456789")
 RNG = np.random.default_rng(0)
 
 
@@ -26,8 +27,9 @@ def write_idx(path, array: np.ndarray) -> None:
 
 
 @pytest.fixture
-def mnist(tmp_path):
+def mnist(tmp_path, shrink):
     """Root and pixels of a small MNIST."""
+    shrink("mnist", (2,) * 10, (1,) * 10)
     raw = tmp_path / "torchvision" / "MNIST" / "raw"
     raw.mkdir(parents=True)
     pixels = {}
@@ -43,12 +45,12 @@ def test_mnist_is_read_from_its_idx_files(mnist):
     dataset = published(name="mnist", root=str(root), image_size=28)
     assert torch.equal(dataset.train.pixels[:, 0], torch.from_numpy(pixels["train"]))
     assert dataset.evaluated.labels.tolist() == list(range(10))
-    assert dataset.class_names == tuple("0123456789")
+    assert dataset.class_names == DIGITS
 
 
 def test_both_layouts_of_the_same_images_have_one_identity(mnist, hugging_face):
     root, _ = mnist
-    elsewhere, arrays = hugging_face("image", "label", shape=(28, 28), names=tuple("0123456789"))
+    elsewhere, arrays = hugging_face("image", "label", shape=(28, 28), names=DIGITS, of="mnist")
     raw = root / "MNIST" / "raw"
     for split, name in (("train", "train"), ("test", "t10k")):
         count = len(arrays[split])
@@ -114,7 +116,7 @@ def batch(count: int, key: str) -> dict:
 
 
 @pytest.fixture
-def cifar(tmp_path, monkeypatch, request):
+def cifar(tmp_path, monkeypatch, request, shrink):
     """Root and train rows of a small CIFAR whose checksums torchvision is told."""
     name, key = request.param
     source = torchvision_layout.TORCHVISION_CLASSES[name]
@@ -130,6 +132,7 @@ def cifar(tmp_path, monkeypatch, request):
     meta = dict(source.meta)
     meta["md5"] = written(directory / meta["filename"], {meta["key"]: ["cat", "dog"]})
     monkeypatch.setattr(source, "meta", meta)
+    shrink(name, (len(np.concatenate(rows)) // 2,) * 2, (2, 2))
     return name, tmp_path / "torchvision", np.concatenate(rows), directory
 
 
@@ -198,6 +201,22 @@ def test_a_batch_that_the_disk_does_not_give_back_is_named(cifar, monkeypatch):
     monkeypatch.setattr("pathlib.Path.read_bytes", fails)
     with pytest.raises(ValueError, match=r"^root=\S+: \S+ cannot be read \(Input/output error\)"):
         published(name=name, root=str(root))
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "at", "remedy"),
+    [
+        ("cifar100", "cifar-100-python.tar.gz", ".", "dataset.download=true unpacks it"),
+        ("mnist", "MNIST/raw/t10k-labels-idx1-ubyte.gz", ".", "dataset.download=true unpacks it"),
+        ("cifar10", "cifar-10-batches-py/x", "cifar-10-batches-py", "give the directory above it"),
+        ("mnist", "MNIST/raw/x", "MNIST/raw", "give the directory two above it"),
+    ],
+)
+def test_files_that_are_nearly_there_have_a_remedy(tmp_path, name, there, at, remedy):
+    (tmp_path / there).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / there).touch()
+    with pytest.raises(ValueError, match=rf"^root=\S+: .*; {remedy}"):
+        published(name=name, root=str(tmp_path / at))
 
 
 def test_a_download_that_cannot_be_says_why(tmp_path, monkeypatch):

@@ -1,7 +1,9 @@
 """Files that anyone may have written: what is not opened, and what YAML is not built."""
 
 import os
+import re
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,6 +15,7 @@ from titn.records.safe_open import (
     safe_path,
     walk_directories,
 )
+from titn.system.errors import ConfigError
 
 NAME = "result.json"
 
@@ -83,6 +86,24 @@ def test_directories_are_walked_in_order_without_links(tmp_path):
     os.symlink(tmp_path, tmp_path / "a" / "circle")
     found = [(str(path.relative_to(tmp_path)), names) for path, names in walk_directories(tmp_path)]
     assert found == [(".", ["a", "b"]), ("a", ["circle"]), ("b", ["c", "file"]), ("b/c", [])]
+
+
+def test_a_directory_that_cannot_be_listed_is_not_an_empty_one(tmp_path, monkeypatch, capsys):
+    def denied(path):
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    real = os.scandir
+    monkeypatch.setattr("titn.records.safe_open.os.scandir", denied)
+    said = f"{closed}: cannot be listed (Permission denied); "
+    for _ in range(2):
+        assert [path for path, _ in walk_directories(tmp_path)] == [tmp_path]
+    assert capsys.readouterr().err == f"titn: {said}what is in it is left out\n"
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        list(walk_directories(closed))
 
 
 @pytest.fixture
