@@ -61,7 +61,5 @@ def test_a_file_in_the_wrong_place_is_told(own, file, question, said):
 
 def test_a_mistake_in_the_file_is_told(own):
     own("ablation/mine.yaml", GOOD.replace("some:", "on:"))
-    with pytest.raises(
-        ConfigError, match=r"^own/ablation/mine\.yaml:2: question\.rows: on: "
-    ):
+    with pytest.raises(ConfigError, match=r"^own/ablation/mine\.yaml:2: question\.rows: on: "):
         ask("+ablation=mine")
