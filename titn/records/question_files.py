@@ -54,12 +54,17 @@ def read_question_file(file: Path) -> Any:
         raise _mistake(file, 1, f"the first line is not '{HEADER}', without which Hydra does not "
                        "find the question; add it")  # fmt: skip
     _check_keys(file, root, "")
+    _check_defaults(file, root)
+    _check_swept(file, root)
     question = _child(root, "question")
     if question is None:
         return None
+    if not isinstance(question, MappingNode):
+        raise _mistake(file, question, "question: should have keys below it, as title and rows")
     node = loader.construct_document(question)
     if "${" not in text:
         _check_question(file, question, node)
+        _check_rows(file, question)
     return node
 
 
@@ -109,6 +114,8 @@ def _check_keys(file: Path, node: Node, path: str) -> None:
 
 def _check_key(file: Path, node: Node, key: Node, path: str) -> None:
     where = f"{path}: " if path else ""
+    if isinstance(key, ScalarNode) and not key.value and key.tag == TEXT:
+        raise _mistake(file, key, f"{where}a key without a letter; name it")
     if not isinstance(key, ScalarNode):
         raise _mistake(file, key, f"{where}a key should be text; put it in quotes")
     first = next(one for one, _ in node.value if one.value == key.value)
@@ -131,6 +138,41 @@ def _items(node: Node) -> Iterator[tuple[Node | None, str, Node]]:
 
 def _child(node: Node, name: str) -> Node | None:
     return next((value for _, key, value in _items(node) if key == name), None)
+
+
+def _check_defaults(file: Path, root: MappingNode) -> None:
+    """ConfigError if a default is not that of a group that titn has chosen already."""
+    defaults = _child(root, "defaults")
+    for _, _, item in _items(defaults) if defaults else ():
+        for key, name, _ in _items(item):
+            if not name.startswith("override /"):
+                group = name.removeprefix("override ").strip("/")
+                raise _mistake(file, key or item, f"defaults: {name}: should be override /{group}")
+
+
+def _check_swept(file: Path, root: MappingNode) -> None:
+    """ConfigError if a swept value is no text or number: several values have commas between."""
+    node: Node | None = root
+    for name in ("hydra", "sweeper", "params"):
+        node = _child(node, name) if node else None
+    for key, name, value in _items(node) if node else ():
+        if not isinstance(value, ScalarNode) or not value.value:
+            said = f"hydra.sweeper.params.{name}: should be values with commas between, as 0,1,2"
+            raise _mistake(file, key or value, said)
+
+
+def _check_rows(file: Path, question: MappingNode) -> None:
+    """ConfigError if two rows are the same, or one sets what all have in turn."""
+    rows = _child(question, "rows")
+    known: dict[tuple[str, ...], str] = {}
+    for key, label, value in _items(rows) if rows else ():
+        overrides = tuple(str(item.value) for _, _, item in _items(value))
+        if (same := known.setdefault(tuple(sorted(overrides)), label)) != label:
+            raise _mistake(file, key or value, f"question.rows.{label}: is the row {same} again; "
+                           "change one, or remove it")  # fmt: skip
+        if any(override.startswith("seed=") for override in overrides):
+            raise _mistake(file, key or value, f"question.rows.{label}: sets the seed, and each "
+                           "row is made with each seed; leave it out")  # fmt: skip
 
 
 def _misread(node: ScalarNode) -> str:

@@ -123,6 +123,9 @@ def publish(stage: Path, out: Path, pages: Sequence[Page], present: Collection[s
         _write(out, written.model_copy(update={"files": earlier.files | both}))
         for name in digests:
             _move(stage / name, out / name)
+        for name in _left_over(out, pages, digests, earlier):
+            (out / name).unlink()
+            del written.files[name]
         _write(out, written)
 
 
@@ -149,6 +152,19 @@ def _check_files(out: Path, digests: Mapping[str, str], earlier: Manifest) -> No
                 "name another directory, or move what is yours"
             )
         )
+
+
+def _left_over(
+    out: Path, pages: Sequence[Page], digests: Mapping[str, str], earlier: Manifest
+) -> list[str]:
+    """Tables and figures of an earlier report beside these pages, as it wrote them."""
+    beside = tuple(f"{page.name}/" for page in pages)
+    return [
+        name
+        for name, digest in earlier.files.items()
+        if name.startswith(beside) and name.endswith((".csv", ".svg")) and name not in digests
+        if (out / name).is_file() and _digest(out / name) in digest.split()
+    ]
 
 
 def _is_foreign(out: Path, name: str, digest: str, earlier: Manifest) -> bool:

@@ -23,9 +23,11 @@ def check_question_files(arguments: Sequence[str]) -> None:
         if asked := ASKED.fullmatch(override):
             group, name = asked[1], asked[2].removesuffix(".yaml")
             places = [root / group / f"{name}.yaml" for root in (*own, config_root() / "sweeps")]
-            file = next((place for place in places if place.is_file()), None)
-            if file is not None:
-                read_question_file(file)
+            found = [place for place in places if place.is_file()]
+            if len(found) > 1:
+                raise ConfigError(f"{override}: titn asks this already; rename {found[0]}")
+            if found:
+                read_question_file(found[0])
             elif own:
                 raise ConfigError(f"{override}: {_where(own[0], group, name)}")
 

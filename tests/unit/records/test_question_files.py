@@ -93,6 +93,37 @@ MISTAKES = {
     "a comment before the package": (f"# mine\n{GOOD}", HEADER),
     "no package": (changed("# @package _global_\n", ""), HEADER),
     "another package": (changed("_global_", "mine"), HEADER),
+    "a label without a letter": (
+        changed("some:", '"":'), "8: question.rows: a key without a letter; name it"
+    ),
+    "a row twice": (
+        changed("[model.drop_path=0.1]", "[]"),
+        "8: question.rows.some: is the row none again; change one, or remove it",
+    ),
+    "a row with a seed": (
+        changed("model.drop_path=0.1", "seed=3"),
+        "8: question.rows.some: sets the seed, and each row is made with each seed; leave it out",
+    ),
+    "a question without keys": (
+        "# @package _global_\nquestion:\n",
+        "2: question: should have keys below it, as title and rows",
+    ),
+    "seeds as a list": (
+        GOOD + "hydra:\n  sweeper:\n    params:\n      seed: [0, 1]\n",
+        "12: hydra.sweeper.params.seed: should be values with commas between, as 0,1,2",
+    ),
+    "no seeds": (
+        GOOD + "hydra:\n  sweeper:\n    params:\n      seed:\n",
+        "12: hydra.sweeper.params.seed: should be values with commas between, as 0,1,2",
+    ),
+    "a default that overrides nothing": (
+        GOOD + "defaults:\n  - /teacher: vgg16_bn\n",
+        "10: defaults: /teacher: should be override /teacher",
+    ),
+    "a default of the question's own group": (
+        GOOD + "defaults:\n  - override teacher: vgg16_bn\n",
+        "10: defaults: override teacher: should be override /teacher",
+    ),
     "nothing": ("", "1: is empty; write a question, as docs/sweeps.md shows"),
     "comments alone": (
         "# @package _global_\n# later\n", "1: is empty; write a question, as docs/sweeps.md shows"

@@ -272,9 +272,10 @@ def test_a_tick_of_a_cost(value, shown):
         (0.9, 1200, [1, 10, 100, 1000]),
         (30, 800, [50, 100, 200, 500]),
         (92, 114, [95, 100, 105, 110]),
+        (1, 2e8, [1, 100, 10_000, 1_000_000, 100_000_000]),
     ],
 )
-def test_a_log_axis_has_round_ticks_in_a_narrow_range_too(low, high, ticks):
+def test_a_log_axis_has_round_ticks_in_narrow_and_wide_ranges(low, high, ticks):
     assert style.log_ticks(low, high) == pytest.approx(ticks)
 
 

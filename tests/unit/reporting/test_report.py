@@ -53,7 +53,7 @@ def test_a_report_has_an_index_all_runs_and_the_pages_that_were_asked_for(sweeps
     written = files(tmp_path / "out")
     pages = {name for name in written if name.endswith(".md")}
     asked = {"ablation/own.md", "multirun.md"}
-    assert pages == {"README.md", "runs.md", "claims.md", "method.md", *asked}
+    assert pages == {"README.md", "runs.md", "claims.md", *asked}
     assert {"runs.csv", "claims.csv", "report.json"} <= set(written)
 
 

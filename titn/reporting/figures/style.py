@@ -195,7 +195,9 @@ def amount_tick(value: float, position: int | None = None) -> str:
 def log_ticks(low: float, high: float) -> list[float]:
     """Round numbers, three to eight if there are so many, between the ends of a log axis."""
     sets = [LogLocator(subs=subs, numticks=20) for subs in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))]
-    for locator in (*sets, MaxNLocator(5)):
+    # Of many powers of ten, every other one or fewer.
+    sparse = [LogLocator(numticks=8)] if high > 1e7 * low else []
+    for locator in (*sets, *sparse, MaxNLocator(5)):
         ticks = [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
         if 3 <= len(ticks) <= 8:
             break
