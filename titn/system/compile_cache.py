@@ -1,4 +1,4 @@
-"""Where PyTorch keeps what it compiles; it cannot even be imported if there is no such place."""
+"""What PyTorch needs to be imported: a place for what it compiles, and the name of the user."""
 
 import atexit
 import getpass
@@ -30,11 +30,18 @@ def ensure_compile_cache(environment: MutableMapping[str, str] = os.environ) -> 
 
 def _default() -> str:
     """The place that PyTorch takes by itself."""
+    return os.path.join(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}")
+
+
+def ensure_user_name() -> None:
+    """A name for a user whom the system does not know, as a container's may be.
+
+    PyTorch before 2.13 asks for one when it is imported.
+    """
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        user = f"uid_{os.getuid()}"
-    return os.path.join(tempfile.gettempdir(), f"torchinductor_{user}")
+        getpass.getuser()
+    except (KeyError, OSError, ImportError):  # the last is Windows'
+        os.environ["LOGNAME"] = f"uid_{os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def _can_be_made(place: Path) -> bool:

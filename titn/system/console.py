@@ -8,7 +8,7 @@ from math import nan
 from pathlib import Path
 from typing import Any, NoReturn
 
-from titn.system.compile_cache import ensure_compile_cache
+from titn.system.compile_cache import ensure_compile_cache, ensure_user_name
 from titn.system.errors import CellError, ConfigError, error_text, file_error_text, is_full
 from titn.system.files import local_path
 from titn.system.streams import has_reader, open_streams, output_error
@@ -38,6 +38,7 @@ def run_command(job: Callable[[], int]) -> int:
     """The exit code of a command; what it raises for the user to read becomes one line."""
     open_streams()
     limit_spinning()
+    ensure_user_name()
     ensure_compile_cache()
     try:
         return _delivered(job())

@@ -45,7 +45,8 @@ class Progress:
         self.title = title
         self.epochs = epochs
         self.total = total
-        self.on_terminal = sys.stderr.isatty()
+        # A dumb one, as in an editor, cannot draw a line again.
+        self.on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self.width = terminal_width()
         self.bar = tqdm(
             total=total,

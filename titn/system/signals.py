@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP: a run saves and leaves, a second signal leaves at once.
+"""SIGINT, SIGTERM, SIGHUP, SIGXCPU: a run saves and leaves, a second signal leaves at once.
 
 Where stopping would tear something apart the process holds: the signal is remembered, and `check`
 raises at the next point where everything is whole. A sweep's controller passes a signal on to the
@@ -17,8 +17,12 @@ from types import FrameType
 import psutil
 
 NUMBERS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU")
+    if hasattr(signal, name)
 )
+# Sent every second from a limit of processor time on: the second one says nothing new.
+REPEATED = getattr(signal, "SIGXCPU", None)
 # A terminal, or a scheduler, may tell controller and workers at once; what a worker hears again
 # within so many seconds is the same signal.
 SAME_SECS = 1.0
@@ -87,6 +91,8 @@ def _parent() -> int:
 def _heard(number: int, _: FrameType | None) -> None:
     now = time.monotonic()
     if _own.asked is not None:
+        if number == REPEATED:
+            return
         if _own.controller is None or now - _own.asked_at > SAME_SECS:
             _leave_at_once(number)
         return

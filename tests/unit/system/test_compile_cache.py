@@ -1,11 +1,17 @@
 """Where PyTorch keeps what it compiles."""
 
+import getpass
 import os
 
 import pytest
 
 from titn.system import compile_cache
-from titn.system.compile_cache import CACHE, ensure_compile_cache, is_of_one_command
+from titn.system.compile_cache import (
+    CACHE,
+    ensure_compile_cache,
+    ensure_user_name,
+    is_of_one_command,
+)
 
 
 @pytest.fixture
@@ -37,11 +43,12 @@ def test_the_default_is_replaced_too(file, tmp_path, monkeypatch):
     assert is_of_one_command(environment)
 
 
-def test_a_user_without_a_name_has_a_default(monkeypatch):
-    def unknown():
-        raise KeyError("getpwuid(): uid not found: 54321")
+def test_a_user_without_a_name_gets_one(monkeypatch):
+    def unknown(uid):
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
 
-    monkeypatch.setattr(compile_cache.getpass, "getuser", unknown)
-    environment = {}
-    ensure_compile_cache(environment)
-    assert environment == {}
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    ensure_user_name()
+    assert getpass.getuser() == f"uid_{os.getuid()}"

@@ -158,15 +158,20 @@ class Terminal:
         self.stream = open(theirs, "w", encoding="utf-8")  # noqa: SIM115
         self.resize(columns)
         monkeypatch.setattr(sys, "stderr", self.stream)
+        monkeypatch.setenv("TERM", "xterm")
 
     def resize(self, columns):
         fcntl.ioctl(self.stream, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
     def shown(self):
         """The last line that was written."""
+        self.stream.write("\rEND")
         self.stream.flush()
-        text = os.read(self.ours, 1 << 16).decode()
-        return re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).strip("\r\n"))[-1]
+        text = ""
+        while not text.endswith("END"):  # a terminal hands on what it gets in its own time
+            text += os.read(self.ours, 1 << 16).decode()
+        text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text.removesuffix("\rEND"))
+        return re.split(r"[\r\n]+", text.strip("\r\n"))[-1]
 
 
 TERMS = {"loss": 2.4281, "task": 2.4281, "hard": 1.2345, "accuracy": 0.0981}
@@ -214,3 +219,12 @@ def test_a_bar_follows_the_terminals_size(monkeypatch, clock):
 def test_a_terminal_that_does_not_know_its_size_has_80_columns(monkeypatch):
     Terminal(monkeypatch, 0)
     assert progress.terminal_width() == 80
+
+
+def test_a_dumb_terminal_gets_lines(monkeypatch, clock):
+    terminal = Terminal(monkeypatch, 80)
+    monkeypatch.setenv("TERM", "dumb")
+    bar = progress.Progress("titn", epochs=300, total=100_000, done=0)
+    draw(bar, clock)
+    bar.epoch(ROW)
+    assert terminal.shown().startswith("titn epoch 1/300: ")

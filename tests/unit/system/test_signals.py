@@ -1,5 +1,6 @@
 """A worker knows its controller, even one that was killed before the worker began."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -49,3 +50,17 @@ def test_a_worker_that_begins_as_an_orphan_leaves(tmp_path):
     assert not has_ended(int(begun.read_text()))
     (tmp_path / "killed").touch()
     wait_for(lambda: has_ended(int(begun.read_text())))
+
+
+def test_a_limit_of_processor_time_lets_a_run_save():
+    """Its signal comes every second, so that a second one does not mean more than the first."""
+    code = (
+        "import os, signal\nfrom titn.system import signals\nsignals.install()\n"
+        "with signals.deferred():\n"
+        "    for _ in range(3): os.kill(os.getpid(), signal.SIGXCPU)\n"
+        "    print('saved', flush=True)\n"
+        "    try: signals.check()\n"
+        "    except signals.Leave as leave: print(leave, leave.exit_code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == f"saved\nSIGXCPU {128 + signal.SIGXCPU}\n"
