@@ -63,6 +63,8 @@ def train() -> int:
         return complain(str(failure or error), BAD_INPUT)
     except CellError as error:
         return complain(str(error), FAILED)
+    except SystemExit as end:
+        return BAD_INPUT if end.code == 1 else 0  # Hydra's, of an option; it has said why
     except signals.Leave as leave:
         return complain(
             f"interrupted by {leave}; the same command goes on from here", leave.exit_code

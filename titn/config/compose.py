@@ -34,7 +34,11 @@ def compose_config(overrides: list[str]) -> DictConfig:
 
 def choices_of(group: str) -> list[str]:
     """The names of a group's files."""
-    roots = (Path(conf_dir()), config_root() / "sweeps")
+    return choices_in([Path(conf_dir()), config_root() / "sweeps"], group)
+
+
+def choices_in(roots: Sequence[Path], group: str) -> list[str]:
+    """The names of a group's files in some directories."""
     return sorted(file.stem for root in roots for file in (root / group).glob("*.yaml"))
 
 

@@ -22,10 +22,10 @@ LONGEST_ARGUMENT = 50_000
 # What a file is chosen for; Hydra would merge the files of a list into one.
 CHOSEN = (*GROUPS, "teacher", "protocol", "ablation", "paper")
 
+RUN_DIR = "titn writes nothing there; set run_dir=DIR for this run, or runs_dir=DIR for all runs"
 # Settings of Hydra without an effect on titn -> what has one.
 WITHOUT_EFFECT = {
-    "hydra.run.dir": "titn writes nothing there; set run_dir=DIR for this run, or runs_dir=DIR "
-    "for all runs",
+    "hydra.run.dir": RUN_DIR,
     "hydra.sweep.subdir": "a cell is where single runs are; set runs_dir=DIR",
     "hydra.job.chdir": "a run writes to its own directory; set run_dir=DIR or runs_dir=DIR",
     "hydra.job.name": "does not name a run; set run_dir=DIR",
@@ -118,6 +118,8 @@ def _say_repeated(overrides: Sequence[str]) -> None:
     """Say which override counts where one key has several: a shell makes them of seed={0..2}."""
     by_key: dict[str, list[str]] = {}
     for override in overrides:
+        if override[:1] in "+~" and override[:2] != "++":
+            continue  # Hydra itself says so
         by_key.setdefault(override_key(override), []).append(override)
     for key, typed in by_key.items():
         if len(set(typed)) > 1 and "=" in typed[-1]:

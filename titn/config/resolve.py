@@ -5,6 +5,7 @@ A run's configuration is a nested dict: one node for each group, scalars beside 
 Hydra.
 """
 
+from types import NoneType
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -102,6 +103,8 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     known = [*GROUPS, *scalars, "teacher", *(["stem"] if prefix else [])]
     for key in content:
         if key not in known:
+            if not prefix and key in choices and isinstance(content[key], dict | NoneType):
+                raise ConfigError(_not_global(key, choices[key], content[key]))
             raise _unknown_key(f"{prefix}{key}", content[key], [prefix + k for k in known])
     if prefix and "model" not in content:
         key = next(iter(content), "model")
@@ -132,6 +135,16 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     run["teacher"] = None if teacher is None else _checked_run(teacher, choices, nested)
     check_fits(run, prefix)
     return run
+
+
+def _not_global(group: str, choice: str, node: dict | None) -> str:
+    """The complaint about a file of a group of one's own that does not set the run's keys."""
+    if not node:
+        return f"{group}={choice}: the file is empty; write KEY: VALUE in it"
+    return (
+        f"{group}={choice}: what the file sets stands under {group}; begin it with the line "
+        "# @package _global_"
+    )
 
 
 def _unknown_key(key: str, value: Any, known: list[str]) -> ConfigError:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from titn.config.annotations import Busy, Text
 from titn.config.hydra_errors import explain
 from titn.config.keys import SWITCHES
-from titn.config.overrides import override_key
+from titn.config.overrides import override_key, quote
 from titn.config.resolve import resolve
 from titn.config.schema import validate_value
 from titn.config.spelling import as_typed
@@ -76,7 +76,7 @@ def read_sweep(
         raise ConfigError(
             f"hydra.sweeper.params={as_typed(params)}: should be keys and values, as {{seed: 0}}"
         )
-    defaults = [f"{key!s}={value}" for key, value in params.items()]
+    defaults = [f"{key!s}={_swept(value)}" for key, value in params.items()]
     parser = OverridesParser.create(config_loader=loader)
     overrides = cell_overrides(parser.parse_overrides([*defaults, *arguments]), [*SWEEP_OPTIONS])
     return Sweep(
@@ -92,6 +92,13 @@ def read_sweep(
         command=_command(),
         compose=partial(_compose_job, config, loader),
     )
+
+
+def _swept(value: Any) -> Any:
+    """A value of a sweep's file, as a command line has it: a list is what is swept."""
+    if not isinstance(value, ListConfig):
+        return value
+    return ",".join(quote(one) if isinstance(one, str) else as_typed(one) for one in value)
 
 
 def _plain(value: Any) -> Any:

@@ -50,8 +50,8 @@ def test_what_works_is_let_through(arguments, capsys):
 
 
 def test_what_a_shell_makes_of_braces_is_said(capsys):
-    check_arguments(["seed=0", "seed=1", "epochs=3", "epochs=3", "+seed=2"])
+    check_arguments(["seed=0", "seed=1", "epochs=3", "epochs=3", "++seed=2"])
     assert capsys.readouterr().err == (
-        "titn: +seed=2: counts, and not seed=0, seed=1; for several values write seed=A,B with "
+        "titn: ++seed=2: counts, and not seed=0, seed=1; for several values write seed=A,B with "
         "--multirun\n"
     )

@@ -82,6 +82,7 @@ def test_a_teacher_from_a_checkpoint_is_not_trained(composed):
         ("clip_grad=None", "clip_grad=None: should be a number; write clip_grad=null"),
         ("run_dir=7", "run_dir=7: should be a text; write 'run_dir=\"7\"'"),
         ("run_dir=1e3", "run_dir=1000.0: should be a text; write 'run_dir=\"TEXT\"', in both"),
+        ("run_dir=???", "run_dir=???: has no value yet; give run_dir=VALUE"),
         (
             "run_dir=None",
             "run_dir=None: is a text; write run_dir=null for nothing, or run_dir=./No",
