@@ -290,6 +290,7 @@ MISFITS = {
     "10; choose fewer",
     "run_dir=$NAME/x": "run_dir=$NAME/x: the shell has not filled in the variable; leave out the "
     "single quotes, or write ./$NAME for a directory of that name",
+    "run_dir=s3://x/y": "run_dir=s3://x/y: is no path of this machine; give one",
     "ablation=mix": "ablation=mix: nothing of ablation is chosen yet; write +ablation=mix",
     "dataset.root=~/data": "dataset.root=~/data: cannot be read; write 'dataset.root=\"~/data\"'",
     "dataset.root=x": "dataset.root=x: the chosen dataset has no such key; "

@@ -39,7 +39,8 @@ def choices_of(group: str) -> list[str]:
 
 def choices_in(roots: Sequence[Path], group: str) -> list[str]:
     """The names of a group's files in some directories."""
-    return sorted(file.stem for root in roots for file in (root / group).glob("*.yaml"))
+    files = [file for root in roots for file in (root / group).glob("*.yaml")]
+    return sorted(file.stem for file in files if file.is_file())
 
 
 def choices_with(group: str, key: str) -> list[str]:

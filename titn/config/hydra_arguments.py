@@ -1,5 +1,7 @@
 """What a command line says to Hydra itself: its options, its settings and its plugins."""
 
+import difflib
+import re
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +12,8 @@ from hydra._internal.utils import get_args_parser
 from titn.config.compose import known_keys
 from titn.config.keys import GROUPS
 from titn.config.overrides import override_key
+from titn.config.own_files import own_dirs
+from titn.config.paths import conf_dir, config_root
 from titn.config.suggestions import SEE_HELP, suggestion
 from titn.config.unreadable import NOT_AN_OVERRIDE
 from titn.system.console import complain, option_error
@@ -19,6 +23,7 @@ from titn.system.text import is_utf8
 # What is longer takes Hydra seconds to read, and means nothing that a file could not say better.
 LONGEST_ARGUMENT = 50_000
 
+LIKENESS_OF_OPTIONS = 0.85
 # What a file is chosen for; Hydra would merge the files of a list into one.
 CHOSEN = (*GROUPS, "teacher", "protocol", "ablation", "paper")
 
@@ -33,6 +38,9 @@ WITHOUT_EFFECT = {
 # A sweep's settings, which a single run would not heed.
 OF_SWEEPS = ("hydra.sweep.", "hydra.sweeper.", "hydra.launcher.", "hydra/launcher")
 LOGGING = ("hydra/job_logging", "hydra.job_logging", "hydra/hydra_logging", "hydra.hydra_logging")
+# Hydra's groups, typed as if they were keys.
+GROUPS_OF_HYDRA = ("hydra.launcher", "hydra.sweeper", "hydra.job_logging", "hydra.hydra_logging")
+WORD = re.compile(r"[A-Za-z_]\w*")
 # Jobs of a sweep may be called by a name: Slurm shows it.
 NAMES_JOBS = "hydra.job.name"
 
@@ -70,8 +78,11 @@ def check_arguments(arguments: Sequence[str]) -> None:
             f"--experimental-rerun={options.experimental_rerun}: unpickles a file, which can run "
             "anything; give the overrides again"
         )
+    if options.config_dir == "":
+        raise ConfigError("--config-dir=: names no directory; give one, or leave it out")
     if options.config_dir is not None and not Path(options.config_dir).is_dir():
         raise ConfigError(f"--config-dir={options.config_dir}: there is no such directory")
+    _check_shadowed(own_dirs(arguments))
     if not (options.help or options.hydra_help or options.cfg or options.info):
         _check_settings(options)
         _say_repeated(options.overrides)
@@ -91,6 +102,9 @@ def _option_error(message: str) -> str:
     if key in known:
         value = option.partition("=")[2] if equals else "".join(rest[:1]) or "VALUE"
         return f"{option}: is a key and not an option; write {key}={value}, without dashes"
+    options = [one for action in get_args_parser()._actions for one in action.option_strings]
+    if near := difflib.get_close_matches(option, options, n=1, cutoff=LIKENESS_OF_OPTIONS):
+        return f"{option}: there is no such option; did you mean {near[0]}?"
     remedy = suggestion(key, known).replace(SEE_HELP, "--help lists them")
     return f"{option}: there is no such option; {remedy}"
 
@@ -101,6 +115,9 @@ def _check_settings(options: Namespace) -> None:
     multirun = options.multirun or "MULTIRUN" in keys.get("hydra.mode", "")
     logs = any(key.startswith(LOGGING) for key in keys)
     for key, override in keys.items():
+        value = override.partition("=")[2]
+        if key in GROUPS_OF_HYDRA and WORD.fullmatch(value) and value.lower() != "null":
+            raise ConfigError(f"{override}: is a group; write {key.replace('.', '/')}={value}")
         if key == "hydra/sweeper" and not override.endswith("=titn"):
             raise ConfigError(f"{override}: {OWN_SWEEPER}")
         if key in WITHOUT_EFFECT and not (key == NAMES_JOBS and (multirun or logs)):
@@ -112,6 +129,17 @@ def _check_settings(options: Namespace) -> None:
                 f"{override}: shows nothing while nothing is logged; add "
                 "hydra/job_logging=default to see what the libraries log"
             )
+
+
+def _check_shadowed(directories: Sequence[Path]) -> None:
+    """ConfigError for a choice of one's own that titn has too: Hydra would take titn's."""
+    for root in (Path(conf_dir()), config_root() / "sweeps"):
+        for ours in root.glob("*/*.yaml"):
+            for theirs in (directory / ours.relative_to(root) for directory in directories):
+                if theirs.is_file() and theirs.read_bytes() != ours.read_bytes():
+                    raise ConfigError(
+                        f"{theirs}: titn has a choice of this name, which is taken; rename yours"
+                    )
 
 
 def _say_repeated(overrides: Sequence[str]) -> None:

@@ -20,12 +20,12 @@ from titn.config.compose import (
     known_keys,
 )
 from titn.config.hydra_arguments import check_arguments
-from titn.config.keys import FOLLOWED, FOLLOWED_BY_FAST_CNNS, GROUPS
+from titn.config.keys import FOLLOWED, FOLLOWED_BY_FAST_CNNS
 from titn.config.overrides import override_key
 from titn.config.own_files import explain_own_file, own_dirs
 from titn.config.plugins import plugin_missing
 from titn.config.resolve import omegaconf_message
-from titn.config.suggestions import LIKENESS, called_elsewhere, suggestion
+from titn.config.suggestions import LIKENESS, no_such_key
 from titn.config.unreadable import explain_several, explain_unreadable
 from titn.system.errors import CellError, ConfigError, one_line
 
@@ -231,9 +231,6 @@ def _no_such_key(key: str, arguments: Sequence[str]) -> str:
         return "Hydra has no such key; --cfg hydra lists them, and +KEY=VALUE adds one"
     group, _, name = key.rpartition(".")
     known = known_keys(arguments)
-    if group in GROUPS and (owners := choices_with(group, name)):
-        meant = called_elsewhere(key, known)
-        return meant or f"the chosen {group} has no such key; choose {group}={' or '.join(owners)}"
     if group == "teacher.model":
         networks = choices_with("model", name)
         if owners := [teacher for teacher in choices_of("teacher") if teacher in networks]:
@@ -245,4 +242,4 @@ def _no_such_key(key: str, arguments: Sequence[str]) -> str:
         return f"there is no {group}; choose one, as {group}=NAME"
     # A transformer as teacher has the keys of the model, which is one.
     known += [f"teacher.{one}" for one in known if one.startswith("model.")]
-    return f"there is no such key; {suggestion(key, known)}"
+    return no_such_key(key, known)

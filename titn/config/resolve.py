@@ -5,6 +5,7 @@ A run's configuration is a nested dict: one node for each group, scalars beside 
 Hydra.
 """
 
+import re
 from types import NoneType
 from typing import Any
 
@@ -31,7 +32,7 @@ from titn.config.schema import (
     validate_value,
 )
 from titn.config.spelling import as_typed
-from titn.config.suggestions import suggestion
+from titn.config.suggestions import no_such_key
 from titn.system.errors import ConfigError, first_line
 
 
@@ -62,7 +63,15 @@ def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict
 def _check_recipes(composed: DictConfig) -> None:
     """ConfigError if a network asks for a recipe that the data set has not: its name is a value
     from which other values follow, and it is they that would lead nowhere."""
+    for group in GROUPS:
+        if not isinstance(node := OmegaConf.select(composed, group), DictConfig):
+            _checked_node(node, group)
     recipes = OmegaConf.select(composed, "recipe")
+    if not isinstance(recipes, DictConfig):
+        raise ConfigError(
+            f"recipe={as_typed(recipes)}: takes the place of the data set's recipes; set one of "
+            "their keys, as recipe.transformer.epochs=3, or protocol=NAME"
+        )
     for path in ("model", "teacher.model"):
         node = OmegaConf.select(composed, path)
         name = node.get(NOTES[0], "transformer") if isinstance(node, DictConfig) else "transformer"
@@ -77,6 +86,9 @@ def _check_recipes(composed: DictConfig) -> None:
 def omegaconf_message(error: OmegaConfBaseException) -> str:
     """What OmegaConf says of a value that it does not take, with its key in front."""
     said, key = first_line(error), error.full_key
+    if unset := re.search(r"Environment variable '(.*)' not found", said):
+        name = unset[1]
+        return f"{key}: the variable {name} is not set; set it, or write ${{oc.env:{name},DEFAULT}}"
     leads_nowhere = isinstance(error, InterpolationResolutionError)
     remedy = "give a value, or the name of a key as ${KEY}" if leads_nowhere else "give another"
     if "RecursionError" in said:
@@ -152,7 +164,7 @@ def _unknown_key(key: str, value: Any, known: list[str]) -> ConfigError:
     while isinstance(value, dict) and value:
         name, value = next(iter(value.items()))
         key = f"{key}.{name}"
-    return ConfigError(f"{key}={as_typed(value)}: there is no such key; {suggestion(key, known)}")
+    return ConfigError(f"{key}={as_typed(value)}: {no_such_key(key, known)}")
 
 
 def _move_stem(content: dict, prefix: str) -> None:

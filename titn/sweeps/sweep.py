@@ -16,10 +16,10 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from titn.config.annotations import Busy, Text
 from titn.config.hydra_errors import explain
 from titn.config.keys import SWITCHES
-from titn.config.overrides import override_key, quote
+from titn.config.overrides import override_key
 from titn.config.resolve import resolve
 from titn.config.schema import validate_value
-from titn.config.spelling import as_typed
+from titn.config.spelling import as_typed, for_hydra
 from titn.records.question import Question, parse_question
 from titn.records.sweep_dir import SweepDir
 from titn.sweeps.overrides import QUESTIONS, SweepRequest, cell_overrides, parse_requests
@@ -98,7 +98,7 @@ def _swept(value: Any) -> Any:
     """A value of a sweep's file, as a command line has it: a list is what is swept."""
     if not isinstance(value, ListConfig):
         return value
-    return ",".join(quote(one) if isinstance(one, str) else as_typed(one) for one in value)
+    return ",".join(map(for_hydra, value))
 
 
 def _plain(value: Any) -> Any:
