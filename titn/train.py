@@ -23,7 +23,7 @@ from titn.sweeps.job import run_job
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import quote_for_hydra
 from titn.system import signals
-from titn.system.console import complain, run_command, version
+from titn.system.console import BAD_INPUT, complain, run_command, version
 from titn.system.errors import CellError, ConfigError
 
 
@@ -66,6 +66,8 @@ def train() -> int:
     except ConfigError as error:
         # Another launcher or sweeper than titn's may stumble over a job that has failed.
         raise failure or error from None
+    except SystemExit as end:
+        return BAD_INPUT if end.code == 1 else 0  # Hydra's, of an option; it has said why
     except signals.Leave as leave:
         return complain(
             f"interrupted by {leave}; the same command goes on from here", leave.exit_code

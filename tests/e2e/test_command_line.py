@@ -299,6 +299,26 @@ MISFITS = {
     "dataset.num_classes=500": "dataset.num_classes=500: digits has 10; choose fewer",
     "dataset=cifar10 dataset.root=. dataset.num_classes=11": "dataset.num_classes=11: cifar10 has "
     "10; choose fewer",
+    "run_dir=$NAME/x": "run_dir=$NAME/x: the shell has not filled in the variable; leave out the "
+    "single quotes, or write ./$NAME for a directory of that name",
+    "run_dir=s3://x/y": "run_dir=s3://x/y: is no path of this machine; give one",
+    "ablation=mix": "ablation=mix: nothing of ablation is chosen yet; write +ablation=mix",
+    "dataset.root=~/data": "dataset.root=~/data: cannot be read; write 'dataset.root=\"~/data\"'",
+    "dataset.root=x": "dataset.root=x: the chosen dataset has no such key; "
+    "choose dataset=cifar10 or cifar100 or folder or mnist or parquet",
+    "lr=1e-3": "lr=1e-3: there is no such key; did you mean optimizer.lr?",
+    "+lr=1e-3": "lr=0.001: there is no such key; did you mean optimizer.lr?",
+    "model.num_heads=4": "model.num_heads=4: did you mean model.outer_heads?",
+    "teacher=None": "teacher=None: there is no such choice; did you mean teacher=none? --help "
+    "lists all",
+    "model=ViT": "model=ViT: there is no such choice; did you mean model=vit? --help lists all, or "
+    "any of timm's as model=timm model.name=NAME",
+    "-m hydra/launcher=ray": "hydra/launcher=ray: is not installed; run: pip install "
+    "hydra-ray-launcher",
+    "-m hydra/launcher=joblib hydra.launcher.n_jobs=0": "hydra.launcher.n_jobs=0: no job at a "
+    "time; give 1 or more, or -1 for one a core",
+    "-m hydra.launcher.n_jobs=2": "hydra.launcher.n_jobs=2: the chosen launcher has no such key; "
+    "add hydra/launcher=joblib",
     "device=cuda:x": "device=cuda:x: choose auto, cpu, cuda, cuda:INDEX or mps",
     "device=nonsense": "device=nonsense: choose auto, cpu, cuda, cuda:INDEX or mps",
     "model=titn optimizer=sgd optimizer.nesterov=true optimizer.momentum=0": "optimizer."

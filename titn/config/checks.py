@@ -77,6 +77,8 @@ def check_places(run: dict, prefix: str = "") -> None:
     for key in ("run_dir", "runs_dir"):
         with _readable(f"{prefix}{key}", run[key]):
             Path(run[key] or ".").exists()
+        with _named(prefix):
+            constraints.check_local(run[key] or "", key)
     check_memory(run, prefix)
     if run["teacher"] is not None:
         check_places(run["teacher"], f"{prefix}teacher.")

@@ -34,8 +34,13 @@ def compose_config(overrides: list[str]) -> DictConfig:
 
 def choices_of(group: str) -> list[str]:
     """The names of a group's files."""
-    roots = (Path(conf_dir()), config_root() / "sweeps")
-    return sorted(file.stem for root in roots for file in (root / group).glob("*.yaml"))
+    return choices_in([Path(conf_dir()), config_root() / "sweeps"], group)
+
+
+def choices_in(roots: Sequence[Path], group: str) -> list[str]:
+    """The names of a group's files in some directories."""
+    files = [file for root in roots for file in (root / group).glob("*.yaml")]
+    return sorted(file.stem for file in files if file.is_file())
 
 
 def choices_with(group: str, key: str) -> list[str]:

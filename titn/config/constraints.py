@@ -44,6 +44,17 @@ def _check_divides(whole: int, part: int, whole_name: str, part_name: str, most:
         )
 
 
+def check_local(path: str, name: str) -> None:
+    """ValueError for a path that would become a directory which nobody means."""
+    if path.startswith("$"):
+        raise ValueError(
+            f"{name}={path}: the shell has not filled in the variable; leave out the single "
+            "quotes, or write ./$NAME for a directory of that name"
+        )
+    if "://" in path:
+        raise ValueError(f"{name}={path}: is no path of this machine; give one")
+
+
 def check_needs(wanted: bool, needed: float, wanted_name: str, needed_name: str) -> None:
     """ValueError if something is switched on while what it works on is 0."""
     if wanted and not needed:

@@ -1,5 +1,7 @@
 """What a command line says to Hydra itself: its options, its settings and its plugins."""
 
+import difflib
+import re
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +12,8 @@ from hydra._internal.utils import get_args_parser
 from titn.config.compose import known_keys
 from titn.config.keys import GROUPS
 from titn.config.overrides import override_key
+from titn.config.own_files import own_dirs
+from titn.config.paths import conf_dir, config_root
 from titn.config.suggestions import SEE_HELP, suggestion
 from titn.config.unreadable import NOT_AN_OVERRIDE
 from titn.system.console import complain, option_error
@@ -20,13 +24,14 @@ from titn.system.text import is_utf8
 # What is longer takes Hydra seconds to read, and means nothing that a file could not say better.
 LONGEST_ARGUMENT = 50_000
 
+LIKENESS_OF_OPTIONS = 0.85
 # What a file is chosen for; Hydra would merge the files of a list into one.
 CHOSEN = (*GROUPS, "teacher", "protocol", "ablation", "paper")
 
+RUN_DIR = "titn writes nothing there; set run_dir=DIR for this run, or runs_dir=DIR for all runs"
 # Settings of Hydra without an effect on titn -> what has one.
 WITHOUT_EFFECT = {
-    "hydra.run.dir": "titn writes nothing there; set run_dir=DIR for this run, or runs_dir=DIR "
-    "for all runs",
+    "hydra.run.dir": RUN_DIR,
     "hydra.sweep.subdir": "a cell is where single runs are; set runs_dir=DIR",
     "hydra.job.chdir": "a run writes to its own directory; set run_dir=DIR or runs_dir=DIR",
     "hydra.job.name": "does not name a run; set run_dir=DIR",
@@ -34,6 +39,9 @@ WITHOUT_EFFECT = {
 # A sweep's settings, which a single run would not heed.
 OF_SWEEPS = ("hydra.sweep.", "hydra.sweeper.", "hydra.launcher.", "hydra/launcher")
 LOGGING = ("hydra/job_logging", "hydra.job_logging", "hydra/hydra_logging", "hydra.hydra_logging")
+# Hydra's groups, typed as if they were keys.
+GROUPS_OF_HYDRA = ("hydra.launcher", "hydra.sweeper", "hydra.job_logging", "hydra.hydra_logging")
+WORD = re.compile(r"[A-Za-z_]\w*")
 # Jobs of a sweep may be called by a name: Slurm shows it.
 NAMES_JOBS = "hydra.job.name"
 
@@ -71,10 +79,13 @@ def check_arguments(arguments: Sequence[str]) -> None:
             f"--experimental-rerun={options.experimental_rerun}: unpickles a file, which can run "
             "anything; give the overrides again"
         )
+    if options.config_dir == "":
+        raise ConfigError("--config-dir=: names no directory; give one, or leave it out")
     if options.config_dir is not None and not Path(options.config_dir).is_dir():
         raise ConfigError(f"--config-dir={options.config_dir}: there is no such directory")
     if options.config_dir is not None:
         check_can_be_listed(Path(options.config_dir), f"--config-dir={options.config_dir}")
+    _check_shadowed(own_dirs(arguments))
     if not (options.help or options.hydra_help or options.cfg or options.info):
         _check_settings(options)
         _say_repeated(options.overrides)
@@ -94,6 +105,9 @@ def _option_error(message: str) -> str:
     if key in known:
         value = option.partition("=")[2] if equals else "".join(rest[:1]) or "VALUE"
         return f"{option}: is a key and not an option; write {key}={value}, without dashes"
+    options = [one for action in get_args_parser()._actions for one in action.option_strings]
+    if near := difflib.get_close_matches(option, options, n=1, cutoff=LIKENESS_OF_OPTIONS):
+        return f"{option}: there is no such option; did you mean {near[0]}?"
     remedy = suggestion(key, known).replace(SEE_HELP, "--help lists them")
     return f"{option}: there is no such option; {remedy}"
 
@@ -104,6 +118,9 @@ def _check_settings(options: Namespace) -> None:
     multirun = options.multirun or "MULTIRUN" in keys.get("hydra.mode", "")
     logs = any(key.startswith(LOGGING) for key in keys)
     for key, override in keys.items():
+        value = override.partition("=")[2]
+        if key in GROUPS_OF_HYDRA and WORD.fullmatch(value) and value.lower() != "null":
+            raise ConfigError(f"{override}: is a group; write {key.replace('.', '/')}={value}")
         if key == "hydra/sweeper" and not override.endswith("=titn"):
             raise ConfigError(f"{override}: {OWN_SWEEPER}")
         if key in WITHOUT_EFFECT and not (key == NAMES_JOBS and (multirun or logs)):
@@ -117,10 +134,23 @@ def _check_settings(options: Namespace) -> None:
             )
 
 
+def _check_shadowed(directories: Sequence[Path]) -> None:
+    """ConfigError for a choice of one's own that titn has too: Hydra would take titn's."""
+    for root in (Path(conf_dir()), config_root() / "sweeps"):
+        for ours in root.glob("*/*.yaml"):
+            for theirs in (directory / ours.relative_to(root) for directory in directories):
+                if theirs.is_file() and theirs.read_bytes() != ours.read_bytes():
+                    raise ConfigError(
+                        f"{theirs}: titn has a choice of this name, which is taken; rename yours"
+                    )
+
+
 def _say_repeated(overrides: Sequence[str]) -> None:
     """Say which override counts where one key has several: a shell makes them of seed={0..2}."""
     by_key: dict[str, list[str]] = {}
     for override in overrides:
+        if override[:1] in "+~" and override[:2] != "++":
+            continue  # Hydra itself says so
         by_key.setdefault(override_key(override), []).append(override)
     for key, typed in by_key.items():
         if len(set(typed)) > 1 and "=" in typed[-1]:

@@ -12,13 +12,20 @@ from traceback import walk_tb
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from titn.config.compose import choices_of, choices_with, compose_config, known_keys
+from titn.config.compose import (
+    choices_in,
+    choices_of,
+    choices_with,
+    compose_config,
+    known_keys,
+)
 from titn.config.hydra_arguments import check_arguments
-from titn.config.keys import FOLLOWED, FOLLOWED_BY_FAST_CNNS, GROUPS
+from titn.config.keys import FOLLOWED, FOLLOWED_BY_FAST_CNNS
 from titn.config.overrides import override_key
+from titn.config.own_files import explain_own_file, own_dirs
 from titn.config.plugins import plugin_missing
 from titn.config.resolve import omegaconf_message
-from titn.config.suggestions import LIKENESS, called_elsewhere, suggestion
+from titn.config.suggestions import LIKENESS, no_such_key
 from titn.config.unreadable import explain_several, explain_unreadable
 from titn.system.errors import CellError, ConfigError, one_line
 
@@ -112,6 +119,12 @@ def explain(error: Exception, arguments: Sequence[str]) -> str:
     arguments: the command line, from which the value is taken where Hydra does not repeat it.
     """
     text = str(error)
+    if said := explain_own_file(error, arguments):
+        return said
+    unchosen = re.match(r"Could not override '([^@]*)'\. No match in the defaults list", text)
+    if unchosen:
+        typed = _as_typed(unchosen[1], arguments)
+        return f"{typed}: nothing of {unchosen[1]} is chosen yet; write +{typed}"
     if text.startswith("Could not override '") or "': Could not override '" in text:
         key = text.partition("Could not override '")[2].split("'")[0]
         return f"{_as_typed(key, arguments)}: {_no_such_key(key, arguments)}"
@@ -190,7 +203,11 @@ def _no_such_choice(wanted: str, arguments: Sequence[str]) -> str:
             group, choice = key, value
     if missing := plugin_missing(group, choice):
         return f"{group}={choice}: {missing}"
-    choices = choices_of(group.partition("@")[0])
+    plain_group, own = group.partition("@")[0], own_dirs(arguments)
+    for directory in own:
+        if (directory / plain_group / f"{choice}.yml").is_file():
+            return f"{group}={choice}: Hydra reads no .yml; rename {choice}.yml to {choice}.yaml"
+    choices = sorted({*choices_of(plain_group), *choices_in(own, plain_group)})
     near = difflib.get_close_matches(choice.lower(), choices, n=1, cutoff=LIKENESS)
     meant = f"did you mean {group}={near[0]}? --help lists all" if near else ""
     choices = choices or (["basic", "joblib"] if group == "hydra/launcher" else [])
@@ -210,11 +227,10 @@ def _no_such_key(key: str, arguments: Sequence[str]) -> str:
             return f"a teacher follows {source} there; set {instead}{remark}"
     if key.startswith("hydra.launcher."):
         return "the chosen launcher has no such key; add hydra/launcher=joblib"
+    if key.startswith("hydra."):
+        return "Hydra has no such key; --cfg hydra lists them, and +KEY=VALUE adds one"
     group, _, name = key.rpartition(".")
     known = known_keys(arguments)
-    if group in GROUPS and (owners := choices_with(group, name)):
-        meant = called_elsewhere(key, known)
-        return meant or f"the chosen {group} has no such key; choose {group}={' or '.join(owners)}"
     if group == "teacher.model":
         networks = choices_with("model", name)
         if owners := [teacher for teacher in choices_of("teacher") if teacher in networks]:
@@ -226,4 +242,4 @@ def _no_such_key(key: str, arguments: Sequence[str]) -> str:
         return f"there is no {group}; choose one, as {group}=NAME"
     # A transformer as teacher has the keys of the model, which is one.
     known += [f"teacher.{one}" for one in known if one.startswith("model.")]
-    return f"there is no such key; {suggestion(key, known)}"
+    return no_such_key(key, known)

@@ -6,6 +6,7 @@ Hydra.
 """
 
 import re
+from types import NoneType
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -34,7 +35,7 @@ from titn.config.schema import (
     why_no_key,
 )
 from titn.config.spelling import as_typed
-from titn.config.suggestions import suggestion
+from titn.config.suggestions import no_such_key
 from titn.system.errors import ConfigError, first_line
 
 
@@ -65,7 +66,15 @@ def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict
 def _check_recipes(composed: DictConfig) -> None:
     """ConfigError if a network asks for a recipe that the data set has not: its name is a value
     from which other values follow, and it is they that would lead nowhere."""
+    for group in GROUPS:
+        if not isinstance(node := OmegaConf.select(composed, group), DictConfig):
+            _checked_node(node, group)
     recipes = OmegaConf.select(composed, "recipe")
+    if not isinstance(recipes, DictConfig):
+        raise ConfigError(
+            f"recipe={as_typed(recipes)}: takes the place of the data set's recipes; set one of "
+            "their keys, as recipe.transformer.epochs=3, or protocol=NAME"
+        )
     for path in ("model", "teacher.model"):
         node = OmegaConf.select(composed, path)
         name = node.get(NOTES[0], "transformer") if isinstance(node, DictConfig) else "transformer"
@@ -87,6 +96,9 @@ def omegaconf_message(error: OmegaConfBaseException) -> str:
             f"{key}: follows {path}.{name}, which the file of {path} does not say; add the line "
             f"{name}: {likely} to it, or give {key}=VALUE"
         )
+    if unset := re.search(r"Environment variable '(.*)' not found", said):
+        name = unset[1]
+        return f"{key}: the variable {name} is not set; set it, or write ${{oc.env:{name},DEFAULT}}"
     leads_nowhere = isinstance(error, InterpolationResolutionError)
     remedy = "give a value, or the name of a key as ${KEY}" if leads_nowhere else "give another"
     if "RecursionError" in said:
@@ -113,6 +125,8 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     known = [*GROUPS, *scalars, "teacher", *(["stem"] if prefix else [])]
     for key in content:
         if key not in known:
+            if not prefix and key in choices and isinstance(content[key], dict | NoneType):
+                raise ConfigError(_not_global(key, choices[key], content[key]))
             raise _unknown_key(f"{prefix}{key}", content[key], [prefix + k for k in known])
     if prefix and "model" not in content:
         key = next(iter(content), "model")
@@ -145,12 +159,22 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     return run
 
 
+def _not_global(group: str, choice: str, node: dict | None) -> str:
+    """The complaint about a file of a group of one's own that does not set the run's keys."""
+    if not node:
+        return f"{group}={choice}: the file is empty; write KEY: VALUE in it"
+    return (
+        f"{group}={choice}: what the file sets stands under {group}; begin it with the line "
+        "# @package _global_"
+    )
+
+
 def _unknown_key(key: str, value: Any, known: list[str]) -> ConfigError:
     """The complaint about a key that is not one of `known`; of a node, its first leaf is named."""
     while isinstance(value, dict) and value:
         name, value = next(iter(value.items()))
         key = f"{key}.{name}"
-    return ConfigError(f"{key}={as_typed(value)}: there is no such key; {suggestion(key, known)}")
+    return ConfigError(f"{key}={as_typed(value)}: {no_such_key(key, known)}")
 
 
 def _move_stem(content: dict, prefix: str) -> None:

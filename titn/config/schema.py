@@ -18,6 +18,7 @@ from titn.config.spelling import as_typed, spelled
 from titn.source.code import find_definition, parse_module
 from titn.system.errors import ConfigError, first_line
 
+MISSING = "???"  # in OmegaConf's files
 # What other languages and tools write for null, true and false.
 NOTHING = ("none", "null", "nil")
 YES, NO = ("true", "yes", "on", "y", "t"), ("false", "no", "off", "n", "f")
@@ -36,6 +37,8 @@ def validate_value(value: Any, annotation: Any, path: str) -> Any:
     Strict: a text is not a number and true is not 1. ConfigError names `path`, what it takes, and
     the override that was meant, if that can be told.
     """
+    if value == MISSING:
+        raise ConfigError(f"{path}={MISSING}: has no value yet; give {path}=VALUE")
     adapter = TypeAdapter(annotation)
     try:
         checked = adapter.validate_python(value, strict=True)

@@ -26,8 +26,12 @@ def as_typed(value: Any) -> str:
 
 def spelled(key: str, value: Any) -> str:
     """An override to be copied into a shell: KEY=VALUE, 'KEY="a text"', 'KEY=[1,2]'."""
-    text = quote(value) if isinstance(value, str) and not _is_plain(value) else as_typed(value)
-    return shlex.quote(f"{key}={text}")
+    return shlex.quote(f"{key}={for_hydra(value)}")
+
+
+def for_hydra(value: Any) -> str:
+    """A value as Hydra's grammar has it: a text in quotation marks if it needs them."""
+    return quote(value) if isinstance(value, str) and not _is_plain(value) else as_typed(value)
 
 
 def _is_plain(text: str) -> bool:

@@ -17,6 +17,15 @@ LIKENESS_OF_NAMES = 0.8
 SEE_HELP = "--help lists the groups and keys"
 
 
+def no_such_key(key: str, known: Sequence[str]) -> str:
+    """What is said of a key that there is not, or that only other choices have."""
+    group, _, name = key.rpartition(".")
+    if group in GROUPS and (owners := choices_with(group, name)):
+        meant = called_elsewhere(key, known)
+        return meant or f"the chosen {group} has no such key; choose {group}={' or '.join(owners)}"
+    return f"there is no such key; {suggestion(key, known)}"
+
+
 def suggestion(key: str, known: Sequence[str]) -> str:
     """A remedy for a key that there is not. known: the keys that could stand in its place."""
     key = (key.partition("@")[2] or key)[:LONGEST_KEY]

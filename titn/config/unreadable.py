@@ -27,8 +27,9 @@ def explain_unreadable(override: str, said: str, no_such_key: Callable[[str], st
     if value[:1] == "," or value[-1:] == ",":
         return f"{override}: ends or begins with a comma; write values as {key}=A,B without spaces"
     if "${" in value and value.count("{") == value.count("}"):
-        quoted = shlex.quote(f'{key}="{value}"')
-        return f"{override}: cannot be read; write {quoted}"
+        # Within an interpolation Hydra takes no quotes, and OmegaConf needs none.
+        quoted = '"' + value.replace('"', "") + '"'
+        return f"{override}: cannot be read; write {shlex.quote(f'{key}={quoted}')}"
     annotation = annotation_of(key)
     if annotation is not None:
         try:

@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 
 from titn.config import resolve
 from titn.config.annotations import Busy
-from titn.config.hydra_arguments import OWN_SWEEPER
+from titn.config.hydra_arguments import OWN_SWEEPER, RUN_DIR
 from titn.config.schema import validate_value
 from titn.records.cell_state import cell_state
 from titn.records.summary import summarise_record
@@ -24,6 +24,13 @@ def run_job(composed: DictConfig) -> dict | Outcome | None:
     A single run raises ConfigError or CellError. A sweep's cell does not.
     """
     hydra_config = HydraConfig.get()
+    if "dry_run" not in composed:
+        raise ConfigError(
+            f"--config-name={hydra_config.job.config_name}: takes the place of titn's own keys; "
+            "begin its defaults with - config and - _self_, or add files with --config-dir=DIR"
+        )
+    if hydra_config.run.dir != ".":
+        raise ConfigError(f"hydra.run.dir={hydra_config.run.dir}: {RUN_DIR}")
     if hydra_config.mode == RunMode.RUN:
         return _run_single(composed)
     # A file of one's own may have chosen another.

@@ -19,7 +19,7 @@ from titn.config.keys import SWITCHES
 from titn.config.overrides import override_key
 from titn.config.resolve import resolve
 from titn.config.schema import validate_value
-from titn.config.spelling import as_typed
+from titn.config.spelling import as_typed, for_hydra
 from titn.records.question import Question, parse_question
 from titn.records.sweep_dir import SweepDir
 from titn.sweeps.overrides import QUESTIONS, SweepRequest, cell_overrides, parse_requests
@@ -77,7 +77,7 @@ def read_sweep(
         raise ConfigError(
             f"hydra.sweeper.params={as_typed(params)}: should be keys and values, as {{seed: 0}}"
         )
-    defaults = [f"{key!s}={value}" for key, value in params.items()]
+    defaults = [f"{key!s}={_swept(value)}" for key, value in params.items()]
     parser = OverridesParser.create(config_loader=loader)
     overrides = cell_overrides(parser.parse_overrides([*defaults, *arguments]), [*SWEEP_OPTIONS])
     return Sweep(
@@ -93,6 +93,13 @@ def read_sweep(
         command=_command(),
         compose=partial(_compose_job, config, loader),
     )
+
+
+def _swept(value: Any) -> Any:
+    """A value of a sweep's file, as a command line has it: a list is what is swept."""
+    if not isinstance(value, ListConfig):
+        return value
+    return ",".join(map(for_hydra, value))
 
 
 def _plain(value: Any) -> Any:

@@ -24,6 +24,9 @@ from titn.system.errors import ConfigError
         (["--epochs=3"], "--epochs=3: is a key and not an option; write epochs=3, without dashes"),
         (["--batch-size", "3"], "--batch-size: is a key and not an option; write batch_size=VALU"),
         (["--lr", "3"], "--lr: there is no such option; did you mean optimizer.lr?"),
+        (["-m", "hydra.launcher=joblib"], "hydra.launcher=joblib: is a group; write hydra/launch"),
+        (["--config-dir="], "--config-dir=: names no directory; give one, or leave it out"),
+        (["--mutlirun"], "--mutlirun: there is no such option; did you mean --multirun?"),
         (["--nothing"], "--nothing: there is no such option; --help lists them"),
     ],
 )
@@ -50,8 +53,23 @@ def test_what_works_is_let_through(arguments, capsys):
 
 
 def test_what_a_shell_makes_of_braces_is_said(capsys):
-    check_arguments(["seed=0", "seed=1", "epochs=3", "epochs=3", "+seed=2"])
+    check_arguments(["seed=0", "seed=1", "epochs=3", "epochs=3", "++seed=2"])
     assert capsys.readouterr().err == (
-        "titn: +seed=2: counts, and not seed=0, seed=1; for several values write seed=A,B with "
+        "titn: ++seed=2: counts, and not seed=0, seed=1; for several values write seed=A,B with "
         "--multirun\n"
+    )
+
+
+@pytest.mark.parametrize(("name", "taken"), [("adamw", True), ("mine", False)])
+def test_a_choice_of_ones_own_is_not_passed_over_for_titns(tmp_path, name, taken):
+    (tmp_path / "optimizer").mkdir()
+    file = tmp_path / "optimizer" / f"{name}.yaml"
+    file.write_text("lr: 1\n")
+    if not taken:
+        check_arguments(["--config-dir", str(tmp_path)])
+        return
+    with pytest.raises(ConfigError) as raised:
+        check_arguments(["--config-dir", str(tmp_path)])
+    assert str(raised.value) == (
+        f"{file}: titn has a choice of this name, which is taken; rename yours"
     )

@@ -98,6 +98,11 @@ def test_a_teacher_from_a_checkpoint_is_not_trained(composed):
         ("clip_grad=None", "clip_grad=None: should be a number; write clip_grad=null"),
         ("run_dir=7", "run_dir=7: should be a text; write 'run_dir=\"7\"'"),
         ("run_dir=1e3", "run_dir=1000.0: should be a text; write 'run_dir=\"TEXT\"', in both"),
+        ("~model", "model=null: choose a file of conf/model with model=NAME"),
+        ("recipe=x", "recipe=x: takes the place of the data set's recipes; set one of their keys"),
+        ("+dataset.root=x", "dataset.root=x: the chosen dataset has no such key; choose dataset=c"),
+        ("seed=${oc.env:TITN_NO}", "seed: the variable TITN_NO is not set; set it, or write ${oc"),
+        ("run_dir=???", "run_dir=???: has no value yet; give run_dir=VALUE"),
         (
             "run_dir=None",
             "run_dir=None: is a text; write run_dir=null for nothing, or run_dir=./No",

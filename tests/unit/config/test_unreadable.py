@@ -18,6 +18,7 @@ def no_such_key(key: str) -> str | None:
         ("teacher.checkpoint=a=b", "cannot be read; write 'teacher.checkpoint=\"a=b\"'"),
         ("run_dir=it's", "cannot be read; write 'run_dir=\"it'\"'\"'s\"'"),
         ("seed=${a.${b}}", "cannot be read; write 'seed=\"${a.${b}}\"'"),
+        ('seed=${a:"${b}"}', "cannot be read; write 'seed=\"${a:${b}}\"'"),
         ("epochs=３", "should be an integer; write epochs=3"),
         ("epochs=[1", "should be an integer"),
         ("seed=0,", "ends or begins with a comma; write values as seed=A,B without spaces"),
