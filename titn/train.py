@@ -20,7 +20,7 @@ from titn.sweeps.job import run_job
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import quote_for_hydra
 from titn.system import signals
-from titn.system.console import BAD_INPUT, FAILED, complain
+from titn.system.console import BAD_INPUT, FAILED, check_working_directory, complain
 from titn.system.errors import CellError, ConfigError
 from titn.system.threads import limit_spinning
 
@@ -52,6 +52,7 @@ def train() -> int:
         return None
 
     try:
+        check_working_directory()
         with signals.interruptible(), explaining(sys.argv[1:]):
             entry = hydra.main(conf_dir(), "config", version_base="1.3")
             entry(job)()

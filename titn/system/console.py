@@ -42,6 +42,7 @@ def run_command(job: Callable[[], int]) -> int:
         # A name of a file that is no text in this encoding is printed all the same.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        check_working_directory()
         code = job()
         sys.stdout.flush()
         return code
@@ -60,6 +61,16 @@ def run_command(job: Callable[[], int]) -> int:
             raise
         _discard_output()
         return complain("standard output: there is no room left on the disk; make some", FAILED)
+
+
+def check_working_directory() -> None:
+    """ConfigError if it is gone: relative paths would be anywhere."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise ConfigError(
+            "the working directory is gone; go to one that is there, as cd /, and try again"
+        ) from None
 
 
 def _discard_output() -> None:

@@ -66,9 +66,7 @@ def test_a_tilde_is_the_home_directory_in_every_key(composed, monkeypatch, tmp_p
 
 
 def test_a_home_of_nobody_is_named(composed):
-    with pytest.raises(
-        ConfigError, match=r"^run_dir=~nobody\.here/x: should be another path \("
-    ):
+    with pytest.raises(ConfigError, match=r"^run_dir=~nobody\.here/x: should be another path \("):
         composed('run_dir="~nobody.here/x"')
 
 
