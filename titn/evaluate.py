@@ -57,6 +57,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
     from titn.cells.reopen import open_run
 
     run = open_run(arguments.run, arguments.trust)
+    if note := run.other_source():
+        complain(note, 0)
     found = recompute(run, root=arguments.root, device=arguments.device)
     rows = [
         (name, _number(value), _number(found.now.get(name)))

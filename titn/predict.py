@@ -58,6 +58,8 @@ def predict(arguments: argparse.Namespace) -> int:
     from titn.cells.reopen import open_run
 
     run = open_run(arguments.run, arguments.trust)
+    if note := run.other_source():
+        complain(note, 0)
     guesses, errors = classify(run, arguments.images, top=arguments.top, device=arguments.device)
     for path, error in errors.items():
         complain(f"{path}: is not an image that can be read ({error})", BAD_INPUT)

@@ -15,6 +15,7 @@ import torch
 import yaml
 from torch import nn
 
+from titn.cells.identity import run_source_digest
 from titn.config import resolve
 from titn.config.identity import config_hash
 from titn.data.images import Dataset
@@ -49,6 +50,16 @@ class FinishedRun:
     @property
     def class_names(self) -> list[str]:
         return self.result["class_names"]
+
+    def other_source(self) -> str | None:
+        """A line that says so if the run was made by other code than that which now reads it."""
+        made, now = str(self.result.get("source_digest")), run_source_digest(self.run)
+        if made == now:
+            return None
+        return (
+            f"{self.directory.path}: was made by other source code ({printable(made[:8])}, now "
+            f"{now[:8]}); the answers are those of its weights in the code of now"
+        )
 
     def network(self) -> nn.Module:
         """The trained network on the CPU, in evaluation mode; its normalisation is in its weights.

@@ -1,6 +1,7 @@
 """What the commands have in common on a terminal."""
 
 import csv
+import os
 import sys
 from argparse import Action, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
@@ -41,6 +42,7 @@ def run_command(job: Callable[[], int]) -> int:
     ensure_user_name()
     ensure_compile_cache()
     try:
+        check_working_directory()
         return _delivered(job())
     except SystemExit as end:  # after --help, or bad arguments
         return _delivered(int(end.code or 0))
@@ -82,6 +84,16 @@ class _PrintVersion(Action):
     def __call__(self, parser: ArgumentParser, *_: Any) -> None:
         print(version())
         parser.exit()
+
+
+def check_working_directory() -> None:
+    """ConfigError if it is gone: relative paths would be anywhere."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise ConfigError(
+            "the working directory is gone; go to one that is there, as cd /, and try again"
+        ) from None
 
 
 class Arguments(ArgumentParser):

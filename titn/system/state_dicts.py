@@ -3,8 +3,10 @@
 Only tensors and plain containers are unpickled.
 """
 
+import argparse
 import hashlib
 import pickle
+import re
 import warnings
 import zipfile
 from collections import Counter
@@ -12,6 +14,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,6 +28,16 @@ INSERTED = frozenset(("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_
 MAX_DEPTH = 5
 
 
+# What training scripts put beside the weights, and what runs nothing when it is unpickled: their
+# arguments, and numbers of numpy's.
+HARMLESS: list[Any] = [
+    argparse.Namespace,
+    np.dtype,
+    np.float64().__reduce__()[0],
+    *(type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "?")),
+]
+
+
 class AmbiguityError(ValueError):
     """A file has the weights of several networks, under different prefixes."""
 
@@ -35,10 +48,15 @@ def read(file: Path, own: bool) -> dict[str, Tensor]:
     own: the file is one that `tensor_files.save` has written. Raises OSError, or DamageError with
     the reason.
     """
-    if file.suffix == ".safetensors":
+    if own or _is_safetensors(file):
         tensors = tensor_files.load(file, own)[0]
     else:
-        tensors = dict(_tensors(_unpickle(file), "", MAX_DEPTH))
+        content = _unpickle(file)
+        tensors = dict(_tensors(content, "", MAX_DEPTH))
+        if not tensors:
+            keys = list(content) if isinstance(content, dict) else []
+            there = f"but {', '.join(map(str, keys[:5]))}" if keys else f"but {_kind(content)}"
+            raise DamageError(f"it holds no tensors by name, {there[:100]}")
     for name, value in tensors.items():
         if not _is_plain(value):
             raise DamageError(f"{name} is not a dense tensor on the CPU")
@@ -97,6 +115,18 @@ def _common_prefix(names: Collection[str]) -> str:
     return max(set.intersection(*starts), key=len) if starts else ""
 
 
+def _is_safetensors(file: Path) -> bool:
+    """Whether a file begins as safetensors do, or has their name and does not begin as others."""
+    with open(file, "rb") as content:
+        start = content.read(9)
+    others = (b"PK", b"\x80")  # of zip archives and pickles
+    return start[8:] == b"{" or (file.suffix == ".safetensors" and not start.startswith(others))
+
+
+def _kind(content: Any) -> str:
+    return f"a {type(content).__name__}"
+
+
 def _without_inserted(name: str, known: Collection[str]) -> str:
     if name in known:
         return name
@@ -127,16 +157,26 @@ def _unpickle(file: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # advice to the caller of torch.load
-            return torch.load(file, map_location="cpu", weights_only=True)
+            # Opened here: by its name torch takes a file for something else.
+            with torch.serialization.safe_globals(HARMLESS), open(file, "rb") as opened:
+                return torch.load(opened, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except pickle.UnpicklingError:
-        raise DamageError("it holds, or is, more than tensors") from None
+    except pickle.UnpicklingError as error:
+        raise DamageError(_refusal(str(error))) from None
     except Exception as error:
         # The unpickler raises anything on a damaged file; torch's own messages are passed on.
-        if not isinstance(error, RuntimeError):
+        if not isinstance(error, RuntimeError) or first_line(error).startswith("[enforce fail"):
             raise DamageError("it was not written by torch.save") from None
         raise DamageError(first_line(error).partition(". ")[0][:120]) from None
+
+
+def _refusal(said: str) -> str:
+    """What the unpickler found that is no tensor, and could run code."""
+    found = re.search(r"GLOBAL ([\w.]+) was not an allowed global", said)
+    if found is None:
+        return "it holds, or is, more than tensors"
+    return f"it holds a {found[1]}, and such objects can run code: save the state_dict() alone"
 
 
 def _check_archive(file: Path) -> None:

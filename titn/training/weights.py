@@ -218,8 +218,8 @@ def _mismatch(
 
 def _some(names: Collection[str]) -> str:
     """The first of a file's names, in the file's order."""
-    more = ["..."] if len(names) > 3 else []
-    return ", ".join([*list(names)[:3], *more]) or "no tensor that has a name"
+    theirs = [name for name in names if not name.startswith(NORMALISATION)]
+    return ", ".join([*theirs[:3], *(["..."] if len(theirs) > 3 else [])]) or "no other"
 
 
 def _unusable(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> str | None:

@@ -122,6 +122,15 @@ def test_a_command_says_its_version(capsys):
     assert (left.value.code, capsys.readouterr().out) == (0, f"titn {metadata.version('titn')}\n")
 
 
+def test_a_working_directory_that_is_gone_is_said(tmp_path, monkeypatch, capsys):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert console.run_command(lambda: 0) == 2
+    assert capsys.readouterr().err.startswith("titn: the working directory is gone; ")
+
+
 def test_a_tilde_after_an_equals_sign_is_the_home_directory(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert console.given_path("~/x") == tmp_path / "x"

@@ -1,13 +1,16 @@
 """State dicts of other programs: what they are wrapped in, and what makes two of them the same."""
 
+import argparse
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from titn.system.state_dicts import AmbiguityError, bare, digest, read
+from titn.system.tensor_files import DamageError
 
 
 def network() -> nn.Module:
@@ -120,9 +123,51 @@ def test_a_view_has_the_digest_of_what_it_shows():
     assert digest({"a": value.T}) == digest({"a": value.T.contiguous()})
 
 
+@pytest.mark.parametrize(
+    "beside", [argparse.Namespace(lr=0.1), np.float64(0.5), np.int64(3), np.float32(1), np.bool_(1)]
+)
+def test_what_scripts_save_beside_the_weights_is_no_reason_to_refuse_them(tmp_path, beside):
+    torch.save({"model": STATE, "beside": beside}, tmp_path / "x.pt")
+    assert digest(bare(read(tmp_path / "x.pt", own=False), STATE).tensors) == digest(STATE)
+
+
+def test_an_object_that_could_run_code_is_named(tmp_path):
+    torch.save(network(), tmp_path / "x.pt")
+    with pytest.raises(DamageError, match=r"^it holds a torch\.nn\.\S*Sequential, and such"):
+        read(tmp_path / "x.pt", own=False)
+
+
+def test_a_file_is_read_as_what_it_is_and_not_as_what_it_is_called(tmp_path):
+    torch.save(STATE, tmp_path / "pickled.safetensors")
+    save_file(STATE, tmp_path / "safe.bin")
+    for name in ("pickled.safetensors", "safe.bin"):
+        assert digest(read(tmp_path / name, own=False)) == digest(STATE)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"epoch": 3, "lr": 0.1}, "but epoch, lr"),
+        ([torch.ones(1)], "but a list"),
+        ({}, "but a dict"),
+    ],
+)
+def test_what_is_there_in_place_of_weights_is_named(tmp_path, content, said):
+    torch.save(content, tmp_path / "x.pt")
+    with pytest.raises(DamageError, match=rf"^it holds no tensors by name, {said}$"):
+        read(tmp_path / "x.pt", own=False)
+
+
+def test_an_archive_of_numpys_is_not_one_of_torchs(tmp_path):
+    np.savez(tmp_path / "x.npz", a=np.ones(2))
+    with pytest.raises(DamageError, match=r"^it was not written by torch\.save$"):
+        read(tmp_path / "x.npz", own=False)
+
+
 def test_what_lies_deeper_than_anyone_saves_is_not_looked_for(tmp_path):
     deep: dict = {"x": torch.ones(1)}
     for _ in range(50):
         deep = {"d": deep}
     torch.save(deep, tmp_path / "x.pt")
-    assert read(tmp_path / "x.pt", own=False) == {}
+    with pytest.raises(DamageError, match=r"no tensors by name, but d$"):
+        read(tmp_path / "x.pt", own=False)

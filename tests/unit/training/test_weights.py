@@ -262,7 +262,7 @@ def test_a_tensor_that_claims_to_be_enormous_takes_no_memory(tmp_path):
 @pytest.mark.parametrize("content", [{5: torch.ones(1)}, {"state_dict": 5}, [torch.ones(1)], 5])
 def test_a_file_of_anything_else_has_no_weights(tmp_path, content):
     torch.save(content, tmp_path / "x.pt")
-    with pytest.raises(ConfigError, match="does not fit the model: it has no "):
+    with pytest.raises(ConfigError, match=r"\(it holds no tensors by name, but "):
         weights.load(tiny(), tmp_path / "x.pt")
 
 
