@@ -436,7 +436,8 @@ def test_ones_own_images_from_training_to_prediction(tmp_path):
             directory = tmp_path / "mine" / split / name
             directory.mkdir(parents=True)
             for i, (shade, kind) in enumerate(zip(shades, ("png", "jpg", "webp"), strict=True)):
-                image = Image.new("RGBA" if kind == "png" else "RGB", (9 + i, 12), shade)
+                size = (9 + i, 12 if split == "train" else 13)
+                image = Image.new("RGBA" if kind == "png" else "RGB", size, shade)
                 image.save(directory / f"{shade}.{kind}")
     tiny = [argument for argument in TINY if not argument.startswith(("epochs", "batch_size"))]
     trained = run(
