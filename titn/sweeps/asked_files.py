@@ -1,5 +1,6 @@
 """The files of the questions that a command line asks, before Hydra composes them."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ def check_question_files(arguments: Sequence[str]) -> None:
         if asked := ASKED.fullmatch(override):
             group, name = asked[1], asked[2].removesuffix(".yaml")
             places = [root / group / f"{name}.yaml" for root in (*own, config_root() / "sweeps")]
-            found = [place for place in places if place.is_file()]
+            found = [place for place in places if os.path.isfile(place)]
             if len(found) > 1:
                 raise ConfigError(f"{override}: titn asks this already; rename {found[0]}")
             if found:
@@ -35,9 +36,8 @@ def check_question_files(arguments: Sequence[str]) -> None:
 def _where(directory: Path, group: str, name: str) -> str:
     """What is wrong with the place or the name of a question of one's own."""
     wanted = directory / group / f"{name}.yaml"
-    near = [directory / f"{name}.yaml", *(directory / group).glob(f"{name}.*"),
-            directory / group / name]  # fmt: skip
-    found = next((place for place in near if place.is_file()), None)
+    near = [f"{name}.yaml", *(f"{group}/{name}{end}" for end in ("", ".yml", ".yaml.txt", ".json"))]
+    found = next((directory / one for one in near if os.path.isfile(directory / one)), None)
     if found is not None:
         return f"there is no {wanted}; rename {found}"
     own = [file.stem for file in sorted((directory / group).glob("*.yaml"))]
