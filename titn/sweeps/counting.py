@@ -16,7 +16,7 @@ from titn.system.progress import say
 from titn.system.text import counted
 
 # So often the cells are looked at.
-LOOK_SECS = 1.0
+LOOK_SECS = 2.0
 
 
 @contextmanager
