@@ -362,7 +362,7 @@ def answers(tmp_path_factory) -> Answers:
     command_lines += [line.split() for line in MISFITS]
     done = subprocess.run(
         [sys.executable, "-c", ANSWER_ALL], input=json.dumps(command_lines),
-        cwd=directory, capture_output=True, text=True, timeout=300, check=True,
+        cwd=directory, capture_output=True, text=True, timeout=900, check=True,
     )  # fmt: skip
     assert not list(directory.iterdir())
     return {tuple(arguments): (code, said) for arguments, code, said in json.loads(done.stdout)}

@@ -20,7 +20,7 @@ from titn.config.compose import (
     known_keys,
 )
 from titn.config.hydra_arguments import check_arguments
-from titn.config.keys import FOLLOWED, FOLLOWED_BY_FAST_CNNS
+from titn.config.keys import FOLLOWED, FOLLOWED_BY_FAST_CNNS, GROUPS
 from titn.config.overrides import override_key
 from titn.config.own_files import explain_own_file, own_dirs
 from titn.config.plugins import plugin_missing
@@ -231,6 +231,8 @@ def _no_such_key(key: str, arguments: Sequence[str]) -> str:
         return "Hydra has no such key; --cfg hydra lists them, and +KEY=VALUE adds one"
     group, _, name = key.rpartition(".")
     known = known_keys(arguments)
+    if group in GROUPS and choices_with(group, name):
+        return no_such_key(key, known)
     if group == "teacher.model":
         networks = choices_with("model", name)
         if owners := [teacher for teacher in choices_of("teacher") if teacher in networks]:
