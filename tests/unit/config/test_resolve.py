@@ -65,11 +65,6 @@ def test_a_tilde_is_the_home_directory_in_every_key(composed, monkeypatch, tmp_p
         assert run[key] == str(tmp_path / "there")
 
 
-def test_a_home_of_nobody_is_named(composed):
-    with pytest.raises(ConfigError, match=r"^run_dir=~nobody\.here/x: should be another path \("):
-        composed('run_dir="~nobody.here/x"')
-
-
 def test_cifar_has_the_papers_mix_and_augmentation(composed):
     run = composed("dataset=cifar100")
     assert run["mix"] == {"_target_": "titn.data.mixing.CutMix", "alpha": 0.5, "probability": 1.0}
