@@ -18,7 +18,7 @@ from titn.config.schema import (
     configurable_keywords,
     may_have_attribute,
 )
-from titn.system.errors import ConfigError, first_line
+from titn.system.errors import ConfigError
 
 # What sentences call that which the build supplies.
 SUPPLIED = {"images.size": "the image's size"}
@@ -127,7 +127,7 @@ def _check_weights(run: dict, prefix: str) -> None:
         named = key == "weights" and run[key] in (constraints.IMAGENET, constraints.PRETRAINED)
         if run[key] and not named:
             with _readable(f"{prefix}{key}", run[key]):
-                constraints.weights_file(Path(run[key]).expanduser(), key)
+                constraints.weights_file(Path(run[key]), key)
     if run["weights"]:
         constraints.check_weights_of(run["weights"], run["model"], prefix)
     network = built_class(run["model"]["_target_"])
@@ -152,15 +152,13 @@ def _words(path: str, node: dict) -> Iterator[tuple[str, object]]:
 
 @contextmanager
 def _readable(key: str, value: str) -> Iterator[None]:
-    """What the system says of a path that a user names: too long, no permission, no such user."""
+    """What the system says of a path that a user names: too long, no permission."""
     try:
         yield
     except OSError as error:
         raise ConfigError(
             f"{key}={value}: cannot be read ({error.strerror}); give another path"
         ) from None
-    except RuntimeError as error:  # of "~name"
-        raise ConfigError(f"{key}={value}: {first_line(error)}; give another path") from None
 
 
 @contextmanager

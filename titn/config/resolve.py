@@ -239,9 +239,9 @@ def _checked_node(node: Any, path: str) -> dict:
     for key, value in node.items():
         if key == "_target_":
             continue
-        if key not in keywords and (reason := why_no_key(target, key)):
-            raise ConfigError(f"{path}.{key}={as_typed(value)}: {reason}")
         if key not in keywords and not target.startswith("titn."):
+            if key != supplied and (reason := why_no_key(target, key)):
+                raise ConfigError(f"{path}.{key}={as_typed(value)}: {reason}")
             raise ConfigError(_not_of_ones_own(path, key, value, target, sorted(keywords)))
         if not keywords:
             raise ConfigError(

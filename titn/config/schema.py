@@ -113,6 +113,11 @@ def configurable_keywords(target: str, path: str) -> dict[str, Any]:
     supplied by the build and cannot be configured.
     """
     module_name, _, name = target.rpartition(".")
+    if not all(part.isidentifier() for part in target.split(".")):
+        raise ConfigError(
+            f"{path}._target_={target}: is no name of Python's; name a class or function, as "
+            "package.module.name"
+        )
     try:
         module = parse_module(module_name)
     except (SyntaxError, ValueError, OSError, RecursionError) as error:
@@ -123,7 +128,7 @@ def configurable_keywords(target: str, path: str) -> dict[str, Any]:
     if module is None:
         raise ConfigError(
             f"{path}._target_={target}: there is no module {module_name!r} with Python source; "
-            "name a class or function, as package.module.name"
+            "name a class or function, as package.module.name, or set PYTHONPATH=DIR where it lies"
         )
     statement = find_definition(target)
     if statement is None:

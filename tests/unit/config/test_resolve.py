@@ -65,11 +65,6 @@ def test_a_tilde_is_the_home_directory_in_every_key(composed, monkeypatch, tmp_p
         assert run[key] == str(tmp_path / "there")
 
 
-def test_a_home_of_nobody_is_named(composed):
-    with pytest.raises(ConfigError, match=r"^run_dir=~nobody\.here/x: should be another path \("):
-        composed('run_dir="~nobody.here/x"')
-
-
 def test_cifar_has_the_papers_mix_and_augmentation(composed):
     run = composed("dataset=cifar100")
     assert run["mix"] == {"_target_": "titn.data.mixing.CutMix", "alpha": 0.5, "probability": 1.0}
@@ -151,8 +146,9 @@ def test_a_teacher_from_a_checkpoint_is_not_trained(composed):
             "model._target_=os.system",
             "model._target_=os.system: there is no module 'os' with Python",
         ),
-        ("model._target_=..x", "model._target_=..x: there is no module '.' with Python"),
-        ("model._target_=json.dumps", "json.dumps takes no keys; name another model._target_"),
+        ("model._target_=..x", "model._target_=..x: is no name of Python's; name a class"),
+        ("optimizer._target_=torch.optim.Adagrad", "Adagrad: is called with model=..., which it"),
+        ("loss._target_=json.dumps", "json.dumps takes "),
     ],
 )
 def test_a_bad_value_names_key_value_and_remedy(composed, override, message):
@@ -334,3 +330,63 @@ def test_no_teacher_is_said_and_not_left_out(composed):
 def test_a_teachers_stem_is_named_as_it_was_typed(composed):
     with pytest.raises(ConfigError, match=r"^teacher\.stem=tall: "):
         composed("teacher=resnet18", "teacher.stem=tall")
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Writes a module of one's own, under a name that no other test has read."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(signature: str) -> str:
+        name = f"own_{hashlib.sha256(signature.encode()).hexdigest()[:8]}"
+        (tmp_path / f"{name}_inner.py").write_text(
+            f"class Net:\n    def __init__(self, {signature}): ...\n"
+        )
+        (tmp_path / f"{name}.py").write_text(f"from {name}_inner import Net\n")
+        return f"{name}.Net"
+
+    return write
+
+
+LEFTOVERS = (
+    "~model.distillation_token", "~model.patch_size", "~model.pixel_size", "~model.depth",
+    "~model.patch_dim", "~model.pixel_dim", "~model.inner_depth", "~model.outer_heads",
+    "~model.inner_heads", "~model.mlp_ratio", "~model.drop_path", "~model.init",
+    "~model.token_std", "~model.qkv_bias",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("signature", ["images, width: int = 3", "*, images, width: int"])
+def test_keys_of_ones_own_are_arguments_by_position_too(composed, own, signature):
+    target = own(signature)
+    keys = [one for one in LEFTOVERS if one[7:] in composed()["model"]]
+    run = composed(*keys, f"model._target_={target}", "+model.width=5")
+    assert run["model"] == {"_target_": target, "width": 5}
+
+
+@pytest.mark.parametrize(
+    ("signature", "reason"),
+    [
+        ("images, width=3", r"model\.width=5: is not annotated in .*; write width: int, float"),
+        ("images, width: Size = 3", r"model\.width=5: is annotated Size in "),
+        ("images, depth: int = 3", r"model\.width=5: .* takes depth, and the other keys are"),
+        ("width: int = 3", r"model\._target_=.*: is called with images=\.\.\., which it does"),
+    ],
+)
+def test_what_a_constructor_of_ones_own_lacks_is_said(composed, own, signature, reason):
+    target = own(signature)
+    keys = [one for one in LEFTOVERS if one[7:] in composed()["model"]]
+    with pytest.raises(ConfigError, match=rf"^{reason}"):
+        composed(*keys, f"model._target_={target}", "+model.width=5")
+
+
+@pytest.mark.parametrize(
+    ("missing", "line"),
+    [
+        ("_lr_", r"^optimizer\.lr: follows model\._lr_, .*; add the line _lr_: 1e-3 to it"),
+        ("_recipe_", r"model\._recipe_, .*; add the line _recipe_: transformer \(or cnn\) to it"),
+    ],
+)
+def test_a_model_without_its_notes_says_which_line_to_add(composed, missing, line):
+    with pytest.raises(ConfigError, match=line):
+        composed(f"~model.{missing}")
