@@ -94,12 +94,6 @@ def prepare(name: str, decoded: DecodedDataset, selection: Selection) -> Dataset
             images.take((images.labels < selection.num_classes).nonzero().flatten())
             for images in (train, evaluated)
         )
-        for split, images in (("train", train), ("test", evaluated)):
-            if not len(images):
-                raise ValueError(
-                    f"num_classes={selection.num_classes}: {split} of {name} has no images of "
-                    f"the first {selection.num_classes} classes; choose more"
-                )
     if selection.split == "validation":
         kept, held = hold_out(train.labels, selection.validation_fraction)
         if not len(held) or not len(kept):

@@ -41,8 +41,7 @@ REQUIRED_ATTRIBUTES = {
 class Parts:
     """The objects of a run that its configuration describes, on the CPU.
 
-    weights_digest: SHA-256 of the file that the first weights came from; None if they were drawn.
-    new_layers: the layers that such a file did not have and that were initialised all the same.
+    new_layers: the layers that a file of first weights did not have and that were initialised.
     """
 
     model: nn.Module
@@ -51,7 +50,6 @@ class Parts:
     loss: Loss
     schedule: Schedule
     optimizer: torch.optim.Optimizer
-    weights_digest: str | None
     new_layers: tuple[str, ...]
 
 
@@ -71,14 +69,11 @@ def parts(run: dict, spec: ImageSpec, teacher: nn.Module | None = None) -> Parts
     loss = instantiate(run, "loss")
     check_has_teacher(loss.needs_teacher, run["teacher"] is not None, run["choices"]["loss"])
     model = initialise_model(run, spec)
-    weights_digest: str | None = None
     new_layers: tuple[str, ...] = ()
     if run["checkpoint"]:
-        path = Path(run["checkpoint"]).expanduser()
-        weights.load(model, path)
-        weights_digest = weights.file_digest(path)
+        weights.load(model, Path(run["checkpoint"]).expanduser())
     if run["weights"]:
-        weights_digest, new_layers = weights.load_pretrained(model, run["weights"])
+        new_layers = weights.load_pretrained(model, run["weights"])
     trained = model
     if teacher is not None and maps_read(loss) is not None:
         _connect(run, loss, model, teacher, spec)
@@ -96,7 +91,6 @@ def parts(run: dict, spec: ImageSpec, teacher: nn.Module | None = None) -> Parts
         loss=loss,
         schedule=instantiate(run, "schedule"),
         optimizer=optimizer,
-        weights_digest=weights_digest,
         new_layers=new_layers,
     )
 

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -67,15 +67,8 @@ def load(model: nn.Module, path: Path, key: str = "checkpoint") -> None:
     model.load_state_dict(state)
 
 
-class Pretrained(NamedTuple):
-    """The SHA-256 of a file of pretrained weights, and the layers that it did not have."""
-
-    digest: str
-    new_layers: tuple[str, ...]
-
-
-def load_pretrained(model: nn.Module, weights: str) -> Pretrained:
-    """Load the weights of the same network for another task, for fine-tuning.
+def load_pretrained(model: nn.Module, weights: str) -> tuple[str, ...]:
+    """Load the weights of the same network for another task; the layers that they did not have.
 
     weights: "imagenet" for torchvision's, downloaded once into torch's cache; "pretrained" for
     those that the model fetches itself (timm's); or a file or run directory with weights of the
@@ -88,8 +81,7 @@ def load_pretrained(model: nn.Module, weights: str) -> Pretrained:
     another network.
     """
     path = published.fetch(model, weights) or Path(weights).expanduser()
-    origin = file_digest(path, "weights")
-    published.check_digest(weights, path, origin)
+    published.check_digest(weights, path, file_digest(path, "weights"))
     state = _own_names(read(path, "weights"), model, f"weights={weights}", said=True)
     wanted = model.state_dict()
     new_layers = _new_layers(model)
@@ -106,7 +98,7 @@ def load_pretrained(model: nn.Module, weights: str) -> Pretrained:
         raise ConfigError(printable(f"weights={weights}: do not fit the model: {mismatch}"))
     model.load_state_dict(state)
     new = sorted({name.rpartition(".")[0] for name in kept} - {NORMALISATION[:-1]})
-    return Pretrained(origin, tuple(new))
+    return tuple(new)
 
 
 def _adapt(

@@ -57,19 +57,14 @@ def test_a_stem_that_imagenet_does_not_have_stays_new(imagenet):
 
 
 def test_fine_tuning_says_what_is_new(imagenet):
-    start = weights.load_pretrained(squeezenet(images=TEN, stem="cifar"), str(imagenet))
-    assert start.new_layers == ("net.classifier.1", "net.features.0")
+    new_layers = weights.load_pretrained(squeezenet(images=TEN, stem="cifar"), str(imagenet))
+    assert new_layers == ("net.classifier.1", "net.features.0")
 
 
 def test_fine_tuning_keeps_the_normalisation_of_the_data_set(imagenet):
     model = squeezenet(images=ImageSpec(num_classes=10, mean=(0.1, 0.2, 0.3)))
     weights.load_pretrained(model, str(imagenet))
     assert model.normalise.mean.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
-
-
-def test_the_digest_is_that_of_the_file(imagenet):
-    start = weights.load_pretrained(squeezenet(images=TEN), str(imagenet))
-    assert start.digest == weights.file_digest(imagenet)
 
 
 @pytest.fixture
