@@ -226,7 +226,9 @@ def run(line: Line, cwd: Path) -> harness.Done:
 
 
 def _untidy(done: harness.Done) -> str | None:
-    said = done.err.removesuffix("\n")
+    lines = done.err.removesuffix("\n").split("\n")
+    # A key that is typed several times in a row is no mistake, but is said.
+    said = "\n".join(line for line in lines if ": counts, and not " not in line)
     if not said.isprintable():
         return f"more than a line of plain text: {said[-300:]!r}"
     return f"a line of {len(said)} characters" if len(said) > LONGEST else None

@@ -4,6 +4,7 @@ import difflib
 import re
 from argparse import Namespace
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NoReturn
 
@@ -146,13 +147,13 @@ def _check_shadowed(directories: Sequence[Path]) -> None:
 
 
 def _say_repeated(overrides: Sequence[str]) -> None:
-    """Say which override counts where one key has several: a shell makes them of seed={0..2}."""
-    by_key: dict[str, list[str]] = {}
-    for override in overrides:
-        if override[:1] in "+~" and override[:2] != "++":
-            continue  # Hydra itself says so
-        by_key.setdefault(override_key(override), []).append(override)
-    for key, typed in by_key.items():
+    """Say which override counts where one key has several in a row, as a shell makes of {0..2}.
+
+    What stands apart is meant: a script adds to its own overrides those that it was given.
+    """
+    own = [one for one in overrides if one[:1] not in "+~" or one[:2] == "++"]  # Hydra says others
+    for key, group in groupby(own, override_key):
+        typed = list(group)
         if len(set(typed)) > 1 and "=" in typed[-1]:
             complain(
                 f"{typed[-1]}: counts, and not {', '.join(dict.fromkeys(typed[:-1]))}; "

@@ -53,7 +53,8 @@ def test_what_works_is_let_through(arguments, capsys):
 
 
 def test_what_a_shell_makes_of_braces_is_said(capsys):
-    check_arguments(["seed=0", "seed=1", "epochs=3", "epochs=3", "++seed=2"])
+    # What stands apart is a script's default and what it was given in its place.
+    check_arguments(["seed=5", "epochs=3", "epochs=3", "seed=0", "seed=1", "++seed=2"])
     assert capsys.readouterr().err == (
         "titn: ++seed=2: counts, and not seed=0, seed=1; for several values write seed=A,B with "
         "--multirun\n"

@@ -41,12 +41,13 @@ FILES = {
 ANSWER = """
 import os, sys
 from titn import train
+from titn.system.console import run_command
 for name in sys.argv[2:]:
     child = os.fork()
     if not child:
         os.dup2(1, 2)
         sys.argv = ["titn.train", "--config-dir", sys.argv[1], *name.split(" ")]
-        os._exit(train.train())
+        os._exit(run_command(train.train))
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     print(f"code {code}", flush=True)
 """

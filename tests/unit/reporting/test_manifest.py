@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from tests.unit.reporting.conftest import Runs
 from titn.report import default_out
 from titn.reporting.manifest import MANIFEST, _digest, read_manifest
 
@@ -30,8 +31,6 @@ def out(asked, report, tmp_path):
 @pytest.fixture
 def other(tmp_path):
     """Another question's runs, in another directory."""
-    from conftest import Runs
-
     other = Runs(tmp_path / "other")
     other.ask(*other.row("c", A), name="ablation/other", key="cd" * 32)
     return other
