@@ -48,7 +48,10 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 
 # A path on this machine, never an address: ~ is a home directory, in every key.
-LocalPath = Annotated[Text, AfterValidator(lambda text: str(local_path(text)))]
+# An address stays as it was typed: as a path it would have a slash less and look like one.
+LocalPath = Annotated[
+    Text, AfterValidator(lambda text: text if "://" in text else str(local_path(text)))
+]
 
 Stem = Literal["imagenet", "cifar"]
 MobileNetSize = Literal["large", "small"]
