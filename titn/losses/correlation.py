@@ -3,13 +3,11 @@
 from torch import Tensor
 
 from titn.config.annotations import Fraction, NonNegative, Positive, ProperFraction, Token
-from titn.losses.distillation import require_teacher, token_weights, weighted_terms
-from titn.losses.softened import log_probabilities
-from titn.losses.terms import Terms, mixed_cross_entropy
-from titn.types import Batch, Output
+from titn.losses.tempered import TemperedDistillation
+from titn.types import Batch
 
 
-class CorrelationDistillation:
+class CorrelationDistillation(TemperedDistillation):
     """scale (alpha CM(cls, label) + (1 - alpha) T^2 (inter D(p, q) + intra D(p', q'))).
 
     DIST, Huang et al. (2022), equations 7 to 10. p and q, (b, k), are the token's and the teacher's
@@ -26,9 +24,6 @@ class CorrelationDistillation:
     alone.
     """
 
-    needs_teacher = True
-    hard_labels = False
-
     def __init__(
         self,
         *,
@@ -41,27 +36,22 @@ class CorrelationDistillation:
         token: Token = "dist",
         label_smoothing: ProperFraction = 0.0,
     ):
-        self.alpha = alpha
-        self.scale = scale
+        super().__init__(
+            alpha=alpha,
+            scale=scale,
+            temperature=temperature,
+            standardize=standardize,
+            token=token,
+            label_smoothing=label_smoothing,
+        )
         self.inter = inter
         self.intra = intra
-        self.temperature = temperature
-        self.standardize = standardize
-        self.token = token
-        self.label_smoothing = label_smoothing
-        self.token_weights = token_weights(alpha, token)
 
-    def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
-        ours = self._probabilities(getattr(output, self.token))
-        theirs = self._probabilities(require_teacher(teacher))
-        inter = 1 - row_correlation(ours, theirs)
-        intra = 1 - row_correlation(ours.T, theirs.T)  # (k, b): a row for each class
-        distill = self.temperature**2 * (self.inter * inter + self.intra * intra)
-        task = mixed_cross_entropy(output.cls, batch, self.label_smoothing)
-        return weighted_terms(self.alpha, self.scale, task, distill)
-
-    def _probabilities(self, logits: Tensor) -> Tensor:
-        return log_probabilities(logits, self.temperature, self.standardize).exp()
+    def divergence(self, ours: Tensor, theirs: Tensor, batch: Batch) -> Tensor:
+        p, q = (logits.log_softmax(-1).exp() for logits in (ours, theirs))
+        inter = 1 - row_correlation(p, q)
+        intra = 1 - row_correlation(p.T, q.T)  # (k, b): a row for each class
+        return self.inter * inter + self.intra * intra
 
 
 def row_correlation(first: Tensor, second: Tensor) -> Tensor:

@@ -5,13 +5,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from titn.config.annotations import Fraction, NonNegative, Positive, ProperFraction, Token, Whole
-from titn.losses.distillation import require_teacher, token_weights, weighted_terms
-from titn.losses.softened import standardized
-from titn.losses.terms import Terms, mixed_cross_entropy
-from titn.types import Batch, Output
+from titn.losses.tempered import TemperedDistillation
+from titn.types import Batch
 
 
-class DecoupledDistillation:
+class DecoupledDistillation(TemperedDistillation):
     """scale (alpha CM(cls, label) + (1 - alpha) ramp T^2 (target TCKD + other NCKD)).
 
     Zhao et al. (2022), equation 7. With p = softmax(z / T) and the labelled class t,
@@ -33,9 +31,6 @@ class DecoupledDistillation:
     the authors' sum of both terms. label_smoothing: of the label term alone.
     """
 
-    needs_teacher = True
-    hard_labels = False
-
     def __init__(
         self,
         *,
@@ -49,37 +44,30 @@ class DecoupledDistillation:
         token: Token = "dist",
         label_smoothing: ProperFraction = 0.0,
     ):
-        self.alpha = alpha
-        self.scale = scale
+        super().__init__(
+            alpha=alpha,
+            scale=scale,
+            temperature=temperature,
+            standardize=standardize,
+            token=token,
+            label_smoothing=label_smoothing,
+        )
         self.target_weight = target_weight
         self.other_weight = other_weight
-        self.temperature = temperature
-        self.standardize = standardize
         self.ramp_epochs = ramp_epochs
-        self.token = token
-        self.label_smoothing = label_smoothing
-        self.token_weights = token_weights(alpha, token)
 
-    def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
-        ours = self._softened(getattr(output, self.token))
-        theirs = self._softened(require_teacher(teacher))
+    def divergence(self, ours: Tensor, theirs: Tensor, batch: Batch) -> Tensor:
         decoupled = self._weighted(ours, theirs, batch.labels)
         if batch.lam != 1:
             partners = self._weighted(ours, theirs, batch.partners)
             decoupled = batch.lam * decoupled + (1 - batch.lam) * partners
         epoch, _ = batch.at
-        ramp = min((epoch + 1) / max(self.ramp_epochs, 1), 1.0)
-        task = mixed_cross_entropy(output.cls, batch, self.label_smoothing)
-        return weighted_terms(self.alpha, self.scale, task, ramp * decoupled)
-
-    def _softened(self, logits: Tensor) -> Tensor:
-        logits = logits.float()
-        return (standardized(logits) if self.standardize else logits) / self.temperature
+        return min((epoch + 1) / max(self.ramp_epochs, 1), 1.0) * decoupled
 
     def _weighted(self, ours: Tensor, theirs: Tensor, labels: Tensor) -> Tensor:
-        """T^2 (target_weight TCKD + other_weight NCKD), of (b, k) logits / T and (b,) labels."""
+        """target_weight TCKD + other_weight NCKD, of (b, k) logits / T and (b,) labels."""
         target, other = decoupled_divergences(ours, theirs, labels)
-        return self.temperature**2 * (self.target_weight * target + self.other_weight * other)
+        return self.target_weight * target + self.other_weight * other
 
 
 def decoupled_divergences(ours: Tensor, theirs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,8 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from titn.config.annotations import Fraction, Positive, ProperFraction, Token
-from titn.losses.softened import log_probabilities
-from titn.losses.terms import Terms, TokenWeights, mixed_cross_entropy
+from titn.losses.tempered import TemperedDistillation
+from titn.losses.terms import (
+    Terms,
+    mixed_cross_entropy,
+    require_teacher,
+    token_weights,
+    weighted_terms,
+)
 from titn.types import Batch, Output
 
 
@@ -51,7 +57,7 @@ class HardDistillation:
         return weighted_terms(self.alpha, self.scale, task, distill)
 
 
-class SoftDistillation:
+class SoftDistillation(TemperedDistillation):
     """alpha CM(cls, label) + (1 - alpha) T^2 KL(teacher / T || token / T).
 
     DeiT's equation 2 (Touvron et al., 2021), after Hinton et al. (2015): the divergence between the
@@ -67,9 +73,6 @@ class SoftDistillation:
     teacher's probabilities; 0.1 in DeiT.
     """
 
-    needs_teacher = True
-    hard_labels = False
-
     def __init__(
         self,
         *,
@@ -79,40 +82,16 @@ class SoftDistillation:
         token: Token = "dist",
         label_smoothing: ProperFraction = 0.0,
     ):
-        self.alpha = alpha
-        self.temperature = temperature
-        self.standardize = standardize
-        self.token = token
-        self.label_smoothing = label_smoothing
-        self.token_weights = token_weights(alpha, token)
+        super().__init__(
+            alpha=alpha,
+            scale=1.0,
+            temperature=temperature,
+            standardize=standardize,
+            token=token,
+            label_smoothing=label_smoothing,
+        )
 
-    def __call__(self, output: Output, batch: Batch, teacher: Tensor | None) -> Terms:
-        theirs = self._log_probabilities(require_teacher(teacher))
-        ours = self._log_probabilities(getattr(output, self.token))
+    def divergence(self, ours: Tensor, theirs: Tensor, batch: Batch) -> Tensor:
         # (b, k) log-probabilities to a scalar; batchmean divides the sum by b, as the formula says.
-        divergence = F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
-        task = mixed_cross_entropy(output.cls, batch, self.label_smoothing)
-        return weighted_terms(self.alpha, 1.0, task, self.temperature**2 * divergence)
-
-    def _log_probabilities(self, logits: Tensor) -> Tensor:
-        return log_probabilities(logits, self.temperature, self.standardize)
-
-
-def token_weights(alpha: float, token: Token) -> TokenWeights:
-    """The weight of each token's logits in a distillation loss whose teacher term is at `token`."""
-    if token == "cls":
-        return TokenWeights(cls=1.0, dist=0.0)
-    return TokenWeights(cls=alpha, dist=1 - alpha)
-
-
-def weighted_terms(alpha: float, scale: float, task: Tensor, distill: Tensor) -> Terms:
-    """The terms of a loss: scale (alpha task + (1 - alpha) distill), and both unweighted."""
-    loss = scale * (alpha * task + (1 - alpha) * distill)
-    return {"loss": loss, "task": task.detach(), "distill": distill.detach()}
-
-
-def require_teacher(teacher: Tensor | None) -> Tensor:
-    """The teacher's answer; ValueError if there is none."""
-    if teacher is None:
-        raise ValueError("distillation needs the teacher's answer")
-    return teacher
+        ours, theirs = ours.log_softmax(-1), theirs.log_softmax(-1)
+        return F.kl_div(ours, theirs, reduction="batchmean", log_target=True)

@@ -20,13 +20,22 @@ class FeatureDistillation(nn.Module):
     needs_teacher = True
     hard_labels = False
 
-    def __init__(self, name: str, weight: float, num_maps: int, logits: HardDistillation):
+    def __init__(
+        self,
+        name: str,
+        weight: float,
+        num_maps: int,
+        *,
+        alpha: float,
+        token: Token,
+        label_smoothing: float,
+    ):
         super().__init__()
         self.name = name
         self.weight = weight
         self.num_maps = num_maps
-        self.logits = logits
-        self.token_weights = logits.token_weights
+        self.logits = HardDistillation(alpha=alpha, token=token, label_smoothing=label_smoothing)
+        self.token_weights = self.logits.token_weights
 
     def connect(self, student: Features, teacher: Features) -> None:
         """Make what the shapes of the features decide; called once, with those of an image."""
@@ -66,8 +75,9 @@ class Guidance(FeatureDistillation):
         token: Token = "dist",
         label_smoothing: ProperFraction = 0.0,
     ):
-        logits = HardDistillation(alpha=alpha, token=token, label_smoothing=label_smoothing)
-        super().__init__("guidance", weight, stages, logits)
+        super().__init__(
+            "guidance", weight, stages, alpha=alpha, token=token, label_smoothing=label_smoothing
+        )
         self.projections = nn.ModuleList()
 
     def connect(self, student: Features, teacher: Features) -> None:
@@ -103,8 +113,9 @@ class AttentionTransfer(FeatureDistillation):
         token: Token = "dist",
         label_smoothing: ProperFraction = 0.0,
     ):
-        logits = HardDistillation(alpha=alpha, token=token, label_smoothing=label_smoothing)
-        super().__init__("attention", weight, stages, logits)
+        super().__init__(
+            "attention", weight, stages, alpha=alpha, token=token, label_smoothing=label_smoothing
+        )
 
     def term(self, student: Features, teacher: Features) -> Tensor:
         pairs = zip(student.maps, teacher.maps, strict=True)
@@ -135,8 +146,9 @@ class RelationalDistillation(FeatureDistillation):
         token: Token = "dist",
         label_smoothing: ProperFraction = 0.0,
     ):
-        logits = HardDistillation(alpha=alpha, token=token, label_smoothing=label_smoothing)
-        super().__init__("relations", weight, 0, logits)
+        super().__init__(
+            "relations", weight, 0, alpha=alpha, token=token, label_smoothing=label_smoothing
+        )
         self.distance = distance
         self.angle = angle
         self.token = token

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 import torch.nn.functional as F
 from torch import Tensor
 
+from titn.config.annotations import Token
 from titn.types import Batch, Output
 
 # Scalars by name: "loss" is minimised, the others are its terms, detached and logged.
@@ -68,3 +69,23 @@ def mixed_cross_entropy(logits: Tensor, batch: Batch, label_smoothing: float = 0
         return first
     second = F.cross_entropy(logits, batch.partners, label_smoothing=label_smoothing)
     return batch.lam * first + (1 - batch.lam) * second
+
+
+def token_weights(alpha: float, token: Token) -> TokenWeights:
+    """The weight of each token's logits in a distillation loss whose teacher term is at `token`."""
+    if token == "cls":
+        return TokenWeights(cls=1.0, dist=0.0)
+    return TokenWeights(cls=alpha, dist=1 - alpha)
+
+
+def weighted_terms(alpha: float, scale: float, task: Tensor, distill: Tensor) -> Terms:
+    """The terms of a loss: scale (alpha task + (1 - alpha) distill), and both unweighted."""
+    loss = scale * (alpha * task + (1 - alpha) * distill)
+    return {"loss": loss, "task": task.detach(), "distill": distill.detach()}
+
+
+def require_teacher(teacher: Tensor | None) -> Tensor:
+    """The teacher's answer; ValueError if there is none."""
+    if teacher is None:
+        raise ValueError("distillation needs the teacher's answer")
+    return teacher
