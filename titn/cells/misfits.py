@@ -12,7 +12,8 @@ import torch
 import yaml
 from torch import Tensor
 
-from titn.config.schema import as_typed, configurable_keywords
+from titn.config.schema import configurable_keywords
+from titn.config.spelling import as_typed
 from titn.records.run_dir import RunDir
 from titn.system.errors import ConfigError
 from titn.training import build, weights

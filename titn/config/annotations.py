@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from titn.system.files import local_path
+from titn.system.files import expand_home
 
 # Of nothing here has a machine more: a billion epochs of a millisecond are eleven days, a billion
 # images of one byte a gigabyte. It leaves room for "all of them", and fits wherever integers go.
@@ -48,10 +48,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 
 # A path on this machine, never an address: ~ is a home directory, in every key.
-# An address stays as it was typed: as a path it would have a slash less and look like one.
-LocalPath = Annotated[
-    Text, AfterValidator(lambda text: text if "://" in text else str(local_path(text)))
-]
+LocalPath = Annotated[Text, AfterValidator(expand_home)]
 
 Stem = Literal["imagenet", "cifar"]
 MobileNetSize = Literal["large", "small"]

@@ -4,7 +4,7 @@ import difflib
 import re
 from argparse import Namespace
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, product
 from pathlib import Path
 from typing import NoReturn
 
@@ -137,13 +137,14 @@ def _check_settings(options: Namespace) -> None:
 
 def _check_shadowed(directories: Sequence[Path]) -> None:
     """ConfigError for a choice of one's own that titn has too: Hydra would take titn's."""
-    for root in (Path(conf_dir()), config_root() / "sweeps"):
+    roots = (Path(conf_dir()), config_root() / "sweeps")
+    for directory, root in product(directories, roots):
         for ours in root.glob("*/*.yaml"):
-            for theirs in (directory / ours.relative_to(root) for directory in directories):
-                if theirs.is_file() and theirs.read_bytes() != ours.read_bytes():
-                    raise ConfigError(
-                        f"{theirs}: titn has a choice of this name, which is taken; rename yours"
-                    )
+            theirs = directory / ours.relative_to(root)
+            if theirs.is_file() and theirs.read_bytes() != ours.read_bytes():
+                raise ConfigError(
+                    f"{theirs}: titn has a choice of this name, which is taken; rename yours"
+                )
 
 
 def _say_repeated(overrides: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from titn.system.errors import error_text
+from titn.system.files import local_path
 from titn.system.text import is_utf8, printable
 
 LFS_START = b"version https://git-lfs.github.com/"
@@ -46,8 +47,8 @@ def expand_root(root: str) -> Path:
             f"root={name}: is not UTF-8, so no record could name it; give it another name"
         )
     try:
-        return Path(root).expanduser()
-    except RuntimeError:
+        return local_path(root)
+    except ValueError:
         raise ValueError(f"root={name}: there is no such user; give a directory") from None
 
 

@@ -33,15 +33,22 @@ def cache_dir() -> Path:
     return place if place.is_absolute() else NOWHERE / "titn"
 
 
-def local_path(text: str) -> Path:
-    """The path that a user gives, never an address, with the home directory in place of ~.
+def expand_home(text: str) -> str:
+    """A path as it was typed, with the home directory in place of ~.
 
     Raises ValueError for the home of a user whom the system does not know.
     """
+    if not text.startswith("~"):
+        return text
     try:
-        return Path(text).expanduser()
+        return str(Path(text).expanduser())
     except RuntimeError:
         raise ValueError(f"there is no user {Path(text).parts[0][1:]} here") from None
+
+
+def local_path(text: str) -> Path:
+    """The path that a user gives, never an address; see `expand_home`."""
+    return Path(expand_home(text))
 
 
 @contextmanager
