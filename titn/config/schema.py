@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from titn.config import annotations
 from titn.config.spelling import as_typed, spelled
-from titn.source.code import find_definition, parse_module
+from titn.source.code import find_classes, find_definition, parse_module
 from titn.system.errors import ConfigError, first_line
 
 MISSING = "???"  # in OmegaConf's files
@@ -130,18 +130,16 @@ def configurable_keywords(target: str, path: str) -> dict[str, Any]:
             f"{path}._target_={target}: there is no module {module_name!r} with Python source; "
             "name a class or function, as package.module.name, or set PYTHONPATH=DIR where it lies"
         )
-    statement = find_definition(target)
-    if statement is None:
+    if find_definition(target) is None:
         raise ConfigError(
             f"{path}._target_={target}: {module_name} defines no {name}; name what it defines"
         )
-    return _vocabulary_keywords(_constructor(statement))
+    return _vocabulary_keywords(_constructor(target))
 
 
 def check_takes(target: str, supplied: str, path: str) -> None:
     """ConfigError unless a constructor takes what the build supplies by this name."""
-    statement = find_definition(target)
-    constructor = _constructor(statement) if statement else None
+    constructor = _constructor(target)
     if constructor is None or constructor.args.kwarg or supplied in _arguments(constructor):
         return
     lines = {
@@ -156,8 +154,7 @@ def check_takes(target: str, supplied: str, path: str) -> None:
 
 def why_no_key(target: str, key: str) -> str | None:
     """Why an argument of a constructor cannot be configured; None if it has no such argument."""
-    statement = find_definition(target)
-    arguments = _arguments(_constructor(statement) if statement else None)
+    arguments = _arguments(_constructor(target))
     if key not in arguments:
         return None
     word = arguments[key][0]
@@ -178,41 +175,46 @@ def returns_nothing(target: str) -> bool:
 @cache
 def required_keywords(target: str) -> frozenset[str]:
     """The keywords of a constructor, configurable or not, that have no default."""
-    statement = find_definition(target)
-    constructor = _constructor(statement) if statement else None
+    constructor = _constructor(target)
     return frozenset(name for name, (_, required) in _arguments(constructor).items() if required)
 
 
 @cache
 def built_class(target: str) -> ast.ClassDef | None:
-    """The class that a target is, or that as a function it says to return; None if that is open.
+    """The class that a target is, or that as a function it says to return; None if that is open."""
+    return next(find_classes(_built(target)), None)
+
+
+def class_attribute(target: str, attribute: str) -> Any:
+    """What the class that a target builds, or one that it derives from, says in its body.
+
+    A literal; None if there is none.
+    """
+    for built in find_classes(_built(target)):
+        for line in built.body:
+            if isinstance(line, ast.Assign) and attribute in map(ast.unparse, line.targets):
+                try:
+                    return ast.literal_eval(line.value)
+                except ValueError:
+                    return None
+    return None
+
+
+def _built(target: str) -> str:
+    """The target of the class that a function says to return; a class's own target.
 
     Beyond the target's own package nothing is followed: what is there need not be Python.
     """
     statement = find_definition(target)
-    if not isinstance(statement, ast.FunctionDef):
-        return statement
-    if not isinstance(statement.returns, ast.Name):
-        return None
+    if not isinstance(statement, ast.FunctionDef) or not isinstance(statement.returns, ast.Name):
+        return target
     module_name, name = target.rpartition(".")[0], statement.returns.id
     module = parse_module(module_name)
     for line in module.body if module else ():
         if isinstance(line, ast.ImportFrom) and name in [alias.name for alias in line.names]:
             module_name = line.module or ""
     same_package = module_name.partition(".")[0] == target.partition(".")[0]
-    return built_class(f"{module_name}.{name}") if same_package else None
-
-
-def class_attribute(target: str, attribute: str) -> Any:
-    """What the class that a target builds says in its body, as a literal; None if nothing."""
-    built = built_class(target)
-    for line in built.body if built else ():
-        if isinstance(line, ast.Assign) and attribute in map(ast.unparse, line.targets):
-            try:
-                return ast.literal_eval(line.value)
-            except ValueError:
-                return None
-    return None
+    return f"{module_name}.{name}" if same_package else target
 
 
 def may_have_attribute(built: ast.ClassDef, attribute: str) -> bool:
@@ -221,12 +223,16 @@ def may_have_attribute(built: ast.ClassDef, attribute: str) -> bool:
     return bases not in ([], ["nn.Module"]) or attribute in ast.unparse(built)
 
 
-def _constructor(statement: ast.FunctionDef | ast.ClassDef) -> ast.FunctionDef | None:
+@cache
+def _constructor(target: str) -> ast.FunctionDef | None:
+    """A function, or the nearest `__init__` of a class and of those that it derives from."""
+    statement = find_definition(target)
     if isinstance(statement, ast.FunctionDef):
         return statement
-    for member in statement.body:
-        if isinstance(member, ast.FunctionDef) and member.name == "__init__":
-            return member
+    for one in find_classes(target):
+        for member in one.body:
+            if isinstance(member, ast.FunctionDef) and member.name == "__init__":
+                return member
     return None
 
 

@@ -61,18 +61,47 @@ def find_module(name: str, path: SearchPath = None) -> tuple[Path | None, bool] 
     return (None, True) if is_package and not spec.has_location else None
 
 
-def find_definition(target: str, seen: frozenset[str] = frozenset()) -> Definition | None:
+def find_definition(target: str) -> Definition | None:
     """The function or class that a target, package.module.name, names at a module's top level.
 
-    What the module imports from elsewhere is found there. seen: the targets that led here.
+    What the module imports from elsewhere is found there.
     """
+    found = _found(target)
+    return found[1] if found else None
+
+
+def find_classes(
+    target: str, seen: frozenset[ast.ClassDef] = frozenset()
+) -> Iterator[ast.ClassDef]:
+    """The class that a target names and, nearest first, those that it derives from.
+
+    They are followed in the target's own package and in titn; elsewhere they need not be Python.
+    seen: the classes that led here, of which one may bear the name of what it derives from.
+    """
+    found = _found(target)
+    if found is None or not isinstance(found[1], ast.ClassDef) or found[1] in seen:
+        return
+    module, statement = found
+    yield statement
+    for base in map(ast.unparse, statement.bases):
+        first, dot, rest = base.partition(".")
+        for place in (f"{module.name}.{first}", *_imported(module, first)):
+            package = place.partition(".")[0]
+            if package in (target.partition(".")[0], "titn"):
+                yield from find_classes(f"{place}{dot}{rest}", seen | {statement})
+
+
+def _found(target: str, seen: frozenset[str] = frozenset()) -> tuple[Module, Definition] | None:
+    """A definition and the module it stands in. seen: the targets that led here."""
     module_name, _, name = target.rpartition(".")
     module = parse_module(module_name)
-    for statement in module.body if module else ():
+    if module is None:
+        return None
+    for statement in module.body:
         if isinstance(statement, Definition) and statement.name == name:
-            return statement
-    for source in _imported(module, name) if module else ():
-        if source not in seen and (found := find_definition(source, seen | {target})):
+            return module, statement
+    for source in _imported(module, name):
+        if source not in seen and (found := _found(source, seen | {target})):
             return found
     return None
 

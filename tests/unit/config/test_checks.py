@@ -275,6 +275,32 @@ def test_a_class_says_whether_it_needs_a_teacher(target, said):
 
 
 @pytest.mark.parametrize(
+    ("source", "said", "keywords"),
+    [
+        ("from titn.losses.distillation import HardDistillation\nclass Own(HardDistillation): ...",
+         True, {"alpha", "scale", "token", "label_smoothing"}),
+        ("from titn.losses import supervised\nclass Own(supervised.Supervised): ...",
+         False, {"label_smoothing"}),
+        ("class Base:\n    needs_teacher = True\n    def __init__(self, *, width: int): ...\n"
+         "class Own(Base):\n    needs_teacher = False", False, {"width"}),
+        # A class of the name of its parent.
+        ("from titn.losses.distillation import HardDistillation as Own\nclass Own(Own): ...",
+         True, {"alpha", "scale", "token", "label_smoothing"}),
+        ("from torch.nn import Module\nclass Own(Module): ...", None, set()),
+    ],
+)  # fmt: skip
+def test_what_a_class_derives_from_counts_as_its_own(
+    tmp_path, monkeypatch, request, source, said, keywords
+):
+    # A name of its own for each case: what was parsed is kept.
+    name = f"derived_{abs(hash(request.node.name))}"
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / f"{name}.py").write_text(source)
+    assert class_attribute(f"{name}.Own", "needs_teacher") is said
+    assert set(configurable_keywords(f"{name}.Own", "loss")) == keywords
+
+
+@pytest.mark.parametrize(
     ("source", "expected"),
     [
         ("class Net(nn.Module):\n    depth = 3", False),

@@ -127,7 +127,7 @@ def test_what_is_added_orphans_nothing(copy, targets):
         ),
         ("titn/config/constraints.py", "does not divide", "will not divide"),
         # Code that the cell does not use: another function, another network, the progress bar.
-        ("titn/losses/distillation.py", "class SoftDistillation:", "class SoftDistillation(dict):"),
+        ("titn/losses/distillation.py", "class SoftDistillation(", "class SoftDistillation(dict, "),
         ("titn/models/vit.py", "class ViT(nn.Module):", "class ViT(nn.Sequential):"),
         ("titn/system/progress.py", "LINE_SECS = 30.0", "LINE_SECS = 31.0"),
         ("titn/training/compiling.py", "PAYS_FROM_ON_GPU = 500_000", "PAYS_FROM_ON_GPU = 1"),
