@@ -78,10 +78,9 @@ def find_classes(
     They are followed in the target's own package and in titn; elsewhere they need not be Python.
     seen: the classes that led here, of which one may bear the name of what it derives from.
     """
-    found = _found(target)
-    if found is None or not isinstance(found[1], ast.ClassDef) or found[1] in seen:
+    module, statement = _found(target) or (None, None)
+    if module is None or not isinstance(statement, ast.ClassDef) or statement in seen:
         return
-    module, statement = found
     yield statement
     for base in map(ast.unparse, statement.bases):
         first, dot, rest = base.partition(".")
