@@ -18,10 +18,10 @@ from titn.config.help import commented_help
 from titn.config.hydra_errors import explaining
 from titn.config.paths import conf_dir
 from titn.config.plugins import load_plugins
-from titn.sweeps.asked_files import check_question_files
 from titn.sweeps.job import run_job
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import quote_for_hydra
+from titn.sweeps.question_checks import check_question_files
 from titn.system import signals
 from titn.system.console import BAD_INPUT, complain, run_command, version
 from titn.system.errors import CellError, ConfigError

@@ -120,5 +120,5 @@ def _fits(run: dict, spec: ImageSpec, state: dict[str, Tensor], key: str) -> boo
     with suppress(ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError):
         with torch.device("meta"):
             model = build.instantiate(run, "model", images=spec)
-        return weights.fit(model, state, key)
+        return weights.fits(model, state, key)
     return False

@@ -8,7 +8,7 @@ from typing import TypeVar
 from titn.cells.cell import Cell
 from titn.cells.identity import run_source_digest
 from titn.cells.misfits import remedy
-from titn.cells.trial import try_network
+from titn.cells.network_check import check_network
 from titn.config.identity import config_hash
 from titn.data.images import Dataset
 from titn.records.run_dir import RunDir
@@ -93,7 +93,7 @@ def _first_weights(run: dict, dataset: Dataset, prefix: str) -> str | None:
     digest = None
     if run["checkpoint"] or run["weights"]:
         digest = weights.first_weights_digest(parts.model, parts.new_layers)
-    try_network(parts.model, run, dataset.spec, len(dataset.train))
+    check_network(parts.model, run, dataset.spec, len(dataset.train))
     return digest
 
 

@@ -29,7 +29,7 @@ def explain_own_file(error: Exception, arguments: Sequence[str]) -> str | None:
     text = str(error)
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
-        return f"{mark.name}: line {mark.line + 1}: {error.problem}; mend the file"
+        return f"{mark.name}:{mark.line + 1}: {error.problem}; mend the file"
     if isinstance(error, UnicodeDecodeError):
         return f"{_not_utf8(arguments)}: is not UTF-8; save it as UTF-8"
     for pattern, sentence in SENTENCES:

@@ -1,7 +1,6 @@
 """A cache of decoded arrays on disk, shared by all runs."""
 
 import hashlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from titn.data.paths import is_file
 from titn.system import tensor_files
 from titn.system.errors import error_text, first_line
 from titn.system.files import cache_dir, remove_leftovers
-from titn.system.text import printable
+from titn.system.progress import say
 
 Arrays = tuple[dict[str, Tensor], dict]
 
@@ -56,7 +55,3 @@ def _read(path: Path, name: str) -> Arrays | None:
         say(f"{path} has the images of others; these are decoded again")
         return None
     return tensors, facts
-
-
-def say(line: str) -> None:
-    print(f"titn: {printable(line)}", file=sys.stderr, flush=True)

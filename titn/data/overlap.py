@@ -3,7 +3,7 @@
 from collections import defaultdict
 from pathlib import Path
 
-from titn.data.cache import say
+from titn.system.progress import say
 
 # Where a file is: its split, class and name.
 Place = tuple[str, str, str]

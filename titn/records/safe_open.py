@@ -2,7 +2,6 @@
 
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from titn.system.console import complain
 from titn.system.errors import error_text
 from titn.system.files import check_can_be_listed
 from titn.system.text import is_utf8, printable
@@ -93,7 +93,7 @@ def walk_directories(root: Path) -> Iterator[tuple[Path, list[str]]]:
 @cache
 def _say_once(line: str) -> None:
     """On standard error; a command walks through the same directories several times."""
-    print(f"titn: {line}", file=sys.stderr, flush=True)
+    complain(line, 0)
 
 
 def read_yaml(path: Path) -> Any:

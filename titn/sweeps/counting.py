@@ -25,11 +25,11 @@ def counting(name: str, directory: Path, cells: Sequence[SweepCell]) -> Iterator
 
     name, directory: the sweep's. cells: those that it has, or a part of them.
     """
-    counter, over = Counter(name, directory, cells), threading.Event()
+    ended_cells, over = EndedCells(name, directory, cells), threading.Event()
 
     def count() -> None:
         while not over.wait(LOOK_SECS):
-            if line := counter.news():
+            if line := ended_cells.news():
                 say(line)
 
     thread = threading.Thread(target=count, daemon=True)
@@ -42,7 +42,7 @@ def counting(name: str, directory: Path, cells: Sequence[SweepCell]) -> Iterator
 
 
 @dataclass
-class Counter:
+class EndedCells:
     """Looks at cells again and again."""
 
     name: str

@@ -73,7 +73,7 @@ def digest(tensors: dict[str, Tensor]) -> str:
     return found.hexdigest()
 
 
-class Bare(NamedTuple):
+class Unwrapped(NamedTuple):
     """A network's tensors by its own names. prefix: what they had in front. others: the rest."""
 
     tensors: dict[str, Tensor]
@@ -81,7 +81,7 @@ class Bare(NamedTuple):
     others: int
 
 
-def bare(tensors: dict[str, Tensor], *names: Collection[str]) -> Bare:
+def unwrap(tensors: dict[str, Tensor], *names: Collection[str]) -> Unwrapped:
     """The tensors without what a wrapper has put before or into their names.
 
     names: what the network calls its tensors; other names for all of them. A prefix is taken off
@@ -95,7 +95,7 @@ def bare(tensors: dict[str, Tensor], *names: Collection[str]) -> Bare:
         if 2 * most <= len(known):
             continue
         if behind[""] == most:
-            return Bare(named, "", 0)
+            return Unwrapped(named, "", 0)
         if others and others[0][1] == most:
             found = sorted((prefix[:-1], others[0][0][:-1]))
             raise AmbiguityError(f"has such weights under {found[0]} and under {found[1]}")
@@ -105,9 +105,9 @@ def bare(tensors: dict[str, Tensor], *names: Collection[str]) -> Bare:
     return _behind(tensors, "" if is_own else common)
 
 
-def _behind(tensors: dict[str, Tensor], prefix: str) -> Bare:
+def _behind(tensors: dict[str, Tensor], prefix: str) -> Unwrapped:
     inner = {name[len(prefix) :]: v for name, v in tensors.items() if name.startswith(prefix)}
-    return Bare(inner, prefix, len(tensors) - len(inner))
+    return Unwrapped(inner, prefix, len(tensors) - len(inner))
 
 
 def _common_prefix(names: Collection[str]) -> str:

@@ -115,7 +115,7 @@ def _adapt(
         ) from None
 
 
-def fit(model: nn.Module, state: dict[str, Tensor], key: str) -> bool:
+def fits(model: nn.Module, state: dict[str, Tensor], key: str) -> bool:
     """Whether weights have the names and shapes of a model, which may be on the meta device.
 
     key: "checkpoint", for all weights, or "weights", for those that another task has in common.
@@ -160,7 +160,7 @@ def _own_names(
     if hasattr(model, "net"):  # as torchvision names them
         names.append({name.removeprefix("net.") for name in wanted})
     try:
-        found = state_dicts.bare(state, *names)
+        found = state_dicts.unwrap(state, *names)
     except AmbiguityError as error:
         raise ConfigError(
             printable(f"{place}: {error}; save one of them in a file of its own")

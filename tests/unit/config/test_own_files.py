@@ -9,8 +9,8 @@ import pytest
 from titn.config.own_files import own_dirs
 
 FILES = {
-    "tab": ("# @package _global_\nseed: 3\n\tepochs: 1\n", ": line 3: found character"),
-    "twice": ("# @package _global_\nseed: 1\nseed: 2\n", ": line 3: found duplicate key seed"),
+    "tab": ("# @package _global_\nseed: 3\n\tepochs: 1\n", ":3: found character"),
+    "twice": ("# @package _global_\nseed: 1\nseed: 2\n", ":3: found duplicate key seed"),
     "again": (
         "# @package _global_\ndefaults:\n  - /model: vit\n",
         "model: a file's defaults ",

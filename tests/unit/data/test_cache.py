@@ -53,7 +53,7 @@ def test_a_damaged_file_is_named_and_made_anew(place, capsys, change):
     path = kept(place)
     path.write_bytes(change(path.read_bytes()))
     assert torch.equal(cached_arrays("stamp", made)[0]["pixels"], ARRAYS["pixels"])
-    assert capsys.readouterr().err.startswith(f"titn: {path} ")
+    assert capsys.readouterr().err.startswith(f"{path} ")
     cached_arrays("stamp", not_made)
 
 
@@ -75,13 +75,13 @@ def test_a_cache_that_cannot_be_written_is_done_without(place, monkeypatch, caps
     assert cached_arrays("stamp", made) == (ARRAYS, FACTS)
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
-    assert f"titn: not cached in {place} ({os.strerror(number)})" in said.err
+    assert f"not cached in {place} ({os.strerror(number)})" in said.err
 
 
 def test_a_cache_that_is_a_file_is_done_without(place, capsys):
     place.parent.write_text("mine")
     assert cached_arrays("stamp", made) == (ARRAYS, FACTS)
-    assert "titn: not cached in " in capsys.readouterr().err
+    assert "not cached in " in capsys.readouterr().err
     assert place.parent.read_text() == "mine"
 
 
@@ -100,7 +100,7 @@ def test_a_file_that_the_disk_does_not_give_back_is_made_anew(place, monkeypatch
 
     monkeypatch.setattr("titn.system.tensor_files.load", fails)
     assert cached_arrays("stamp", made) == (ARRAYS, FACTS)
-    assert f"titn: {path} cannot be read (Input/output error)" in capsys.readouterr().err
+    assert f"{path} cannot be read (Input/output error)" in capsys.readouterr().err
 
 
 def test_what_killed_writers_left_is_removed_and_nothing_of_others(place):

@@ -5,7 +5,7 @@ from filelock import FileLock
 
 from titn.records.sweep_dir import SweepDir
 from titn.records.sweep_plan import PlannedCell, Setting
-from titn.sweeps.counting import Counter, counting
+from titn.sweeps.counting import EndedCells, counting
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def run(cell):
 
 def test_cells_that_ended_are_counted_with_the_time_that_is_left(sweep):
     directory, cells = sweep
-    counter = Counter("ablation/x", directory, cells)
+    counter = EndedCells("ablation/x", directory, cells)
     cells[0].cell.finish(wall_secs=20.0)
     lock = run(cells[1])
     assert counter.news() is None  # the next cell may not have begun
@@ -43,13 +43,13 @@ def test_cells_that_ended_are_counted_with_the_time_that_is_left(sweep):
 def test_what_was_recorded_before_is_no_news(sweep):
     directory, cells = sweep
     cells[0].cell.finish()
-    counter = Counter("ablation/x", directory, cells)
+    counter = EndedCells("ablation/x", directory, cells)
     assert [counter.news(), counter.news()] == [None, None]
 
 
 def test_a_cell_that_failed_has_ended(sweep):
     directory, cells = sweep
-    counter = Counter("ablation/x", directory, cells)
+    counter = EndedCells("ablation/x", directory, cells)
     cells[0].cell.fail("diverged")
     counter.news()
     assert counter.news().startswith("ablation/x: 1 of 3 cells ended; ")
@@ -57,7 +57,7 @@ def test_a_cell_that_failed_has_ended(sweep):
 
 def test_the_end_is_said_by_the_sweep_itself(sweep):
     directory, cells = sweep
-    counter = Counter("ablation/x", directory, cells)
+    counter = EndedCells("ablation/x", directory, cells)
     for cell in cells:
         cell.cell.finish()
     assert [counter.news(), counter.news()] == [None, None]

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from titn.system.state_dicts import AmbiguityError, bare, digest, read
+from titn.system.state_dicts import AmbiguityError, digest, read, unwrap
 from titn.system.tensor_files import DamageError
 
 
@@ -61,41 +61,41 @@ def as_trained() -> dict:
 )
 def test_weights_are_found_in_what_they_are_wrapped_in(tmp_path, content, prefix, others):
     torch.save(content, tmp_path / "x.pt")
-    found = bare(read(tmp_path / "x.pt", own=False), STATE)
+    found = unwrap(read(tmp_path / "x.pt", own=False), STATE)
     assert (found.prefix, found.others) == (prefix, others)
     assert digest(found.tensors) == digest(STATE)
 
 
 def test_a_layer_that_was_compiled_alone_has_its_own_name_again():
     inner = {"conv._orig_mod.weight" if n == "conv.weight" else n: v for n, v in STATE.items()}
-    assert bare(inner, STATE).tensors.keys() == STATE.keys()
+    assert unwrap(inner, STATE).tensors.keys() == STATE.keys()
 
 
 def test_names_that_the_network_itself_has_stay():
     own = named("module.")
-    assert bare(own, own).tensors.keys() == own.keys()
+    assert unwrap(own, own).tensors.keys() == own.keys()
 
 
 @pytest.mark.parametrize("other", ["model_ema", "teacher"])
 def test_of_two_networks_none_is_chosen(other):
     both = named("model.") | named(f"{other}.")
     with pytest.raises(AmbiguityError, match=rf"^has such weights under model and under {other}$"):
-        bare(both, STATE)
+        unwrap(both, STATE)
 
 
 def test_of_a_strange_networks_names_the_common_prefix_goes():
-    found = bare({"model.a.x": torch.ones(1), "model.a.y": torch.ones(1)}, STATE)
+    found = unwrap({"model.a.x": torch.ones(1), "model.a.y": torch.ones(1)}, STATE)
     assert (found.prefix, [*found.tensors]) == ("model.a.", ["x", "y"])
 
 
 def test_of_strange_names_that_begin_as_the_networks_own_nothing_goes():
-    assert bare({"conv.strange": torch.ones(1)}, STATE).tensors.keys() == {"conv.strange"}
+    assert unwrap({"conv.strange": torch.ones(1)}, STATE).tensors.keys() == {"conv.strange"}
 
 
 def test_other_names_for_the_same_are_known_too():
     inner = named("module.")
-    assert bare(inner, {f"net.{name}" for name in STATE}, STATE).prefix == "module."
-    assert bare(named("net."), {f"net.{name}" for name in STATE}, STATE).prefix == ""
+    assert unwrap(inner, {f"net.{name}" for name in STATE}, STATE).prefix == "module."
+    assert unwrap(named("net."), {f"net.{name}" for name in STATE}, STATE).prefix == ""
 
 
 def test_equal_tensors_have_one_digest_whatever_their_file(tmp_path):
@@ -128,7 +128,7 @@ def test_a_view_has_the_digest_of_what_it_shows():
 )
 def test_what_scripts_save_beside_the_weights_is_no_reason_to_refuse_them(tmp_path, beside):
     torch.save({"model": STATE, "beside": beside}, tmp_path / "x.pt")
-    assert digest(bare(read(tmp_path / "x.pt", own=False), STATE).tensors) == digest(STATE)
+    assert digest(unwrap(read(tmp_path / "x.pt", own=False), STATE).tensors) == digest(STATE)
 
 
 def test_an_object_that_could_run_code_is_named(tmp_path):

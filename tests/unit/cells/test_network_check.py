@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from titn.cells.trial import try_network
+from titn.cells.network_check import check_network
 from titn.system.errors import ConfigError
 from titn.types import ImageSpec, Output
 
@@ -28,7 +28,7 @@ def both(logits: torch.Tensor) -> Output:
 
 def trained(answer, target: str = "mine.Own", batch_size: int = 32) -> None:
     run = {"model": {"_target_": target}, "batch_size": batch_size}
-    try_network(Own(answer), run, SPEC, num_images=100)
+    check_network(Own(answer), run, SPEC, num_images=100)
 
 
 def test_one_that_does_as_it_should_is_taken():

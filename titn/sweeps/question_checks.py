@@ -8,6 +8,7 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 
 from titn.config.compose import choices_of
+from titn.config.own_files import own_dirs
 from titn.config.paths import config_root
 from titn.records.question_files import read_question_file
 from titn.sweeps.overrides import QUESTIONS
@@ -18,9 +19,8 @@ ASKED = re.compile(rf"\+?({'|'.join(QUESTIONS)})=([\w./-]+)")
 
 def check_question_files(arguments: Sequence[str]) -> None:
     """ConfigError if the file of a question is not there, or has a mistake."""
-    options = get_args_parser().parse_args(arguments)
-    own = [Path(options.config_dir)] if options.config_dir else []
-    for override in options.overrides:
+    own = own_dirs(arguments)
+    for override in get_args_parser().parse_args(arguments).overrides:
         if asked := ASKED.fullmatch(override):
             group, name = asked[1], asked[2].removesuffix(".yaml")
             places = [root / group / f"{name}.yaml" for root in (*own, config_root() / "sweeps")]
@@ -30,15 +30,16 @@ def check_question_files(arguments: Sequence[str]) -> None:
             if found:
                 read_question_file(found[0])
             elif own:
-                raise ConfigError(f"{override}: {_where(own[0], group, name)}")
+                raise ConfigError(f"{override}: {_where(own, group, name)}")
 
 
-def _where(directory: Path, group: str, name: str) -> str:
+def _where(directories: Sequence[Path], group: str, name: str) -> str:
     """What is wrong with the place or the name of a question of one's own."""
-    wanted = directory / group / f"{name}.yaml"
     near = [f"{name}.yaml", *(f"{group}/{name}{end}" for end in ("", ".yml", ".yaml.txt", ".json"))]
-    found = next((directory / one for one in near if os.path.isfile(directory / one)), None)
-    if found is not None:
-        return f"there is no {wanted}; rename {found}"
-    own = [file.stem for file in sorted((directory / group).glob("*.yaml"))]
+    for directory in directories:
+        for file in map(directory.joinpath, near):
+            if os.path.isfile(file):
+                return f"there is no {directory / group / name}.yaml; rename {file}"
+    wanted = directories[0] / group / f"{name}.yaml"
+    own = [file.stem for one in directories for file in sorted((one / group).glob("*.yaml"))]
     return f"there is no {wanted}; choose one of {', '.join([*own, *choices_of(group)])}"

@@ -10,7 +10,7 @@ from titn.system.text import printable
 from titn.types import ImageSpec, Output
 
 
-def try_network(network: nn.Module, run: dict, spec: ImageSpec, num_images: int) -> None:
+def check_network(network: nn.Module, run: dict, spec: ImageSpec, num_images: int) -> None:
     """ConfigError if a network cannot be trained as it is; it is changed, and of no more use.
 
     One that is not titn's own is shown two images. In batches of one image any network is: batch

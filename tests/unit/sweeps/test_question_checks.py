@@ -2,7 +2,7 @@
 
 import pytest
 
-from titn.sweeps.asked_files import check_question_files
+from titn.sweeps.question_checks import check_question_files
 from titn.system.errors import ConfigError
 
 GOOD = """\
@@ -33,6 +33,13 @@ def test_a_good_file_of_ones_own_or_of_titn_is_found(own, question):
     own("ablation/mine.yaml")
     own("ablation/sub/mine.yaml")
     ask(question)
+
+
+def test_directories_of_hydras_search_path_count_too(own):
+    own("ablation/mine.yaml")
+    check_question_files(["--multirun", "hydra.searchpath=[own]", "+ablation=mine"])
+    with pytest.raises(ConfigError, match="choose one of mine, better_teacher, "):
+        check_question_files(["--multirun", "hydra.searchpath=[own]", "+ablation=mien"])
 
 
 @pytest.mark.parametrize(
