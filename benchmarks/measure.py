@@ -258,12 +258,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--root", help="CIFAR-100 for timm's side; made-up images without it")
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="a directory")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
     settings = parser.parse_args()
     wanted = settings.parts.split(",")
     if settings.device != "cpu":  # timm's side is the CPU's
         wanted = [part for part in wanted if part not in ("against_timm", "timm_networks")]
-    path = HERE / "results" / f"{settings.name or settings.device}.json"
+    path = settings.results / f"{settings.name or settings.device}.json"
     path.parent.mkdir(exist_ok=True)
     found = json.loads(path.read_text()) if path.exists() else {}
     found |= {"machine": machine(), "batch_size": settings.batch, "command": command(settings)}
