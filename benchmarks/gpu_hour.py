@@ -38,9 +38,10 @@ GRACE_SECS = 20.0
 COLLECT_SECS = 20.0
 ARCHIVE_BYTES = 15 * 2**20
 
-TABLE = ("--multirun", "+paper=table3", "protocol=quick", "teacher=airbench94")
+TABLE = ("--multirun", "+ablation=fast_table3")
 MANY = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=4")
-REHEARSED = ("dataset.num_classes=10", "dataset.fraction=0.02", "epochs=1", "compile=none")
+REHEARSED = ("dataset.num_classes=10", "dataset.fraction=0.02", "compile=none")
+ONE_EPOCH = ("recipe.transformer.epochs=1", "recipe.fast_cnn.epochs=1")
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,12 @@ def steps(work: Path, device: str, rehearse: bool) -> list[Step]:
         students += [f"device={device}", "--steps", "1", "--rounds", "1"]
         choices = [*students, "--cells", "2", "--only-whole"]
         check += ["--checks", "grey_levels,resume"]
-        quick = [*REHEARSED]
+        quick = [*REHEARSED, *ONE_EPOCH]
     teacher = ["model=airbench94", "protocol=fast_cnn", "teacher=none", "augment=crop_flip"]
     teacher += ["mix=none", "dataset=cifar100", "checkpoint_secs=20"]
     table = [*TABLE, *MANY, "checkpoint_secs=20"]
     if rehearse:
-        table += ["rows=[ViT,DeiT]", "teacher.epochs=1", "model.depth=2"]
+        table += ["rows=[ViT,DeiT]"]
     found = [
         Step("checks", check, needs_data=False, most_secs=240),
         Step("students", students, needs_data=False, most_secs=240),
@@ -86,10 +87,11 @@ def steps(work: Path, device: str, rehearse: bool) -> list[Step]:
     ]
     for epochs, seeds in ((100, "0"), (100, "1,2"), (300, "0")):
         name = f"table 3, {epochs} epochs, seed {seeds}"
-        words = [*table, f"seed={seeds}", f"epochs={epochs}", *where, *quick]
+        words = [*table, f"seed={seeds}", f"recipe.transformer.epochs={epochs}", *where, *quick]
         found.append(Step(name, [*train, *_last_of_each(words)]))
     if (ROOT / "conf" / "model" / "titn_plus.yaml").exists():
-        words = ["model=titn_plus", "teacher=airbench94", "dataset=cifar100", "epochs=300"]
+        words = ["model=titn_plus", "teacher=airbench94", "dataset=cifar100"]
+        words += ["recipe.transformer.epochs=300"]
         found.append(
             Step("titn_plus, 300 epochs", [*train, *_last_of_each([*words, *where, *quick])])
         )

@@ -1,6 +1,7 @@
 """The making of one cell: begin or resume, fit, evaluate, record."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,8 +11,8 @@ from titn.cells import result
 from titn.cells.autosave import Autosave, describe_position
 from titn.cells.cell import Cell
 from titn.cells.checkpoints import Checkpoints
-from titn.cells.curves import Curves
 from titn.cells.identity import answers_source_digest
+from titn.cells.tracked import tracked
 from titn.config.paths import config_root
 from titn.data.batches import steps_per_epoch
 from titn.losses.terms import Loss, maps_read
@@ -20,6 +21,7 @@ from titn.records import provenance
 from titn.system import signals, tensor_files
 from titn.system.errors import ConfigError
 from titn.system.progress import Progress, say
+from titn.tracking.tracking import Tracking
 from titn.training import build, hardware, weights
 from titn.training.answer_cache import AnswerCache, kind_of
 from titn.training.assembly import AssembledRun, assemble
@@ -114,11 +116,20 @@ class TrainingRun:
 
     def record(self, teacher_record: dict | None) -> dict:
         """Train to the last epoch, evaluate, and write the record."""
-        cell, dataset = self.cell, self.task.dataset
+        cell = self.cell
         environment = self._environment()
         cell.directory.begin(cell.run | {"precision": cell.precision}, environment)
         autosave = Autosave(self.state, cell.run["checkpoint_secs"], self._save)
-        self._fit(autosave)
+        with tracked(cell, self.state.rows) as trackings:
+            self._fit(autosave, trackings)
+            record = self._recorded(autosave, environment, teacher_record)
+            for tracking in trackings:
+                tracking.summarise(record, cell.directory.result_files())
+        return record
+
+    def _recorded(self, autosave: Autosave, environment: dict, teacher_record: dict | None) -> dict:
+        """Evaluate the trained network, and write the record."""
+        cell, dataset = self.cell, self.task.dataset
         network, frozen = self.task.network, self.assembled.teacher
         predictions = evaluate(network, dataset.evaluated, frozen, autosave=autosave)
         train_images = result.evenly_spaced(dataset.train, result.TRAIN_IMAGES)
@@ -128,21 +139,26 @@ class TrainingRun:
         self.checkpoints.giving_room(lambda: cell.directory.finish(record))
         return record
 
-    def _fit(self, autosave: Autosave) -> None:
+    def _fit(self, autosave: Autosave, trackings: Sequence[Tracking]) -> None:
         task, state = self.task, self.state
         images_per_epoch = self.steps_per_epoch * min(task.batch_size, len(task.dataset.train))
-        curves = Curves(self.cell.directory, state.rows, self.cell.run["tensorboard"])
+        self.cell.directory.write_epochs(state.rows)  # without those after the checkpoint
         progress = Progress(
             self.cell.name,
             epochs=task.epochs,
             total=task.epochs * images_per_epoch,
             done=state.images_seen,
         )
+
+        def on_epoch(row: dict) -> None:
+            self.cell.directory.add_epoch(row)
+            for tracking in trackings:
+                tracking.add(row)
+
         try:
-            fit(task, state, progress, curves.add, autosave)
+            fit(task, state, progress, on_epoch, autosave)
         finally:
             progress.close()
-            curves.close()
 
     def _result(
         self,

@@ -67,6 +67,7 @@ Precision = Literal["auto", "32-true", "bf16-mixed"]
 Retry = Literal["failed"]
 Busy = Literal["wait", "leave"]
 Compile = Literal["auto", "none", "layers", "whole"]
+TrackerName = Literal["none", "tensorboard", "wandb", "mlflow", "trackio"]
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,8 @@ def check_places(run: dict, prefix: str = "") -> None:
         with _named(prefix):
             constraints.check_local(run[key] or "", key)
     check_memory(run, prefix)
+    with _named(prefix):
+        constraints.check_tracker(run["tracker"])
     if run["teacher"] is not None:
         check_places(run["teacher"], f"{prefix}teacher.")
 

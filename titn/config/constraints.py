@@ -5,6 +5,7 @@ loaded. ValueErrors begin with the keyword and its value, ConfigErrors with the 
 with the remedy.
 """
 
+import importlib.util
 import re
 from math import isqrt
 from pathlib import Path
@@ -109,6 +110,16 @@ def check_num_classes(num_classes: int | None, there: int, dataset: str) -> None
     """ValueError if more classes are to be kept than there are."""
     if num_classes is not None and num_classes > there:
         raise ValueError(f"num_classes={num_classes}: {dataset} has {there}; choose fewer")
+
+
+def check_tracker(tracker: str) -> None:
+    """Whether a tracker's package is installed; it is imported when the run begins."""
+    if tracker == "none":
+        return
+    spec = importlib.util.find_spec(tracker)
+    # A directory of that name, as wandb leaves where it was at work, is no package.
+    if spec is None or spec.origin is None:
+        raise ValueError(f"tracker={tracker}: not installed; pip install {tracker}")
 
 
 def check_has_teacher(needs_teacher: bool, has_teacher: bool, loss: str) -> None:

@@ -33,6 +33,7 @@ SWITCHES_ADDED_LATER = {
     "fold_teacher": False,
     "keep_labels": False,
     "deterministic": False,
+    "tracker": "none",
 }
 
 

@@ -28,6 +28,7 @@ SWITCHES: dict[str, Any] = {
     "eval_every": annotations.Count,
     "checkpoint_secs": annotations.NonNegative,
     "tensorboard": bool,
+    "tracker": annotations.TrackerName,
     "deterministic": bool,
     "compile": annotations.Compile,
     "fold_teacher": bool,

@@ -30,8 +30,9 @@ _ELSEWHERE = {
     "ema_decay": ("ema modelema modelemadecay useema emamomentum"),
     "compile": ("torchcompile usecompile jit torchscript"),
     "deterministic": ("cudnndeterministic usedeterministicalgorithms benchmark cudnnbenchmark"),
-    "tensorboard": (
-        "tb logger log logging wandb mlflow neptune comet reportto logtowandb usewandb"
+    "tensorboard": "tb logtotensorboard usetensorboard",
+    "tracker": (
+        "trackers logger log logging wandb mlflow neptune comet reportto logtowandb usewandb"
     ),
     "run_dir": (
         "output out outdir outputdir savedir savepath logdir exp expname expdir experiment "

@@ -5,6 +5,7 @@ environment.json     identity, versions, hardware, git commit, command
 epochs.jsonl         one line of metrics for each epoch
 checkpoint-*.safetensors   of the last two states, only while the run is half done
 log.txt              the messages of the run, with times
+tracker.json         of a tracker: what it calls the run, and how many epochs it was told
 failure.json         only if the run failed or diverged: the reason and where
 weights.safetensors  the weights after the last epoch
 samples.parquet      per evaluated image: labels, predictions, log-probability of the label
@@ -61,9 +62,10 @@ class RunDir:
         """The messages of the run, with times."""
         return self.path / "log.txt"
 
-    @property
-    def tensorboard(self) -> Path:
-        return self.path / "tensorboard"
+    def result_files(self) -> list[Path]:
+        """The files that make up a recorded run."""
+        names = ("result.json", "config.yaml", "environment.json", "epochs.jsonl")
+        return [*(self.path / name for name in (*names, "samples.parquet")), self.weights]
 
     def result(self) -> dict | None:
         """The record, None without one; ValueError if it has changed since it was written."""
@@ -103,7 +105,7 @@ class RunDir:
     def clear(self) -> None:
         """Remove the files of a run, the record first; other files stay."""
         names = ["result.json", "failure.json", "environment.json", "config.yaml", "epochs.jsonl"]
-        for name in [*names, self.log.name, self.weights.name, "samples.parquet"]:
+        for name in [*names, self.log.name, self.weights.name, "samples.parquet", "tracker.json"]:
             (self.path / name).unlink(missing_ok=True)
         self.tidy()
 

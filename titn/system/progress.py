@@ -22,6 +22,8 @@ LOG.addHandler(logging.NullHandler())
 
 # The cell of a sweep whose lines these are.
 LABEL: ContextVar[str] = ContextVar("label", default="")
+# The sweep that it belongs to.
+SWEEP: ContextVar[str] = ContextVar("sweep", default="")
 
 # What a line of the bar has beside its title and its terms, with ten columns for the bar itself.
 BAR = "{desc} {percentage:3.0f}%|{bar}| {rate_fmt}, {remaining} left{postfix}"
@@ -131,13 +133,14 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def labelled(label: str) -> Iterator[None]:
+def labelled(label: str, sweep: str) -> Iterator[None]:
     """What is said in the meantime begins with the label of a sweep's cell."""
-    before = LABEL.set(label)
+    before, sweep_before = LABEL.set(label), SWEEP.set(sweep)
     try:
         yield
     finally:
         LABEL.reset(before)
+        SWEEP.reset(sweep_before)
 
 
 def note(text: str) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from titn.cells.curves import Curves, numbers
 from titn.records import provenance
 from titn.records.epochs_and_samples import read_samples
 from titn.records.run_dir import RunDir, write_json, write_text
@@ -84,17 +83,17 @@ def test_a_text_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_epochs_after_a_checkpoint_are_cut(directory):
-    curves = Curves(directory, [], tensorboard=False)
     for epoch in (1, 2, 3):
-        curves.add({"epoch": epoch})
-    resumed = Curves(directory, [{"epoch": 1}, {"epoch": 2}], tensorboard=False)
-    resumed.add({"epoch": 3, "again": True})
+        directory.add_epoch({"epoch": epoch})
+    directory.write_epochs([{"epoch": 1}, {"epoch": 2}])
+    directory.add_epoch({"epoch": 3, "again": True})
     rows = [json.loads(line) for line in (directory.path / "epochs.jsonl").open()]
     assert rows == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3, "again": True}]
 
 
 def test_clearing_leaves_what_is_not_a_runs(directory):
     directory.begin({}, {})
+    (directory.path / "tracker.json").write_text("{}")
     (directory.path / "notes.txt").write_text("mine")
     directory.clear()
     assert directory.foreign_files() == ["notes.txt"]
@@ -163,22 +162,6 @@ def test_a_directory_that_looks_like_an_address_is_one_of_this_machine(tmp_path,
         relative.write_samples({"label": [1], "fused": [0]})
         assert read_samples({"path": name, "num_evaluated": 1})["label"].tolist() == [1]
     assert [file.name for file in place.path.iterdir()] == ["samples.parquet"]
-
-
-def test_tensorboard_gets_the_numbers_of_a_row(directory):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    curves = Curves(directory, [], tensorboard=True)
-    curves.add({"epoch": 1, "train": {"loss": 0.5}, "dist": None})
-    curves.close()
-    events = EventAccumulator(str(directory.tensorboard)).Reload()
-    (event,) = events.Scalars("train/loss")
-    assert (event.step, event.value) == (1, 0.5)
-
-
-def test_the_numbers_of_a_row_are_named_by_their_path():
-    row = {"epoch": 2, "cls": {"top1": 0.5, "top5": None}, "split": "test", "lr": 1e-3}
-    assert numbers(row) == {"cls/top1": 0.5, "lr": 1e-3}
 
 
 def test_without_git_the_commit_is_null(tmp_path):

@@ -139,7 +139,7 @@ def test_that_others_take_the_cores_is_said_between_epochs(clock, capsys, monkey
 
 
 def test_a_cells_lines_begin_with_its_label(clock, capsys, tmp_path):
-    with progress.labelled("no mix, seed 1"), progress.log_to(tmp_path / "log.txt"):
+    with progress.labelled("no mix, seed 1", "ablation/mix"), progress.log_to(tmp_path / "log.txt"):
         progress.say("begun")
         progress.Progress("titn", epochs=2, total=200, done=0).epoch(ROW)
     progress.say("after")
@@ -194,7 +194,7 @@ def draw(bar, clock):
 @pytest.mark.parametrize("label", ["", "distillation and CutMix, seed 2"])
 def test_a_bar_fits_a_terminal_and_no_term_is_cut(monkeypatch, clock, columns, terms, label):
     terminal = Terminal(monkeypatch, columns)
-    with progress.labelled(label):
+    with progress.labelled(label, ""):
         draw(progress.Progress("titn", epochs=300, total=100_000, done=0), clock)
     shown = terminal.shown()
     assert len(shown) <= columns

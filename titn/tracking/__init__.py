@@ -1,0 +1,1 @@
+"""What a run tells the tools that people watch their runs with."""
