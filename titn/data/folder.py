@@ -5,6 +5,7 @@ of a file is kept but its decoded pixels, and a file that cannot be decoded is n
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,11 +71,11 @@ class Folder:
             try:
                 pixels[row] = decode_image(file, size)
             except ImageError as error:
-                bad.append(f"{file.relative_to(self.folders.root)} ({error})")
+                bad.append(f"{os.path.relpath(file, self.folders.root)} ({error})")
         if bad:
             more = f", and {len(bad) - NAMED_FILES} more" if len(bad) > NAMED_FILES else ""
             raise ValueError(
-                f"root={self.folders.root}: {len(bad)} of {len(files)} files of {split}/ cannot be "
+                f"root={self.folders.root}: {len(bad)} of {len(files)} files of {split} cannot be "
                 f"read as images: {', '.join(bad[:NAMED_FILES])}{more}; repair or remove them"
             )
         labels = torch.tensor([label for _, label in files], dtype=torch.int64)
@@ -86,4 +87,15 @@ class Folder:
         for split, classes in splits.items():
             for name, files in classes.items():
                 for file in files:
-                    yield file, (split, name, text_of(file.name))
+                    yield file, (split, name, self._name(file))
+
+    def _name(self, file: Path) -> str:
+        """What tells a file from others of its class, wherever the root is."""
+        return text_of(file.name)
+
+
+class FileList(Folder):
+    """Files from anywhere, of which two in one class may have the same name."""
+
+    def _name(self, file: Path) -> str:
+        return text_of(os.path.relpath(file, self.folders.root))

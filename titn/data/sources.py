@@ -19,10 +19,11 @@ from titn.config.annotations import (
     Published,
     Split,
 )
-from titn.data import layouts
+from titn.data import csv_list, layouts, npz_arrays
 from titn.data.cache import cached_arrays
-from titn.data.folder import Folder
+from titn.data.folder import FileList, Folder
 from titn.data.images import Dataset, Images, images_digest
+from titn.data.npz_arrays import read_arrays
 from titn.data.overlap import check_overlap
 from titn.data.parquet import Parquet
 from titn.data.paths import expand_root
@@ -148,6 +149,60 @@ def folder(
     Raises ValueError that names what is not an image, not in a class, empty, or in one split only.
     """
     files = Folder(layouts.folder(root=root, num_classes=num_classes))
+    selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
+    return prepare_counted("folder", _decode_files(files, image_size), selection)
+
+
+def csv(
+    *,
+    root: Annotated[str | None, CheckedBy("titn.data.csv_list.csv")] = None,
+    image_size: Count = 32,
+    num_classes: Classes | None = None,
+    fraction: Portion = 1.0,
+    split: Split = "test",
+    validation_fraction: ProperFraction = 0.1,
+) -> Dataset:
+    """Image files that a CSV file lists: a line for each with its path, label and split.
+
+    Paths are relative to the file's own directory. Labels that are whole numbers are classes in the
+    order of their numbers, others in that of their names. Images are read as those of `folder` are.
+
+    Raises ValueError that names the line, or what is not an image.
+    """
+    files = FileList(csv_list.csv(root=root, num_classes=num_classes))
+    selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
+    return prepare_counted("csv", _decode_files(files, image_size), selection)
+
+
+def npz(
+    *,
+    root: Annotated[str | None, CheckedBy("titn.data.npz_arrays.npz")] = None,
+    image_size: Count = 32,
+    num_classes: Classes | None = None,
+    fraction: Portion = 1.0,
+    split: Split = "test",
+    validation_fraction: ProperFraction = 0.1,
+) -> Dataset:
+    """Arrays in an .npz file: x_train, y_train, x_test, y_test, or MedMNIST's and scikit's names.
+
+    Images are (N, h, w), (N, h, w, c) or (N, c, h, w), uint8 or floating point in [0, 1]; labels
+    whole numbers from 0, or one-hot; `class_names`, if it is there, has their names.
+
+    Raises ValueError that names the array.
+    """
+    arrays = read_arrays(npz_arrays.npz(root=root))
+    train, test = (
+        Images(torch.from_numpy(pixels), torch.from_numpy(labels))
+        for pixels, labels in (arrays.train, arrays.test)
+    )
+    digest = images_digest(train, test, arrays.class_names)
+    decoded = DecodedDataset(train, test, arrays.class_names, digest)
+    selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
+    return prepare_counted("npz", decoded, selection)
+
+
+def _decode_files(files: Folder, image_size: int) -> DecodedDataset:
+    """Images from files of any size, resized and kept in the cache."""
     contents = files.contents()
     check_overlap(files.folders.root, contents)
     digest = files.digest(contents)
@@ -155,6 +210,4 @@ def folder(
         repr(("folder", 3, image_size, digest)),
         lambda: (to_arrays(*files.decode(image_size, contents)), {}),
     )
-    decoded = DecodedDataset(*from_arrays(tensors), files.class_names, digest)
-    selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare_counted("folder", decoded, selection)
+    return DecodedDataset(*from_arrays(tensors), files.class_names, digest)

@@ -1,0 +1,143 @@
+"""Find the arrays of images and labels in an .npz file, or say what is wrong. No torch here."""
+
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from titn.data.classes import MAX_CLASSES, check_class_names, check_classes
+from titn.data.paths import expand_root, explain_read_errors, why_not_a_file
+from titn.system.errors import first_line
+from titn.system.text import printable
+
+# Usual names of the four arrays: train and test, images and labels (Keras, MedMNIST, scikit-learn).
+NAMES = (
+    ("x_train", "y_train", "x_test", "y_test"),
+    ("X_train", "y_train", "X_test", "y_test"),
+    ("train_images", "train_labels", "test_images", "test_labels"),
+    ("train_x", "train_y", "test_x", "test_y"),
+)
+CLASS_NAMES = "class_names"
+
+
+class Arrays(NamedTuple):
+    """Images (N, c, h, w) uint8 with c of 1 or 3, labels (N,) int64 from 0, of train and test."""
+
+    file: Path
+    train: tuple[NDArray, NDArray]
+    test: tuple[NDArray, NDArray]
+    class_names: tuple[str, ...]
+
+
+def npz(*, root: str | None = None, num_classes: int | None = None, **_: Any) -> Path:
+    """The file; its arrays are read later. The keywords are those of `titn.data.sources.npz`."""
+    if not root:
+        raise ValueError(
+            "root=null: give a file with x_train, y_train, x_test, y_test as dataset.root=FILE.npz"
+        )
+    file = expand_root(root)
+    with explain_read_errors(root):
+        if reason := why_not_a_file(file):
+            raise ValueError(f"root={file}: cannot be read ({reason}); give the .npz file itself")
+        if not zipfile.is_zipfile(file):
+            raise ValueError(f"root={file}: is no .npz file; write one with numpy.savez")
+    return file
+
+
+def read_arrays(file: Path) -> Arrays:
+    """The arrays of a file; ValueError that begins with root= for what is not as it should be.
+
+    Pickled arrays are not read: they could run code.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            names = _names(list(archive.files))
+            images = [_images(archive, name) for name in names[::2]]
+            labels = [_labels(archive, name) for name in names[1::2]]
+            given = archive[CLASS_NAMES] if CLASS_NAMES in archive.files else None
+    except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+        said = first_line(error)
+        if "allow_pickle" in said:
+            said = "has an array of Python objects, which could run code; save arrays of numbers"
+        raise ValueError(printable(f"root={file}: {said}")) from None
+    try:
+        for split, pixels, own in zip(("train", "test"), images, labels, strict=True):
+            if len(pixels) != len(own):
+                raise ValueError(f"has {len(pixels)} images and {len(own)} labels of {split}")
+        if images[0].shape[1:] != images[1].shape[1:]:
+            shapes = " and ".join(str(one.shape[1:]) for one in images)
+            raise ValueError(f"has images of {shapes} (channels, height, width) in train and test")
+        class_names = _class_names(labels, given)
+        counts = (np.bincount(own, minlength=len(class_names)).tolist() for own in labels)
+        check_class_names(class_names)
+        check_classes(class_names, *counts)
+    except ValueError as error:
+        raise ValueError(printable(f"root={file}: {error}")) from None
+    return Arrays(file, (images[0], labels[0]), (images[1], labels[1]), class_names)
+
+
+def _names(found: list[str]) -> tuple[str, str, str, str]:
+    for names in NAMES:
+        if set(names) <= set(found):
+            return names
+    has = ", ".join(found)[:100] or "nothing"
+    raise ValueError(f"has no arrays {', '.join(NAMES[0])}, but {has}; save them by these names")
+
+
+def _images(archive: Any, name: str) -> NDArray:
+    """(N, h, w), (N, h, w, c) or (N, c, h, w), uint8 or floating point in [0, 1]."""
+    images = archive[name]
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.ndim == 4 and images.shape[3] in (1, 3) and images.shape[1] not in (1, 3):
+        images = images.transpose(0, 3, 1, 2)
+    elif images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] in (1, 3):
+        raise ValueError(f"{name}: of {images.shape} nothing says which axis is the channels'")
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape:
+        raise ValueError(
+            f"{name}: is {archive[name].shape}; give (N, h, w), (N, h, w, c) or (N, c, h, w), with "
+            "c of 1 or 3"
+        )
+    if np.issubdtype(images.dtype, np.floating):
+        low, high = float(images.min()), float(images.max())
+        if not (low >= 0 and high <= 1):  # nor if one is not a number
+            raise ValueError(
+                f"{name}: goes from {low:g} to {high:g}, and only of 0 to 1 is known which is "
+                "white; give it so, or as uint8"
+            )
+        return np.round(images * 255).astype(np.uint8)
+    if images.dtype != np.uint8:
+        raise ValueError(f"{name}: is {images.dtype}; give uint8, or floating point in [0, 1]")
+    return np.ascontiguousarray(images)
+
+
+def _labels(archive: Any, name: str) -> NDArray[np.int64]:
+    """(N,) or (N, 1) whole numbers, or (N, k) with a one in each row."""
+    labels = archive[name]
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    elif labels.ndim == 2 and np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all():
+        labels = labels.argmax(1)
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"{name}: is {labels.dtype} {archive[name].shape}; give whole numbers (N,), or (N, k) "
+            "with a one in each row"
+        )
+    if len(labels) and (labels.min() < 0 or labels.max() >= MAX_CLASSES):
+        raise ValueError(
+            f"{name}: goes from {labels.min()} to {labels.max()}; labels run from 0 to one less "
+            "than the number of classes"
+        )
+    return labels.astype(np.int64)
+
+
+def _class_names(labels: list[NDArray], given: NDArray | None) -> tuple[str, ...]:
+    num_classes = 1 + max(int(own.max(initial=0)) for own in labels)
+    if given is None:
+        return tuple(map(str, range(num_classes)))
+    names = tuple(str(name) for name in given.ravel())
+    if len(names) < num_classes:
+        raise ValueError(f"has {len(names)} {CLASS_NAMES}, and labels up to {num_classes - 1}")
+    return names
