@@ -95,6 +95,21 @@ def test_a_sweep_goes_on_after_a_failure_lists_it_and_is_not_run_twice(place):
     assert "ablation/rate,slow,2,0,0,0,0,0" in status.out
 
 
+def test_the_first_failure_may_stop_a_sweep_which_then_goes_on(place):
+    done = titn(place, *ASK, *TINY, "rows=[broken,slow]", "fail_fast=true")
+    assert done.code == 1
+    first, *others, end = done.complaints
+    assert first.startswith("titn: broken, seed 0: the loss is nan in epoch 1")
+    assert len(others) == 2
+    assert all("not begun, as another has failed (fail_fast=true)" in one for one in others)
+    assert end == "titn: ablation/rate: 3 cells without a record"
+    assert len(records(place)) == 1
+
+    again = titn(place, *ASK, *TINY, "rows=[broken,slow]")
+    assert again.code == 1
+    assert len(records(place)) == 2
+
+
 def test_more_seeds_run_only_what_is_new_and_estimate_it(place):
     assert titn(place, *ASK, *TINY, *SOUND).code == 0
     done = titn(place, *ASK, *TINY, *SOUND, "seed=1,2")

@@ -35,7 +35,14 @@ def _checkpoints(cwd: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+    ("number", "code"),
+    [
+        (signal.SIGTERM, 143),
+        (signal.SIGINT, 130),
+        (signal.SIGHUP, 129),
+        (signal.SIGUSR1, 138),
+        (signal.SIGUSR2, 140),
+    ],
 )
 def test_a_run_that_is_asked_to_leave_saves_and_leaves(begun, tmp_path, number, code):
     begun.send(number)

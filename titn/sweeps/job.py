@@ -1,5 +1,7 @@
 """What Hydra runs for a composed configuration: a single run, or one cell of a sweep."""
 
+from pathlib import Path
+
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -63,6 +65,9 @@ def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
     from titn.cells.ensure import BusyError, ensure
 
     label, wait = composed.get("cell"), composed.busy == "wait"
+    stop_file = Path(path) if (path := composed.get("stop_file")) else None
+    if stop_file is not None and stop_file.exists():
+        return Outcome(reason="not begun, as another has failed (fail_fast=true)")
     open_streams()  # a worker's
     signals.install(worker=True)
     signals.begin_round(composed.get("round"))
@@ -76,6 +81,8 @@ def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
         return Outcome(busy=True)
     except (ConfigError, CellError) as error:
         say(f"{label}: {error}")
+        if stop_file is not None:
+            stop_file.touch()
         return Outcome(reason=str(error), bad_input=isinstance(error, ConfigError))
     say(f"{label}: top1 {result['top1']:.4f} ({duration(result['wall_secs'])}), {directory.path}")
     return Outcome()

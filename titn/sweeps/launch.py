@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -35,9 +36,11 @@ class Outcome:
 class CellLauncher:
     """Makes cells. Rounds have numbers, by which a worker knows that it is to take cells again."""
 
-    def __init__(self, launcher: Launcher, name: str):
+    def __init__(self, launcher: Launcher, name: str, stop_file: Path | None = None):
+        """stop_file: a job that fails makes it, and where it is none begins; None: all are made."""
         self.launcher = launcher
         self.name = name
+        self.stop_file = stop_file
         self.round = 0
         self.stopped_by = ""  # what the launcher said when it last stopped
 
@@ -82,6 +85,7 @@ class CellLauncher:
                 f"busy={busy}",
                 f"+round={self.round}",
                 f"+cell={quote(cell.label)}",
+                *([f"+stop_file={quote(str(self.stop_file))}"] if self.stop_file else []),
             ]
             for cell in cells
         ]

@@ -32,6 +32,7 @@ SWEEP_OPTIONS: dict[str, Any] = {
     "dry_run": bool,
     "postpone": Text | None,
     "busy": Busy,
+    "fail_fast": bool,
 }
 
 
@@ -42,8 +43,8 @@ class Sweep:
     name: group/choice of its question, as ablation/mix; "multirun" without a question. dry_run:
     announce the cells and make none. postpone: the reason not to make them now. wait: make the
     cells, too, that another process is making. force: make recorded cells anew. runs_dir: where
-    cells are recorded. command: what was typed. compose: the overrides of a job -> its checked
-    configuration; raises ConfigError.
+    cells are recorded. fail_fast: begin no other cell once one has failed. command: what was typed.
+    compose: the overrides of a job -> its checked configuration; raises ConfigError.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Sweep:
     postpone: str | None
     wait: bool
     force: bool
+    fail_fast: bool
     directory: SweepDir
     runs_dir: Path
     command: str
@@ -88,6 +90,7 @@ def read_sweep(
         postpone=options["postpone"],
         wait=options["busy"] == "wait",
         force=config.force,
+        fail_fast=options["fail_fast"],
         directory=SweepDir(local_path(config.hydra.sweep.dir)),
         runs_dir=runs_dir,
         command=_command(),

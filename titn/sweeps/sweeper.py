@@ -53,7 +53,10 @@ def run_sweep(sweep: Sweep, launcher: Launcher) -> None:
 
     from titn.cells.planning import Planner
 
-    planner, launches = Planner(), CellLauncher(launcher, sweep.name)
+    stop_file = sweep.directory.path / "stopped" if sweep.fail_fast else None
+    if stop_file is not None:
+        stop_file.unlink(missing_ok=True)  # of an earlier sweep
+    planner, launches = Planner(), CellLauncher(launcher, sweep.name, stop_file)
     candidates = [plan_candidates(sweep, planner, request) for request in sweep.requests]
     unrecorded = _make(sweep, planner, launches, candidates)
     undecided = [row for part in candidates for row in rows_without_choice(part)]

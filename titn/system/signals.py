@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM, SIGHUP, SIGXCPU: a run saves and leaves, a second signal leaves at once.
+"""SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2: a run saves and leaves, a second one at once.
 
 Where stopping would tear something apart the process holds: the signal is remembered, and `check`
 raises at the next point where everything is whole. A sweep's controller passes a signal on to the
@@ -18,7 +18,8 @@ import psutil
 
 NUMBERS = tuple(
     getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU")
+    # The last two are what schedulers send some time before the end.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR1", "SIGUSR2")
     if hasattr(signal, name)
 )
 # Sent every second from a limit of processor time on: the second one says nothing new.
