@@ -66,34 +66,34 @@ def _recorded(path: Path) -> dict[str, Any]:
 
 
 def _settings(first: dict[str, Any], second: dict[str, Any]) -> list[Line]:
+    found = _differences(first, second)
+    return found or [("setting", "all", "the same", "the same")]
+
+
+def _differences(first: dict[str, Any], second: dict[str, Any]) -> list[Line]:
     """Keys with different values; of a part that is built by something else, what it is called."""
-    lines: list[Line] = []
-    for key in dict.fromkeys([*first, *second]):
-        if key not in NO_SETTINGS:
-            lines += _differing(key, first, second)
-    return lines or [("setting", "all", "the same", "the same")]
+    keys = dict.fromkeys([*first, *second])
+    return [
+        line for key in keys if key not in NO_SETTINGS for line in _differing(key, first, second)
+    ]
 
 
 def _differing(key: str, first: dict[str, Any], second: dict[str, Any]) -> list[Line]:
-    nodes = first.get(key), second.get(key)
-    if nodes[0] == nodes[1]:
+    a, b = first.get(key), second.get(key)
+    if a == b:
         return []
-    if not all(isinstance(node, dict) for node in nodes):
-        named = [_name(key, run) for run in (first, second)]
-        return [("setting", key, *named)] if named[0] != named[1] else []
+    names = _name(key, first), _name(key, second)
+    if not (isinstance(a, dict) and isinstance(b, dict)):
+        return [("setting", key, *names)] if names[0] != names[1] else []
     if key == "teacher":
-        inner = (
-            _differing(name, *nodes) for name in dict.fromkeys([*nodes[0], *nodes[1]])
-        )  # fmt: skip
-        found = [line for lines in inner for line in lines]
-        return [(part, f"teacher.{what}", *rest) for part, what, *rest in found]
-    if nodes[0]["_target_"] != nodes[1]["_target_"]:
-        return [("setting", key, _name(key, first), _name(key, second))]
-    flat = [flatten(node) for node in nodes]
+        return [(part, f"teacher.{what}", x, y) for part, what, x, y in _differences(a, b)]
+    if a["_target_"] != b["_target_"]:
+        return [("setting", key, *names)]
+    a, b = flatten(a), flatten(b)
     return [
-        ("setting", f"{key}.{name}", *(_typed(one.get(name)) for one in flat))
-        for name in dict.fromkeys([*flat[0], *flat[1]])
-        if flat[0].get(name) != flat[1].get(name) and f"{key}.{name}" not in NO_SETTINGS
+        ("setting", f"{key}.{name}", as_typed(a.get(name)), as_typed(b.get(name)))
+        for name in dict.fromkeys([*a, *b])
+        if a.get(name) != b.get(name) and f"{key}.{name}" not in NO_SETTINGS
     ]
 
 
@@ -101,13 +101,9 @@ def _name(key: str, run: dict[str, Any]) -> str:
     """A value, or the name of the file that a part was chosen from."""
     node = run.get(key)
     if not isinstance(node, dict):
-        return "none" if key == "teacher" else _typed(node)
+        return "none" if key == "teacher" else as_typed(node)
     choices = (node if key == "teacher" else run).get("choices") or {}
     return str(choices.get("model" if key == "teacher" else key))
-
-
-def _typed(value: Any) -> str:
-    return as_typed(value)
 
 
 def _metrics(first: dict[str, Any], second: dict[str, Any]) -> list[Line]:
@@ -126,14 +122,16 @@ def _number(value: Any) -> str:
 
 def _curves(first: Sequence[dict], second: Sequence[dict]) -> list[Line]:
     """top1 after some of the evaluated epochs of either."""
-    curves = [
+    a, b = (
         {row["epoch"]: row["top1"] for row in rows if "top1" in row} for rows in (first, second)
-    ]
-    epochs = sorted({*curves[0], *curves[1]})
+    )
+    epochs = sorted({*a, *b})
+    if not epochs:
+        return []
     picked = np.unique(np.linspace(0, len(epochs) - 1, NUM_EPOCHS).round().astype(int))
     return [
-        ("curve", f"epoch {epoch}", *(_number(curve.get(epoch)) for curve in curves))
-        for epoch in ([epochs[i] for i in picked] if epochs else [])
+        ("curve", f"epoch {epoch}", _number(a.get(epoch)), _number(b.get(epoch)))
+        for epoch in (epochs[i] for i in picked)
     ]
 
 

@@ -33,9 +33,9 @@ def begun(runs, name: str, digest: str | None = None) -> RunDir:
 
 def recorded(runs, name: str) -> RunDir:
     directory = begun(runs, name)
-    digest = (directory.environment() or {})["source_digest"]
+    digest, epochs = directory.environment()["source_digest"], directory.config()["epochs"]
     result = {
-        "config_hash": name, "source_digest": digest, "seed": 0, "epochs": titn.compose([])["epochs"],
+        "config_hash": name, "source_digest": digest, "seed": 0, "epochs": epochs,
         "top1": 0.5, "nll": 1.0,
     }  # fmt: skip
     directory.weights.write_bytes(b"x" * 500)
