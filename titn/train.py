@@ -4,10 +4,16 @@
 
 Light to import: torch is loaded only when there is something to train, so that --help and a
 mistyped key are answered at once.
+
+As `titn.train` has always been this module, `titn.train([...])` calls the module: Python binds the
+name to it as soon as anything imports it, so a function of that name would not stay.
 """
 
 import os
 import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import hydra
 from omegaconf import DictConfig
@@ -25,6 +31,9 @@ from titn.sweeps.question_checks import check_question_files
 from titn.system import signals
 from titn.system.console import BAD_INPUT, complain, run_command, version
 from titn.system.errors import CellError, ConfigError
+
+if TYPE_CHECKING:
+    from titn.api.run import Run
 
 
 def main() -> None:
@@ -76,6 +85,17 @@ def train() -> int:
         raise failure
     return 0
 
+
+class CallableModule(ModuleType):
+    """This module, which is also the function `titn.api.training.train`."""
+
+    def __call__(self, overrides: Sequence[str] = ()) -> "Run":
+        from titn.api.training import train
+
+        return train(overrides)
+
+
+sys.modules[__name__].__class__ = CallableModule
 
 if __name__ == "__main__":
     main()

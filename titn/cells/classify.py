@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Tensor, nn
 
 from titn.cells.reopen import FinishedRun
 from titn.data.decoding import ImageError, decode_image
 from titn.data.images import Images
+from titn.training import hardware
 from titn.training.engine import evaluate
 
 
@@ -29,9 +31,9 @@ def classify(
     Probabilities are those of the mean of the tokens that were trained. Raises ConfigError if the
     run's weights cannot be read, or for a device that is not there.
     """
-    network, torch_device = run.network_on(device)
-    token_weights, size = run.token_weights(), run.run["dataset"]["image_size"]
-    pixels: dict[Path, torch.Tensor] = {}
+    network = run.network().to(hardware.device(device))
+    size = run.run["dataset"]["image_size"]
+    pixels: dict[Path, Tensor] = {}
     errors: dict[Path, ImageError] = {}
     for path in paths:
         try:
@@ -40,13 +42,26 @@ def classify(
             errors[path] = error
     if not pixels:
         return [], errors
-    # (b, c, h, w); nothing asks for the labels.
-    images = Images(torch.stack([*pixels.values()]), torch.zeros(len(pixels), dtype=torch.int64))
-    probabilities = evaluate(network, images.to(torch_device)).fused(token_weights).exp()
+    probabilities = class_probabilities(run, network, torch.stack([*pixels.values()]))
     best = probabilities.topk(min(top, len(run.class_names)))  # (b, top)
     guesses = [
         Guess(path, rank, run.class_names[label], probability)
-        for path, values, labels in zip(pixels, *map(torch.Tensor.tolist, best), strict=True)
+        for path, values, labels in zip(pixels, *map(Tensor.tolist, best), strict=True)
         for rank, (probability, label) in enumerate(zip(values, labels, strict=True), start=1)
     ]
     return guesses, errors
+
+
+def class_probabilities(run: FinishedRun, network: nn.Module, pixels: Tensor) -> Tensor:
+    """(n, k), of the mean of the tokens that were trained, in the run's precision, on the CPU.
+
+    network: the run's, on the device that answers. pixels: (n, 3, s, s), uint8 or in [0, 1].
+    """
+    if not len(pixels):
+        return torch.zeros(0, len(run.class_names))
+    device = next(network.parameters()).device
+    precision = hardware.precision(run.run["precision"], device)
+    wrapped = hardware.fabric(device, precision).setup_module(network)
+    # Nothing asks for the labels.
+    images = Images(pixels, torch.zeros(len(pixels), dtype=torch.int64)).to(device)
+    return evaluate(wrapped, images).fused(run.token_weights()).exp()

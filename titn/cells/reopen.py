@@ -20,6 +20,7 @@ from titn.config import resolve
 from titn.config.identity import config_hash
 from titn.data.images import Dataset
 from titn.losses.terms import TokenWeights
+from titn.records import hub_folder
 from titn.records.run_dir import RunDir
 from titn.records.safe_open import check_plain, read_yaml, safe_path
 from titn.system.errors import ConfigError, error_text, first_line
@@ -70,8 +71,16 @@ class FinishedRun:
         spec = ImageSpec(num_classes=len(self.class_names), size=size)
         self._check_size(spec)
         network = self._instantiate("model", nn.Module, images=spec)
-        weights.load(network, self.directory.path, key="run")
+        # Of a run's directory, whose name messages should have; else a folder's file.
+        file = self._weights
+        weights.load(network, file.parent if file == self.directory.weights else file, key="run")
         return network.eval()
+
+    @property
+    def _weights(self) -> Path:
+        """The file of the weights: a run's, or that of a folder that was exported."""
+        exported = self.directory.path / hub_folder.WEIGHTS
+        return exported if hub_folder.is_one(self.directory.path) else self.directory.weights
 
     def network_on(self, name: str) -> tuple[nn.Module, torch.device]:
         """`network` in the run's precision on the device of this name, and that device."""
@@ -106,7 +115,7 @@ class FinishedRun:
     def _check_size(self, spec: ImageSpec) -> None:
         """ConfigError for a network that its weights could not fill, before it takes the memory."""
         try:
-            size = self.directory.weights.stat().st_size
+            size = self._weights.stat().st_size
             with torch.device("meta"):
                 sketch = build.instantiate(self.run, "model", images=spec)
             numbers = sum(value.numel() for value in sketch.state_dict().values())
@@ -120,7 +129,9 @@ class FinishedRun:
 
 
 def open_run(path: Path, trust: bool = False) -> FinishedRun:
-    """Read a run directory; ConfigError if it holds no finished run, or not as it was written.
+    """Read a run directory, or a folder that `titn export --to hub` wrote from one.
+
+    ConfigError if it holds no finished run, or not as it was written.
 
     trust: run code that is not titn's own if the configuration names some.
     """
@@ -128,18 +139,25 @@ def open_run(path: Path, trust: bool = False) -> FinishedRun:
     with _errors_named(path):
         if not path.is_dir():
             raise ConfigError("no such directory; give a run's, as runs/<config_hash>")
-        result = directory.result() if safe_path(path, "result.json") else None
+        result = _result(directory)
         if result is None:
             failed = "; it failed" if (path / "failure.json").exists() else ""
             raise ConfigError(f"holds no finished run{failed}; result.json is what says so")
         _check_result(result)
-    with _errors_named(f"{path}/config.yaml"):
-        content = _configuration(path)
+    is_exported = hub_folder.is_one(path)
+    with _errors_named(path / (hub_folder.CONFIG if is_exported else "config.yaml")):
+        content = hub_folder.read(path)["config"] if is_exported else _configuration(path)
         if not trust:
             _check_targets(content)
         run = resolve.resolve_recorded(content)
         _check_identity(run, result)
     return FinishedRun(directory, run, result)
+
+
+def _result(directory: RunDir) -> dict | None:
+    if hub_folder.is_one(directory.path):
+        return hub_folder.read(directory.path)["record"]
+    return directory.result() if safe_path(directory.path, "result.json") else None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from hydra.initialize import get_gh_backup, restore_gh_from_backup
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from titn.config.keys import GROUPS
@@ -20,16 +20,28 @@ from titn.config.plugins import load_plugins
 TEACHER = "teacher=vgg16_bn"
 
 
-def compose_config(overrides: list[str]) -> DictConfig:
-    """Compose overrides, also while Hydra is at work on others. Raises what Hydra raises."""
+def compose_config(overrides: list[str], hydra_node: bool = False) -> DictConfig:
+    """Compose overrides, also while Hydra is at work on others. Raises what Hydra raises.
+
+    hydra_node: whether Hydra's own settings stay in it.
+    """
     load_plugins()
     at_work = get_gh_backup()
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(conf_dir(), version_base="1.3"):
-            return compose("config", overrides)
+            return compose("config", overrides, return_hydra_config=hydra_node)
     finally:
         restore_gh_from_backup(at_work)
+
+
+def compose_with_choices(overrides: list[str]) -> tuple[DictConfig, dict[str, str]]:
+    """What `compose_config` returns, and the file that each group was composed from."""
+    composed = compose_config(overrides, hydra_node=True)
+    choices = dict(composed.hydra.runtime.choices)
+    with open_dict(composed):
+        del composed["hydra"]
+    return composed, choices
 
 
 def choices_of(group: str) -> list[str]:

@@ -39,12 +39,15 @@ from titn.config.suggestions import no_such_key
 from titn.system.errors import ConfigError, first_line
 
 
-def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict:
+def resolve(
+    composed: DictConfig, choices: dict[str, str] | None = None, reads_files: bool = True
+) -> dict:
     """A plain, complete and checked run configuration; ConfigError at the first bad value.
 
     choices: the name of the file that each group was composed from, as Hydra reports them to a
     job. They become `choices` in the run: what people call its parts. No part of its identity.
-    A job is going to read its files; a configuration without choices is only looked at.
+    reads_files: whether files that it names have to be there; a configuration without choices is
+    only looked at.
     """
     try:
         _check_recipes(composed)
@@ -58,7 +61,7 @@ def resolve(composed: DictConfig, choices: dict[str, str] | None = None) -> dict
     for key in COMMAND_KEYS:
         content.pop(key, None)
     run = _checked_run(content, choices or {}, prefix="")
-    if choices is not None:
+    if choices is not None and reads_files:
         check_places(run)
     return run
 

@@ -74,6 +74,19 @@ def read_image(source: Path | bytes) -> Image.Image:
         raise ImageError(printable(error_text(error))) from None
 
 
+def as_seen(image: Image.Image) -> Image.Image:
+    """An image that is open already, as `read_image` returns that of a file; it raises the same."""
+    try:
+        coded = coding(image)
+        mend_transparency(image)
+        image.load()
+        return _as_seen(_upright(image), coded)
+    except ImageError:
+        raise
+    except Exception as error:  # what the readers of the formats make of a damaged file
+        raise ImageError(printable(error_text(error))) from None
+
+
 def _what_it_is(source: Path | bytes) -> str:
     """What has no pixels to show."""
     if is_lfs_pointer(source):

@@ -46,7 +46,7 @@ def timed_networks(
     for batch in batches:
         shape = (batch, spec.channels, spec.size, spec.size)
         answer = _answer(frozen, torch.randint(256, shape, dtype=torch.uint8).to(device))
-        made.append(TimedNetwork(name, *counted, batch, answer, _calls(answer, secs)))
+        made.append(TimedNetwork(name, *counted, batch, answer, calls_filling(secs, answer)))
     return made
 
 
@@ -80,8 +80,8 @@ def _answer(network: Any, images: Any) -> Callable[[], None]:
     return answer
 
 
-def _calls(answer: Callable[[], None], secs: float) -> int:
-    """Warm up; how many calls fill `secs`."""
+def calls_filling(secs: float, answer: Callable[[], None]) -> int:
+    """Warm up; how many calls take `secs`, at least one."""
     for _ in range(2):
         answer()
     started = time.perf_counter()

@@ -6,6 +6,9 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +17,19 @@ DISTRIBUTIONS = (
     "titn", "torch", "torchvision", "timm", "lightning-fabric", "hydra-core", "omegaconf",
     "numpy", "scikit-learn", "pillow", "einops",
 )  # fmt: skip
+
+# The overrides of the run that is made, where a program gave them and not a command line.
+OVERRIDES: ContextVar[Sequence[str] | None] = ContextVar("overrides", default=None)
+
+
+@contextmanager
+def made_by(overrides: Sequence[str]) -> Iterator[None]:
+    """What is made in the meantime is recorded with the command of these overrides."""
+    token = OVERRIDES.set(overrides)
+    try:
+        yield
+    finally:
+        OVERRIDES.reset(token)
 
 
 def git_commit(checkout: Path) -> tuple[str | None, bool | None]:
@@ -45,10 +61,11 @@ def _git(checkout: Path, *arguments: str) -> str:
 def environment(checkout: Path) -> dict:
     """Versions, hardware, commit and command, as far as they can be known without torch."""
     commit, dirty = git_commit(checkout)
+    given = OVERRIDES.get()
     return {
         "git_commit": commit,
         "git_dirty": dirty,
-        "command": shlex.join(["titn-train", *sys.argv[1:]]),
+        "command": shlex.join(["titn-train", *(sys.argv[1:] if given is None else given)]),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -21,6 +21,7 @@ MEGABYTE = 2**20
 # Many times the size that any run has written.
 MAX_MEGABYTES = {
     "config.yaml": 1,
+    "config.json": 16,
     "environment.json": 16,
     "failure.json": 16,
     "result.json": 16,

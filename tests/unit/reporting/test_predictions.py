@@ -8,6 +8,7 @@ from titn.reporting.statistics.predictions import (
     agreement,
     confusion_counts,
     epochs_to_reach,
+    mcnemar,
     near_chance,
     recall_by_class,
 )
@@ -63,3 +64,12 @@ def test_a_class_beyond_the_last_is_not_counted_elsewhere():
 def test_recall_by_class_by_hand():
     recall = recall_by_class(np.array([0, 0, 0, 0, 2]), np.array([0, 1, 1, 1, 2]), 3)
     np.testing.assert_array_equal(recall, [0.25, np.nan, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "expected"),
+    [(0, 0, 1.0), (3, 0, 0.25), (0, 3, 0.25), (5, 5, 1.0), (1, 5, 14 / 64)],
+)
+def test_mcnemar_counts_the_tails_of_a_fair_coin(only_first, only_second, expected):
+    """Of six throws none, one, five or six heads have 1 + 6 + 6 + 1 of 64 outcomes."""
+    assert mcnemar(only_first, only_second) == pytest.approx(expected)

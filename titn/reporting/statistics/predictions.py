@@ -1,6 +1,7 @@
 """Numbers of predictions: chance, agreement, confusion, recall, and how soon a curve rises."""
 
 import numpy as np
+from scipy.stats import binomtest
 
 from titn.reporting.statistics.intervals import same_shape
 
@@ -31,6 +32,16 @@ def agreement(a: np.ndarray, b: np.ndarray) -> float:
     """The share of equal entries. ValueError if the shapes differ."""
     a, b = same_shape(a, b)
     return float((a == b).mean())
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """The exact two-sided p-value of McNemar (1947): whether two networks err equally often.
+
+    only_first, only_second: images that only one of the two classifies correctly. If both are as
+    good, each such image is either's with probability 1/2; 1 if there is none.
+    """
+    discordant = only_first + only_second
+    return float(binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0
 
 
 def confusion_counts(labels: np.ndarray, predicted: np.ndarray, k: int) -> np.ndarray:

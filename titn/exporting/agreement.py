@@ -1,0 +1,76 @@
+"""How far what was exported agrees with the weights that it was made from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from titn.cells.reopen import FinishedRun
+from titn.cells.result import evenly_spaced
+from titn.system.errors import ConfigError
+from titn.system.progress import say
+
+# (b, c, h, w) float32 in [0, 1] to (b, k) logits: something exported, as its users run it.
+Answer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+BATCH = 128
+# Images that stand in for test images which are not on this machine.
+NUM_NOISE = 256
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """largest_difference: of any logit. num_equal: images with the same most probable class."""
+
+    num_images: int
+    largest_difference: float
+    num_equal: int
+
+    def __str__(self) -> str:
+        return (
+            f"largest difference of logits {self.largest_difference:.1e}, "
+            f"{self.num_equal} of {self.num_images} predictions equal"
+        )
+
+
+@torch.no_grad()
+def compare(reference: nn.Module, answer: Answer, pixels: Tensor) -> Agreement:
+    """What `reference` and `answer` make of the same images (n, 3, s, s) uint8, n above zero.
+
+    The last batch is smaller than the others where n asks for it.
+    """
+    largest, num_equal = 0.0, 0
+    for batch in pixels.split(BATCH):
+        images = batch / 255
+        expected = reference(images).numpy()
+        found = answer(images.numpy())
+        if found.shape != expected.shape:
+            raise ConfigError(f"it answers {found.shape} for {expected.shape} logits")
+        largest = max(largest, float(np.abs(found - expected).max()))
+        num_equal += int((found.argmax(-1) == expected.argmax(-1)).sum())
+    return Agreement(len(pixels), largest, num_equal)
+
+
+def images_to_compare(run: FinishedRun, root: str | None, most: int | None) -> Tensor:
+    """Test images of a run, (n, 3, s, s) uint8: at most `most`; noise where there are none.
+
+    root: where its data set lies, if not where it lay.
+    """
+    if root:
+        if "root" not in run.run["dataset"]:
+            raise ConfigError(f"--root={root}: this data set needs none; leave it out")
+        run.run["dataset"]["root"] = root
+    try:
+        images = run.dataset().evaluated
+    except ConfigError as error:
+        if root:
+            raise
+        size = run.run["dataset"]["image_size"]
+        say(f"compared on noise, because {error}; --root=DIR says where the images are")
+        generator = torch.Generator().manual_seed(0)
+        shape = (NUM_NOISE, 3, size, size)
+        return torch.randint(256, shape, dtype=torch.uint8, generator=generator)
+    return (images if most is None else evenly_spaced(images, most)).pixels
