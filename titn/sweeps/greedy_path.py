@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from titn.records.ablation import Ablation
 from titn.records.cell_state import DIVERGED, RECORDED
+from titn.records.question import Question
 from titn.sweeps.ablation import designs
 from titn.sweeps.ablation.generate import question_of
 from titn.sweeps.announce import work_left
@@ -37,7 +38,7 @@ def is_path(sweep: Sweep) -> bool:
 
 
 def announce_path(sweep: Sweep, planner: "Planner", request: SweepRequest) -> None:
-    """Say how many rounds and cells there are, and their time if the changes came in their order."""
+    """Say how many rounds and cells there are, and how long they take."""
     ablation = _ablation(sweep)
     order = range(len(ablation.changes))
     rounds = [
@@ -67,11 +68,11 @@ def choose_path(
     while len(taken) < num:
         part = _candidates(sweep, planner, request, taken)
         if part.cells:
-            missing += make(_with_path(sweep, taken), part)
+            missing += make(replace(sweep, question=_question(sweep, taken)), part)
             if missing or not _can_choose(part.cells):
-                return _with_path(sweep, taken), None, missing
+                return sweep, None, missing
         taken.append(_best(sweep, taken, part.cells))
-    chosen = _with_path(sweep, taken)
+    chosen = replace(sweep, question=_question(sweep, taken))
     return chosen, _rows(sweep, planner, request, taken), missing
 
 
@@ -81,12 +82,12 @@ def _ablation(sweep: Sweep) -> Ablation:
     return sweep.question.ablation
 
 
-def _with_path(sweep: Sweep, taken: Sequence[int]) -> Sweep:
-    """The sweep with the question of the steps that are taken."""
+def _question(sweep: Sweep, taken: Sequence[int]) -> Question:
+    """The question with the rows of the steps that are taken."""
+    assert sweep.question is not None
     ablation = _ablation(sweep)
     states = designs.path(ablation.names, taken)
-    question = question_of(ablation.model_copy(update={"states": states}), sweep.question.margin)
-    return replace(sweep, question=question)
+    return question_of(ablation.model_copy(update={"states": states}), sweep.question.margin)
 
 
 def _next_steps(sweep: Sweep, taken: Sequence[int]) -> Iterator[int]:
@@ -115,8 +116,7 @@ def _candidates(
     cells = [
         CellRequest(row, CANDIDATE_SEED, (*overrides, HELD_OUT)) for row, overrides in overrides
     ]
-    known = _with_path(sweep, taken)
-    part = replace(request, rows=dict(known.question.rows))
+    part = replace(request, rows=dict(_question(sweep, taken).rows))
     return SweepPart(part, [plan_cell(sweep, planner, cell, "candidate") for cell in cells])
 
 
@@ -124,7 +124,7 @@ def _rows(
     sweep: Sweep, planner: "Planner", request: SweepRequest, taken: Sequence[int]
 ) -> SweepPart:
     """The cells of a whole path."""
-    request = replace(request, rows=dict(_with_path(sweep, taken).question.rows))
+    request = replace(request, rows=dict(_question(sweep, taken).rows))
     return SweepPart(request, [plan_cell(sweep, planner, cell) for cell in request.cells()])
 
 

@@ -79,7 +79,7 @@ def run_sweep(sweep: Sweep, launcher: Launcher) -> None:
 def _run_path(sweep: Sweep, planner: "Planner", launches: CellLauncher) -> None:
     """For each request the rounds of its steps, then the rows that they have chosen."""
     missing: list[Unrecorded] = []
-    undecided = []
+    undecided: list[str] = []
     for request in sweep.requests:
         announce_path(sweep, planner, request)
         chosen, rows, without = choose_path(
@@ -89,7 +89,7 @@ def _run_path(sweep: Sweep, planner: "Planner", launches: CellLauncher) -> None:
         if rows is not None:
             missing += _make(chosen, planner, launches, [rows])
         elif not (sweep.dry_run or without):
-            undecided.append(f"after {list(chosen.question.rows)[-2]}")
+            undecided.append("the next step of the path")
     if not sweep.dry_run:
         _raise_if_incomplete(sweep.name, missing, undecided)
 

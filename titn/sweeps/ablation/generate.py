@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction as Number
 from itertools import combinations, product
@@ -169,7 +170,7 @@ def _possible(
     return possible, impossible
 
 
-def _dead_ends(num: int, reasons: dict[State, str]):
+def _dead_ends(num: int, reasons: dict[State, str]) -> Iterator[State]:
     """The possible states from which no change that is left can be made."""
     for state in product((False, True), repeat=num):
         steps = [(*state[:i], True, *state[i + 1 :]) for i in range(num) if not state[i]]
@@ -240,7 +241,7 @@ def _product(names: list[str], mask: int) -> str:
     return " × ".join(name for i, name in enumerate(names) if mask >> i & 1)
 
 
-def _remarks(ablation: Ablation, found: Cut):
+def _remarks(ablation: Ablation, found: Cut) -> Iterator[str]:
     """Lines for the terminal: the changes, what is left out, and what a fraction mixes up."""
     for change in ablation.changes:
         sides = (" ".join(side) or "the default" for side in (change.before, change.after))
