@@ -11,6 +11,9 @@ Design = Literal["leave_one_out", "add_one_in", "path", "factorial"]
 # Whether a configuration has each of the changes, in their order.
 State = tuple[bool, ...]
 
+# Resolutions of fractions, as textbooks write them.
+ROMAN = {3: "III", 4: "IV", 5: "V", 6: "VI", 7: "VII", 8: "VIII"}
+
 # The rows that every design has: the two configurations.
 FROM, TO = "from", "to"
 
@@ -47,7 +50,7 @@ class Ablation(BaseModel):
     states: dict[Text, State]
     outside: tuple[Text, ...] = ()
     generators: tuple[Text, ...] = ()
-    resolution: int | None = None
+    resolution: Annotated[int, Field(ge=3, le=8)] | None = None
     aliases: tuple[Text, ...] = ()
     impossible: dict[Text, Text] = {}
 

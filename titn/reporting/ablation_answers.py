@@ -31,7 +31,8 @@ def depending(effects: Effects) -> list[Effect]:
 def _sentences(effects: Effects) -> Iterator[str]:
     total = effects.total
     tops = [percent(float(row.values("top1").mean()), 1) for row in (effects.begin, effects.end)]
-    yield f"From {tops[0]}% to {tops[1]}%: {_amount(total)} points."
+    gained = f"{points(total.estimate, 1)} points{_bounds(total.interval)}"
+    yield f"From {tops[0]}% to {tops[1]}%: {gained}."
     if helps := with_verdict(effects.changes, BETTER):
         yield f"The work is done by {_numbered(helps)}."
     if hurts := with_verdict(effects.changes, WORSE):

@@ -20,11 +20,7 @@ from titn.reporting.evidence.run_index import RunIndex
 from titn.reporting.markdown import code, escape, fold, html
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.provenance import choice_name, describe_setting, origin_lines
-from titn.reporting.sections.ablation import (
-    configurations_section,
-    effects_section,
-    path_section,
-)
+from titn.reporting.sections.ablation import ablation_sections, effects_section
 from titn.reporting.sections.claims import claims_section
 from titn.reporting.sections.classes import classes_section
 from titn.reporting.sections.learning import learning_section
@@ -231,17 +227,14 @@ def _body(
         *_folds(
             [
                 ("Every row of the design", overview if effects else []),
-                ("How the path was chosen", path_section(evidence, files) if ablation else []),
-                (
-                    "The two configurations, and the changes between them",
-                    configurations_section(ablation, evidence) if ablation else [],
-                ),
+                *(ablation_sections(ablation, evidence, files) if ablation else []),
                 ("The paper's numbers and ours", printed),
                 ("How sure this is", certainty_section(rows, table_model(evidence))),
                 ("Other metrics", levels_section(rows) if evidence.recorded else []),
-                (
-                    "How each row chose its values",
-                    [] if ablation else tuning_section(evidence, files),
+                *(
+                    []
+                    if ablation
+                    else [("How each row chose its values", tuning_section(evidence, files))]
                 ),
                 ("Learning and cost", learning_section(evidence, files)),
                 ("Classes", classes_section(evidence, differences, files)),

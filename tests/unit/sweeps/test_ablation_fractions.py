@@ -17,7 +17,7 @@ def test_a_fraction_has_the_highest_resolution(factors, halvings, resolution):
 
 
 def test_of_one_resolution_the_fraction_with_the_fewest_short_words_is_taken():
-    # 2^(7-2): one word of four letters, by the table of minimum aberration (Fries and Hunter, 1980).
+    # 2^(7-2): one word of four letters, of minimum aberration (Fries and Hunter, 1980).
     lengths = sorted(word.bit_count() for word in best_fraction(7, 2).words)
     assert lengths == [4, 5, 5]
 

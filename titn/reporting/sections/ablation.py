@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from titn.records.ablation import Ablation
+from titn.records.ablation import ROMAN, Ablation
 from titn.records.cell_state import RECORDED
 from titn.reporting import figures
 from titn.reporting.comparisons.effects import Effect, Effects
@@ -55,7 +55,20 @@ def effects_section(effects: Effects, evidence: Evidence, files: OutputFiles) ->
     return parts
 
 
-def configurations_section(ablation: Ablation, evidence: Evidence) -> list[str]:
+def ablation_sections(
+    ablation: Ablation, evidence: Evidence, files: OutputFiles
+) -> list[tuple[str, list[str]]]:
+    """Folds of the page, title and parts: how a path was chosen, and what was compared."""
+    return [
+        ("How the path was chosen", _path(ablation, evidence, files)),
+        (
+            "The two configurations, and the changes between them",
+            _configurations(ablation, evidence),
+        ),
+    ]
+
+
+def _configurations(ablation: Ablation, evidence: Evidence) -> list[str]:
     """Both configurations as command lines, the changes between them, and what was left out."""
     lines = [
         [escape(change.name), *(code(" ".join(side)) if side else "the default"
@@ -74,7 +87,7 @@ def configurations_section(ablation: Ablation, evidence: Evidence) -> list[str]:
     ]
     if ablation.resolution:
         parts.append(
-            f"A fraction of resolution {ablation.resolution}: "
+            f"A fraction of resolution {ROMAN[ablation.resolution]}: "
             f"{escape('; '.join(ablation.generators))}."
         )
     if ablation.aliases:
@@ -88,15 +101,14 @@ def configurations_section(ablation: Ablation, evidence: Evidence) -> list[str]:
     return parts
 
 
-def path_section(evidence: Evidence, files: OutputFiles) -> list[str]:
+def _path(ablation: Ablation, evidence: Evidence, files: OutputFiles) -> list[str]:
     """How the steps of a path were chosen: the candidates of each on the validation split."""
-    chosen = {row.label for row in evidence.rows}
     lines, records = [], []
     for cell, run in evidence.candidates:
         state = run["status"] if run else MISSING
         top1 = run.get("top1") if run else None
         step, _, change = cell.row.partition(": ")
-        taken = cell.row in chosen
+        taken = cell.row in ablation.states
         lines.append([escape(step), escape(change),
                       percent(top1) if state == RECORDED else state,
                       "chosen" if taken else ""])  # fmt: skip

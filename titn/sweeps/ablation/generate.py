@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction as Number
-from itertools import combinations, product
+from itertools import product
 from typing import Annotated, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -19,6 +19,7 @@ from titn.sweeps.ablation import designs
 from titn.sweeps.ablation.changes import Compose, Cut, cut
 from titn.sweeps.ablation.feasible import mending_ties, split_rows, why_impossible
 from titn.sweeps.ablation.fractions import Fraction, best_fraction
+from titn.sweeps.ablation.remarks import aliases, generators, remarks
 from titn.system.errors import ConfigError
 from titn.system.text import counted
 
@@ -120,13 +121,13 @@ def generate(asked: Asked, compose: Compose) -> tuple[Question, list[str]]:
             for label, state in rows.items()
             if asked.design == "factorial" and state not in planned
         ),
-        generators=tuple(_generators(names, fraction)),
+        generators=tuple(generators(names, fraction)),
         resolution=fraction.resolution,
-        aliases=tuple(_aliases(names, fraction)),
+        aliases=tuple(aliases(names, fraction)),
         impossible=impossible,
     )
     question = question_of(ablation, asked.margin)
-    return question, list(_remarks(ablation, found))
+    return question, list(remarks(ablation, found.idle))
 
 
 def question_of(ablation: Ablation, margin: float) -> Question:
@@ -215,51 +216,6 @@ def _fraction(asked: Asked, found: Cut) -> Fraction:
             f"effects it would mix up; give fraction={f'1/{1 << smallest}' if smallest else 1}"
         )
     return fraction
-
-
-def _generators(names: list[str], fraction: Fraction) -> list[str]:
-    return [
-        f"{names[fraction.num_free + i]} = {_product(names, generator)}"
-        for i, generator in enumerate(fraction.generators)
-    ]
-
-
-def _aliases(names: list[str], fraction: Fraction) -> list[str]:
-    """The effects of single changes and of pairs that the fraction cannot tell apart."""
-    num = fraction.num_factors
-    masks = [1 << i for i in range(num)]
-    masks += [1 << i | 1 << j for i, j in combinations(range(num), 2)]
-    classes = {frozenset([mask, *fraction.aliases(mask)]): None for mask in masks}
-    return [
-        " = ".join(_product(names, mask) for mask in sorted(one, key=masks.index))
-        for one in classes
-        if len(one) > 1
-    ]
-
-
-def _product(names: list[str], mask: int) -> str:
-    return " × ".join(name for i, name in enumerate(names) if mask >> i & 1)
-
-
-def _remarks(ablation: Ablation, found: Cut) -> Iterator[str]:
-    """Lines for the terminal: the changes, what is left out, and what a fraction mixes up."""
-    for change in ablation.changes:
-        sides = (" ".join(side) or "the default" for side in (change.before, change.after))
-        yield f"  {change.name}: {' -> '.join(sides)}"
-    for name in found.idle:
-        yield f"  {name}: changes no number, and is no change"
-    names = [change.name for change in ablation.changes]
-    for label, reason in ablation.impossible.items():
-        yield f"  left out, impossible: {label} ({reason})"
-    if ablation.impossible and ablation.design != "path":
-        states = {**designs.leave_one_out(names), **designs.add_one_in(names)}
-        ties = mending_ties(names, [states[label] for label in ablation.impossible])
-        yield f"  {ties} makes them one change each"
-    if ablation.resolution:
-        roman = {3: "III", 4: "IV", 5: "V", 6: "VI", 7: "VII", 8: "VIII"}[ablation.resolution]
-        yield f"  a fraction of resolution {roman}: {'; '.join(ablation.generators)}"
-        if ablation.aliases:
-            yield f"  not told apart: {'; '.join(ablation.aliases)}"
 
 
 def _plain(value: Any) -> Any:
