@@ -23,7 +23,8 @@ BOX_WIDTH, COLUMN = 108, 152
 # Where a room's box stands on its floor, in columns: what trains to the left, what reports to the
 # right, so that no arrow runs behind a box. A room that is not here goes to the right end.
 COLUMNS = {
-    "doors": 2.6, "api": 2.6, "sweeps": 1.5, "reporting": 4.7, "exporting": 0.4, "cells": 2.2, "profiling": 0.8, "training": 1.1,
+    "doors": 2.6, "api": 2.6, "sweeps": 1.5, "reporting": 4.7, "exporting": 0.4, "cells": 2.2,
+    "profiling": 0.8, "training": 1.1,
     "models": 0, "losses": 0.9, "data": 1.8, "optim": 2.7, "records": 4.3, "paper": 5.2,
     "config": 3.0, "source": 3.0, "types": 0.6, "system": 3.6,
 }  # fmt: skip

@@ -281,3 +281,24 @@ def test_a_row_whose_values_all_diverge_has_no_cells_and_is_named(place):
         "titn: slow: no cells: of the values that it chooses from none could be trained",
         "titn: ablation/rate: 1 row without cells",
     ]
+
+
+PATH = ["--multirun", "+ablate=path", "from=[]", "to=[mix=mixup,optimizer=muon]", *TINY, "seed=0"]
+
+
+def test_a_path_chooses_on_validation_is_reported_and_shares_its_cells(tmp_path):
+    first = titn(tmp_path, *PATH)
+    assert first.code == 0
+    (plan,) = (tmp_path / "runs/sweeps/path").glob("*/sweep.json")
+    (setting,) = json.loads(plan.read_text())["settings"]
+    roles = Counter(cell["role"] for cell in setting["cells"])
+    assert roles == {"candidate": 2, "cell": 3}
+    num_records = len(records(tmp_path))
+    # The rows of another design are recorded but for one.
+    other = titn(tmp_path, *("+ablate=add_one_in" if one == PATH[1] else one for one in PATH))
+    assert other.code == 0
+    assert len(records(tmp_path)) == num_records + 1
+    assert titn(tmp_path, "runs", "--out", "out", command="report").code == 0
+    pages = sorted((tmp_path / "out/ablate").glob("*.md"))
+    assert [page.name.partition("-")[0] for page in pages] == ["add_one_in", "path"]
+    assert "How the path was chosen" in pages[1].read_text()

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from titn.records.ablation import Ablation
 from titn.system.errors import ConfigError
 
 Text = Annotated[str, Field(min_length=1)]
@@ -53,7 +54,8 @@ class Question(BaseModel):
     accuracy whose epoch shows how fast a row learns; by default nine tenths of the baseline's.
     margin: the difference in top-1 below which two rows count as equal. topic: under which the
     index lists the question; without one, under "Other questions".
-    measure: "latency" also times the rows' networks.
+    measure: "latency" also times the rows' networks. ablation: how the rows were generated from two
+    configurations; None of a question that was written.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,6 +73,7 @@ class Question(BaseModel):
     margin: Annotated[float, Field(gt=0, lt=1)] = DEFAULT_MARGIN
     topic: Topic | None = None
     measure: Literal["latency"] | None = None
+    ablation: Ablation | None = None
 
     @model_validator(mode="after")
     def _check_rows(self) -> "Question":
@@ -82,6 +85,7 @@ class Question(BaseModel):
         named += [("claims.rows", row) for claim in self.claims for row in claim.rows]
         for key, values in self.tune.items():
             named += [(f"tune.{key}", row) for row in values] if isinstance(values, dict) else []
+        named += [("ablation.states", row) for row in self.ablation.states] if self.ablation else []
         for key, row in named:
             if row not in self.rows:
                 raise ValueError(f"{key}={row}: there is no such row; name one of rows")

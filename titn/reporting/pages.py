@@ -8,9 +8,11 @@ from typing import Any
 
 from titn.records.postponed import Postponed
 from titn.records.question import Question
-from titn.reporting.answers import Answer, answer, cautions, warnings
+from titn.reporting.ablation_answers import ablation_answer
+from titn.reporting.answers import Answer, answer, cautions, warnings, why_unranked
 from titn.reporting.comparisons.claims import ClaimResult, claims_of, judge_claim
 from titn.reporting.comparisons.differences import Difference, differences_from_baseline
+from titn.reporting.comparisons.effects import Effects, ablation_effects
 from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.comparisons.table_model import table_model
 from titn.reporting.evidence.evidence import Evidence
@@ -18,6 +20,7 @@ from titn.reporting.evidence.run_index import RunIndex
 from titn.reporting.markdown import code, escape, fold, html
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.provenance import choice_name, describe_setting, origin_lines
+from titn.reporting.sections.ablation import ablation_sections, effects_section
 from titn.reporting.sections.claims import claims_section
 from titn.reporting.sections.classes import classes_section
 from titn.reporting.sections.learning import learning_section
@@ -181,12 +184,15 @@ def _setting(
     differences = differences_from_baseline(evidence)
     claims = claims_of(question) if question else []
     results = [judge_claim(claim, evidence) for claim in claims]
+    effects = ablation_effects(evidence, differences)
     found = answer(evidence, differences)
+    if effects and not why_unranked(evidence):
+        found = ablation_answer(effects)
     teachers = _teachers(evidence, index)
     parts = [
         f"**{found.text}** {found.aside}".rstrip(),
         f"On {escape(heading)}. {' '.join(warnings(evidence))}".rstrip(),
-        *_body(evidence, question, differences, results, files),
+        *_body(evidence, question, differences, results, files, effects),
         *_folds([("What to know of these numbers", _listed(cautions(evidence)))]),
         *_folds([("How each row was trained", protocols_section(evidence, files))]),
         fold("Where this comes from", [_list(origin_lines(evidence, teachers))]),
@@ -201,6 +207,7 @@ def _body(
     differences: list[Difference],
     results: list[ClaimResult],
     files: OutputFiles,
+    effects: Effects | None,
 ) -> list[str]:
     """Tables and figures: of networks that were not trained, what they cost."""
     claims = claims_section(results, evidence.setting.revised, files)
@@ -212,15 +219,23 @@ def _body(
             *_folds([("The paper's numbers", printed)]),
         ]
     rows = standings(evidence, row_levels(evidence), differences)
+    overview = overview_section(evidence, rows, files)
+    ablation = question.ablation if question else None
     return [
-        *overview_section(evidence, rows, files),
+        *(effects_section(effects, evidence, files) if effects else overview),
         *claims,
         *_folds(
             [
+                ("Every row of the design", overview if effects else []),
+                *(ablation_sections(ablation, evidence, files) if ablation else []),
                 ("The paper's numbers and ours", printed),
                 ("How sure this is", certainty_section(rows, table_model(evidence))),
                 ("Other metrics", levels_section(rows) if evidence.recorded else []),
-                ("How each row chose its values", tuning_section(evidence, files)),
+                *(
+                    []
+                    if ablation
+                    else [("How each row chose its values", tuning_section(evidence, files))]
+                ),
                 ("Learning and cost", learning_section(evidence, files)),
                 ("Classes", classes_section(evidence, differences, files)),
             ]

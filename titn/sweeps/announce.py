@@ -37,10 +37,11 @@ def plan_lines(cells: Sequence[SweepCell], estimator: TimeEstimator) -> list[str
     for row, by_seed in states.items():
         line = "".join(f"  {by_seed.get(seed, ''):9}" for seed in seeds)
         lines.append(f"  {row:{width}}{line}".rstrip())
-    return [*lines, f"  {_work_left(cells, estimator)}"]
+    return [*lines, f"  {work_left(cells, estimator)}"]
 
 
-def _work_left(cells: Sequence[SweepCell], estimator: TimeEstimator) -> str:
+def work_left(cells: Sequence[SweepCell], estimator: TimeEstimator) -> str:
+    """How many of the cells there are to make, and how long that takes by past ones."""
     todo = [planned for planned in cells if planned.is_open]
     if not todo:
         return "nothing to do"

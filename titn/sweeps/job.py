@@ -12,6 +12,7 @@ from titn.config.hydra_arguments import OWN_SWEEPER, RUN_DIR
 from titn.config.schema import validate_value
 from titn.records.cell_state import cell_state
 from titn.records.summary import summarise_record
+from titn.sweeps.ablation.generate import ABLATE
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import QUESTIONS
 from titn.system import signals
@@ -98,7 +99,8 @@ def _sweep_name() -> str:
 def _resolve(composed: DictConfig) -> dict:
     """The checked run of a job; the keys that are meant for the command are checked too."""
     hydra_config = HydraConfig.get()
-    questions = [group for group in QUESTIONS if group in hydra_config.runtime.choices]
+    asking = (*QUESTIONS, ABLATE)
+    questions = [group for group in asking if group in hydra_config.runtime.choices]
     if questions and hydra_config.mode == RunMode.RUN:
         raise ConfigError(f"+{questions[0]}: asks a question of many cells; add --multirun")
     validate_value(composed.dry_run, bool, "dry_run")

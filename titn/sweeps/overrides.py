@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import Override, RangeSweep
 
 from titn.config.keys import SWITCHES
 from titn.config.overrides import override_key, quote
+from titn.records.ablation import FROM, TO
 from titn.records.question import Question
 from titn.system.errors import ConfigError, first_line
 
@@ -77,7 +78,8 @@ def quote_for_hydra(argument: str) -> str:
     """An argument of the command line; text that Hydra's grammar would misread is quoted.
 
     That is the labels of `rows=[TITN (MixUp),ViT]`, whose parentheses Hydra takes for those of a
-    function, and the reason of `postpone=`, for its punctuation. No label has a comma.
+    function, the reason of `postpone=`, for its punctuation, and the overrides of `from=[mix=none]`
+    and `to=`, for their equality signs. No label has a comma.
     """
     key, _, value = argument.partition("=")
     if key == "postpone":
@@ -86,10 +88,24 @@ def quote_for_hydra(argument: str) -> str:
         return argument if is_quoted else f"postpone={quote(value)}"
     if set(value) & set("\"'"):
         return argument
+    if key in (FROM, TO) and value[:1] == "[" and value[-1:] == "]":
+        return f"{key}=[{','.join(map(quote, split_list(value[1:-1])))}]"
     labels = value.removeprefix("[").removesuffix("]")
     if key != "rows" or value != f"[{labels}]" or not set(labels) & set("(){}"):
         return argument
     return f"rows=[{','.join(quote(label.strip()) for label in labels.split(','))}]"
+
+
+def split_list(text: str) -> list[str]:
+    """The items between the commas of a list, as typed: a comma in brackets parts nothing."""
+    items, depth = [""], 0
+    for letter in text:
+        depth += (letter in "[{(") - (letter in "]})")
+        if letter == "," and depth == 0:
+            items.append("")
+        else:
+            items[-1] += letter
+    return [item.strip() for item in items if item.strip()]
 
 
 def cell_overrides(overrides: Sequence[Override], sweep_keys: Sequence[str]) -> list[Override]:
@@ -98,11 +114,15 @@ def cell_overrides(overrides: Sequence[Override], sweep_keys: Sequence[str]) -> 
     ConfigError if one of `sweep_keys` has several values.
     """
     for override in overrides:
-        if override.get_key_element() in sweep_keys and override.is_sweep_override():
+        if _key(override) in sweep_keys and override.is_sweep_override():
             raise ConfigError(
                 f"{override.input_line}: is an option of the whole sweep; give one value"
             )
-    return [override for override in overrides if override.get_key_element() not in sweep_keys]
+    return [override for override in overrides if _key(override) not in sweep_keys]
+
+
+def _key(override: Override) -> str:
+    return override_key(override.get_key_element())
 
 
 def parse_requests(

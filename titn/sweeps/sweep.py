@@ -10,6 +10,7 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
@@ -22,6 +23,7 @@ from titn.config.schema import validate_value
 from titn.config.spelling import as_typed, for_hydra
 from titn.records.question import Question, parse_question
 from titn.records.sweep_dir import SweepDir
+from titn.sweeps.ablation.generate import ABLATE, KEYS, generate, read_asked, sweep_key
 from titn.sweeps.overrides import QUESTIONS, SweepRequest, cell_overrides, parse_requests
 from titn.system.errors import ConfigError
 from titn.system.files import local_path
@@ -44,7 +46,8 @@ class Sweep:
     announce the cells and make none. postpone: the reason not to make them now. wait: make the
     cells, too, that another process is making. force: make recorded cells anew. runs_dir: where
     cells are recorded. fail_fast: begin no other cell once one has failed. command: what was typed.
-    compose: the overrides of a job -> its checked configuration; raises ConfigError.
+    compose: the overrides of a job -> its checked configuration; raises ConfigError. remarks: lines
+    about a generated question.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Sweep:
     runs_dir: Path
     command: str
     compose: Callable[[Sequence[str]], dict]
+    remarks: tuple[str, ...] = ()
 
 
 def read_sweep(
@@ -81,21 +85,64 @@ def read_sweep(
         )
     defaults = [f"{key!s}={_swept(value)}" for key, value in params.items()]
     parser = OverridesParser.create(config_loader=loader)
-    overrides = cell_overrides(parser.parse_overrides([*defaults, *arguments]), [*SWEEP_OPTIONS])
+    overrides = cell_overrides(
+        parser.parse_overrides([*defaults, *arguments]), [*SWEEP_OPTIONS, ABLATE, *KEYS]
+    )
+    compose = partial(_compose_job, config, loader)
+    directory, remarks = SweepDir(local_path(config.hydra.sweep.dir)), list[str]()
+    if asked := read_asked(config):
+        _check_one_question(config, options["rows"], asked.design)
+        question, remarks = generate(asked, _of_rows(overrides, compose))
+        assert question.ablation is not None
+        key = sweep_key(question.ablation)
+        name = f"{ABLATE}/{asked.design}-{key}"
+        directory = SweepDir(directory.path / key)
     return Sweep(
         name=name,
         question=question,
         requests=parse_requests(overrides, question, options["rows"]),
+        remarks=tuple(remarks),
         dry_run=options["dry_run"],
         postpone=options["postpone"],
         wait=options["busy"] == "wait",
         force=config.force,
         fail_fast=options["fail_fast"],
-        directory=SweepDir(local_path(config.hydra.sweep.dir)),
+        directory=directory,
         runs_dir=runs_dir,
         command=_command(),
-        compose=partial(_compose_job, config, loader),
+        compose=compose,
     )
+
+
+def _check_one_question(config: DictConfig, rows: Sequence[str] | None, design: str) -> None:
+    """ConfigError for a question beside an ablation, or for rows of a path, which has none yet."""
+    choices = config.hydra.runtime.choices
+    if beside := [group for group in QUESTIONS if group in choices]:
+        raise ConfigError(f"+{beside[0]}={choices[beside[0]]}: one question at a time")
+    if design == "path" and rows is not None:
+        raise ConfigError(f"rows={as_typed(list(rows))}: a path chooses its rows; leave it out")
+
+
+def _of_rows(
+    overrides: Sequence[Override], compose: Callable[[Sequence[str]], dict]
+) -> Callable[[Sequence[str]], dict]:
+    """Composes the overrides of a row with those that the command line has beside them.
+
+    Of swept values the first: they are settings, in which all rows are asked for anew. What was
+    composed once is remembered.
+    """
+    (plain,) = parse_requests(overrides, None, None)
+    beside = next(iter(plain.rows.values()))
+    known: dict[tuple[str, ...], dict] = {}
+
+    def composed(row: Sequence[str]) -> dict:
+        shared = SweepRequest((*plain.shared, *beside), {"": tuple(row)}, (None,))
+        job = shared.row_overrides()[""]
+        if job not in known:
+            known[job] = compose(job)
+        return known[job]
+
+    return composed
 
 
 def _swept(value: Any) -> Any:

@@ -16,6 +16,7 @@ from titn.records.cell_state import DIVERGED, FAILED, RECORDED
 from titn.sweeps.announce import announce
 from titn.sweeps.counting import counting
 from titn.sweeps.estimate import TimeEstimator
+from titn.sweeps.greedy_path import announce_path, choose_path, is_path
 from titn.sweeps.latencies import record_latencies
 from titn.sweeps.launch import CellLauncher, Outcome
 from titn.sweeps.plan import SweepCell, SweepPart, check_source, plan_setting
@@ -57,6 +58,11 @@ def run_sweep(sweep: Sweep, launcher: Launcher) -> None:
     if stop_file is not None:
         stop_file.unlink(missing_ok=True)  # of an earlier sweep
     planner, launches = Planner(), CellLauncher(launcher, sweep.name, stop_file)
+    for line in sweep.remarks:
+        say(line)
+    if is_path(sweep):
+        _run_path(sweep, planner, launches)
+        return
     candidates = [plan_candidates(sweep, planner, request) for request in sweep.requests]
     unrecorded = _make(sweep, planner, launches, candidates)
     undecided = [row for part in candidates for row in rows_without_choice(part)]
@@ -71,6 +77,24 @@ def run_sweep(sweep: Sweep, launcher: Launcher) -> None:
             if part.cells:
                 record_latencies(sweep, planner, part)
     _raise_if_incomplete(sweep.name, unrecorded, undecided)
+
+
+def _run_path(sweep: Sweep, planner: "Planner", launches: CellLauncher) -> None:
+    """For each request the rounds of its steps, then the rows that they have chosen."""
+    missing: list[Unrecorded] = []
+    undecided: list[str] = []
+    for request in sweep.requests:
+        announce_path(sweep, planner, request)
+        chosen, rows, without = choose_path(
+            sweep, planner, request, lambda known, part: _make(known, planner, launches, [part])
+        )
+        missing += without
+        if rows is not None:
+            missing += _make(chosen, planner, launches, [rows])
+        elif not (sweep.dry_run or without):
+            undecided.append("the next step of the path")
+    if not sweep.dry_run:
+        _raise_if_incomplete(sweep.name, missing, undecided)
 
 
 def _make(

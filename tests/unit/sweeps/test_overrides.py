@@ -339,3 +339,16 @@ def test_a_reason_is_read_as_it_was_typed(reason):
 
 def test_a_reason_that_is_in_quotes_already_is_left():
     assert quote_for_hydra('postpone="no time"') == 'postpone="no time"'
+
+
+@pytest.mark.parametrize(
+    ("typed", "quoted"),
+    [
+        ("from=[model=deit,mix=none]", 'from=["model=deit","mix=none"]'),
+        ("to=[augment.sizes=[1,2], mix=mixup]", 'to=["augment.sizes=[1,2]","mix=mixup"]'),
+        ('to=["model=deit"]', 'to=["model=deit"]'),
+        ("from=[]", "from=[]"),
+    ],
+)
+def test_overrides_in_a_list_are_quoted_for_hydra(typed, quoted):
+    assert quote_for_hydra(typed) == quoted

@@ -20,7 +20,8 @@ from titn.records.question import Question, parse_question
 from titn.training import build
 
 SWEEPS = config_root() / "sweeps"
-FILES = sorted(SWEEPS.rglob("*.yaml"))
+# Those of sweeps/ablate have no question: two configurations make one.
+FILES = sorted(file for file in SWEEPS.rglob("*.yaml") if file.parent.name != "ablate")
 PRINTED = Path(printed.__file__).parent / "tables"
 
 # These show cells of another table once more, and have none of their own.

@@ -8,7 +8,8 @@ import numpy as np
 from titn.reporting.comparisons.chance import is_near_chance
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
-from titn.reporting.statistics.images import images_variance, interaction_variance
+from titn.reporting.statistics.contrasts import rows_contrast
+from titn.reporting.statistics.images import contrast_images_variance, interaction_variance
 from titn.reporting.statistics.rule import Contrast, difference_contrast, level_contrast
 from titn.reporting.statistics.seed_model import SeedModel, fit_seeds
 
@@ -52,12 +53,30 @@ class TableModel:
         others = [i for i in range(len(self.rows)) if i != of_second]
         return difference_contrast(self.seeds, place, of_second, others, images)
 
+    def contrast(self, weights: Sequence[tuple[Row, float]], together: int) -> Contrast | None:
+        """Of a weighted sum of means, one of so many that hold together; None as in `difference`.
+
+        weights: of each row that is needed; they sum to zero.
+        """
+        places = [place for row, _ in weights if (place := self._place(row)) is not None]
+        if self.seeds is None or len(places) < len(weights):
+            return None
+        rows = [row for row, _ in weights]
+        images = self._images(*rows, weights=[weight for _, weight in weights])
+        if images is None:
+            return None
+        of_rows = np.zeros(len(self.rows))
+        of_rows[places] = [weight for _, weight in weights]
+        return rows_contrast(self.seeds, of_rows, images, together)
+
     def _place(self, row: Row) -> int | None:
         # Not `index`, which compares all that the records of two rows hold.
         return next((i for i, other in enumerate(self.rows) if other is row), None)
 
-    def _images(self, *rows: Row) -> float | None:
+    def _images(self, *rows: Row, weights: Sequence[float] = (1.0, -1.0)) -> float | None:
         """What the choice of images adds to a variance; of other metrics than top-1 it is unknown.
+
+        weights: of the rows in the sum; without any, those of a level or a difference.
 
         None if predictions by image are not kept, or are not of the same images.
         """
@@ -65,7 +84,7 @@ class TableModel:
             return 0.0
         if not all(row.has_all_samples for row in rows) or not _have_same_images(rows):
             return None
-        return images_variance(*map(correct_by_seed, rows))
+        return contrast_images_variance([correct_by_seed(row) for row in rows], weights)
 
 
 def table_model(evidence: Evidence, metric: str = "top1") -> TableModel:

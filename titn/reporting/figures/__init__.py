@@ -12,12 +12,14 @@ from titn.reporting.figures.curves import Curve, draw_curves
 from titn.reporting.figures.intervals import IntervalRow, draw_differences
 from titn.reporting.figures.rows import QuestionRow, draw_question
 from titn.reporting.figures.small import draw_small
+from titn.reporting.figures.waterfall import WaterfallStep, draw_waterfall
 
 __all__ = [
     "CostPoint",
     "Curve",
     "IntervalRow",
     "QuestionRow",
+    "WaterfallStep",
     "draw_against_cost",
     "draw_class_changes",
     "draw_confusion",
@@ -25,4 +27,5 @@ __all__ = [
     "draw_differences",
     "draw_question",
     "draw_small",
+    "draw_waterfall",
 ]

@@ -34,7 +34,7 @@ def dunnett_quantile(
 def _quantile(counts: tuple[int, ...], baseline_count: int, df: float, level: float) -> float:
     if len(counts) == 1:
         return t_quantile(level, df)
-    spread, weights = _relative_deviations(df)
+    spread, weights = relative_deviations(df)
 
     def excess(bound: float) -> float:
         inside = _probability_within(bound * spread, counts, baseline_count)
@@ -65,7 +65,7 @@ def _probability_within(
     return inside @ weights
 
 
-def _relative_deviations(df: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def relative_deviations(df: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Values (s,) of s / sigma and their weights, which sum to 1; s^2 estimates sigma^2."""
     if np.isinf(df):
         return np.ones(1), np.ones(1)

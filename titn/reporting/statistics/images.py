@@ -1,5 +1,7 @@
 """What another draw of test images would change, and what seeds differ by on the same images."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,15 +26,22 @@ def interaction_variance(correct: Correct) -> float:
 def images_variance(a: Correct, b: Correct | None = None) -> float:
     """The part of the variance of mean(a), or of mean(a) - mean(b), that is due to the images.
 
-    a, b: (n, m), (l, m), on the same m images. The variance of the m means over
-    seeds, less what seeds put into it (E / n of each side, which an interval has in its other
-    part), divided by m; zero if that is negative. ValueError if the numbers of images differ.
+    a, b: (n, m), (l, m), on the same m images. ValueError if the numbers of images differ.
     """
-    means = np.asarray(a, dtype=float).mean(0)  # (m,)
-    of_seeds = interaction_variance(a) / len(a) if len(a) > 1 else 0.0
-    if b is not None:
-        same_number_of_images(a, b)
-        means = means - np.asarray(b, dtype=float).mean(0)
-        of_seeds += interaction_variance(b) / len(b) if len(b) > 1 else 0.0
-    m = len(means)
-    return max(float(means.var(ddof=1)) - of_seeds, 0.0) / m
+    return contrast_images_variance([a] if b is None else [a, b], (1.0, -1.0))
+
+
+def contrast_images_variance(rows: Sequence[Correct], weights: Sequence[float]) -> float:
+    """The part of the variance of sum_i w_i mean(row_i) that is due to the images.
+
+    rows: (n_i, m) each, on the same m images; as many weights, or more. The variance of the m
+    weighted means over seeds, less what seeds put into it (w^2 E / n of each row, which an interval
+    has in its other part), divided by m; zero if that is negative. ValueError if the numbers of
+    images differ.
+    """
+    means, of_seeds = np.zeros(np.shape(rows[0])[1]), 0.0  # (m,)
+    for row, weight in zip(rows, weights, strict=False):
+        same_number_of_images(rows[0], row)
+        means = means + weight * np.asarray(row, dtype=float).mean(0)
+        of_seeds += weight**2 * interaction_variance(row) / len(row) if len(row) > 1 else 0.0
+    return max(float(means.var(ddof=1)) - of_seeds, 0.0) / len(means)
