@@ -37,21 +37,33 @@ def is_path(sweep: Sweep) -> bool:
     return ablation is not None and ablation.design == "path"
 
 
+def expected_requests(
+    sweep: Sweep, request: SweepRequest
+) -> tuple[list[list[CellRequest]], list[CellRequest]]:
+    """The candidates of each round, and the cells of the rows, if the changes come in their order.
+
+    Another order has as many, unless some combinations are impossible.
+    """
+    taken: list[int] = []
+    rounds = []
+    while steps := list(_next_steps(sweep, taken)):
+        rounds.append(_candidate_requests(sweep, request, taken))
+        taken.append(steps[0])
+    return [one for one in rounds if one], list(_request(sweep, request, taken).cells())
+
+
 def announce_path(sweep: Sweep, planner: "Planner", request: SweepRequest) -> None:
     """Say how many rounds and cells there are, and how long they take."""
-    ablation = _ablation(sweep)
-    order = range(len(ablation.changes))
-    rounds = [
-        part for i in order if (part := _candidates(sweep, planner, request, order[:i])).cells
-    ]
-    rows = _rows(sweep, planner, request, list(order))
-    num = sum(len(part.cells) for part in rounds)
+    rounds, tested = expected_requests(sweep, request)
+    candidates = [candidate for candidates in rounds for candidate in candidates]
+    num_rows = len({cell.row for cell in tested})
     say(
-        f"{sweep.name}: {counted(num, 'candidate')} on a validation split, in "
-        f"{counted(len(rounds), 'round')}; then {counted(len(rows.request.rows), 'row')} on test, "
-        f"{counted(len(rows.cells), 'cell')}"
+        f"{sweep.name}: {counted(len(candidates), 'candidate')} on a validation split, in "
+        f"{counted(len(rounds), 'round')}; then {counted(num_rows, 'row')} on test, "
+        f"{counted(len(tested), 'cell')}"
     )
-    cells = [cell for part in (*rounds, rows) for cell in part.cells]
+    cells = [plan_cell(sweep, planner, one, "candidate") for one in candidates]
+    cells += [plan_cell(sweep, planner, one) for one in tested]
     say(f"  {work_left(cells, TimeEstimator(sweep.runs_dir))}, if the changes came in this order")
 
 
@@ -99,32 +111,43 @@ def _next_steps(sweep: Sweep, taken: Sequence[int]) -> Iterator[int]:
             yield i
 
 
-def _candidates(
-    sweep: Sweep, planner: "Planner", request: SweepRequest, taken: Sequence[int]
-) -> SweepPart:
+def _candidate_requests(
+    sweep: Sweep, request: SweepRequest, taken: Sequence[int]
+) -> list[CellRequest]:
     """A cell for each change that the next step may be; none if it is the only one."""
     ablation, steps = _ablation(sweep), list(_next_steps(sweep, taken))
     if len(steps) < 2:
-        return SweepPart(request, [])
+        return []
     rows = {
         designs.step_label(ablation.names, [*taken, i]): ablation.overrides(
             designs.state_of([*taken, i], len(ablation.changes))
         )
         for i in steps
     }
-    overrides = replace(request, rows=rows).row_overrides().items()
-    cells = [
-        CellRequest(row, CANDIDATE_SEED, (*overrides, HELD_OUT)) for row, overrides in overrides
+    return [
+        CellRequest(row, CANDIDATE_SEED, (*overrides, HELD_OUT))
+        for row, overrides in replace(request, rows=rows).row_overrides().items()
     ]
-    part = replace(request, rows=dict(_question(sweep, taken).rows))
-    return SweepPart(part, [plan_cell(sweep, planner, cell, "candidate") for cell in cells])
+
+
+def _candidates(
+    sweep: Sweep, planner: "Planner", request: SweepRequest, taken: Sequence[int]
+) -> SweepPart:
+    asked = _candidate_requests(sweep, request, taken)
+    cells = [plan_cell(sweep, planner, one, "candidate") for one in asked]
+    return SweepPart(_request(sweep, request, taken), cells)
+
+
+def _request(sweep: Sweep, request: SweepRequest, taken: Sequence[int]) -> SweepRequest:
+    """The request with the rows of the steps that are taken."""
+    return replace(request, rows=dict(_question(sweep, taken).rows))
 
 
 def _rows(
     sweep: Sweep, planner: "Planner", request: SweepRequest, taken: Sequence[int]
 ) -> SweepPart:
     """The cells of a whole path."""
-    request = replace(request, rows=dict(_question(sweep, taken).rows))
+    request = _request(sweep, request, taken)
     return SweepPart(request, [plan_cell(sweep, planner, cell) for cell in request.cells()])
 
 

@@ -12,7 +12,7 @@ from titn.config.hydra_arguments import OWN_SWEEPER, RUN_DIR
 from titn.config.schema import validate_value
 from titn.records.cell_state import cell_state
 from titn.records.summary import summarise_record
-from titn.sweeps.ablation.generate import ABLATE
+from titn.sweeps.ablation.arguments import ABLATE
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import QUESTIONS
 from titn.system import signals

@@ -15,6 +15,7 @@ from titn.records.postponed import Postponed
 from titn.records.run_dir import run_paths
 from titn.records.run_files import read_config, read_run_files
 from titn.sweeps.estimate import PendingRun, TimeEstimator
+from titn.sweeps.greedy_path import expected_requests, is_path
 from titn.sweeps.overrides import SweepRequest
 from titn.sweeps.sweep import Sweep
 from titn.sweeps.tuning import candidate_requests
@@ -45,7 +46,11 @@ def postponed_note(sweep: Sweep, request: SweepRequest, reason: str) -> Postpone
 
     Raises ConfigError for a data set whose size is not known.
     """
-    cells = (*candidate_requests(sweep, request), *request.cells())
+    if is_path(sweep):
+        rounds, tested = expected_requests(sweep, request)
+        cells = [*(candidate for candidates in rounds for candidate in candidates), *tested]
+    else:
+        cells = [*candidate_requests(sweep, request), *request.cells()]
     runs = [sweep.compose(cell.job_overrides()) for cell in cells]
     todo, teachers = _unrecorded(runs, sweep.runs_dir)
     secs, unknown = TimeEstimator(sweep.runs_dir).total(map(_pending, (*todo, *teachers)))

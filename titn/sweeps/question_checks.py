@@ -11,6 +11,7 @@ from titn.config.compose import choices_of
 from titn.config.own_files import own_dirs
 from titn.config.paths import config_root
 from titn.records.question_files import read_question_file
+from titn.sweeps.ablation.arguments import check_typed
 from titn.sweeps.overrides import QUESTIONS
 from titn.system.errors import ConfigError
 
@@ -18,9 +19,10 @@ ASKED = re.compile(rf"\+?({'|'.join(QUESTIONS)})=([\w./-]+)")
 
 
 def check_question_files(arguments: Sequence[str]) -> None:
-    """ConfigError if the file of a question is not there, or has a mistake."""
-    own = own_dirs(arguments)
-    for override in get_args_parser().parse_args(arguments).overrides:
+    """ConfigError if the file of a question is not there, or has a mistake; likewise ablations."""
+    overrides, own = get_args_parser().parse_args(arguments).overrides, own_dirs(arguments)
+    check_typed(overrides)
+    for override in overrides:
         if asked := ASKED.fullmatch(override):
             group, name = asked[1], asked[2].removesuffix(".yaml")
             places = [root / group / f"{name}.yaml" for root in (*own, config_root() / "sweeps")]

@@ -23,7 +23,8 @@ from titn.config.schema import validate_value
 from titn.config.spelling import as_typed, for_hydra
 from titn.records.question import Question, parse_question
 from titn.records.sweep_dir import SweepDir
-from titn.sweeps.ablation.generate import ABLATE, KEYS, generate, read_asked, sweep_key
+from titn.sweeps.ablation.arguments import ABLATE
+from titn.sweeps.ablation.generate import KEYS, generate, read_asked, sweep_key
 from titn.sweeps.overrides import QUESTIONS, SweepRequest, cell_overrides, parse_requests
 from titn.system.errors import ConfigError
 from titn.system.files import local_path

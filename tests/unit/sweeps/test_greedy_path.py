@@ -9,7 +9,7 @@ from titn.records.ablation import Ablation
 from titn.records.sweep_dir import SweepDir
 from titn.sweeps.ablation import designs
 from titn.sweeps.ablation.generate import question_of
-from titn.sweeps.greedy_path import announce_path, choose_path
+from titn.sweeps.greedy_path import announce_path, choose_path, expected_requests
 from titn.sweeps.overrides import SweepRequest
 from titn.sweeps.sweep import Sweep
 
@@ -112,3 +112,9 @@ def test_it_is_announced_with_all_its_candidates_and_cells(sweep, request_, caps
     said = capsys.readouterr().err
     assert "5 candidates on a validation split, in 2 rounds; then 4 rows on test, 8 cells" in said
     assert "to do: 13 of 13 cells" in said
+
+
+def test_a_path_is_expected_to_try_each_change_that_is_left(sweep, request_):
+    rounds, tested = expected_requests(sweep, request_)
+    assert [len(candidates) for candidates in rounds] == [3, 2]
+    assert [cell.row for cell in tested[:4]] == ["from", "step 1: a", "step 2: b", "to"]

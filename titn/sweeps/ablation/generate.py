@@ -16,6 +16,7 @@ from titn.config.schema import validate_value
 from titn.records.ablation import FROM, TO, Ablation, Design, Overrides, State
 from titn.records.question import Question
 from titn.sweeps.ablation import designs
+from titn.sweeps.ablation.arguments import ABLATE
 from titn.sweeps.ablation.changes import Compose, Cut, cut
 from titn.sweeps.ablation.feasible import mending_ties, split_rows, why_impossible
 from titn.sweeps.ablation.fractions import Fraction, best_fraction
@@ -23,8 +24,7 @@ from titn.sweeps.ablation.remarks import aliases, generators, remarks
 from titn.system.errors import ConfigError
 from titn.system.text import counted
 
-# The group, and the keys of its files: of the sweep as a whole, not of its cells.
-ABLATE = "ablate"
+# The keys of the designs' files: of the sweep as a whole, not of its cells.
 KEYS: dict[str, Any] = {
     "from": list[str] | None,
     "to": list[str] | None,
