@@ -135,9 +135,16 @@ def test_a_path_may_pass_by_the_impossible():
     assert [*question.ablation.impossible] == ["loss", "loss + mix"]
 
 
-def test_ties_cover_all_that_is_impossible():
-    states = [(True, False, False, True), (False, False, True, False)]
-    assert mending_ties("abcd", states) == "ties=[[a,c]]"
+@pytest.mark.parametrize("design", ["leave_one_out", "add_one_in", "factorial"])
+def test_the_ties_that_it_names_leave_nothing_out(design):
+    # A network, which has nothing to do with it, comes first.
+    begin, end = ["model=vit", "teacher=none"], ["model=deit", *DISTILLED]
+    found = cut(tuple(begin), tuple(end), [], compose)
+    ties = mending_ties([one.name for one in found.changes], design, found, compose)
+    assert ties == "ties=[[teacher,loss]]"
+    question, said = ablation(design, begin, end, ties=[["teacher", "loss"]])
+    assert not question.ablation.impossible
+    assert not [line for line in said if "left out" in line]
 
 
 def test_a_fraction_that_is_too_small_is_answered_with_the_smallest_that_is_not():

@@ -127,7 +127,9 @@ def generate(asked: Asked, compose: Compose) -> tuple[Question, list[str]]:
         impossible=impossible,
     )
     question = question_of(ablation, asked.margin)
-    return question, list(remarks(ablation, found.idle))
+    left_out = impossible and asked.design != "path"
+    ties = mending_ties(names, asked.design, found, compose) if left_out else None
+    return question, list(remarks(ablation, found.idle, ties))
 
 
 def question_of(ablation: Ablation, margin: float) -> Question:
@@ -162,12 +164,15 @@ def _possible(
         reasons = why_impossible(found, product((False, True), repeat=len(names)), compose)
         stuck = next(_dead_ends(len(names), reasons), None)
         if stuck is not None:
-            raise ConfigError(_must_be_tied(names, reasons, "a path may get stuck"))
+            ties = mending_ties(names, asked.design, found, compose)
+            raise ConfigError(_must_be_tied(names, reasons, "a path may get stuck", ties))
         return rows, _named(names, reasons)
     possible, impossible = split_rows(rows, why_impossible(found, rows.values(), compose))
     if impossible and asked.design == "factorial":
         reasons = {rows[label]: why for label, why in impossible.items()}
-        raise ConfigError(_must_be_tied(names, reasons, "a factorial design needs all its rows"))
+        ties = mending_ties(names, asked.design, found, compose)
+        why = "a factorial design needs all its rows"
+        raise ConfigError(_must_be_tied(names, reasons, why, ties))
     return possible, impossible
 
 
@@ -184,10 +189,11 @@ def _named(names: list[str], reasons: dict[State, str]) -> dict[str, str]:
     return {label: reasons[state] for label, state in named.items() if state in reasons}
 
 
-def _must_be_tied(names: list[str], reasons: dict[State, str], why: str) -> str:
+def _must_be_tied(names: list[str], reasons: dict[State, str], why: str, ties: str | None) -> str:
     label, reason = next(iter(_named(names, reasons).items()))
+    remedy = f"add {ties}" if ties else "make `from` and `to` differ in less"
     more = f" and {counted(len(reasons) - 1, 'other combination')}" if len(reasons) > 1 else ""
-    return f"{label}{more}: {reason}; {why}: add {mending_ties(names, reasons)}"
+    return f"{label}{more}: {reason}; {why}: {remedy}"
 
 
 def _halvings(text: str) -> int:

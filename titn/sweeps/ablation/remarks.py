@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from titn.records.ablation import ROMAN, Ablation
-from titn.sweeps.ablation import designs
-from titn.sweeps.ablation.feasible import mending_ties
 from titn.sweeps.ablation.fractions import Fraction
 
 
@@ -34,20 +32,20 @@ def _product(names: Sequence[str], mask: int) -> str:
     return " × ".join(name for i, name in enumerate(names) if mask >> i & 1)
 
 
-def remarks(ablation: Ablation, idle: Sequence[str]) -> Iterator[str]:
-    """Lines for the terminal: the changes, what is left out, and what a fraction mixes up."""
+def remarks(ablation: Ablation, idle: Sequence[str], ties: str | None) -> Iterator[str]:
+    """Lines for the terminal: the changes, what is left out, and what a fraction mixes up.
+
+    ties: under which nothing would be left out.
+    """
     for change in ablation.changes:
         sides = (" ".join(side) or "the default" for side in (change.before, change.after))
         yield f"  {change.name}: {' -> '.join(sides)}"
     for name in idle:
         yield f"  {name}: changes no number, and is no change"
-    names = ablation.names
     for label, reason in ablation.impossible.items():
         yield f"  left out, impossible: {label} ({reason})"
-    if ablation.impossible and ablation.design != "path":
-        states = {**designs.leave_one_out(names), **designs.add_one_in(names)}
-        ties = mending_ties(names, [states[label] for label in ablation.impossible])
-        yield f"  {ties} makes them one change each"
+    if ties:
+        yield f"  with {ties} no row is left out"
     if ablation.resolution:
         resolution = ROMAN[ablation.resolution]
         yield f"  a fraction of resolution {resolution}: {'; '.join(ablation.generators)}"
