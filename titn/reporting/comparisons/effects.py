@@ -25,6 +25,9 @@ from titn.reporting.statistics.intervals import Interval
 from titn.system.text import percent
 
 
+NO_CHANGE = "changed nothing: the same numbers with and without it"
+
+
 @dataclass(frozen=True)
 class Effect:
     """What a change, or two together, add to top-1.
@@ -137,6 +140,8 @@ class _Judge:
             contrast = self.model.contrast(used, together)
             interval = contrast.interval(estimate) if contrast else None
             unjudged = self._why_unjudged(used, interval)
+        if _changed_nothing(used):
+            unjudged = NO_CHANGE
         return Effect(name, used, estimate, interval, self.evidence.margin, unjudged)
 
     def _in_table(self, weights: Weights) -> tuple[Difference, float] | None:
@@ -160,6 +165,24 @@ class _Judge:
             if teacher is not None:
                 return f"the teacher ({percent(teacher)}%) is no better than the untaught student"
         return None
+
+
+def _changed_nothing(used: Sequence[tuple[Row, float]]) -> bool:
+    """Whether the rows with and without it have the same numbers, to the last digit.
+
+    Two networks that differ in anything do not agree in the likelihood of every seed: a key was set
+    that the network does not heed, as one of a layer that it does not have.
+    """
+    sides = [
+        sorted(
+            (float(top1), float(nll))
+            for row, weight in used
+            if sign * weight > 0
+            for top1, nll in zip(row.values("top1"), row.values("nll"), strict=True)
+        )
+        for sign in (1, -1)
+    ]
+    return bool(sides[0]) and sides[0] == sides[1]
 
 
 def _signed(interval: Interval | None, sign: float) -> Interval | None:
