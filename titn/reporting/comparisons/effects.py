@@ -24,7 +24,6 @@ from titn.reporting.statistics.factorial import effect_weights
 from titn.reporting.statistics.intervals import Interval
 from titn.system.text import percent
 
-
 NO_CHANGE = "changed nothing: the same numbers with and without it"
 
 
@@ -113,7 +112,7 @@ def ablation_effects(evidence: Evidence, differences: Sequence[Difference]) -> E
         total=judge("all changes", whole, 1, True),
         changes=single,
         pairs=[judge(name, weights, together, False) for name, weights in pairs.items()],
-        rest=judge("all together, beyond their sum", left, 1, False) if left and single else None,
+        rest=judge("beyond their sum", left, 1, False) if left and single else None,
         missing=[name for name in ablation.names if name not in found],
     )
 
