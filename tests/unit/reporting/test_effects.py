@@ -108,6 +108,13 @@ def test_two_seeds_are_no_verdict(effects):
     assert effects("path", rows).changes[0].unjudged == "2 seeds, not 3"
 
 
+def test_a_change_that_the_network_does_not_heed_is_said_to_change_nothing(effects):
+    rows = {"from": (NONE, WORSE), "step 1: width": (B, WORSE), "to": (BOTH, BEST)}
+    width, mix = effects("path", rows).changes
+    assert width.unjudged == "changed nothing: the same numbers with and without it"
+    assert mix.unjudged is None
+
+
 def test_an_end_without_a_record_leaves_nothing_to_attribute(effects):
     assert effects("path", {"from": (NONE, WORSE), "to": (BOTH, [])}) is None
 

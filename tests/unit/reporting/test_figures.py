@@ -489,3 +489,14 @@ def test_the_title_says_how_many_classes_there_are(tmp_path):
     path = tmp_path / "a.svg"
     figures.draw_class_changes(path, ["c"] * 25, np.arange(25) / 100, xlabel="recall", title="TITN")
     assert "TITN: the 10 highest and the 10 lowest of 25 classes" in texts(path)
+
+
+def test_a_waterfall_has_a_name_for_each_level_and_step(tmp_path):
+    steps = [
+        figures.WaterfallStep(figures.IntervalRow("mix", 0.1, 0.05, 0.15), "better"),
+        figures.WaterfallStep(figures.IntervalRow("width", None), "no verdict"),
+    ]
+    begin, end = figures.IntervalRow("from", 0.5, 0.4, 0.6), figures.IntervalRow("to", 0.6)
+    figures.draw_waterfall(tmp_path / "a.svg", begin, steps, end)
+    drawn = (tmp_path / "a.svg").read_text()
+    assert all(f"<!-- {name} -->" in drawn for name in ("from", "mix", "width", "to", "better"))

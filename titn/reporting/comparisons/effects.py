@@ -24,6 +24,8 @@ from titn.reporting.statistics.factorial import effect_weights
 from titn.reporting.statistics.intervals import Interval
 from titn.system.text import percent
 
+NO_CHANGE = "changed nothing: the same numbers with and without it"
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -110,7 +112,7 @@ def ablation_effects(evidence: Evidence, differences: Sequence[Difference]) -> E
         total=judge("all changes", whole, 1, True),
         changes=single,
         pairs=[judge(name, weights, together, False) for name, weights in pairs.items()],
-        rest=judge("all together, beyond their sum", left, 1, False) if left and single else None,
+        rest=judge("beyond their sum", left, 1, False) if left and single else None,
         missing=[name for name in ablation.names if name not in found],
     )
 
@@ -137,6 +139,8 @@ class _Judge:
             contrast = self.model.contrast(used, together)
             interval = contrast.interval(estimate) if contrast else None
             unjudged = self._why_unjudged(used, interval)
+        if _changed_nothing(used):
+            unjudged = NO_CHANGE
         return Effect(name, used, estimate, interval, self.evidence.margin, unjudged)
 
     def _in_table(self, weights: Weights) -> tuple[Difference, float] | None:
@@ -160,6 +164,24 @@ class _Judge:
             if teacher is not None:
                 return f"the teacher ({percent(teacher)}%) is no better than the untaught student"
         return None
+
+
+def _changed_nothing(used: Sequence[tuple[Row, float]]) -> bool:
+    """Whether the rows with and without it have the same numbers, to the last digit.
+
+    Two networks that differ in anything do not agree in the likelihood of every seed: a key was set
+    that the network does not heed, as one of a layer that it does not have.
+    """
+    sides = [
+        sorted(
+            (float(top1), float(nll))
+            for row, weight in used
+            if sign * weight > 0
+            for top1, nll in zip(row.values("top1"), row.values("nll"), strict=True)
+        )
+        for sign in (1, -1)
+    ]
+    return bool(sides[0]) and sides[0] == sides[1]
 
 
 def _signed(interval: Interval | None, sign: float) -> Interval | None:

@@ -187,7 +187,7 @@ def _added(effect: Effect, metric: str, unit: float) -> str:
     value = effect.added(metric)
     if value is None:
         return "–"
-    return "0" if round(value / unit, 2) == 0 else f"{value / unit:+.2f}".replace("-", "−")
+    return "0" if value == 0 else f"{value / unit:+.3g}".replace("-", "−")
 
 
 def _record(effect: Effect) -> dict[str, Any]:
