@@ -25,7 +25,8 @@ def sweep(tmp_path) -> Sweep:
     )
     return Sweep(
         name="ablate/path", question=question_of(ablation, 0.01), requests=[], dry_run=False,
-        postpone=None, wait=True, force=False, directory=SweepDir(tmp_path / "sweep"),
+        postpone=None, wait=True, fail_fast=False, force=False,
+        directory=SweepDir(tmp_path / "sweep"),
         runs_dir=Path("runs"), command="", compose=lambda overrides: {"overrides": overrides},
     )  # fmt: skip
 
