@@ -38,6 +38,7 @@ def check_fits(run: dict, prefix: str) -> None:
     model, augment = _numbers(run["model"]), _numbers(run["augment"])
     with _named(f"{prefix}model."):
         constraints.check_blocks(model.get("depth", 1), model.get("inner_depth", 1))
+        constraints.check_conv_mlp(run["model"].get("conv_mlp", False), model.get("depth", 2))
     if size is not None and "padding" in augment:
         with _named(f"{prefix}augment."):
             constraints.check_padding(augment["padding"], size)

@@ -81,6 +81,15 @@ def check_blocks(depth: int, inner_depth: int) -> None:
         )
 
 
+def check_conv_mlp(conv_mlp: bool, depth: int) -> None:
+    """Whether `conv_mlp` changes anything: the last layer, whose patches nobody reads, has none."""
+    if conv_mlp and depth == 1:
+        raise ValueError(
+            "conv_mlp=true: all layers but the last have it, so that of one layer none has; give "
+            "depth=2 or more"
+        )
+
+
 def check_padding(padding: int, size: int) -> None:
     """ValueError if crops of a padded image could miss it."""
     if padding > size:

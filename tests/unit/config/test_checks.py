@@ -91,6 +91,8 @@ def test_a_data_set_says_what_its_configuration_said(composed, overrides):
     [
         (("dataset.image_size=48", "model.patch_size=12"), None),
         (("dataset.image_size=48", "model.patch_size=32"), "model.patch_size=32: does not divide"),
+        (("model.conv_mlp=true", "model.depth=2"), None),
+        (("model.conv_mlp=true", "model.depth=1"), "model.conv_mlp=true: all layers but the last"),
         (("model.patch_dim=100",), "model.outer_heads=3: does not divide patch_dim 100; choose "),
         (("optimizer=sgd", "optimizer.nesterov=true"), None),
         (("augment=mnist", "augment.shear=90"), "augment.shear=90: should be less than 90"),
