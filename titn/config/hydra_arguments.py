@@ -27,7 +27,7 @@ LONGEST_ARGUMENT = 50_000
 
 LIKENESS_OF_OPTIONS = 0.85
 # What a file is chosen for; Hydra would merge the files of a list into one.
-CHOSEN = (*GROUPS, "teacher", "protocol", "ablation", "paper", "ablate")
+CHOSEN = (*GROUPS, "teacher", "protocol", "ablation", "paper", "ablate", "search")
 
 RUN_DIR = "titn writes nothing there; set run_dir=DIR for this run, or runs_dir=DIR for all runs"
 # Settings of Hydra without an effect on titn -> what has one.

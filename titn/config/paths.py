@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from titn.config.sweep_places import register_sweep_places
 from titn.config.timm_recipes import register_timm_recipes
 
-register_timm_recipes()  # the files of conf/ ask for them
+# The files of conf/ ask for them.
+register_timm_recipes()
+register_sweep_places()
 
 
 def config_root() -> Path:

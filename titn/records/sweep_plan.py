@@ -1,6 +1,6 @@
 """What sweep.json plans: settings, each with its cells. No torch here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,7 +31,7 @@ class PlannedCell:
         return row_name(self.row, self.tuned)
 
 
-def row_name(row: str, tuned: dict[str, Any]) -> str:
+def row_name(row: str, tuned: Mapping[str, Any]) -> str:
     """A row's label with its tuned values, as messages show it."""
     return ", ".join([row, *(f"{key}={value}" for key, value in tuned.items())])
 

@@ -11,6 +11,7 @@ from titn.config.annotations import Busy
 from titn.config.hydra_arguments import OWN_SWEEPER, RUN_DIR
 from titn.config.schema import validate_value
 from titn.records.cell_state import cell_state
+from titn.records.search import SEARCH
 from titn.records.summary import summarise_record
 from titn.sweeps.ablation.arguments import ABLATE
 from titn.sweeps.launch import Outcome
@@ -92,14 +93,14 @@ def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
 def _sweep_name() -> str:
     """The sweep that a job belongs to, as its directory is called."""
     choices = HydraConfig.get().runtime.choices
-    names = [f"{group}/{choices[group]}" for group in QUESTIONS if group in choices]
+    names = [f"{group}/{choices[group]}" for group in (*QUESTIONS, SEARCH) if group in choices]
     return names[0] if names else "multirun"
 
 
 def _resolve(composed: DictConfig) -> dict:
     """The checked run of a job; the keys that are meant for the command are checked too."""
     hydra_config = HydraConfig.get()
-    asking = (*QUESTIONS, ABLATE)
+    asking = (*QUESTIONS, ABLATE, SEARCH)
     questions = [group for group in asking if group in hydra_config.runtime.choices]
     if questions and hydra_config.mode == RunMode.RUN:
         raise ConfigError(f"+{questions[0]}: asks a question of many cells; add --multirun")

@@ -7,7 +7,7 @@ the seeds.
 import fnmatch
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -15,9 +15,13 @@ from hydra.core.override_parser.types import Override, RangeSweep
 
 from titn.config.keys import SWITCHES
 from titn.config.overrides import override_key, quote
+from titn.config.spelling import for_hydra
 from titn.records.ablation import FROM, TO
 from titn.records.question import Question
+from titn.records.search import SEARCH
 from titn.system.errors import ConfigError, first_line
+
+Scalar = str | bool | int | float | None
 
 # Groups of questions: +ablation=NAME, +paper=NAME.
 QUESTIONS = ("ablation", "paper")
@@ -32,18 +36,18 @@ class CellRequest:
     """A requested cell: its row and the overrides that make it.
 
     overrides: shared ones and the row's. seed: None where neither the command line nor the sweep's
-    file has one. tuned: values of tuned keys, those that a candidate tries or that the row has
-    chosen.
+    file has one. tuned: values of tuned keys, those that a candidate or a trial tries or that the
+    row has chosen.
     """
 
     row: str
     seed: str | None
     overrides: tuple[str, ...]
-    tuned: dict[str, float] = field(default_factory=dict)
+    tuned: Mapping[str, Scalar] = field(default_factory=dict)
 
     def job_overrides(self) -> list[str]:
         """All overrides of the cell's job."""
-        tuned = [f"{key}={value!r}" for key, value in self.tuned.items()]
+        tuned = [f"{key}={for_hydra(value)}" for key, value in self.tuned.items()]
         seed = [f"seed={self.seed}"] if self.seed is not None else []
         return [*self.overrides, *tuned, *seed]
 
@@ -61,7 +65,7 @@ class SweepRequest:
 
     def row_overrides(self) -> dict[str, tuple[str, ...]]:
         """Label -> shared and own overrides of the row."""
-        return {label: (*_applicable(self.shared, row), *row) for label, row in self.rows.items()}
+        return {label: (*applicable(self.shared, row), *row) for label, row in self.rows.items()}
 
     def cells(self) -> Iterator[CellRequest]:
         """All cells, seed by seed: a sweep that is cut short has compared all rows already."""
@@ -111,18 +115,20 @@ def split_list(text: str) -> list[str]:
 def cell_overrides(overrides: Sequence[Override], sweep_keys: Sequence[str]) -> list[Override]:
     """The overrides of cells: without those of `sweep_keys`, which configure the sweep itself.
 
-    ConfigError if one of `sweep_keys` has several values.
+    A name with a dot at its end stands for all keys below it. ConfigError if one of them has
+    several values.
     """
     for override in overrides:
-        if _key(override) in sweep_keys and override.is_sweep_override():
+        if _is_of_sweep(override, sweep_keys) and override.is_sweep_override():
             raise ConfigError(
                 f"{override.input_line}: is an option of the whole sweep; give one value"
             )
-    return [override for override in overrides if _key(override) not in sweep_keys]
+    return [override for override in overrides if not _is_of_sweep(override, sweep_keys)]
 
 
-def _key(override: Override) -> str:
-    return override_key(override.get_key_element())
+def _is_of_sweep(override: Override, sweep_keys: Sequence[str]) -> bool:
+    key = override_key(override.get_key_element())
+    return key in sweep_keys or ("." in key and f"{key.partition('.')[0]}." in sweep_keys)
 
 
 def parse_requests(
@@ -145,8 +151,8 @@ def parse_requests(
             raise ConfigError(
                 f"rows=[{','.join(patterns)}]: only a question has rows; add one, as +ablation=mix"
             )
-        applicable = (_applicable(row, row) for row in combinations)
-        rows = {", ".join(row) or "one row": row for row in applicable}
+        reduced = (applicable(row, row) for row in combinations)
+        rows = {", ".join(row) or "one row": row for row in reduced}
         requests = [SweepRequest(shared, rows, seeds)]
     else:
         _check_row_keys(by_key, question)
@@ -156,7 +162,7 @@ def parse_requests(
     return requests
 
 
-def _applicable(overrides: Sequence[str], row: Sequence[str]) -> tuple[str, ...]:
+def applicable(overrides: Sequence[str], row: Sequence[str]) -> tuple[str, ...]:
     """The overrides that a row can take: without a teacher, none of the teacher's."""
     if "teacher=none" not in row:
         return tuple(overrides)
@@ -226,7 +232,7 @@ def _select_rows(question: Question, patterns: Sequence[str] | None) -> dict[str
 
 
 def _check_one_question(by_key: dict[str, list[str]]) -> None:
-    for group in QUESTIONS:
+    for group in (*QUESTIONS, SEARCH):
         if len(by_key.get(group, [])) > 1:
             names = ",".join(override.partition("=")[2] for override in by_key[group])
             raise ConfigError(f"+{group}={names}: one question at a time")

@@ -133,6 +133,6 @@ def to_planned_cell(planned: SweepCell, sweep_path: os.PathLike) -> PlannedCell:
         directory=os.path.relpath(cell.directory.path, sweep_path),
         teacher=cell.teacher.identity["config_hash"] if cell.teacher else None,
         role=planned.role,
-        tuned=planned.request.tuned,
+        tuned=dict(planned.request.tuned),
         source_digest=cell.identity["source_digest"],
     )

@@ -22,10 +22,12 @@ from titn.config.resolve import resolve
 from titn.config.schema import validate_value
 from titn.config.spelling import as_typed, for_hydra
 from titn.records.question import Question, parse_question
+from titn.records.search import SEARCH
 from titn.records.sweep_dir import SweepDir
 from titn.sweeps.ablation.arguments import ABLATE
 from titn.sweeps.ablation.generate import KEYS, generate, read_asked, sweep_key
 from titn.sweeps.overrides import QUESTIONS, SweepRequest, cell_overrides, parse_requests
+from titn.sweeps.search.read import AskedSearch, read_search
 from titn.system.errors import ConfigError
 from titn.system.files import local_path
 
@@ -48,7 +50,7 @@ class Sweep:
     cells, too, that another process is making. force: make recorded cells anew. runs_dir: where
     cells are recorded. fail_fast: begin no other cell once one has failed. command: what was typed.
     compose: the overrides of a job -> its checked configuration; raises ConfigError. remarks: lines
-    about a generated question.
+    about a generated question. search: what is searched for, instead of a question; None without.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Sweep:
     command: str
     compose: Callable[[Sequence[str]], dict]
     remarks: tuple[str, ...] = ()
+    search: AskedSearch | None = None
 
 
 def read_sweep(
@@ -87,7 +90,8 @@ def read_sweep(
     defaults = [f"{key!s}={_swept(value)}" for key, value in params.items()]
     parser = OverridesParser.create(config_loader=loader)
     overrides = cell_overrides(
-        parser.parse_overrides([*defaults, *arguments]), [*SWEEP_OPTIONS, ABLATE, *KEYS]
+        parser.parse_overrides([*defaults, *arguments]),
+        [*SWEEP_OPTIONS, ABLATE, *KEYS, f"{SEARCH}."],
     )
     compose = partial(_compose_job, config, loader)
     directory, remarks = SweepDir(local_path(config.hydra.sweep.dir)), list[str]()
@@ -98,11 +102,17 @@ def read_sweep(
         key = sweep_key(question.ablation)
         name = f"{ABLATE}/{asked.design}-{key}"
         directory = SweepDir(directory.path / key)
+    search = read_search(config)
+    if search is not None:
+        if name != "multirun":
+            raise ConfigError(f"+{name.replace('/', '=')}: beside a search; ask one at a time")
+        name = f"{SEARCH}/{search.name}"
     return Sweep(
         name=name,
         question=question,
         requests=parse_requests(overrides, question, options["rows"]),
         remarks=tuple(remarks),
+        search=search,
         dry_run=options["dry_run"],
         postpone=options["postpone"],
         wait=options["busy"] == "wait",

@@ -60,6 +60,11 @@ def run_sweep(sweep: Sweep, launcher: Launcher) -> None:
     planner, launches = Planner(), CellLauncher(launcher, sweep.name, stop_file)
     for line in sweep.remarks:
         say(line)
+    if sweep.search is not None:
+        from titn.sweeps.run_search import run_search
+
+        run_search(sweep, planner, launches)
+        return
     if is_path(sweep):
         _run_path(sweep, planner, launches)
         return

@@ -4,12 +4,12 @@ A candidate has seed 0 whatever seeds are requested. So more seeds, requested la
 choice made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from titn.records.cell_state import DIVERGED, RECORDED
-from titn.sweeps.overrides import CellRequest, SweepRequest
+from titn.sweeps.overrides import CellRequest, Scalar, SweepRequest
 from titn.sweeps.plan import SweepCell, SweepPart, plan_cell
 from titn.sweeps.sweep import Sweep
 
@@ -61,14 +61,14 @@ def can_choose(candidates: Sequence[SweepCell], row: str) -> bool:
     return not states or (tried and RECORDED in states)
 
 
-def _grid(sweep: Sweep, row: str) -> list[dict[str, float]]:
+def _grid(sweep: Sweep, row: str) -> Sequence[Mapping[str, Scalar]]:
     """Combinations of tuned values of a row; a single empty one if it has nothing to choose."""
     return sweep.question.tuning_grid(row) if sweep.question else [{}]
 
 
 def _choose(
-    grid: list[dict[str, float]], candidates: Sequence[SweepCell], row: str
-) -> dict[str, float]:
+    grid: Sequence[Mapping[str, Scalar]], candidates: Sequence[SweepCell], row: str
+) -> Mapping[str, Scalar]:
     """The values with the highest top1 on the validation split; the first of equals."""
     if len(grid) == 1:
         return grid[0]

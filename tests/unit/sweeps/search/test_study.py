@@ -1,0 +1,149 @@
+"""A study is asked and told, shared, continued, and refused to another search."""
+
+import json
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from titn.records.search import Search
+from titn.sweeps.search import study
+from titn.sweeps.search.space import read_space
+from titn.sweeps.search.study import StudyFile
+from titn.system.errors import ConfigError
+
+SPACE = {"lr": "tag(log, interval(1e-4, 1e-2))", "model": "choice(a,b)"}
+
+
+def open_study(directory: Path, identity=None, **more) -> StudyFile:
+    asked = {"title": "T", "asks": "A", "space": SPACE, "trials": 12} | more
+    search = Search(**asked)
+    return StudyFile(directory, "s", search, read_space(search), identity or {"space": 1})
+
+
+def value(trial) -> float:
+    """Highest at lr 1e-3 under model a."""
+    return -abs(trial.chosen["lr"] - 1e-3) - (trial.chosen["model"] == "b")
+
+
+def run(found: StudyFile, most: int = 1000) -> list[dict]:
+    chosen = []
+    while len(chosen) < most and (trial := found.ask()) is not None:
+        found.tell(trial.number, study.COMPLETE, [value(trial)])
+        chosen.append(trial.chosen)
+    return chosen
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "nsga2", "cmaes"])
+def test_a_study_that_is_continued_has_the_trials_of_one_that_was_not(tmp_path, sampler):
+    whole = run(open_study(tmp_path / "whole", sampler=sampler))
+    first = run(open_study(tmp_path / "parts", sampler=sampler), most=5)
+    rest = run(open_study(tmp_path / "parts", sampler=sampler))
+    assert [*first, *rest] == whole
+    assert len(whole) == 12
+    assert len({str(one) for one in whole}) == 12
+
+
+def test_another_seed_draws_other_trials(tmp_path):
+    first = run(open_study(tmp_path / "0", sampler="random", seed=0), most=2)
+    assert run(open_study(tmp_path / "1", sampler="random", seed=1), most=2) != first
+
+
+def test_a_grid_is_walked_once_and_ends(tmp_path):
+    grid = {"space": {"a": "1,2", "b": "range(0, 3)"}, "sampler": "grid"}
+    found = open_study(tmp_path, **grid)
+    asked = []
+    while (trial := found.ask()) is not None:
+        asked.append((trial.chosen["a"], trial.chosen["b"]))
+        found.tell(trial.number, study.COMPLETE, [0.0])
+    assert asked == [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
+    assert open_study(tmp_path, **grid).ask() is None
+
+
+def test_two_workers_share_the_total(tmp_path):
+    first, second = open_study(tmp_path, trials=5), open_study(tmp_path, trials=5)
+    asked = [worker.ask() for worker in (first, second, first, second, first)]
+    assert [trial.number for trial in asked] == [0, 1, 2, 3, 4]
+    assert (first.ask(), second.ask()) == (None, None)
+
+
+def test_what_a_dead_worker_had_begun_is_found(tmp_path):
+    begun = open_study(tmp_path).ask()
+    assert open_study(tmp_path).begun() == [begun]
+
+
+def test_a_trial_that_died_while_it_was_asked_for_is_closed(tmp_path):
+    found = open_study(tmp_path)
+    found.study.ask()  # and no parameter suggested
+    assert found.begun() == []
+    assert found.outcomes() == {study.IMPOSSIBLE: 1}
+
+
+def test_a_trial_is_told_once_whoever_tells_it(tmp_path):
+    first, second = open_study(tmp_path), open_study(tmp_path)
+    number = first.ask().number
+    first.tell(number, study.COMPLETE, [0.5])
+    second.tell(number, study.FAILED)
+    assert first.outcomes() == {study.COMPLETE: 1}
+    assert first.best()[0].value == 0.5
+
+
+def test_an_impossible_trial_does_not_count_and_a_failed_one_does(tmp_path):
+    found = open_study(tmp_path, trials=2)
+    found.tell(found.ask().number, study.IMPOSSIBLE)
+    found.tell(found.ask().number, study.FAILED)
+    found.tell(found.ask().number, study.DIVERGED)
+    assert found.ask() is None
+    states = [trial.state for trial in found.trials()]
+    assert states == [TrialState.FAIL, TrialState.FAIL, TrialState.PRUNED]
+
+
+def test_no_trial_begins_after_the_hours(tmp_path):
+    found = open_study(tmp_path, hours=1)
+    for _ in range(2):
+        found.tell(found.ask().number, study.COMPLETE, [0.0], secs=1800)
+    assert found.ask() is None
+
+
+def test_a_larger_total_goes_on(tmp_path):
+    run(open_study(tmp_path, trials=3))
+    assert len(run(open_study(tmp_path, trials=5))) == 2
+
+
+@pytest.mark.parametrize("what", ["space", "objective", "setting"])
+def test_a_study_of_something_else_is_refused(tmp_path, what):
+    identity = {"space": [1, ("a",)], "objective": ("top1",), "setting": "0"}
+    open_study(tmp_path, identity)
+    open_study(tmp_path, identity)
+    with pytest.raises(ConfigError, match=f"a study of another {what}.*search.study=s-2"):
+        open_study(tmp_path, identity | {what: "x"})
+
+
+def test_the_front_of_two_objectives_has_no_dominated_trial(tmp_path):
+    found = open_study(tmp_path, objective=("top1", "macs"), sampler="nsga2")
+    for values in ([0.5, 10], [0.6, 20], [0.4, 15]):
+        found.tell(found.ask().number, study.COMPLETE, values)
+    assert sorted(trial.number for trial in found.best()) == [0, 1]
+
+
+def test_a_damaged_journal_is_one_line(tmp_path):
+    run(open_study(tmp_path), most=2)
+    journal = tmp_path / study.JOURNAL
+    lines = journal.read_text().splitlines()
+    journal.write_text("\n".join([lines[0], "{nonsense", *lines[1:]]) + "\n")
+    with pytest.raises(ConfigError, match=r"journal\.log: is damaged.*put back a copy"):
+        open_study(tmp_path)
+
+
+def test_a_journal_that_another_process_holds_is_one_line(tmp_path, monkeypatch):
+    from filelock import FileLock
+
+    open_study(tmp_path)
+    monkeypatch.setattr(study, "LOCK_SECS", 0.1)
+    with FileLock(tmp_path / ".study.lock"), pytest.raises(ConfigError, match="another process"):
+        open_study(tmp_path)
+
+
+def test_the_identity_survives_json(tmp_path):
+    found = open_study(tmp_path, {"space": [("a", 1)]})
+    assert found.study.user_attrs[study.IDENTITY] == json.loads('{"space": [["a", 1]]}')

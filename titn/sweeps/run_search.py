@@ -1,0 +1,293 @@
+"""A search from its command line to its best trial: ask, plan, launch, tell, until its total.
+
+A trial is a cell on a validation split, which its teacher did not see either. A recorded cell is
+told instead of run. Workers join by the same command; a trial that one of them has left is taken
+over by the next that finds it.
+"""
+
+from dataclasses import asdict
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from titn.config.overrides import override_key
+from titn.config.spelling import spelled
+from titn.records.cell_state import (
+    DAMAGED,
+    DIVERGED,
+    FAILED,
+    RECORDED,
+    RUNNING,
+    cell_state,
+)
+from titn.records.search import SEARCH
+from titn.records.sweep_plan import Setting
+from titn.sweeps.launch import CellLauncher, Outcome
+from titn.sweeps.overrides import CellRequest, Scalar, applicable
+from titn.sweeps.plan import SweepCell, check_source, plan_cell, to_planned_cell
+from titn.sweeps.search import study
+from titn.sweeps.search.read import AskedSearch, check_request
+from titn.sweeps.search.study import StudyFile, Trial
+from titn.sweeps.sweep import Sweep
+from titn.sweeps.tuning import CANDIDATE_SEED, HELD_OUT
+from titn.system.errors import CellError, ConfigError
+from titn.system.progress import say
+from titn.system.text import counted
+
+if TYPE_CHECKING:
+    from titn.cells.planning import Planner
+
+# So many configurations are drawn before a space counts as one in which nothing is possible.
+MAX_IMPOSSIBLE = 30
+
+
+def run_search(sweep: Sweep, planner: "Planner", launches: CellLauncher) -> None:
+    """Go on with the study to its total, and say what was best.
+
+    Raises ConfigError before anything is made if the search cannot be asked; CellError at the end
+    if no trial has a record.
+    """
+    assert sweep.search is not None
+    (request,) = sweep.requests
+    check_request(request, sweep.search.space)
+    trials = TrialCells(sweep, planner)
+    probe = trials.first_possible()
+    trials.check_setting(probe)
+    search = sweep.search.search
+    say(f"{sweep.name}: {search.title} ({probe.cell.describe()}; {_budget(sweep.search)})")
+    for key in sweep.search.space.keys:
+        say(f"  {key}: {', '.join(_domains(sweep.search, key))}")
+    if sweep.dry_run:
+        say(f"  its study: {sweep.directory.path / study.JOURNAL}")
+        return
+    found = StudyFile(
+        sweep.directory.path, sweep.search.name, search, sweep.search.space,
+        _identity(sweep.search, probe),
+    )  # fmt: skip
+    SearchRun(sweep, found, trials, launches, probe).run()
+
+
+def _budget(asked: AskedSearch) -> str:
+    search = asked.search
+    hours = f" or {search.hours:g} hours" if search.hours is not None else ""
+    return f"{search.sampler}, {counted(search.trials, 'trial')}{hours}"
+
+
+def _domains(asked: AskedSearch, key: str) -> list[str]:
+    """What a key is chosen from, as the file has it, and where it depends on another."""
+    search = asked.search
+    parts = [f"{part[key]} where {when}" for when, part in search.when.items() if key in part]
+    return [search.space[key]] if key in search.space else parts
+
+
+def _identity(asked: AskedSearch, probe: SweepCell) -> dict[str, Any]:
+    """What makes trials comparable; the first possible configuration stands for the setting."""
+    space = asked.space
+    return {
+        "space": [
+            {key: asdict(domain) for key, domain in space.parameters.items()},
+            [
+                [key, value, {name: asdict(domain) for name, domain in part.items()}]
+                for (key, value), part in space.parts.items()
+            ],
+        ],
+        "objective": asked.search.objective,
+        "setting": probe.cell.identity["config_hash"],
+        "source code": probe.cell.identity["source_digest"],
+    }
+
+
+class TrialCells:
+    """Plans the cell of a trial, each once."""
+
+    def __init__(self, sweep: Sweep, planner: "Planner"):
+        self.sweep, self.planner = sweep, planner
+        self.planned: dict[int, SweepCell] = {}
+
+    def of(self, trial: Trial) -> SweepCell:
+        """ConfigError if the configuration is impossible."""
+        if trial.number not in self.planned:
+            assert self.sweep.search is not None
+            values = self.sweep.search.space.values(trial.chosen)
+            self.planned[trial.number] = self._plan(values)
+        return self.planned[trial.number]
+
+    def first_possible(self) -> SweepCell:
+        """Of some drawn configurations, the same each time; ConfigError if there is none."""
+        assert self.sweep.search is not None
+        space, rng, reasons = self.sweep.search.space, Random(0), list[str]()
+        for _ in range(MAX_IMPOSSIBLE):
+            try:
+                return self._plan(space.values(space.draw(rng)))
+            except ConfigError as error:
+                reasons.append(str(error))
+        if len(set(reasons)) == 1:
+            raise ConfigError(reasons[0])
+        raise ConfigError(
+            f"search.space: of {MAX_IMPOSSIBLE} drawn configurations none is possible; the last: "
+            f"{reasons[-1]}"
+        )
+
+    def check_setting(self, cell: SweepCell) -> None:
+        """ConfigError if the search's file sets more than the search: its best needs no file."""
+        overrides = [one for one in cell.request.job_overrides() if not _names_search(one)]
+        run = self.sweep.compose(overrides)
+        if other := [key for key, value in run.items() if cell.cell.run[key] != value]:
+            raise ConfigError(
+                f"+{SEARCH}: its file sets {other[0]}, too; take that out, and give it on the "
+                "command line"
+            )
+
+    def command(self, trial: Trial) -> str:
+        """The command line that makes the trial's configuration, and evaluates it on test."""
+        request = self.of(trial).request
+        own = [one for one in request.overrides if one != HELD_OUT and not _names_search(one)]
+        values = [spelled(key, value) for key, value in request.tuned.items()]
+        return " ".join(["python -m titn.train", *own, *values])
+
+    def _plan(self, values: dict[str, Scalar]) -> SweepCell:
+        (request,) = self.sweep.requests
+        (beside,) = request.rows.values()
+        texts = tuple(f"{key}={value}" for key, value in values.items())
+        shared = applicable((*request.shared, *beside), texts)
+        seed = request.seeds[0] or CANDIDATE_SEED
+        cell = CellRequest("trial", seed, (*shared, HELD_OUT), values)
+        return plan_cell(self.sweep, self.planner, cell, "candidate")
+
+
+class SearchRun:
+    """One worker of a study."""
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        found: StudyFile,
+        trials: TrialCells,
+        launches: CellLauncher,
+        probe: SweepCell,
+    ):
+        self.sweep, self.study, self.trials = sweep, found, trials
+        self.launches, self.probe = launches, probe
+        assert sweep.search is not None
+        self.asked = sweep.search
+
+    def run(self) -> None:
+        while batch := self._next():
+            self._make(batch, wait=False)
+        # What other workers are making still.
+        while self.sweep.wait and (batch := [(one, self.trials.of(one)) for one in self._begun()]):
+            self._make(batch, wait=True)
+        self._report()
+
+    def _begun(self) -> list[Trial]:
+        return [trial for trial in self.study.begun() if not self._tell_if_known(trial)]
+
+    def _next(self) -> list[tuple[Trial, SweepCell]]:
+        """Trials to make now: first those that a worker has left, then new ones."""
+        batch = [
+            (trial, cell)
+            for trial in self._begun()
+            if (cell := self.trials.of(trial)).state != RUNNING
+        ][: self.asked.at_once]
+        impossible = 0
+        while len(batch) < self.asked.at_once and (trial := self.study.ask()) is not None:
+            if not self._tell_if_known(trial):
+                batch.append((trial, self.trials.of(trial)))
+            elif trial.number not in self.trials.planned:
+                impossible += 1
+                if impossible == MAX_IMPOSSIBLE:
+                    raise ConfigError(
+                        f"search.space: the last {MAX_IMPOSSIBLE} trials were impossible; take out "
+                        "what does not go together, or write it under search.when"
+                    )
+        return batch
+
+    def _make(self, batch: list[tuple[Trial, SweepCell]], wait: bool) -> None:
+        """Launch cells, and tell what has become of them."""
+        cells = [cell for _, cell in batch]
+        check_source(cells)
+        self.sweep.directory.add_setting(self.sweep.name, self._setting(cells))
+        outcomes = self.launches.make(cells, wait)
+        for trial, cell in batch:
+            if not self._tell(trial, cell):
+                _raise_unless_taken(cell, outcomes[cell.config_hash])
+
+    def _setting(self, cells: list[SweepCell]) -> Setting:
+        (request,) = self.sweep.requests
+        return Setting(
+            key=self.probe.cell.identity["config_hash"],
+            source_digest=self.probe.cell.identity["source_digest"],
+            overrides=request.setting_overrides(),
+            commands=[self.sweep.command],
+            question=None,
+            revised=False,
+            rows=["trial"],
+            cells=[to_planned_cell(cell, self.sweep.directory.path) for cell in cells],
+        )
+
+    def _tell_if_known(self, trial: Trial) -> bool:
+        """Tell a trial that need not be made: it is impossible, recorded, or has failed before."""
+        try:
+            cell = self.trials.of(trial)
+        except ConfigError as error:
+            self.study.tell(trial.number, study.IMPOSSIBLE)
+            say(f"{self.sweep.name}: trial {trial.number} is impossible: {error}")
+            return True
+        return not cell.is_open and self._tell(trial, cell)
+
+    def _tell(self, trial: Trial, cell: SweepCell) -> bool:
+        """Whether the cell has an end that can be told."""
+        state = cell.state
+        if state == RECORDED:
+            result = cell.cell.directory.result() or {}
+            values = [result[one] for one in self.asked.search.objective]
+            self.study.tell(trial.number, study.COMPLETE, values, result["wall_secs"])
+            shown = ", ".join(
+                f"{name} {value:.4g}"
+                for name, value in zip(self.asked.search.objective, values, strict=True)
+            )
+        elif state == DIVERGED:
+            self.study.tell(trial.number, study.DIVERGED)
+            shown = "diverged"
+        elif state in (FAILED, DAMAGED) or _teacher_failed(cell):
+            self.study.tell(trial.number, study.FAILED)
+            shown = f"failed ({cell.cell.directory.path})"
+        else:
+            return False
+        say(f"{self.sweep.name}: trial {trial.number}: {shown}")
+        return True
+
+    def _report(self) -> None:
+        """The trials by what has become of them, and the best with its command line."""
+        outcomes = self.study.outcomes()
+        counts = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
+        say(f"{self.sweep.name}: {counted(sum(outcomes.values()), 'trial')}: {counts}")
+        best = self.study.best()
+        if not best:
+            raise CellError(f"{self.sweep.name}: no trial has a record; titn.status says why not")
+        for one in best:
+            values = ", ".join(
+                f"{name} {value:.4g}"
+                for name, value in zip(self.asked.search.objective, one.values, strict=True)
+            )
+            say(f"  trial {one.number}, {values} on the validation split:")
+            say(f"    {self.trials.command(Trial(one.number, one.params))}")
+
+
+def _names_search(override: str) -> bool:
+    return override_key(override) == SEARCH
+
+
+def _teacher_failed(cell: SweepCell) -> bool:
+    teacher = cell.cell.teacher
+    return teacher is not None and cell_state(teacher.directory) in (FAILED, DIVERGED)
+
+
+def _raise_unless_taken(cell: SweepCell, outcome: Outcome) -> None:
+    """What kept a cell from an end is the machine's fault, or the input's, and ends this worker.
+
+    The trial stays begun, and the same command goes on with it. One that another worker is making
+    is told by that worker.
+    """
+    if outcome.reason is not None:
+        kind = ConfigError if outcome.bad_input else CellError
+        raise kind(f"{cell.label}: {outcome.reason}")

@@ -1,0 +1,205 @@
+"""A study of optuna, asked and told, in a journal that several processes share."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.trial import FrozenTrial, TrialState
+
+from titn.records.search import Search
+from titn.sweeps.overrides import Scalar
+from titn.sweeps.search.samplers import sampler_of
+from titn.sweeps.search.space import Choice, Domain, Space
+from titn.system.errors import ConfigError, first_line
+
+JOURNAL = "journal.log"
+# Attributes of a study and of its trials.
+IDENTITY, OUTCOME, SECS = "titn", "outcome", "secs"
+# A journal is locked for milliseconds.
+LOCK_SECS = 60.0
+
+COMPLETE, DIVERGED, FAILED, IMPOSSIBLE = "complete", "diverged", "failed", "impossible"
+STATES = {
+    COMPLETE: TrialState.COMPLETE,
+    # A result of its configuration: the sampler looks elsewhere, as it does after a pruned trial.
+    DIVERGED: TrialState.PRUNED,
+    FAILED: TrialState.FAIL,
+    IMPOSSIBLE: TrialState.FAIL,
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A configuration that a study asks for; chosen: as the sampler knows it."""
+
+    number: int
+    chosen: dict[str, Scalar]
+
+
+class _SystemLock(JournalFileSymlinkLock):
+    """A lock that the system frees when its process dies; Timeout where none frees it."""
+
+    def __init__(self, path: Path):
+        self.lock = FileLock(path, timeout=LOCK_SECS)
+
+    def acquire(self) -> bool:
+        self.lock.acquire()
+        return True
+
+    def release(self) -> None:
+        self.lock.release()
+
+
+class StudyFile:
+    """The study of a search in its directory. ConfigError where its journal cannot be used.
+
+    identity: what is sought, and in which setting: a study of another is refused.
+    """
+
+    def __init__(
+        self, directory: Path, name: str, search: Search, space: Space, identity: dict[str, Any]
+    ):
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.directory, self.name, self.search, self.space = directory, name, search, space
+        with self._alone():
+            backend = JournalFileBackend(
+                str(self.journal), lock_obj=_SystemLock(directory / ".journal.lock")
+            )
+            self.storage = JournalStorage(backend)
+            self.study = optuna.create_study(
+                storage=self.storage,
+                study_name=name,
+                sampler=sampler_of(search),
+                directions=search.directions,
+                load_if_exists=True,
+            )
+            self._check_identity(identity)
+            if search.sampler == "grid":
+                for chosen in space.grid():
+                    self.study.enqueue_trial(chosen, skip_if_exists=True)
+
+    @property
+    def journal(self) -> Path:
+        return self.directory / JOURNAL
+
+    def ask(self) -> Trial | None:
+        """The next trial; None if the study has all that it is to have."""
+        with self._alone():
+            if self.is_over():
+                return None
+            trial = self.study.ask()
+            chosen = self.space.choose(lambda key, domain: _suggest(trial, key, domain))
+            return Trial(trial.number, chosen)
+
+    def is_over(self) -> bool:
+        """Whether the trials are asked for, or the hours used up; a grid has an end of its own."""
+        trials = self.study.get_trials(deepcopy=False)
+        begun = [one for one in trials if one.state != TrialState.WAITING]
+        if self.search.sampler == "grid" and len(begun) == len(trials):
+            return True
+        hours = sum(one.user_attrs.get(SECS, 0) for one in begun) / 3600
+        counted = sum(one.user_attrs.get(OUTCOME) != IMPOSSIBLE for one in begun)
+        used_up = self.search.hours is not None and hours >= self.search.hours
+        return counted >= self.search.trials or used_up
+
+    def begun(self) -> list[Trial]:
+        """The trials that were asked for and not told: of other workers, or of one that died.
+
+        One that died while it asked has no configuration, and is told as impossible.
+        """
+        found = []
+        for one in self.trials(TrialState.RUNNING):
+            try:
+                self.space.values(one.params)
+            except KeyError:
+                self.tell(one.number, IMPOSSIBLE)
+            else:
+                found.append(Trial(one.number, one.params))
+        return found
+
+    def tell(
+        self, number: int, outcome: str, values: Sequence[float] | None = None, secs: float = 0.0
+    ) -> None:
+        """What has become of a trial; nothing if another worker has told it.
+
+        secs: that the cell took.
+        """
+        with self._alone(), suppress(UpdateFinishedTrialError):
+            study_id = self.storage.get_study_id_from_name(self.name)
+            trial = self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
+            self.storage.set_trial_user_attr(trial, OUTCOME, outcome)
+            self.storage.set_trial_user_attr(trial, SECS, secs)
+            self.study.tell(number, values, state=STATES[outcome], skip_if_finished=True)
+
+    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+        with self._errors_named():
+            return self.study.get_trials(deepcopy=False, states=states or None)
+
+    def outcomes(self) -> dict[str, int]:
+        """Outcome -> number of the trials that were told."""
+        told = [one.user_attrs.get(OUTCOME) for one in self.trials() if one.state.is_finished()]
+        return {outcome: told.count(outcome) for outcome in STATES if outcome in told}
+
+    def best(self) -> list[FrozenTrial]:
+        """The best trial; of several objectives the front, of none complete nothing."""
+        if not self.trials(TrialState.COMPLETE):
+            return []
+        return self.study.best_trials if len(self.search.objective) > 1 else [self.study.best_trial]
+
+    def _check_identity(self, identity: dict[str, Any]) -> None:
+        known = self.study.user_attrs.get(IDENTITY)
+        if known is None:
+            self.study.set_user_attr(IDENTITY, identity)
+            return
+        # What comes out of a journal went through JSON.
+        now = json.loads(json.dumps(identity))
+        for key, value in now.items():
+            if known.get(key) != value:
+                raise ConfigError(
+                    f"search.study={self.name}: in {self.journal} is a study of another {key}; "
+                    f"give this one another name, as search.study={self.name}-2"
+                )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process at a time asks or tells."""
+        with self._errors_named():
+            self.directory.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.directory / ".study.lock", timeout=LOCK_SECS):
+                yield
+
+    @contextmanager
+    def _errors_named(self) -> Iterator[None]:
+        try:
+            yield
+        except Timeout as error:
+            raise ConfigError(
+                f"{error.lock_file}: another process holds it for longer than {LOCK_SECS:.0f} s; "
+                "end that process, and the same command goes on"
+            ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"{self.directory}: cannot be written ({error.strerror}); choose runs_dir=DIR"
+            ) from None
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, AssertionError) as error:
+            raise ConfigError(
+                f"{self.journal}: is damaged ({first_line(error)}); put back a copy, or remove it: "
+                "recorded cells are told again without being run"
+            ) from None
+
+
+def _suggest(trial: optuna.Trial, key: str, domain: Domain) -> Scalar:
+    if isinstance(domain, Choice):
+        return trial.suggest_categorical(key, domain.values)
+    if domain.is_whole:
+        low, high, step = int(domain.low), int(domain.high), int(domain.step or 1)
+        return trial.suggest_int(key, low, high, step=step, log=domain.log)
+    return trial.suggest_float(key, domain.low, domain.high, step=domain.step, log=domain.log)
