@@ -20,8 +20,9 @@ from titn.records.question import Question, parse_question
 from titn.training import build
 
 SWEEPS = config_root() / "sweeps"
-# Those of sweeps/ablate have no question: two configurations make one.
-FILES = sorted(file for file in SWEEPS.rglob("*.yaml") if file.parent.name != "ablate")
+# Those of sweeps/ablate have no question: two configurations make one. Nor has a search.
+NO_QUESTIONS = ("ablate", "search")
+FILES = sorted(file for file in SWEEPS.rglob("*.yaml") if file.parent.name not in NO_QUESTIONS)
 PRINTED = Path(printed.__file__).parent / "tables"
 
 # These show cells of another table once more, and have none of their own.

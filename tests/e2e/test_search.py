@@ -1,0 +1,78 @@
+"""A search as a user asks for it: run, continued, shared after a kill, and told what is recorded."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from harness import records, run
+
+# Cells of a second, on real digits.
+TINY = [
+    "dataset.image_size=8", "model.patch_dim=12", "model.outer_heads=2", "model.depth=1",
+    "epochs=2", "batch_size=256", "device=cpu", "augment=none", "compile=none",
+]  # fmt: skip
+# No rate is as high as 1e30, and no patch of 3 divides an image of 8.
+SEARCH = """
+# @package _global_
+search:
+  title: Which rate and patch?
+  asks: A search of a user.
+  space:
+    model.patch_size: choice(2, 3, 4)
+    optimizer.lr: choice(1e-5, 1e-2, 1e30)
+  sampler: grid
+"""
+ASK = ["--config-dir", "conf", "--multirun", "+search=mine", *TINY]
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    (tmp_path / "conf" / "search").mkdir(parents=True)
+    (tmp_path / "conf" / "search" / "mine.yaml").write_text(SEARCH)
+    return tmp_path
+
+
+def ask(place: Path, *arguments: str):
+    return run("train", *ASK, *arguments, cwd=place, timeout_secs=300)
+
+
+def test_a_search_tells_all_outcomes_and_tells_recorded_cells_without_running_them(place):
+    done = ask(place)
+    assert done.code == 0, done.err
+    # Of nine: the patch of 3 is impossible with each rate, the highest rate diverges with each patch.
+    assert "9 trials: 4 complete, 2 diverged, 3 impossible" in done.err
+    assert len(records(place)) == 4
+    assert "on the validation split:" in done.err
+    assert "search=" not in done.err.splitlines()[-1]
+
+    again = ask(place, "search.study=other")
+    assert "9 trials: 4 complete, 2 diverged, 3 impossible" in again.err
+    assert "epoch 1/2" not in again.err
+
+    refused = ask(place, "epochs=3")
+    assert refused.code == 2
+    assert "a study of another setting; give this one another name" in refused.err
+
+
+@pytest.mark.long
+def test_a_trial_that_a_killed_worker_left_is_taken_over(place):
+    longer = ["epochs=40", "batch_size=64", "checkpoint_secs=0", "search.trials=2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "titn.train", *ASK, *longer],
+        cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    until = time.monotonic() + 120
+    while not list((place / "runs").glob("*/checkpoint-*.safetensors")):
+        assert process.poll() is None, "the search ended before it was killed"
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = ask(place, *longer)
+    assert done.code == 0, done.err
+    assert "resumes after" in done.err
+    assert "2 trials: 2 complete" in done.err
