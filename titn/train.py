@@ -28,6 +28,7 @@ from titn.sweeps.job import run_job
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import quote_for_hydra
 from titn.sweeps.question_checks import check_question_files
+from titn.sweeps.search.arguments import allow_search_keys
 from titn.system import signals
 from titn.system.console import BAD_INPUT, complain, run_command, version
 from titn.system.errors import CellError, ConfigError
@@ -53,7 +54,7 @@ def train() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     load_plugins()
     signals.install()
-    sys.argv[1:] = map(quote_for_hydra, sys.argv[1:])
+    sys.argv[1:] = allow_search_keys([quote_for_hydra(one) for one in sys.argv[1:]])
     failure: ConfigError | CellError | None = None
 
     def job(composed: DictConfig) -> dict | Outcome | None:

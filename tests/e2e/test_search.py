@@ -1,4 +1,4 @@
-"""A search as a user asks for it: run, continued, shared after a kill, and told what is recorded."""
+"""A search as a user asks for it: run, told what is recorded, refused, taken over."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def ask(place: Path, *arguments: str):
 def test_a_search_tells_all_outcomes_and_tells_recorded_cells_without_running_them(place):
     done = ask(place)
     assert done.code == 0, done.err
-    # Of nine: the patch of 3 is impossible with each rate, the highest rate diverges with each patch.
+    # The patch of 3 is impossible at each rate, and the highest rate diverges with each patch.
     assert "9 trials: 4 complete, 2 diverged, 3 impossible" in done.err
     assert len(records(place)) == 4
     assert "on the validation split:" in done.err
