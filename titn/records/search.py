@@ -28,7 +28,8 @@ class Search(BaseModel):
     a number of the record on the validation split, or several. sampler: which configuration comes
     next. trials: of the study in total, whoever made them; those that are impossible do not count.
     hours: of all trials together, after which none begins. seed: of the sampler. study: its name,
-    by default the file's.
+    by default the file's. storage: the address of a
+    database, as postgresql://user@host/studies; without one a journal beside the sweep.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,6 +44,8 @@ class Search(BaseModel):
     hours: Annotated[float, Field(gt=0)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     study: Annotated[str, Field(pattern=r"^\w[\w.-]{0,100}$")] | None = None
+
+    storage: Annotated[str, Field(pattern=r"^\w+(\+\w+)?://")] | None = None
 
     @field_validator("objective", mode="before")
     @classmethod

@@ -57,7 +57,7 @@ def run_search(sweep: Sweep, planner: "Planner", launches: CellLauncher) -> None
     for key in sweep.search.space.keys:
         say(f"  {key}: {', '.join(_domains(sweep.search, key))}")
     if sweep.dry_run:
-        say(f"  its study: {sweep.directory.path / study.JOURNAL}")
+        say(f"  its study: {study.place_of(sweep.directory.path, search)}")
         return
     found = StudyFile(
         sweep.directory.path, sweep.search.name, search, sweep.search.space,

@@ -1,6 +1,7 @@
 """A study of optuna, asked and told, in a journal that several processes share."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
-from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import JournalStorage
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from titn.records.search import Search
 from titn.sweeps.overrides import Scalar
@@ -70,10 +72,7 @@ class StudyFile:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.directory, self.name, self.search, self.space = directory, name, search, space
         with self._alone():
-            backend = JournalFileBackend(
-                str(self.journal), lock_obj=_SystemLock(directory / ".journal.lock")
-            )
-            self.storage = JournalStorage(backend)
+            self.storage = self._open_storage()
             self.study = optuna.create_study(
                 storage=self.storage,
                 study_name=name,
@@ -89,6 +88,11 @@ class StudyFile:
     @property
     def journal(self) -> Path:
         return self.directory / JOURNAL
+
+    @property
+    def place(self) -> str:
+        """Where the study is, without the password of a database."""
+        return place_of(self.directory, self.search)
 
     def ask(self) -> Trial | None:
         """The next trial; None if the study has all that it is to have."""
@@ -154,6 +158,18 @@ class StudyFile:
             return []
         return self.study.best_trials if len(self.search.objective) > 1 else [self.study.best_trial]
 
+    def _open_storage(self) -> BaseStorage:
+        if self.search.storage is None:
+            lock = _SystemLock(self.directory / ".journal.lock")
+            return JournalStorage(JournalFileBackend(str(self.journal), lock_obj=lock))
+        try:
+            return RDBStorage(self.search.storage)
+        except ImportError as error:
+            raise ConfigError(
+                f"search.storage={self.place}: {first_line(error)}; install the driver of this "
+                "database, as psycopg[binary] for postgresql+psycopg://"
+            ) from None
+
     def _check_identity(self, identity: dict[str, Any]) -> None:
         known = self.study.user_attrs.get(IDENTITY)
         if known is None:
@@ -164,7 +180,7 @@ class StudyFile:
         for key, value in now.items():
             if known.get(key) != value:
                 raise ConfigError(
-                    f"search.study={self.name}: in {self.journal} is a study of another {key}; "
+                    f"search.study={self.name}: in {self.place} is a study of another {key}; "
                     f"give this one another name, as search.study={self.name}-2"
                 )
 
@@ -180,6 +196,12 @@ class StudyFile:
     def _errors_named(self) -> Iterator[None]:
         try:
             yield
+        except (StorageInternalError, SQLAlchemyError) as error:
+            raise ConfigError(
+                f"search.storage={self.place}: cannot be used "
+                f"({first_line(error.__cause__ or error)}); see that it runs, and the same command "
+                "goes on"
+            ) from None
         except Timeout as error:
             raise ConfigError(
                 f"{error.lock_file}: another process holds it for longer than {LOCK_SECS:.0f} s; "
@@ -194,6 +216,13 @@ class StudyFile:
                 f"{self.journal}: is damaged ({first_line(error)}); put back a copy, or remove it: "
                 "recorded cells are told again without being run"
             ) from None
+
+
+def place_of(directory: Path, search: Search) -> str:
+    """The journal of a study, or its database without a password."""
+    if search.storage is None:
+        return str(directory / JOURNAL)
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1@", search.storage)
 
 
 def _suggest(trial: optuna.Trial, key: str, domain: Domain) -> Scalar:

@@ -126,6 +126,26 @@ def test_the_front_of_two_objectives_has_no_dominated_trial(tmp_path):
     assert sorted(trial.number for trial in found.best()) == [0, 1]
 
 
+def test_a_database_keeps_a_study_that_goes_on(tmp_path):
+    more = {"storage": f"sqlite:///{tmp_path}/studies.db", "trials": 3}
+    assert len(run(open_study(tmp_path, **more), most=2)) == 2
+    assert len(run(open_study(tmp_path, **more))) == 1
+    assert not (tmp_path / study.JOURNAL).exists()
+
+
+def test_a_database_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"search\.storage=sqlite:.*cannot be used.*unable to open"
+    ):
+        open_study(tmp_path, storage="sqlite:////nowhere/studies.db")
+
+
+def test_a_driver_that_is_not_installed_is_one_line(tmp_path):
+    with pytest.raises(ConfigError, match=r"//me@host/x: .*install the driver") as caught:
+        open_study(tmp_path, storage="postgresql+pg8000://me:secret@host/x")
+    assert "secret" not in str(caught.value)
+
+
 def test_a_damaged_journal_is_one_line(tmp_path):
     run(open_study(tmp_path), most=2)
     journal = tmp_path / study.JOURNAL
