@@ -53,6 +53,11 @@ def test_a_search_tells_all_outcomes_and_tells_recorded_cells_without_running_th
     assert "9 trials: 4 complete, 2 diverged, 3 impossible" in again.err
     assert "epoch 1/2" not in again.err
 
+    # Trials answer no question, and have no page of one.
+    assert run("report", "runs", cwd=place, timeout_secs=300).code == 0
+    assert (place / "reports" / "runs.md").exists()
+    assert not (place / "reports" / "search").exists()
+
     refused = ask(place, "epochs=3")
     assert refused.code == 2
     assert "a study of another setting; give this one another name" in refused.err

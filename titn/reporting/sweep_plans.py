@@ -15,6 +15,7 @@ from titn.records.postponed import Postponed
 from titn.records.question import Question, parse_question
 from titn.records.run_dir import RunDir
 from titn.records.run_files import read_run_files
+from titn.records.search import SEARCH
 from titn.records.sweep_dir import LATENCY, PLAN, POSTPONED, DamageError, SweepDir, sweep_dirs
 from titn.records.sweep_plan import PlannedCell, Setting
 from titn.reporting.comparisons.claims import claims_of
@@ -58,6 +59,8 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[PlannedSetting], list[
             reason = f"sweep={name}: is {first} on a disk that does not tell them apart"
             faults.append(_fault(sweep, PLAN, ValueError(reason)))
             continue
+        if name.startswith(f"{SEARCH}/"):
+            continue  # trials on a validation split answer no question; runs.md lists them
         for setting in settings:
             key = (name, setting.key, setting.source_digest)
             timing, damage = _timing(sweep, setting)

@@ -184,7 +184,11 @@ def _read_question(config: DictConfig) -> Question | None:
 
 def _command() -> str:
     """The command line that makes the cells: without the reason to postpone them."""
-    arguments = [argument for argument in sys.argv[1:] if override_key(argument) != "postpone"]
+    arguments = [
+        argument.removeprefix("++") if override_key(argument).startswith(f"{SEARCH}.") else argument
+        for argument in sys.argv[1:]
+        if override_key(argument) != "postpone"
+    ]
     return shlex.join(["python", "-m", "titn.train", *arguments])
 
 

@@ -24,8 +24,8 @@ def sweep(tmp_path) -> Sweep:
     }  # fmt: skip
     return Sweep(
         name="ablation/lr", question=parse_question(question), requests=[], dry_run=False,
-        postpone=None, wait=True, force=False, directory=SweepDir(tmp_path / "sweep"),
-        runs_dir=Path("runs"), command="", compose=lambda overrides: {"overrides": overrides},
+        postpone=None, wait=True, force=False, fail_fast=False,
+        directory=SweepDir(tmp_path / "sweep"), runs_dir=Path("runs"), command="", compose=lambda overrides: {"overrides": overrides},
     )  # fmt: skip
 
 
