@@ -25,7 +25,8 @@ def sweep(tmp_path) -> Sweep:
     return Sweep(
         name="ablation/lr", question=parse_question(question), requests=[], dry_run=False,
         postpone=None, wait=True, force=False, fail_fast=False,
-        directory=SweepDir(tmp_path / "sweep"), runs_dir=Path("runs"), command="", compose=lambda overrides: {"overrides": overrides},
+        directory=SweepDir(tmp_path / "sweep"), runs_dir=Path("runs"), command="",
+        compose=lambda overrides: {"overrides": overrides},
     )  # fmt: skip
 
 
