@@ -171,8 +171,9 @@ class SearchRun:
         self.asked = sweep.search
 
     def run(self) -> None:
-        while batch := self._next():
-            self._make(batch, wait=False)
+        # A teacher that another worker is making is waited for: asking on would use up the study.
+        while (batch := self._next()) and self._make(batch, self.sweep.wait):
+            continue
         # What other workers are making still.
         while self.sweep.wait and (batch := [(one, self.trials.of(one)) for one in self._begun()]):
             self._make(batch, wait=True)
@@ -186,7 +187,7 @@ class SearchRun:
         batch = [
             (trial, cell)
             for trial in self._begun()
-            if (cell := self.trials.of(trial)).state != RUNNING
+            if (cell := self.trials.of(trial)).state != RUNNING and not trial.is_taken()
         ][: self.asked.at_once]
         impossible = 0
         while len(batch) < self.asked.at_once and (trial := self.study.ask()) is not None:
@@ -201,15 +202,17 @@ class SearchRun:
                     )
         return batch
 
-    def _make(self, batch: list[tuple[Trial, SweepCell]], wait: bool) -> None:
-        """Launch cells, and tell what has become of them."""
+    def _make(self, batch: list[tuple[Trial, SweepCell]], wait: bool) -> bool:
+        """Launch cells, and tell what has become of them; whether any has an end."""
         cells = [cell for _, cell in batch]
         check_source(cells)
         self.sweep.directory.add_setting(self.sweep.name, self._setting(cells))
         outcomes = self.launches.make(cells, wait)
-        for trial, cell in batch:
-            if not self._tell(trial, cell):
+        told = [self._tell(trial, cell) for trial, cell in batch]
+        for cell, is_told in zip(cells, told, strict=True):
+            if not is_told:
                 _raise_unless_taken(cell, outcomes[cell.config_hash])
+        return any(told)
 
     def _setting(self, cells: list[SweepCell]) -> Setting:
         (request,) = self.sweep.requests

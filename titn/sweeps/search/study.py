@@ -1,6 +1,7 @@
 """A study of optuna, asked and told, in a journal that several processes share."""
 
 import json
+import platform
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 from filelock import FileLock, Timeout
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -24,7 +26,7 @@ from titn.system.errors import ConfigError, first_line
 
 JOURNAL = "journal.log"
 # Attributes of a study and of its trials.
-IDENTITY, OUTCOME, SECS = "titn", "outcome", "secs"
+IDENTITY, OUTCOME, SECS, WORKER = "titn", "outcome", "secs", "worker"
 # A journal is locked for milliseconds.
 LOCK_SECS = 60.0
 
@@ -40,10 +42,34 @@ STATES = {
 
 @dataclass(frozen=True)
 class Trial:
-    """A configuration that a study asks for; chosen: as the sampler knows it."""
+    """A configuration that a study asks for.
+
+    chosen: as the sampler knows it. worker: host, number and beginning of the process that asked.
+    """
 
     number: int
     chosen: dict[str, Scalar]
+    worker: tuple[str, int, float] | None = None
+
+    def is_taken(self) -> bool:
+        """Whether another process of this machine asked for it, and is still there to make it.
+
+        Of other machines only their cells' locks tell.
+        """
+        if self.worker is None or self.worker == this_worker():
+            return False
+        host, number, began = self.worker
+        if host != this_worker()[0]:
+            return False
+        try:
+            return psutil.Process(number).create_time() == began
+        except psutil.NoSuchProcess:
+            return False
+
+
+def this_worker() -> tuple[str, int, float]:
+    process = psutil.Process()
+    return platform.node(), process.pid, process.create_time()
 
 
 class _SystemLock(JournalFileSymlinkLock):
@@ -100,8 +126,9 @@ class StudyFile:
             if self.is_over():
                 return None
             trial = self.study.ask()
+            trial.set_user_attr(WORKER, this_worker())
             chosen = self.space.choose(lambda key, domain: _suggest(trial, key, domain))
-            return Trial(trial.number, chosen)
+            return Trial(trial.number, chosen, this_worker())
 
     def is_over(self) -> bool:
         """Whether the trials are asked for, or the hours used up; a grid has an end of its own."""
@@ -120,13 +147,16 @@ class StudyFile:
         One that died while it asked has no configuration, and is told as impossible.
         """
         found = []
-        for one in self.trials(TrialState.RUNNING):
+        with self._alone():  # so that nobody is asking, with a part of a configuration
+            running = self.trials(TrialState.RUNNING)
+        for one in running:
             try:
                 self.space.values(one.params)
             except KeyError:
                 self.tell(one.number, IMPOSSIBLE)
             else:
-                found.append(Trial(one.number, one.params))
+                worker = one.user_attrs.get(WORKER)
+                found.append(Trial(one.number, one.params, tuple(worker) if worker else None))
         return found
 
     def tell(

@@ -1,15 +1,18 @@
 """A study is asked and told, shared, continued, and refused to another search."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from optuna.trial import TrialState
 
 from titn.records.search import Search
 from titn.sweeps.search import study
 from titn.sweeps.search.space import read_space
-from titn.sweeps.search.study import StudyFile
+from titn.sweeps.search.study import StudyFile, Trial, this_worker
 from titn.system.errors import ConfigError
 
 SPACE = {"lr": "tag(log, interval(1e-4, 1e-2))", "model": "choice(a,b)"}
@@ -167,3 +170,23 @@ def test_a_journal_that_another_process_holds_is_one_line(tmp_path, monkeypatch)
 def test_the_identity_survives_json(tmp_path):
     found = open_study(tmp_path, {"space": [("a", 1)]})
     assert found.study.user_attrs[study.IDENTITY] == json.loads('{"space": [["a", 1]]}')
+
+
+@pytest.mark.parametrize(
+    ("process", "host", "taken"),
+    [
+        (psutil.Process(), None, False),  # this one asked for it itself
+        (psutil.Process().parent(), None, True),
+        (psutil.Process().parent(), "elsewhere", False),  # its lock tells
+    ],
+)
+def test_a_trial_is_taken_while_the_process_that_asked_is_there(process, host, taken):
+    worker = (host or this_worker()[0], process.pid, process.create_time())
+    assert Trial(0, {}, worker).is_taken() is taken
+
+
+def test_a_trial_of_a_process_that_has_ended_is_free(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    began = psutil.Process(ended.pid).create_time()
+    ended.wait()
+    assert not Trial(0, {}, (this_worker()[0], ended.pid, began)).is_taken()
