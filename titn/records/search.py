@@ -14,6 +14,7 @@ SEARCH = "search"
 
 Text = Annotated[str, Field(min_length=1)]
 Objective = Literal["top1", "nll", "macs", "parameters", "train_secs"]
+Direction = Literal["minimize", "maximize"]
 # The objectives of which less is better.
 MINIMISED = ("nll", "macs", "parameters", "train_secs")
 # Key -> what its values are drawn from, in Hydra's syntax.
@@ -53,7 +54,7 @@ class Search(BaseModel):
         return (value,) if isinstance(value, str) else value
 
     @property
-    def directions(self) -> list[str]:
+    def directions(self) -> list[Direction]:
         """Of each objective, as optuna calls them."""
         return ["minimize" if one in MINIMISED else "maximize" for one in self.objective]
 

@@ -227,9 +227,10 @@ class StudyFile:
         try:
             yield
         except (StorageInternalError, SQLAlchemyError) as error:
+            cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
             raise ConfigError(
                 f"search.storage={self.place}: cannot be used "
-                f"({first_line(error.__cause__ or error)}); see that it runs, and the same command "
+                f"({first_line(cause)}); see that it runs, and the same command "
                 "goes on"
             ) from None
         except Timeout as error:
