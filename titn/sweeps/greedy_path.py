@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from titn.records.ablation import Ablation
-from titn.records.cell_state import DIVERGED, RECORDED
 from titn.records.question import Question
 from titn.sweeps.ablation import designs
 from titn.sweeps.ablation.generate import question_of
@@ -19,7 +18,7 @@ from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.overrides import CellRequest, SweepRequest
 from titn.sweeps.plan import SweepCell, SweepPart, plan_cell
 from titn.sweeps.sweep import Sweep
-from titn.sweeps.tuning import CANDIDATE_SEED, HELD_OUT
+from titn.sweeps.tuning import CANDIDATE_SEED, HELD_OUT, are_tried, best_candidate
 from titn.system.progress import say
 from titn.system.text import counted
 
@@ -81,7 +80,7 @@ def choose_path(
         part = _candidates(sweep, planner, request, taken)
         if part.cells:
             missing += make(replace(sweep, question=_question(sweep, taken)), part)
-            if missing or not _can_choose(part.cells):
+            if missing or not are_tried(part.cells):
                 return sweep, None, missing
         taken.append(_best(sweep, taken, part.cells))
     chosen = replace(sweep, question=_question(sweep, taken))
@@ -151,20 +150,10 @@ def _rows(
     return SweepPart(request, [plan_cell(sweep, planner, cell) for cell in request.cells()])
 
 
-def _can_choose(cells: Sequence[SweepCell]) -> bool:
-    """Whether all candidates are tried and one is recorded; one that diverged counts as tried."""
-    states = [cell.state for cell in cells]
-    return all(state in (RECORDED, DIVERGED) for state in states) and RECORDED in states
-
-
 def _best(sweep: Sweep, taken: Sequence[int], cells: Sequence[SweepCell]) -> int:
     """The change with the highest top-1 on the validation split; the first of equals."""
     steps = list(_next_steps(sweep, taken))
     if not cells:
         return steps[0]
-    scores = [
-        (result["top1"], i)
-        for i, cell in zip(steps, cells, strict=True)
-        if (result := cell.cell.directory.result())
-    ]
-    return max(scores, key=lambda score: score[0])[1]
+    best = best_candidate(cells)
+    return next(i for i, cell in zip(steps, cells, strict=True) if cell is best)

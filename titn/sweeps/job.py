@@ -74,7 +74,7 @@ def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
     signals.install(worker=True)
     signals.begin_round(composed.get("round"))
     try:
-        with signals.interruptible(), labelled(label, _sweep_name()):
+        with signals.interruptible(), labelled(label, composed.get("sweep")):
             directory, result = ensure(_resolve(composed), wait, checked=True)
     except signals.Leave:
         return Outcome(left=True)
@@ -88,13 +88,6 @@ def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
         return Outcome(reason=str(error), bad_input=isinstance(error, ConfigError))
     say(f"{label}: top1 {result['top1']:.4f} ({duration(result['wall_secs'])}), {directory.path}")
     return Outcome()
-
-
-def _sweep_name() -> str:
-    """The sweep that a job belongs to, as its directory is called."""
-    choices = HydraConfig.get().runtime.choices
-    names = [f"{group}/{choices[group]}" for group in (*QUESTIONS, SEARCH) if group in choices]
-    return names[0] if names else "multirun"
 
 
 def _resolve(composed: DictConfig) -> dict:

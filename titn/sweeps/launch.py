@@ -85,6 +85,7 @@ class CellLauncher:
                 f"busy={busy}",
                 f"+round={self.round}",
                 f"+cell={quote(cell.label)}",
+                f"+sweep={quote(self.name)}",
                 *([f"+stop_file={quote(str(self.stop_file))}"] if self.stop_file else []),
             ]
             for cell in cells

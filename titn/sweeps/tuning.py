@@ -56,9 +56,24 @@ def can_choose(candidates: Sequence[SweepCell], row: str) -> bool:
 
     A candidate that diverged counts as tried.
     """
-    states = [candidate.state for candidate in candidates if candidate.row == row]
-    tried = all(state in (RECORDED, DIVERGED) for state in states)
-    return not states or (tried and RECORDED in states)
+    own = [candidate for candidate in candidates if candidate.row == row]
+    return not own or are_tried(own)
+
+
+def are_tried(candidates: Sequence[SweepCell]) -> bool:
+    """Whether all candidates are tried and one is recorded; one that diverged counts as tried."""
+    states = [candidate.state for candidate in candidates]
+    return all(state in (RECORDED, DIVERGED) for state in states) and RECORDED in states
+
+
+def best_candidate(candidates: Sequence[SweepCell]) -> SweepCell:
+    """The one with the highest top1 on the validation split; the first of equals."""
+    scores = [
+        (result["top1"], candidate)
+        for candidate in candidates
+        if (result := candidate.cell.directory.result())
+    ]
+    return max(scores, key=lambda score: score[0])[1]
 
 
 def _grid(sweep: Sweep, row: str) -> Sequence[Mapping[str, Scalar]]:
@@ -72,9 +87,4 @@ def _choose(
     """The values with the highest top1 on the validation split; the first of equals."""
     if len(grid) == 1:
         return grid[0]
-    scores = [
-        (result["top1"], candidate.request.tuned)
-        for candidate in candidates
-        if candidate.row == row and (result := candidate.cell.directory.result())
-    ]
-    return max(scores, key=lambda score: score[0])[1]
+    return best_candidate([one for one in candidates if one.row == row]).request.tuned

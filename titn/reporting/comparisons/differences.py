@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from titn.reporting.comparisons.table_model import TableModel, table_model
 from titn.reporting.comparisons.teachers import weak_teacher
-from titn.reporting.comparisons.verdicts import UNDECIDED, judge, no_width, too_little
+from titn.reporting.comparisons.verdicts import excluded_by, no_width, too_little, verdict_of
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.statistics.intervals import Interval
@@ -30,17 +30,11 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """better, worse, equal (within the margin), or undecided."""
-        if self.interval is None or self.unjudged:
-            return UNDECIDED
-        return judge(self.interval, self.margin)
+        return verdict_of(self.interval, self.margin, self.unjudged)
 
     @property
     def excluded(self) -> float | None:
-        """No difference above this, in either direction, goes with the interval."""
-        if self.interval is None:
-            return None
-        return max(abs(self.interval.low), abs(self.interval.high))
+        return excluded_by(self.interval)
 
 
 def differences_from_baseline(evidence: Evidence) -> list[Difference]:

@@ -16,7 +16,7 @@ from titn.records.ablation import FROM, TO, Ablation
 from titn.reporting.comparisons.differences import Difference
 from titn.reporting.comparisons.table_model import TableModel, table_model
 from titn.reporting.comparisons.teachers import weak_teacher
-from titn.reporting.comparisons.verdicts import UNDECIDED, judge, no_width, too_little
+from titn.reporting.comparisons.verdicts import excluded_by, no_width, too_little, verdict_of
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.formats import mean_or_none
@@ -45,16 +45,11 @@ class Effect:
 
     @property
     def verdict(self) -> str:
-        if self.interval is None or self.unjudged:
-            return UNDECIDED
-        return judge(self.interval, self.margin)
+        return verdict_of(self.interval, self.margin, self.unjudged)
 
     @property
     def excluded(self) -> float | None:
-        """No effect above this, in either direction, goes with the interval."""
-        if self.interval is None:
-            return None
-        return max(abs(self.interval.low), abs(self.interval.high))
+        return excluded_by(self.interval)
 
     def added(self, metric: str) -> float | None:
         """What it adds to another number; None if a row does not have it."""

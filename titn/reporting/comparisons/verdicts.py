@@ -26,6 +26,19 @@ def judge(interval: Interval, margin: float) -> str:
     return EQUAL if -margin < interval.low and interval.high < margin else UNDECIDED
 
 
+def verdict_of(interval: Interval | None, margin: float, unjudged: str | None) -> str:
+    """better, worse, equal (within the margin), or undecided.
+
+    unjudged: why there is no verdict, whatever the interval; None or empty if there is one.
+    """
+    return UNDECIDED if interval is None or unjudged else judge(interval, margin)
+
+
+def excluded_by(interval: Interval | None) -> float | None:
+    """No difference above this, in either direction, goes with the interval."""
+    return None if interval is None else max(abs(interval.low), abs(interval.high))
+
+
 def too_little(rows: Sequence[Row]) -> str:
     """Why rows allow no verdict, whatever the interval is; empty if they have learned enough."""
     if any(map(is_near_chance, rows)):
