@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from titn.cells.identity import run_source_digest
 from titn.config import resolve
 from titn.config.keys import GROUPS
-from titn.records.cell_state import HALF_DONE, RECORDED, RUNNING, cell_state, is_locked
+from titn.records.cell_state import HALF_DONE, PRUNED, RECORDED, RUNNING, cell_state, is_locked
 from titn.records.run_dir import RunDir, run_paths
 from titn.records.run_files import read_config, read_run_files
 from titn.system.errors import ConfigError, error_text
@@ -34,12 +34,13 @@ REST = "records, curves, predictions, logs"
 HALF_DONE_CHECKPOINTS = "checkpoints of half-done runs"
 IN_USE = "in use now"
 CHECKPOINTS = "checkpoints of recorded runs"
+PRUNED_CHECKPOINTS = "checkpoints of pruned trials, which begin anew if they are asked for in full"
 ORPHANS = "half-done runs of other source code, which none can continue"
 KEPT_ANSWERS = "what teachers answered, kept for other students"
 # Kind -> whether it can go, in the order of the table.
 KINDS = {
     WEIGHTS: False, REST: False, HALF_DONE_CHECKPOINTS: False, IN_USE: False,
-    CHECKPOINTS: True, ORPHANS: True, KEPT_ANSWERS: True,
+    CHECKPOINTS: True, PRUNED_CHECKPOINTS: True, ORPHANS: True, KEPT_ANSWERS: True,
 }  # fmt: skip
 
 
@@ -108,7 +109,8 @@ def _of_run(run: RunDir) -> Iterator[Item]:
         yield Item(ORPHANS, run.path, tuple(sorted(own)), run.lock)
         yield Item(REST, run.path, tuple(sorted(files - own)))
         return
-    kind = CHECKPOINTS if state == RECORDED else HALF_DONE_CHECKPOINTS
+    kinds = {RECORDED: CHECKPOINTS, PRUNED: PRUNED_CHECKPOINTS}
+    kind = kinds.get(state, HALF_DONE_CHECKPOINTS)
     yield Item(kind, run.path, tuple(sorted(checkpoints)), run.lock)
     weights = {run.weights} & files
     yield Item(WEIGHTS, run.path, tuple(weights))

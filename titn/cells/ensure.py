@@ -12,6 +12,7 @@ from titn.cells.cell import Cell
 from titn.cells.failures import disk_errors_named, failure_recorded
 from titn.cells.make import make
 from titn.cells.planning import Planner
+from titn.cells.pruning import PRUNED, Prunes
 from titn.records.run_dir import RunDir
 from titn.system.errors import CellError, ConfigError, first_line
 from titn.system.progress import log_to, say
@@ -21,19 +22,22 @@ class BusyError(Exception):
     """Another process is making the cell, or its teacher."""
 
 
-def ensure(run: dict, wait: bool = True, checked: bool = False) -> tuple[RunDir, dict]:
+def ensure(
+    run: dict, wait: bool = True, checked: bool = False, prunes: Prunes | None = None
+) -> tuple[RunDir, dict]:
     """The directory and the record of a run's cell, made now unless it is recorded.
 
     run: as `titn.config.resolve.resolve` returns it. checked: a sweep has planned it already.
+    prunes: may end the run after an epoch; its teacher is always trained to the end.
 
     Raises ConfigError before anything is trained; CellError if the cell cannot be finished;
-    BusyError, without `wait`, if another process is making it.
+    PrunedError if it is ended; BusyError, without `wait`, if another process is making it.
     """
     cell = Planner(checked).plan(run)
-    return cell.directory, ensure_recorded(cell, wait)
+    return cell.directory, ensure_recorded(cell, wait, prunes)
 
 
-def ensure_recorded(cell: Cell, wait: bool = True) -> dict:
+def ensure_recorded(cell: Cell, wait: bool = True, prunes: Prunes | None = None) -> dict:
     """The record of a planned cell: the one that is there, or one that is made now."""
     with disk_errors_named(cell):
         cell.directory.path.mkdir(parents=True, exist_ok=True)
@@ -54,7 +58,7 @@ def ensure_recorded(cell: Cell, wait: bool = True) -> dict:
         _check_failure(cell)
         with disk_errors_named(cell), log_to(cell.directory.log), failure_recorded(cell):
             say(f"{cell.name} {cell.describe()}, in {cell.directory.path}")
-            return make(cell, teacher_record)
+            return make(cell, teacher_record, prunes)
 
 
 def _ensure_teacher(teacher: Cell | None, wait: bool) -> dict | None:
@@ -145,7 +149,7 @@ def _check_failure(cell: Cell) -> None:
     if cell.run["retry"] == "failed":
         return
     failure = _read(cell, cell.directory.failure)
-    if failure is None:
+    if failure is None or failure.get("kind") == PRUNED:
         return
     before = f"{cell.directory.path} failed before ({failure.get('reason')})"
     if failure.get("kind") == "diverged":

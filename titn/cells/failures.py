@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from filelock import Timeout
 
 from titn.cells.cell import Cell
+from titn.cells.pruning import PRUNED, PrunedError
 from titn.system.errors import CellError, ConfigError, file_error_text, first_line, is_full
 from titn.system.progress import note
 from titn.training import hardware
@@ -43,6 +44,8 @@ def disk_errors_named(cell: Cell) -> Iterator[None]:
 def failure_recorded(cell: Cell) -> Iterator[None]:
     """Write an exception into the cell's failure.json and raise CellError; interrupts pass.
 
+    So does a PrunedError, which is written down as well: nothing has failed.
+
     A run that diverges is a result of its configuration: its failure has the kind "diverged" and
     the epoch, and the metrics of the epochs before stay beside it.
     """
@@ -50,6 +53,10 @@ def failure_recorded(cell: Cell) -> Iterator[None]:
         yield
     except (OSError, ConfigError):
         raise  # the fault of the disk, or of a file on it, and not of the cell
+    except PrunedError as error:
+        facts = {"epoch": error.epoch, "wall_secs": error.wall_secs, "seed": cell.run["seed"]}
+        cell.directory.fail({"kind": PRUNED, "reason": str(error), **facts, **cell.identity})
+        raise
     except Exception as error:
         kind, reason, remedy = _explain(error, cell)
         failure = {

@@ -12,6 +12,7 @@ from titn.cells.autosave import Autosave, describe_position
 from titn.cells.cell import Cell
 from titn.cells.checkpoints import Checkpoints
 from titn.cells.identity import answers_source_digest
+from titn.cells.pruning import PrunedError, Prunes
 from titn.cells.tracked import tracked
 from titn.config.paths import config_root
 from titn.data.batches import steps_per_epoch
@@ -29,13 +30,16 @@ from titn.training.engine import RunningMeans, State, evaluate, fit
 from titn.training.metrics import Predictions, summarise, train_metrics
 
 
-def make(cell: Cell, teacher_record: dict | None) -> dict:
-    """Train, or go on training, and write the record; the cell's directory is locked."""
+def make(cell: Cell, teacher_record: dict | None, prunes: Prunes | None = None) -> dict:
+    """Train, or go on training, and write the record; the cell's directory is locked.
+
+    Raises PrunedError where `prunes` ends the run; its checkpoint stays.
+    """
     clock = Clock()
     hardware.release_memory()
     assembled = _assemble(cell)
     with signals.deferred(), hardware.deterministic(cell.run["deterministic"]):
-        return TrainingRun(cell, assembled, clock).record(teacher_record)
+        return TrainingRun(cell, assembled, clock, prunes).record(teacher_record)
 
 
 class Clock:
@@ -105,11 +109,14 @@ def _answer_cache(cell: Cell, loss: Loss) -> AnswerCache | None:
 class TrainingRun:
     """A cell while it is trained: how far it has come, and how that is saved and resumed."""
 
-    def __init__(self, cell: Cell, assembled: AssembledRun, clock: Clock):
+    def __init__(
+        self, cell: Cell, assembled: AssembledRun, clock: Clock, prunes: Prunes | None = None
+    ):
         self.cell = cell
         self.assembled = assembled
         self.task = assembled.task
         self.clock = clock
+        self.prunes = prunes
         self.checkpoints = Checkpoints(cell.directory, cell.identity)
         self.steps_per_epoch = steps_per_epoch(len(self.task.dataset.train), self.task.batch_size)
         self.state = self._resume()
@@ -154,11 +161,24 @@ class TrainingRun:
             self.cell.directory.add_epoch(row)
             for tracking in trackings:
                 tracking.add(row)
+            if self._is_pruned(row):
+                self._save()
+                raise self._pruned(row)
 
         try:
+            for row in state.rows:
+                if self._is_pruned(row):
+                    raise self._pruned(row)
             fit(task, state, progress, on_epoch, autosave)
         finally:
             progress.close()
+
+    def _is_pruned(self, row: dict) -> bool:
+        """Whether the run ends after this epoch. After the last there is nothing left to save."""
+        return self.prunes is not None and self.prunes(row) and row["epoch"] < self.task.epochs
+
+    def _pruned(self, row: dict) -> PrunedError:
+        return PrunedError(row["epoch"], self.task.epochs, self.clock.read())
 
     def _result(
         self,

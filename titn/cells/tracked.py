@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from titn.cells.cell import Cell
+from titn.cells.pruning import PrunedError
 from titn.system.progress import LABEL, SWEEP
 from titn.tracking.numbers import settings_of
 from titn.tracking.protocol import TrackedRun
@@ -32,5 +33,5 @@ def tracked(cell: Cell, rows: Sequence[dict]) -> Iterator[list[Tracking]]:
         directory=cell.directory.path,
         continues=None,
     )
-    with tracking(choices, seen, rows) as told:
+    with tracking(choices, seen, rows, leaving=(PrunedError,)) as told:
         yield told

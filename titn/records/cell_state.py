@@ -7,8 +7,8 @@ from filelock import FileLock, Timeout
 from titn.records.run_dir import RunDir
 from titn.records.run_files import RunFiles, read_run_files
 
-RECORDED, RUNNING, HALF_DONE, WAITING, DIVERGED, FAILED, DAMAGED = STATES = (
-    "recorded", "running", "half done", "waiting", "diverged", "failed", "damaged"
+RECORDED, RUNNING, HALF_DONE, WAITING, PRUNED, DIVERGED, FAILED, DAMAGED = STATES = (
+    "recorded", "running", "half done", "waiting", "pruned", "diverged", "failed", "damaged"
 )  # fmt: skip
 
 
@@ -30,8 +30,13 @@ def state_of(files: RunFiles, is_held: bool) -> str:
     if is_held:
         return RUNNING
     if files.failure is not None:
-        return DIVERGED if files.failure["kind"] == "diverged" else FAILED
+        return ended_state(files.failure)
     return WAITING if files.environment is None else HALF_DONE
+
+
+def ended_state(failure: dict) -> str:
+    """The state of a run with this failure.json: pruned, diverged or failed."""
+    return failure["kind"] if failure["kind"] in (PRUNED, DIVERGED) else FAILED
 
 
 def damage_reason(directory: RunDir) -> str:

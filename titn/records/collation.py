@@ -24,10 +24,10 @@ from titn.system.text import printable
 class Records(pd.DataFrame):
     """A row for each run. Epochs, samples and classes are read by the methods.
 
-    Columns: `path`, `status` (recorded, diverged, failed, unfinished, damaged) and `reason`; the
-    record's numbers, with nested ones dotted ("cls.top1", "train.top1"); `model`, `dataset`,
-    `augment`, `mix`, `loss`, `optimizer`, `schedule`, `protocol` and `teacher` by the names of
-    their files; every value of the configuration, dotted ("optimizer.lr", "teacher.epochs");
+    Columns: `path`, `status` (recorded, pruned, diverged, failed, unfinished, damaged) and
+    `reason`; the record's numbers, with nested ones dotted ("cls.top1", "train.top1"); `model`,
+    `dataset`, `augment`, `mix`, `loss`, `optimizer`, `schedule`, `protocol` and `teacher` by the
+    names of their files; every value of the configuration, dotted ("optimizer.lr");
     "environment.*". Only recorded runs have numbers. A selection of rows is Records too.
 
     A run whose files were cut or edited has status "damaged" and no numbers. If only its epochs or

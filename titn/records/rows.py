@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from titn.records.cell_state import ended_state
 from titn.records.run_files import check_same_run, read_config, read_identity, read_run_files
 from titn.records.schemas import Choices
 from titn.system.errors import first_line
@@ -18,7 +19,7 @@ SHARED_KEYS = ("seed", "epochs", "config_hash", "source_digest")
 def read_row(path: Path) -> Row:
     """A run directory as one flat row.
 
-    status: recorded, diverged, failed, unfinished or damaged; `reason` explains the last four.
+    status: recorded, pruned, diverged, failed, unfinished or damaged; `reason` explains the others.
     """
     if not is_utf8(str(path)):
         reason = "the name of the directory is not UTF-8; give it another"
@@ -73,8 +74,7 @@ def _result_columns(result: dict) -> Row:
 def _failure_columns(failure: dict | None) -> Row:
     if failure is None:
         return {}
-    status = "diverged" if failure["kind"] == "diverged" else "failed"
-    return {"status": status, "reason": failure["reason"]}
+    return {"status": ended_state(failure), "reason": failure["reason"]}
 
 
 def flatten(node: dict, prefix: str = "") -> Row:

@@ -6,7 +6,7 @@ epochs.jsonl         one line of metrics for each epoch
 checkpoint-*.safetensors   of the last two states, only while the run is half done
 log.txt              the messages of the run, with times
 tracker.json         of a tracker: what it calls the run, and how many epochs it was told
-failure.json         only if the run failed or diverged: the reason and where
+failure.json         only if the run failed, diverged or was pruned: the reason and where
 weights.safetensors  the weights after the last epoch
 samples.parquet      per evaluated image: labels, predictions, log-probability of the label
 result.json          written last: the only sign that the cell is done
@@ -114,6 +114,12 @@ class RunDir:
         path = self.path / "epochs.jsonl"
         # A line that a kill cut short has no newline.
         return path.read_text().count("\n") if path.exists() else 0
+
+    def epochs(self) -> list[dict]:
+        """The complete rows of epochs.jsonl; ValueError if one is damaged."""
+        path = self.path / "epochs.jsonl"
+        lines = path.read_text().split("\n")[:-1] if path.exists() else []
+        return [json.loads(line) for line in lines]
 
     def write_epochs(self, rows: list[dict]) -> None:
         """Replace epochs.jsonl by these rows."""

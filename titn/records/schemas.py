@@ -127,11 +127,16 @@ class Environment(Schema):
 
 
 class Failure(Schema):
-    """failure.json. Only a run that failed before its first step needs its identity in here."""
+    """failure.json. Only a run that failed before its first step needs its identity in here.
+
+    kind: "error", "memory", "diverged", or "pruned" of a trial that its search has ended, which is
+    no failure. wall_secs: that a pruned one took.
+    """
 
     kind: str
     reason: str
     epoch: NonNegativeInt | None = None
+    wall_secs: NonNegativeFloat | None = None
     seed: NonNegativeInt | None = None
     config_hash: Digest = ""
     source_digest: Digest = ""

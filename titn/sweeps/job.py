@@ -1,6 +1,7 @@
 """What Hydra runs for a composed configuration: a single run, or one cell of a sweep."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -16,10 +17,15 @@ from titn.records.summary import summarise_record
 from titn.sweeps.ablation.arguments import ABLATE
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import QUESTIONS
+from titn.sweeps.search.read import named_search
 from titn.system import signals
 from titn.system.errors import CellError, ConfigError
+from titn.system.files import local_path
 from titn.system.progress import duration, labelled, say
 from titn.system.streams import open_streams
+
+if TYPE_CHECKING:
+    from titn.cells.pruning import Prunes
 
 
 def run_job(composed: DictConfig) -> dict | Outcome | None:
@@ -65,6 +71,7 @@ def _run_single(composed: DictConfig) -> dict | None:
 def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
     """Make one cell of a sweep. It raises nothing: a launcher would stop the other cells."""
     from titn.cells.ensure import BusyError, ensure
+    from titn.cells.pruning import PrunedError
 
     label, wait = composed.get("cell"), composed.busy == "wait"
     stop_file = Path(path) if (path := composed.get("stop_file")) else None
@@ -75,9 +82,13 @@ def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
     signals.begin_round(composed.get("round"))
     try:
         with signals.interruptible(), labelled(label, composed.get("sweep")):
-            directory, result = ensure(_resolve(composed), wait, checked=True)
+            prunes = _prunes(composed)
+            directory, result = ensure(_resolve(composed), wait, checked=True, prunes=prunes)
     except signals.Leave:
         return Outcome(left=True)
+    except PrunedError as error:
+        say(f"{label}: {error}")
+        return Outcome(pruned=True)
     except BusyError:
         say(f"{label}: another process is making it")
         return Outcome(busy=True)
@@ -88,6 +99,18 @@ def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
         return Outcome(reason=str(error), bad_input=isinstance(error, ConfigError))
     say(f"{label}: top1 {result['top1']:.4f} ({duration(result['wall_secs'])}), {directory.path}")
     return Outcome()
+
+
+def _prunes(composed: DictConfig) -> "Prunes | None":
+    """What may end a search's trial before its last epoch; None for other cells."""
+    hydra_config, number = HydraConfig.get(), composed.get("trial")
+    named = named_search(composed, hydra_config.runtime.choices)
+    if number is None or named is None:
+        return None
+
+    from titn.sweeps.search.pruning import reports_of
+
+    return reports_of(local_path(hydra_config.sweep.dir), *named, number, composed.epochs)
 
 
 def _resolve(composed: DictConfig) -> dict:

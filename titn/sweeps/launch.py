@@ -22,14 +22,15 @@ MAX_VAIN_ROUNDS = 5
 class Outcome:
     """What a job returns to its sweep; it is pickled by launchers that start processes.
 
-    reason: why there is no record; None if there is one, or with busy or left. busy: another
-    process is making the cell. left: the job was asked to leave, or its worker died. bad_input:
-    the reason is the user's input.
+    reason: why there is no record; None if there is one, or with busy, left or pruned. busy:
+    another process is making the cell. left: the job was asked to leave, or its worker died.
+    pruned: its search has ended it. bad_input: the reason is the user's input.
     """
 
     reason: str | None = None
     busy: bool = False
     left: bool = False
+    pruned: bool = False
     bad_input: bool = False
 
 
@@ -87,6 +88,7 @@ class CellLauncher:
                 f"+cell={quote(cell.label)}",
                 f"+sweep={quote(self.name)}",
                 *([f"+stop_file={quote(str(self.stop_file))}"] if self.stop_file else []),
+                *([f"+trial={cell.trial}"] if cell.trial is not None else []),
             ]
             for cell in cells
         ]

@@ -10,6 +10,7 @@ from titn.records.cell_state import (
     DIVERGED,
     FAILED,
     HALF_DONE,
+    PRUNED,
     RECORDED,
     RUNNING,
     STATES,
@@ -20,7 +21,7 @@ from titn.system.progress import duration
 from titn.system.text import percent, printable
 
 # Nothing more will become of these by itself.
-ENDED = (RECORDED, DIVERGED, FAILED, DAMAGED)
+ENDED = (RECORDED, PRUNED, DIVERGED, FAILED, DAMAGED)
 NARROW = 80  # columns; below it a running cell has two lines
 CURVE_WIDTH, MOST_BAR, LEAST_BAR, MOST_NAME = 10, 30, 6, 28
 

@@ -5,7 +5,7 @@ told instead of run. Workers join by the same command; a trial that one of them 
 over by the next that finds it.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from titn.records.cell_state import (
     DAMAGED,
     DIVERGED,
     FAILED,
+    PRUNED,
     RECORDED,
     RUNNING,
     cell_state,
@@ -25,7 +26,9 @@ from titn.sweeps.launch import CellLauncher, Outcome
 from titn.sweeps.overrides import CellRequest, Scalar, applicable
 from titn.sweeps.plan import SweepCell, check_source, plan_cell, to_planned_cell
 from titn.sweeps.search import study
+from titn.sweeps.search.pruning import TrialReports, pruner_of
 from titn.sweeps.search.read import AskedSearch, check_request
+from titn.sweeps.search.storage import place_of
 from titn.sweeps.search.study import StudyFile, Trial
 from titn.sweeps.sweep import Sweep
 from titn.sweeps.tuning import CANDIDATE_SEED, HELD_OUT
@@ -57,11 +60,11 @@ def run_search(sweep: Sweep, planner: "Planner", launches: CellLauncher) -> None
     for key in sweep.search.space.keys:
         say(f"  {key}: {', '.join(_domains(sweep.search, key))}")
     if sweep.dry_run:
-        say(f"  its study: {study.place_of(sweep.directory.path, search)}")
+        say(f"  its study: {place_of(sweep.directory.path, search)}")
         return
     found = StudyFile(
         sweep.directory.path, sweep.search.name, search, sweep.search.space,
-        _identity(sweep.search, probe),
+        _identity(sweep.search, probe), pruner_of(search, probe.cell.run["epochs"]),
     )  # fmt: skip
     SearchRun(sweep, found, trials, launches, probe).run()
 
@@ -108,7 +111,7 @@ class TrialCells:
         if trial.number not in self.planned:
             assert self.sweep.search is not None
             values = self.sweep.search.space.values(trial.chosen)
-            self.planned[trial.number] = self._plan(values)
+            self.planned[trial.number] = replace(self._plan(values), trial=trial.number)
         return self.planned[trial.number]
 
     def first_possible(self) -> SweepCell:
@@ -208,7 +211,7 @@ class SearchRun:
         check_source(cells)
         self.sweep.directory.add_setting(self.sweep.name, self._setting(cells))
         outcomes = self.launches.make(cells, wait)
-        told = [self._tell(trial, cell) for trial, cell in batch]
+        told = [self._tell(trial, cell, outcomes[cell.config_hash]) for trial, cell in batch]
         for cell, is_told in zip(cells, told, strict=True):
             if not is_told:
                 _raise_unless_taken(cell, outcomes[cell.config_hash])
@@ -237,10 +240,14 @@ class SearchRun:
             return True
         return not cell.is_open and self._tell(trial, cell)
 
-    def _tell(self, trial: Trial, cell: SweepCell) -> bool:
-        """Whether the cell has an end that can be told."""
+    def _tell(self, trial: Trial, cell: SweepCell, outcome: Outcome | None = None) -> bool:
+        """Whether the cell has an end that can be told.
+
+        outcome: of its job; what another study has pruned has no end in this one.
+        """
         state = cell.state
         if state == RECORDED:
+            self._report_curve(trial, cell)
             result = cell.cell.directory.result() or {}
             values = [result[one] for one in self.asked.search.objective]
             self.study.tell(trial.number, study.COMPLETE, values, result["wall_secs"])
@@ -248,7 +255,12 @@ class SearchRun:
                 f"{name} {value:.4g}"
                 for name, value in zip(self.asked.search.objective, values, strict=True)
             )
+        elif state == PRUNED and outcome is not None and outcome.pruned:
+            failure = cell.cell.directory.failure() or {}
+            self.study.tell(trial.number, study.PRUNED, secs=failure["wall_secs"])
+            shown = failure["reason"]
         elif state == DIVERGED:
+            self._report_curve(trial, cell)
             self.study.tell(trial.number, study.DIVERGED)
             shown = "diverged"
         elif state in (FAILED, DAMAGED) or _teacher_failed(cell):
@@ -258,6 +270,21 @@ class SearchRun:
             return False
         say(f"{self.sweep.name}: trial {trial.number}: {shown}")
         return True
+
+    def _report_curve(self, trial: Trial, cell: SweepCell) -> None:
+        """Tell the study of all epochs of an ended cell; what diverged has reached nothing."""
+        search = self.asked.search
+        if search.pruned_by == "none":
+            return
+        try:
+            rows = cell.cell.directory.epochs()
+        except ValueError:
+            rows = []  # its record is whole, and tells what it has reached in the end
+        if cell.state == DIVERGED:
+            rows.append({"epoch": len(rows) + 1, search.objective[0]: float("nan")})
+        epochs = cell.cell.run["epochs"]
+        reports = TrialReports(self.study.storage, self.study.name, search, trial.number, epochs)
+        reports.tell_all(rows)
 
     def _report(self) -> None:
         """The trials by what has become of them, and the best with its command line."""

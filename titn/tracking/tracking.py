@@ -98,18 +98,22 @@ def _read_notes(file: Path) -> dict[str, dict]:
 
 @contextmanager
 def tracking(
-    choices: Sequence[str], run: TrackedRun, rows: Sequence[dict]
+    choices: Sequence[str],
+    run: TrackedRun,
+    rows: Sequence[dict],
+    leaving: tuple[type[BaseException], ...] = (),
 ) -> Iterator[list[Tracking]]:
     """The trackers of a run while it is made; how it ends or is left is told at the end.
 
-    choices: of `ADAPTERS`. rows: of the epochs before a resume.
+    choices: of `ADAPTERS`. rows: of the epochs before a resume. leaving: errors after which the run
+    may go on another time, as after an interrupt.
     """
     told = [Tracking(choice, run, rows) for choice in choices]
     end: End = "failed"
     try:
         yield told
         end = "recorded"
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt,) + leaving:  # noqa: RUF005 (as mypy reads it)
         end = "interrupted"
         raise
     finally:

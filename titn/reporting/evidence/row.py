@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from titn.records.cell_state import DAMAGED, DIVERGED, FAILED, RECORDED
+from titn.records.cell_state import DAMAGED, DIVERGED, FAILED, PRUNED, RECORDED
 from titn.reporting.evidence.run_files import Fault, load_curve, load_samples
 from titn.reporting.statistics.predictions import epochs_to_reach
 
@@ -18,7 +18,7 @@ Identity = tuple[str, str]
 
 UNFINISHED, MISSING = "unfinished", "missing"
 # The states of a cell, the best first: of several directories with one cell the best counts.
-STATES = (RECORDED, DIVERGED, FAILED, UNFINISHED, DAMAGED, MISSING)
+STATES = (RECORDED, DIVERGED, FAILED, PRUNED, UNFINISHED, DAMAGED, MISSING)
 
 # Metrics that are computed from a record's numbers; the first two in the paper's units.
 DERIVED: dict[str, Callable[[dict[str, Any]], float | None]] = {
@@ -37,12 +37,11 @@ DERIVED: dict[str, Callable[[dict[str, Any]], float | None]] = {
 class Row:
     """The planned cells of a row.
 
-    runs: seed -> the record as a flat dict, in the order of the seeds. states: seed -> recorded,
-    diverged, failed, unfinished, damaged or missing, for every planned cell. identities: seed ->
-    config hash and source digest. unrecorded: seed -> what was found of a cell without a record.
-    tuned: the values that the row chose on the validation split. num_left_out: cells that were
-    planned under its label with another configuration. reach: the accuracy that "epochs_to_reach"
-    is about.
+    runs: seed -> the record as a flat dict, in the order of the seeds. states: seed -> one of
+    STATES, for every planned cell. identities: seed -> config hash and source digest. unrecorded:
+    seed -> what was found of a cell without a record. tuned: the values that the row chose on the
+    validation split. num_left_out: cells that were planned under its label with another
+    configuration. reach: the accuracy that "epochs_to_reach" is about.
     """
 
     label: str

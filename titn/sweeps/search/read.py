@@ -1,6 +1,7 @@
 """+search=NAME: what a command line searches for, read from its composed configuration."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from omegaconf import DictConfig, OmegaConf
@@ -25,7 +26,22 @@ class AskedSearch:
 
 def read_search(config: DictConfig) -> AskedSearch | None:
     """The search of a sweep's composed configuration; None without. ConfigError for bad input."""
-    choice = config.hydra.runtime.choices.get(SEARCH)
+    named = named_search(config, config.hydra.runtime.choices)
+    if named is None:
+        return None
+    name, search = named
+    jobs = OmegaConf.select(config, "hydra.launcher.n_jobs") or 1
+    return AskedSearch(
+        name=name,
+        search=search,
+        space=read_space(search),
+        at_once=jobs if jobs > 0 else os.cpu_count() or 1,
+    )
+
+
+def named_search(config: DictConfig, choices: Mapping[str, str]) -> tuple[str, Search] | None:
+    """The name of the study and its search; None without. choices: group -> name of its file."""
+    choice = choices.get(SEARCH)
     if choice is None:
         return None
     node = OmegaConf.select(config, SEARCH)
@@ -35,13 +51,7 @@ def read_search(config: DictConfig) -> AskedSearch | None:
             f"# @package _global_ and write {SEARCH}: below it"
         )
     search = parse_search(OmegaConf.to_container(node, resolve=True))
-    jobs = OmegaConf.select(config, "hydra.launcher.n_jobs") or 1
-    return AskedSearch(
-        name=search.study or choice.replace("/", "-"),
-        search=search,
-        space=read_space(search),
-        at_once=jobs if jobs > 0 else os.cpu_count() or 1,
-    )
+    return search.study or choice.replace("/", "-"), search
 
 
 def check_request(request: SweepRequest, space: Space) -> None:

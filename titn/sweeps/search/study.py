@@ -1,38 +1,34 @@
-"""A study of optuna, asked and told, in a journal that several processes share."""
+"""A study of optuna, asked and told, in a storage that several processes share."""
 
 import json
 import platform
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
 import psutil
-from filelock import FileLock, Timeout
-from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.pruners import BasePruner, NopPruner
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
 from titn.records.search import Search
 from titn.sweeps.overrides import Scalar
 from titn.sweeps.search.samplers import sampler_of
 from titn.sweeps.search.space import Choice, Domain, Space
-from titn.system.errors import ConfigError, first_line
+from titn.sweeps.search.storage import StudyStorage
+from titn.system.errors import ConfigError
 
-JOURNAL = "journal.log"
 # Attributes of a study and of its trials.
 IDENTITY, OUTCOME, SECS, WORKER = "titn", "outcome", "secs", "worker"
-# A journal is locked for milliseconds.
-LOCK_SECS = 60.0
 
-COMPLETE, DIVERGED, FAILED, IMPOSSIBLE = "complete", "diverged", "failed", "impossible"
+COMPLETE, PRUNED, DIVERGED = "complete", "pruned", "diverged"
+FAILED, IMPOSSIBLE = "failed", "impossible"
 STATES = {
     COMPLETE: TrialState.COMPLETE,
+    PRUNED: TrialState.PRUNED,
     # A result of its configuration: the sampler looks elsewhere, as it does after a pruned trial.
     DIVERGED: TrialState.PRUNED,
     FAILED: TrialState.FAIL,
@@ -72,37 +68,31 @@ def this_worker() -> tuple[str, int, float]:
     return platform.node(), process.pid, process.create_time()
 
 
-class _SystemLock(JournalFileSymlinkLock):
-    """A lock that the system frees when its process dies; Timeout where none frees it."""
-
-    def __init__(self, path: Path):
-        self.lock = FileLock(path, timeout=LOCK_SECS)
-
-    def acquire(self) -> bool:
-        self.lock.acquire()
-        return True
-
-    def release(self) -> None:
-        self.lock.release()
-
-
 class StudyFile:
-    """The study of a search in its directory. ConfigError where its journal cannot be used.
+    """The study of a search in its directory. ConfigError where its storage cannot be used.
 
-    identity: what is sought, and in which setting: a study of another is refused.
+    identity: what is sought, and in which setting: a study of another is refused. pruner: hyperband
+    samples for each of its brackets apart.
     """
 
     def __init__(
-        self, directory: Path, name: str, search: Search, space: Space, identity: dict[str, Any]
+        self,
+        directory: Path,
+        name: str,
+        search: Search,
+        space: Space,
+        identity: dict[str, Any],
+        pruner: BasePruner | None = None,
     ):
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.directory, self.name, self.search, self.space = directory, name, search, space
-        with self._alone():
-            self.storage = self._open_storage()
+        self.name, self.search, self.space = name, search, space
+        self.storage = StudyStorage(directory, search)
+        with self.storage.alone():
             self.study = optuna.create_study(
-                storage=self.storage,
+                storage=self.storage.storage,
                 study_name=name,
                 sampler=sampler_of(search),
+                pruner=pruner or NopPruner(),
                 directions=search.directions,
                 load_if_exists=True,
             )
@@ -111,18 +101,9 @@ class StudyFile:
                 for chosen in space.grid():
                     self.study.enqueue_trial(chosen, skip_if_exists=True)
 
-    @property
-    def journal(self) -> Path:
-        return self.directory / JOURNAL
-
-    @property
-    def place(self) -> str:
-        """Where the study is, without the password of a database."""
-        return place_of(self.directory, self.search)
-
     def ask(self) -> Trial | None:
         """The next trial; None if the study has all that it is to have."""
-        with self._alone():
+        with self.storage.alone():
             if self.is_over():
                 return None
             trial = self.study.ask()
@@ -147,7 +128,7 @@ class StudyFile:
         One that died while it asked has no configuration, and is told as impossible.
         """
         found = []
-        with self._alone():  # so that nobody is asking, with a part of a configuration
+        with self.storage.alone():  # so that nobody is asking, with a part of a configuration
             running = self.trials(TrialState.RUNNING)
         for one in running:
             try:
@@ -166,15 +147,15 @@ class StudyFile:
 
         secs: that the cell took.
         """
-        with self._alone(), suppress(UpdateFinishedTrialError):
-            study_id = self.storage.get_study_id_from_name(self.name)
-            trial = self.storage.get_trial_id_from_study_id_trial_number(study_id, number)
-            self.storage.set_trial_user_attr(trial, OUTCOME, outcome)
-            self.storage.set_trial_user_attr(trial, SECS, secs)
+        with self.storage.alone(), suppress(UpdateFinishedTrialError):
+            storage = self.storage.storage
+            trial = self.storage.trial_id(self.name, number)
+            storage.set_trial_user_attr(trial, OUTCOME, outcome)
+            storage.set_trial_user_attr(trial, SECS, secs)
             self.study.tell(number, values, state=STATES[outcome], skip_if_finished=True)
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
-        with self._errors_named():
+        with self.storage.errors_named():
             return self.study.get_trials(deepcopy=False, states=states or None)
 
     def outcomes(self) -> dict[str, int]:
@@ -188,18 +169,6 @@ class StudyFile:
             return []
         return self.study.best_trials if len(self.search.objective) > 1 else [self.study.best_trial]
 
-    def _open_storage(self) -> BaseStorage:
-        if self.search.storage is None:
-            lock = _SystemLock(self.directory / ".journal.lock")
-            return JournalStorage(JournalFileBackend(str(self.journal), lock_obj=lock))
-        try:
-            return RDBStorage(self.search.storage)
-        except ImportError as error:
-            raise ConfigError(
-                f"search.storage={self.place}: {first_line(error)}; install the driver of this "
-                "database, as psycopg[binary] for postgresql+psycopg://"
-            ) from None
-
     def _check_identity(self, identity: dict[str, Any]) -> None:
         known = self.study.user_attrs.get(IDENTITY)
         if known is None:
@@ -210,50 +179,9 @@ class StudyFile:
         for key, value in now.items():
             if known.get(key) != value:
                 raise ConfigError(
-                    f"search.study={self.name}: in {self.place} is a study of another {key}; "
-                    f"give this one another name, as search.study={self.name}-2"
+                    f"search.study={self.name}: in {self.storage.place} is a study of another "
+                    f"{key}; give this one another name, as search.study={self.name}-2"
                 )
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process at a time asks or tells."""
-        with self._errors_named():
-            self.directory.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.directory / ".study.lock", timeout=LOCK_SECS):
-                yield
-
-    @contextmanager
-    def _errors_named(self) -> Iterator[None]:
-        try:
-            yield
-        except (StorageInternalError, SQLAlchemyError) as error:
-            cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-            raise ConfigError(
-                f"search.storage={self.place}: cannot be used "
-                f"({first_line(cause)}); see that it runs, and the same command "
-                "goes on"
-            ) from None
-        except Timeout as error:
-            raise ConfigError(
-                f"{error.lock_file}: another process holds it for longer than {LOCK_SECS:.0f} s; "
-                "end that process, and the same command goes on"
-            ) from None
-        except OSError as error:
-            raise ConfigError(
-                f"{self.directory}: cannot be written ({error.strerror}); choose runs_dir=DIR"
-            ) from None
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, AssertionError) as error:
-            raise ConfigError(
-                f"{self.journal}: is damaged ({first_line(error)}); put back a copy, or remove it: "
-                "recorded cells are told again without being run"
-            ) from None
-
-
-def place_of(directory: Path, search: Search) -> str:
-    """The journal of a study, or its database without a password."""
-    if search.storage is None:
-        return str(directory / JOURNAL)
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1@", search.storage)
 
 
 def _suggest(trial: optuna.Trial, key: str, domain: Domain) -> Scalar:
