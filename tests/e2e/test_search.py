@@ -63,6 +63,21 @@ def test_a_search_tells_all_outcomes_and_tells_recorded_cells_without_running_th
     assert "a study of another setting; give this one another name" in refused.err
 
 
+def test_a_trial_that_is_behind_is_pruned_and_made_in_full_for_another_search(place):
+    of_rates = SEARCH.replace("    model.patch_size: choice(2, 3, 4)\n", "").replace(", 1e30", "")
+    (place / "conf" / "search" / "mine.yaml").write_text(
+        of_rates.replace("1e-5, 1e-2", "1e-2, 1e-9")
+    )
+    done = ask(place, "batch_size=32", "search.pruner=halving")
+    assert done.code == 0, done.err
+    assert "trial 1: pruned after epoch 1 of 2" in done.err
+    assert "2 trials: 1 complete, 1 pruned" in done.err
+
+    full = ask(place, "batch_size=32", "search.pruner=none", "search.study=full")
+    assert "resumes after epoch 1" in full.err
+    assert "2 trials: 2 complete" in full.err
+
+
 @pytest.mark.long
 def test_a_trial_that_a_killed_worker_left_is_taken_over(place):
     longer = ["epochs=40", "batch_size=64", "checkpoint_secs=0", "search.trials=2"]

@@ -91,8 +91,8 @@ def test_a_sweep_goes_on_after_a_failure_lists_it_and_is_not_run_twice(place):
     assert sorted(beginnings(place).values()) == [1, 1, 1, 1, 2, 2]
 
     status = titn(place, command="status")
-    assert "ablation/rate,broken,0,0,0,0,2,0" in status.out
-    assert "ablation/rate,slow,2,0,0,0,0,0" in status.out
+    assert "ablation/rate,broken,0,0,0,0,0,2,0" in status.out
+    assert "ablation/rate,slow,2,0,0,0,0,0,0" in status.out
 
 
 def test_the_first_failure_may_stop_a_sweep_which_then_goes_on(place):

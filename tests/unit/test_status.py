@@ -15,7 +15,17 @@ from titn.records.run_dir import RunDir
 from titn.records.sweep_dir import SweepDir
 from titn.records.sweep_plan import PlannedCell, Setting
 
-HEAD = ["sweep", "row", "recorded", "running", "half done", "waiting", "diverged", "failed"]
+HEAD = [
+    "sweep",
+    "row",
+    "recorded",
+    "running",
+    "half done",
+    "waiting",
+    "pruned",
+    "diverged",
+    "failed",
+]
 
 
 @pytest.fixture
@@ -82,8 +92,8 @@ def test_a_row_has_the_counts_of_its_cells(told, runs, sweep):
     assert code == 0
     assert table == [
         [*HEAD, "damaged"],
-        ["ablation/mix", "A", "1", "0", "1", "1", "0", "0", "0"],
-        ["ablation/mix", "B", "0", "0", "0", "2", "1", "0", "0"],
+        ["ablation/mix", "A", "1", "0", "1", "1", "0", "0", "0", "0"],
+        ["ablation/mix", "B", "0", "0", "0", "2", "0", "1", "0", "0"],
     ]
 
 
@@ -110,7 +120,9 @@ def test_each_cell_can_have_a_line(told, runs, sweep):
 def test_a_terminal_gets_a_table(told, runs, sweep, monkeypatch, capsys):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     _, table, _ = told(runs)
-    assert table[1] == [f"ablation/mix  A    {1:8}  {0:7}  {1:9}  {1:7}  {0:8}  {0:6}  {0:7}"]
+    assert table[1] == [
+        f"ablation/mix  A    {1:8}  {0:7}  {1:9}  {1:7}  {0:6}  {0:8}  {0:6}  {0:7}"
+    ]
 
 
 def test_tuned_values_are_a_row_of_their_own(told, runs):
@@ -146,7 +158,7 @@ def test_a_failure_is_told_with_its_reason(told, runs, sweep):
     RunDir(runs / "B1").path.mkdir()
     RunDir(runs / "B1").fail(IDENTITY | {"kind": "error", "reason": "out of memory"})
     _, table, lines = told(runs)
-    assert table[2][2:8] == ["0", "0", "0", "1", "1", "1"]
+    assert table[2][2:9] == ["0", "0", "0", "1", "0", "1", "1"]
     assert "ablation/mix, B, seed 1: failed, out of memory; " in "\n".join(lines)
 
 
@@ -154,7 +166,7 @@ def test_a_failure_is_told_with_its_reason(told, runs, sweep):
 def test_a_damaged_cell_is_told_and_the_others_are_counted(told, runs, sweep, file):
     (runs / "A1" / file).write_text('{"top1": 0.')
     _, table, lines = told(runs)
-    assert table[1][2:] == ["1", "0", "0", "1", "0", "0", "1"]
+    assert table[1][2:] == ["1", "0", "0", "1", "0", "0", "0", "1"]
     assert any(line.startswith(f"ablation/mix, A, seed 1: damaged, {file}: ") for line in lines)
 
 

@@ -88,7 +88,7 @@ class CellLauncher:
                 f"+cell={quote(cell.label)}",
                 f"+sweep={quote(self.name)}",
                 *([f"+stop_file={quote(str(self.stop_file))}"] if self.stop_file else []),
-                *([f"+trial={cell.trial}"] if cell.trial is not None else []),
+                *cell.for_job,
             ]
             for cell in cells
         ]

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 class SweepCell:
     """A cell of a sweep: as it was requested, and as it will be made.
 
-    role: "cell", or "candidate" for one that tries a value on a validation split. trial: its number
-    in the study of a search.
+    role: "cell", or "candidate" for one that tries a value on a validation split. for_job: keys
+    that its job is given besides, which are no part of the configuration.
     """
 
     request: CellRequest
     cell: "Cell"
     role: str = "cell"
-    trial: int | None = None
+    for_job: tuple[str, ...] = ()
 
     @property
     def row(self) -> str:

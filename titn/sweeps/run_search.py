@@ -27,7 +27,7 @@ from titn.sweeps.overrides import CellRequest, Scalar, applicable
 from titn.sweeps.plan import SweepCell, check_source, plan_cell, to_planned_cell
 from titn.sweeps.search import study
 from titn.sweeps.search.pruning import TrialReports, pruner_of
-from titn.sweeps.search.read import AskedSearch, check_request
+from titn.sweeps.search.read import AskedSearch, check_request, job_keys
 from titn.sweeps.search.storage import place_of
 from titn.sweeps.search.study import StudyFile, Trial
 from titn.sweeps.sweep import Sweep
@@ -111,7 +111,8 @@ class TrialCells:
         if trial.number not in self.planned:
             assert self.sweep.search is not None
             values = self.sweep.search.space.values(trial.chosen)
-            self.planned[trial.number] = replace(self._plan(values), trial=trial.number)
+            for_job = job_keys(self.sweep.search.name, self.sweep.search.search, trial.number)
+            self.planned[trial.number] = replace(self._plan(values), for_job=for_job)
         return self.planned[trial.number]
 
     def first_possible(self) -> SweepCell:

@@ -19,9 +19,11 @@ from titn.cells import ensure as ensuring
 from titn.cells import make, planning, result
 from titn.cells.ensure import BusyError, ensure, ensure_recorded
 from titn.cells.planning import Planner
+from titn.cells.pruning import PrunedError
 from titn.cells.recompute import recompute
 from titn.cells.reopen import open_run
 from titn.data.images import Images
+from titn.records.cell_state import cell_state
 from titn.records.run_dir import RunDir, read_json, write_json
 from titn.system.errors import CellError, ConfigError
 from titn.training import engine
@@ -85,6 +87,37 @@ def test_force_begins_anew(tiny):
     directory, _ = ensure(tiny())
     write_json(directory.path / "result.json", {"top1": "old"})
     assert ensure(tiny("force=true"))[1]["top1"] != "old"
+
+
+def test_a_pruned_run_keeps_its_curve_and_goes_on_when_it_is_asked_for(tiny, tmp_path):
+    seen = []
+
+    def after_second(row: dict) -> bool:
+        seen.append(row["epoch"])
+        return row["epoch"] == 2
+
+    run = tiny("epochs=3", f"run_dir={tmp_path}/pruned")
+    with pytest.raises(PrunedError, match="pruned after epoch 2 of 3"):
+        ensure(run, prunes=after_second)
+    directory = RunDir(tmp_path / "pruned")
+    assert cell_state(directory) == "pruned"
+    assert [row["epoch"] for row in directory.epochs()] == [1, 2]
+
+    # One that has been pruned is asked about again before anything is trained.
+    with pytest.raises(PrunedError):
+        ensure(run, prunes=after_second)
+    assert seen == [1, 2, 1, 2]
+
+    _, result = ensure(run)
+    whole, wanted = ensure(tiny("epochs=3", f"run_dir={tmp_path}/whole"))
+    assert (result["top1"], result["nll"]) == (wanted["top1"], wanted["nll"])
+    assert_same_weights(directory, whole)
+    assert cell_state(directory) == "recorded"
+
+
+def test_nothing_is_pruned_after_its_last_epoch(tiny):
+    _, result = ensure(tiny("epochs=2"), prunes=lambda row: row["epoch"] == 2)
+    assert result["epochs"] == 2
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(tiny, tmp_path):

@@ -85,9 +85,14 @@ def test_a_lock_that_cannot_be_opened_says_nothing(directory, monkeypatch):
 
 @pytest.mark.parametrize(
     ("failure", "state"),
-    [({"kind": "diverged"}, "diverged"), ({"kind": "error"}, "failed"), ({"kind": ""}, "failed")],
+    [
+        ({"kind": "diverged"}, "diverged"),
+        ({"kind": "pruned", "wall_secs": 1.5}, "pruned"),
+        ({"kind": "error"}, "failed"),
+        ({"kind": ""}, "failed"),
+    ],
 )
-def test_a_failure_is_one_or_a_divergence(directory, failure, state):
+def test_a_failure_file_tells_how_a_run_ended(directory, failure, state):
     directory.begin({}, IDENTITY)
     directory.fail(FAILURE | failure)
     assert cell_state(directory) == state

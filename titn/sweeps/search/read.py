@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from omegaconf import DictConfig, OmegaConf
 
 from titn.config.overrides import override_key
-from titn.config.spelling import as_typed
+from titn.config.spelling import as_typed, for_hydra
 from titn.records.search import SEARCH, Search, parse_search
 from titn.sweeps.overrides import SweepRequest
 from titn.sweeps.search.space import Space, read_space
@@ -52,6 +52,19 @@ def named_search(config: DictConfig, choices: Mapping[str, str]) -> tuple[str, S
         )
     search = parse_search(OmegaConf.to_container(node, resolve=True))
     return search.study or choice.replace("/", "-"), search
+
+
+def job_keys(study: str, search: Search, number: int) -> tuple[str, ...]:
+    """What the job of a trial is told of its study.
+
+    Its configuration has the search's file: what the command line has set of it, it lacks.
+    """
+    asked = search.model_dump(include={"pruner", "min_epochs", "storage"})
+    told = {"study": study, "objective": list(search.objective), **asked}
+    return (
+        f"+trial={number}",
+        *(f"++{SEARCH}.{key}={for_hydra(one)}" for key, one in told.items()),
+    )
 
 
 def check_request(request: SweepRequest, space: Space) -> None:

@@ -10,8 +10,9 @@ import pytest
 from optuna.trial import TrialState
 
 from titn.records.search import Search
-from titn.sweeps.search import study
+from titn.sweeps.search import storage, study
 from titn.sweeps.search.space import read_space
+from titn.sweeps.search.storage import JOURNAL
 from titn.sweeps.search.study import StudyFile, Trial, this_worker
 from titn.system.errors import ConfigError
 
@@ -133,7 +134,7 @@ def test_a_database_keeps_a_study_that_goes_on(tmp_path):
     more = {"storage": f"sqlite:///{tmp_path}/studies.db", "trials": 3}
     assert len(run(open_study(tmp_path, **more), most=2)) == 2
     assert len(run(open_study(tmp_path, **more))) == 1
-    assert not (tmp_path / study.JOURNAL).exists()
+    assert not (tmp_path / JOURNAL).exists()
 
 
 def test_a_database_that_is_not_there_is_one_line(tmp_path):
@@ -151,7 +152,7 @@ def test_a_driver_that_is_not_installed_is_one_line(tmp_path):
 
 def test_a_damaged_journal_is_one_line(tmp_path):
     run(open_study(tmp_path), most=2)
-    journal = tmp_path / study.JOURNAL
+    journal = tmp_path / JOURNAL
     lines = journal.read_text().splitlines()
     journal.write_text("\n".join([lines[0], "{nonsense", *lines[1:]]) + "\n")
     with pytest.raises(ConfigError, match=r"journal\.log: is damaged.*put back a copy"):
@@ -162,7 +163,7 @@ def test_a_journal_that_another_process_holds_is_one_line(tmp_path, monkeypatch)
     from filelock import FileLock
 
     open_study(tmp_path)
-    monkeypatch.setattr(study, "LOCK_SECS", 0.1)
+    monkeypatch.setattr(storage, "LOCK_SECS", 0.1)
     with FileLock(tmp_path / ".study.lock"), pytest.raises(ConfigError, match="another process"):
         open_study(tmp_path)
 
