@@ -132,6 +132,13 @@ def test_tuned_values_are_a_row_of_their_own(told, runs):
     assert [row[1] for row in table[1:]] == ["SGD, optimizer.lr=0.1", "SGD, optimizer.lr=0.2"]
 
 
+def test_the_trials_of_a_search_are_one_row(told, runs):
+    tried = [cell("trial", seed, tuned={"optimizer.lr": 0.1 * (seed + 1)}) for seed in (0, 1)]
+    plan(runs / "sweeps" / "search" / "rate", tried, name="search/rate")
+    _, table, _ = told(runs)
+    assert [row[:3] for row in table[1:]] == [["search/rate", "trial", "0"]]
+
+
 def test_a_cell_of_two_settings_is_counted_once(told, runs, sweep):
     plan(sweep.path, [cell("A", 0), cell("A", 7)], key="other")
     _, table, _ = told(runs)

@@ -19,6 +19,7 @@ from titn.records.cell_state import (
 from titn.records.run_dir import RunDir
 from titn.records.run_files import read_config, read_run_files
 from titn.records.safe_open import safe_path
+from titn.records.search import SEARCH
 from titn.records.sweep_dir import SweepDir, sweep_dirs
 from titn.records.sweep_plan import PlannedCell
 from titn.system.errors import ConfigError
@@ -39,6 +40,11 @@ class CellStatus:
     cell: PlannedCell
     run: RunDir
     state: str
+
+    @property
+    def row(self) -> str:
+        """The row that counts it: one for all trials of a search, else one for each tuned value."""
+        return self.cell.row if self.sweep.startswith(f"{SEARCH}/") else self.cell.name
 
     @property
     def epochs(self) -> str:
@@ -82,7 +88,7 @@ class SweepsStatus:
         """Columns, and for each row of each sweep the number of its cells in each state."""
         counts: dict[tuple[str, str], Counter[str]] = {}
         for status in self.cells:
-            counts.setdefault((status.sweep, status.cell.name), Counter())[status.state] += 1
+            counts.setdefault((status.sweep, status.row), Counter())[status.state] += 1
         rows = [(*row, *(str(count[state]) for state in STATES)) for row, count in counts.items()]
         return ("sweep", "row", *STATES), _printable(rows)
 

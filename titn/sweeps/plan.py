@@ -21,13 +21,15 @@ class SweepCell:
     """A cell of a sweep: as it was requested, and as it will be made.
 
     role: "cell", or "candidate" for one that tries a value on a validation split. for_job: keys
-    that its job is given besides, which are no part of the configuration.
+    that its job is given besides, which are no part of the configuration. known_as: what messages
+    call it, if not by its row, its tuned values and its seed.
     """
 
     request: CellRequest
     cell: "Cell"
     role: str = "cell"
     for_job: tuple[str, ...] = ()
+    known_as: str | None = None
 
     @property
     def row(self) -> str:
@@ -41,7 +43,7 @@ class SweepCell:
     @property
     def label(self) -> str:
         """What messages call the cell."""
-        return f"{self.name}, seed {self.cell.run['seed']}"
+        return self.known_as or f"{self.name}, seed {self.cell.run['seed']}"
 
     @property
     def config_hash(self) -> str:

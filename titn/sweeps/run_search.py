@@ -112,7 +112,9 @@ class TrialCells:
             assert self.sweep.search is not None
             values = self.sweep.search.space.values(trial.chosen)
             for_job = job_keys(self.sweep.search.name, self.sweep.search.search, trial.number)
-            self.planned[trial.number] = replace(self._plan(values), for_job=for_job)
+            self.planned[trial.number] = replace(
+                self._plan(values), for_job=for_job, known_as=f"trial {trial.number}"
+            )
         return self.planned[trial.number]
 
     def first_possible(self) -> SweepCell:
@@ -211,6 +213,9 @@ class SearchRun:
         cells = [cell for _, cell in batch]
         check_source(cells)
         self.sweep.directory.add_setting(self.sweep.name, self._setting(cells))
+        for cell in cells:
+            values = (spelled(key, value) for key, value in cell.request.tuned.items())
+            say(f"{self.sweep.name}: {cell.label}: {' '.join(values)}")
         outcomes = self.launches.make(cells, wait)
         told = [self._tell(trial, cell, outcomes[cell.config_hash]) for trial, cell in batch]
         for cell, is_told in zip(cells, told, strict=True):
@@ -269,8 +274,20 @@ class SearchRun:
             shown = f"failed ({cell.cell.directory.path})"
         else:
             return False
-        say(f"{self.sweep.name}: trial {trial.number}: {shown}")
+        say(f"{self.sweep.name}: trial {trial.number}: {shown}; {self._progress()}")
         return True
+
+    def _progress(self) -> str:
+        """How many trials of the total have an end, and which is the best."""
+        counted = self.study.outcomes()
+        told = sum(counted.values()) - counted.get(study.IMPOSSIBLE, 0)
+        progress = f"{told} of {self.asked.search.trials} trials"
+        best = self.study.best()
+        if len(self.asked.search.objective) > 1:
+            return f"{progress}, {len(best)} on the front"
+        return (
+            f"{progress}, best {best[0].value:.4g} of trial {best[0].number}" if best else progress
+        )
 
     def _report_curve(self, trial: Trial, cell: SweepCell) -> None:
         """Tell the study of all epochs of an ended cell; what diverged has reached nothing."""
