@@ -94,7 +94,15 @@ def test_one_seed_has_no_interval(found, runs):
 def test_what_never_varies_has_no_verdict(found, runs):
     # Every image is classified rightly by each seed of both.
     (one,) = found(*runs.row("a", [40] * 3), *runs.row("b", [40] * 3))
-    assert (one.verdict, one.unjudged) == ("undecided", "nothing varies")
+    assert (one.verdict, one.unjudged) == ("undecided", "the same numbers")
+
+
+def test_a_row_with_the_numbers_of_another_counts_once(runs):
+    rows = [("a", A), ("b", B), ("twin", B)]
+    evidence = runs.one(*(cell for label, rights in rows for cell in runs.row(label, rights)))
+    assert table_model(evidence).seeds.counts == (3, 3)
+    b, twin = differences_from_baseline(evidence)
+    assert b.interval == twin.interval
 
 
 def test_images_that_are_not_the_same_are_not_compared(found, runs):

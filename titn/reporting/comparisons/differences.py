@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from titn.reporting.comparisons.table_model import TableModel, table_model
+from titn.reporting.comparisons.table_model import TableModel, numbers_of, table_model
 from titn.reporting.comparisons.teachers import weak_teacher
 from titn.reporting.comparisons.verdicts import excluded_by, no_width, too_little, verdict_of
 from titn.reporting.evidence.evidence import Evidence
@@ -70,6 +70,8 @@ def _why_unjudged(
     """In a few words; None if there is nothing against a verdict."""
     if why := too_little([row, baseline]):
         return why
+    if numbers_of(row) == numbers_of(baseline):
+        return "the same numbers"
     if interval is None:
         return "no predictions by image"
     if why := no_width(interval):

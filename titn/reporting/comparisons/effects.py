@@ -14,7 +14,7 @@ import numpy as np
 
 from titn.records.ablation import FROM, TO, Ablation
 from titn.reporting.comparisons.differences import Difference
-from titn.reporting.comparisons.table_model import TableModel, table_model
+from titn.reporting.comparisons.table_model import TableModel, numbers_of, table_model
 from titn.reporting.comparisons.teachers import weak_teacher
 from titn.reporting.comparisons.verdicts import excluded_by, no_width, too_little, verdict_of
 from titn.reporting.evidence.evidence import Evidence
@@ -162,19 +162,9 @@ class _Judge:
 
 
 def _changed_nothing(used: Sequence[tuple[Row, float]]) -> bool:
-    """Whether the rows with and without it have the same numbers, to the last digit.
-
-    Two networks that differ in anything do not agree in the likelihood of every seed: a key was set
-    that the network does not heed, as one of a layer that it does not have.
-    """
+    """Whether the rows with and without it have the same numbers, to the last digit."""
     sides = [
-        sorted(
-            (float(top1), float(nll))
-            for row, weight in used
-            if sign * weight > 0
-            for top1, nll in zip(row.values("top1"), row.values("nll"), strict=True)
-        )
-        for sign in (1, -1)
+        sorted(numbers_of(row) for row, weight in used if sign * weight > 0) for sign in (1, -1)
     ]
     return bool(sides[0]) and sides[0] == sides[1]
 

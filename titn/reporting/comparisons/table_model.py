@@ -13,13 +13,16 @@ from titn.reporting.statistics.images import contrast_images_variance, interacti
 from titn.reporting.statistics.rule import Contrast, difference_contrast, level_contrast
 from titn.reporting.statistics.seed_model import SeedModel, fit_seeds
 
+Numbers = tuple[tuple[int | float, ...], ...]
+
 
 @dataclass(frozen=True)
 class TableModel:
     """What the seeds of all rows say together of one metric.
 
-    rows: those that have learned something and have two seeds or more. seeds: the linear model of
-    them; None without such rows.
+    rows: those that have learned something and have two seeds or more; of rows with the same
+    numbers the first alone, for the others tell nothing more of how much seeds vary. seeds: the
+    linear model of them; None without such rows.
     """
 
     metric: str
@@ -42,10 +45,11 @@ class TableModel:
     def difference(self, first: Row, second: Row) -> Contrast | None:
         """Of first less second, one of all rows held against the second; None as in `level`.
 
-        Near chance there is none either: such a row tells nothing of its recipe.
+        Near chance there is none either: such a row tells nothing of its recipe. Nor is there of
+        two with the same numbers.
         """
         place, of_second = self._place(first), self._place(second)
-        if self.seeds is None or place is None or of_second is None or first is second:
+        if self.seeds is None or place is None or of_second is None or place == of_second:
             return None
         images = self._images(first, second)
         if images is None:
@@ -66,12 +70,15 @@ class TableModel:
         if images is None:
             return None
         of_rows = np.zeros(len(self.rows))
-        of_rows[places] = [weight for _, weight in weights]
+        np.add.at(of_rows, places, [weight for _, weight in weights])
+        if not of_rows.any():
+            return None
         return rows_contrast(self.seeds, of_rows, images, together)
 
     def _place(self, row: Row) -> int | None:
-        # Not `index`, which compares all that the records of two rows hold.
-        return next((i for i, other in enumerate(self.rows) if other is row), None)
+        numbers = [numbers_of(one, self.metric) for one in self.rows]
+        wanted = numbers_of(row, self.metric)
+        return numbers.index(wanted) if wanted in numbers else None
 
     def _images(self, *rows: Row, weights: Sequence[float] = (1.0, -1.0)) -> float | None:
         """What the choice of images adds to a variance; of other metrics than top-1 it is unknown.
@@ -89,8 +96,22 @@ class TableModel:
 
 def table_model(evidence: Evidence, metric: str = "top1") -> TableModel:
     """Of the rows that have learned something and have two seeds or more."""
-    rows = [row for row in evidence.recorded if _has_seeds(row, metric) and not is_near_chance(row)]
+    distinct: dict[Numbers, Row] = {}
+    for row in evidence.recorded:
+        if _has_seeds(row, metric) and not is_near_chance(row):
+            distinct.setdefault(numbers_of(row, metric), row)
+    rows = [*distinct.values()]
     return TableModel(metric, tuple(rows), _fit(rows, metric) if rows else None)
+
+
+def numbers_of(row: Row, metric: str = "top1") -> Numbers:
+    """Seed, top-1, likelihood and metric of each record.
+
+    Two networks that differ in anything do not agree in the likelihood of every seed: rows with the
+    same numbers are one, or differ in a key that their network does not heed.
+    """
+    values = (row.values(name) for name in ("top1", "nll", metric))
+    return tuple((seed, *map(float, found)) for seed, *found in zip(row.runs, *values, strict=True))
 
 
 def correct_by_seed(row: Row) -> np.ndarray:
