@@ -1,0 +1,167 @@
+"""Is a model of the search space, with pruning, better than random search in the same time?
+
+    python benchmarks/search_methods.py --root DIR    # six studies, and search_methods.md
+
+One setting and one space: `sweeps/search/recipe.yaml` for a small DeiT on the first ten classes of
+CIFAR-100. Three studies of each method have the same hours of training, in turns; the same seed
+begins both with the same random trials, and what one has recorded is told to the other with the
+time that it took. Given again, the command goes on where it was left.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean, stdev
+
+import optuna
+from scipy.stats import t
+
+from titn.records.provenance import cpu_name
+from titn.reporting.figures.style import BLUE, GREY, drawing
+from titn.reporting.markdown import table
+from titn.sweeps.search.storage import JOURNAL
+from titn.system.files import write_text
+
+HERE = Path(__file__).resolve().parent
+RESULTS, PAGE = HERE / "results" / "search_methods.json", HERE / "search_methods.md"
+
+METHODS = {
+    "TPE, pruned by the median": ("tpe", "search.sampler=tpe search.pruner=median"),
+    "random": ("random", "search.sampler=random search.pruner=none"),
+}
+COLOURS = dict(zip(METHODS, (BLUE, GREY), strict=True))
+SEEDS = (0, 1, 2)
+SETTING = (
+    "+search=recipe model=deit model.depth=2 model.patch_dim=96 teacher=none dataset=cifar100 "
+    "dataset.num_classes=10 epochs=8 compile=none device=cpu"
+)
+MANY = 100_000  # trials: the hours are the budget
+
+
+@dataclass(frozen=True)
+class Study:
+    """What became of a study's trials, in the order in which they were asked for.
+
+    hours: at the end of each trial, of training. best: the highest top-1 on the validation split
+    until then, nan before the first complete trial. outcomes: name -> number of trials.
+    """
+
+    method: str
+    seed: int
+    hours: list[float]
+    best: list[float]
+    outcomes: dict[str, int]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--root", type=Path, required=True, help="CIFAR-100's directory")
+    parser.add_argument("--runs", type=Path, default=Path("runs/search_methods"))
+    parser.add_argument("--hours", type=float, default=0.1, help="of training, for each study")
+    asked = parser.parse_args()
+    for seed in SEEDS:
+        for method in METHODS:
+            search(method, seed, asked.root, asked.runs, asked.hours)
+    studies = [read_study(method, seed, asked.runs) for seed in SEEDS for method in METHODS]
+    found = {
+        "hours": asked.hours,
+        "cpu": cpu_name(),
+        "setting": SETTING,
+        "studies": [asdict(one) for one in studies],
+    }
+    write_text(RESULTS, json.dumps(found, indent=1) + "\n")
+    write_page(found)
+
+
+def study_name(method: str, seed: int) -> str:
+    return f"{METHODS[method][0]}-{seed}"
+
+
+def search(method: str, seed: int, root: Path, runs: Path, hours: float) -> None:
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "titn.train", "--multirun", *SETTING.split()),
+            *METHODS[method][1].split(),
+            *(f"search.study={study_name(method, seed)}", f"search.seed={seed}"),
+            *(f"search.trials={MANY}", f"search.hours={hours}"),
+            *(f"dataset.root={root}", f"runs_dir={runs}"),
+        ],
+        check=True,
+    )
+
+
+def read_study(method: str, seed: int, runs: Path) -> Study:
+    name = study_name(method, seed)
+    journal = runs / "sweeps" / "search" / name / JOURNAL
+    backend = optuna.storages.journal.JournalFileBackend(str(journal))
+    study = optuna.load_study(study_name=name, storage=optuna.storages.JournalStorage(backend))
+    hours, best, outcomes = [], [], dict[str, int]()
+    for trial in study.trials:
+        outcome = trial.user_attrs["outcome"]
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+        reached = trial.value if outcome == "complete" else float("-inf")
+        hours.append((hours[-1] if hours else 0.0) + trial.user_attrs["secs"] / 3600)
+        best.append(max(best[-1] if best else float("-inf"), reached))
+    return Study(method, seed, hours, best, outcomes)
+
+
+def write_page(found: dict) -> None:
+    """The page and its figure."""
+    studies = [Study(**one) for one in found["studies"]]
+    with drawing(HERE / "search_methods.svg", 3.4) as (_, axes):
+        for one in studies:
+            label = one.method if one.seed == SEEDS[0] else None
+            best = [100 * reached for reached in one.best]
+            axes.step(one.hours, best, where="post", color=COLOURS[one.method], label=label)
+        axes.set_xlim(0, found["hours"])
+        axes.set_xlabel("hours of training")
+        axes.set_ylabel("best top-1 on the validation split so far, %")
+        axes.legend(loc="lower right")
+        axes.grid()
+    rows = [
+        [
+            one.method,
+            str(one.seed),
+            ", ".join(f"{number} {outcome}" for outcome, number in one.outcomes.items()),
+            f"{100 * one.best[-1]:.1f}",
+        ]
+        for one in studies
+    ]
+    parts = [
+        "# Does a model of the search space pay?",
+        f"Three studies of each method, {found['hours']:g} hours of training each, on "
+        f"{found['cpu']}: `python -m titn.train --multirun {found['setting']}`. Written by "
+        "`python benchmarks/search_methods.py --root DIR`.",
+        "![the best top-1 so far against the hours](search_methods.svg)",
+        table(("method", "seed", "trials", "best top-1, %"), rows),
+        _difference(studies),
+    ]
+    write_text(PAGE, "\n\n".join(parts) + "\n")
+
+
+def _difference(studies: list[Study]) -> str:
+    """Of the two methods' means over studies, with Welch's interval."""
+    first, second = (
+        [100 * one.best[-1] for one in studies if one.method == method] for method in METHODS
+    )
+    parts = [stdev(side) ** 2 / len(side) for side in (first, second)]
+    error = sum(parts) ** 0.5
+    names = tuple(METHODS)
+    difference = mean(first) - mean(second)
+    said = f"{names[0]} less {names[1]}: {difference:+.1f} points"
+    if error == 0:
+        return f"{said}; equal within each method, so no interval."
+    degrees = error**4 / sum(part**2 / (len(first) - 1) for part in parts)
+    half = float(t.ppf(0.975, degrees)) * error
+    return (
+        f"{said}, 95% interval {difference - half:+.1f} to {difference + half:+.1f} (Welch, three "
+        "studies each). The best of many trials on one validation split is too high for both: it "
+        "says which method looks better there, not what its configuration reaches on test."
+    )
+
+
+if __name__ == "__main__":
+    main()
