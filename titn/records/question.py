@@ -6,7 +6,6 @@ fractions. No Hydra and no torch here: sweeps are planned and reports are writte
 
 import difflib
 from collections.abc import Sequence
-from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -48,12 +47,13 @@ class Question(BaseModel):
 
     title, asks: text for the page. paper: what the paper found, empty if it does not ask. rows:
     label -> overrides that make the row. baseline: the row that the others are compared with; the
-    first by default. tune: key -> values among which each row chooses on a validation split; or
-    key -> row -> values. printed: the paper's table with numbers for these rows. margins: metric
-    -> how far a result may lie from the printed number and still agree with it. reach: the
-    accuracy whose epoch shows how fast a row learns; by default nine tenths of the baseline's.
-    margin: the difference in top-1 below which two rows count as equal. topic: under which the
-    index lists the question; without one, under "Other questions".
+    first by default. tune: key -> numbers among which each row chooses on a validation split, or
+    an expression of a search's space, as choice(none,mixup); or key -> row -> either. printed: the
+    paper's table with numbers for these rows. margins: metric -> how far a result may lie from the
+    printed number and still agree with it. reach: the accuracy whose epoch shows how fast a row
+    learns; by default nine tenths of the baseline's. margin: the difference in top-1 below which
+    two rows count as equal. topic: under which the index lists the question; without one, under
+    "Other questions".
     measure: "latency" also times the rows' networks. ablation: how the rows were generated from two
     configurations; None of a question that was written.
     """
@@ -65,7 +65,7 @@ class Question(BaseModel):
     paper: str = ""
     rows: dict[Text, tuple[Text, ...]]
     baseline: str = ""
-    tune: dict[Text, Values | dict[Text, Values]] = {}
+    tune: dict[Text, Values | Text | dict[Text, Values | Text]] = {}
     printed: str | None = None
     margins: dict[Text, float] = {}
     claims: tuple[Claim, ...] = ()
@@ -91,17 +91,13 @@ class Question(BaseModel):
                 raise ValueError(f"{key}={row}: there is no such row; name one of rows")
         return self
 
-    def tuning_grid(self, row: str) -> list[dict[str, float]]:
-        """The combinations of tuned values that a row chooses from, in the order of the file.
-
-        A single empty one if the row has nothing to choose.
-        """
+    def tuned(self, row: str) -> dict[str, Values | str]:
+        """Key -> what a row chooses its value from; without the keys that it does not choose."""
         axes = {
             key: values.get(row, ()) if isinstance(values, dict) else values
             for key, values in self.tune.items()
         }
-        axes = {key: values for key, values in axes.items() if values}
-        return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+        return {key: values for key, values in axes.items() if values}
 
 
 class QuestionError(ConfigError):
@@ -156,4 +152,4 @@ def _said(error: ErrorDetails) -> str:
 
 def _is_key(part: int | str) -> bool:
     """False for pydantic's name of a type, as in ("tune", "lr", "tuple[float, ...]", 0)."""
-    return not str(part).startswith(("tuple[", "dict["))
+    return not str(part).startswith(("tuple[", "dict[", "constrained-str"))

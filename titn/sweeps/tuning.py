@@ -4,14 +4,18 @@ A candidate has seed 0 whatever seeds are requested. So more seeds, requested la
 choice made.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from titn.records.cell_state import DIVERGED, RECORDED
+from titn.records.question import Question
 from titn.sweeps.overrides import CellRequest, Scalar, SweepRequest
 from titn.sweeps.plan import SweepCell, SweepPart, plan_cell
+from titn.sweeps.search.space import MAX_GRID, Choice, Space, read_domain
 from titn.sweeps.sweep import Sweep
+from titn.system.errors import ConfigError
 
 if TYPE_CHECKING:
     from titn.cells.planning import Planner
@@ -25,8 +29,8 @@ def candidate_requests(sweep: Sweep, request: SweepRequest) -> list[CellRequest]
     return [
         CellRequest(row, CANDIDATE_SEED, (*overrides, HELD_OUT), tuned)
         for row, overrides in request.row_overrides().items()
-        if len(_grid(sweep, row)) > 1
-        for tuned in _grid(sweep, row)
+        if len(grid := _grid(sweep, row)) > 1
+        for tuned in grid
     ]
 
 
@@ -77,8 +81,33 @@ def best_candidate(candidates: Sequence[SweepCell]) -> SweepCell:
 
 
 def _grid(sweep: Sweep, row: str) -> Sequence[Mapping[str, Scalar]]:
-    """Combinations of tuned values of a row; a single empty one if it has nothing to choose."""
-    return sweep.question.tuning_grid(row) if sweep.question else [{}]
+    return tuning_grid(sweep.question, row) if sweep.question else [{}]
+
+
+def tuning_grid(question: Question, row: str) -> list[dict[str, Scalar]]:
+    """The combinations of values that a row chooses from, in the order of the file.
+
+    It is the grid of a search whose space is what the row tunes: a single empty one without.
+    ConfigError for an expression that cannot be read, or has no end.
+    """
+    domains = {
+        key: read_domain(values, f"question.tune.{key}")
+        if isinstance(values, str)
+        else Choice(values)
+        for key, values in question.tuned(row).items()
+    }
+    if endless := [key for key, domain in domains.items() if domain.points() is None]:
+        raise ConfigError(
+            f"question.tune.{endless[0]}: is an interval without steps; write range(a,b,step) or "
+            "choice(...), or let a search choose: +search=NAME"
+        )
+    if math.prod(len(domain.points() or ()) for domain in domains.values()) > MAX_GRID:
+        raise ConfigError(
+            f"question.tune: {row} has more than {MAX_GRID} combinations; let a search choose: "
+            "+search=NAME"
+        )
+    space = Space(domains, {})
+    return [space.values(chosen) for chosen in space.grid()]
 
 
 def _choose(

@@ -67,26 +67,3 @@ def test_an_error_names_its_claim_and_key(wrong, message):
 def test_what_is_no_question_is_refused(node):
     with pytest.raises(ConfigError, match=r"^question: "):
         parse_question(node)
-
-
-def test_a_row_that_tunes_nothing_has_one_empty_try():
-    assert parse_question(NODE).tuning_grid("A") == [{}]
-
-
-def test_a_row_tries_every_combination_in_the_order_of_the_file():
-    asks = parse_question(NODE | {"tune": {"lr": [0.1, 0.2], "wd": [1, 2]}})
-    assert asks.tuning_grid("B") == [
-        {"lr": 0.1, "wd": 1}, {"lr": 0.1, "wd": 2}, {"lr": 0.2, "wd": 1}, {"lr": 0.2, "wd": 2},
-    ]  # fmt: skip
-
-
-def test_rows_have_lists_of_their_own_or_none():
-    asks = parse_question(NODE | {"tune": {"lr": {"A": [0.1, 0.2]}}})
-    assert asks.tuning_grid("A") == [{"lr": 0.1}, {"lr": 0.2}]
-    assert asks.tuning_grid("B") == [{}]
-
-
-def test_a_common_list_and_ones_own_are_combined():
-    asks = parse_question(NODE | {"tune": {"lr": {"A": [0.1, 0.2]}, "wd": [1]}})
-    assert asks.tuning_grid("A") == [{"lr": 0.1, "wd": 1}, {"lr": 0.2, "wd": 1}]
-    assert asks.tuning_grid("B") == [{"wd": 1}]

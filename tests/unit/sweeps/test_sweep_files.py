@@ -32,7 +32,8 @@ CELLS_OF = {
     "figure7": "table4",
     "figure8": "table5",
     "table6": "table4",
-}
+}from titn.sweeps.tuning import tuning_grid
+
 
 
 @pytest.fixture(params=FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
@@ -104,7 +105,7 @@ def test_the_cost_counts_the_cells(file):
 
 
 def test_the_cost_counts_the_candidates(file):
-    tried = [len(question(file).tuning_grid(row)) for row in question(file).rows]
+    tried = [len(tuning_grid(question(file), row)) for row in question(file).rows]
     said = re.search(r"(\d+) candidates", file.read_text())
     assert (int(said[1]) if said else 0) == sum(count for count in tried if count > 1)
 
@@ -132,12 +133,13 @@ def test_rows_without_a_teacher_learn_from_labels_and_the_others_from_it(file):
 @pytest.mark.parametrize(("name", "number"), [("optimizer", 5), ("optimizer_teacher", 6)])
 def test_every_row_has_as_many_rates_to_choose_from(name, number):
     file = named(name)
-    assert {len(question(file).tuning_grid(row)) for row in question(file).rows} == {number}
+    assert {len(tuning_grid(question(file), row)) for row in question(file).rows} == {number}
 
 
 def test_a_tuned_key_is_there_to_be_set(file):
     for row, overrides in question(file).rows.items():
-        values = [f"{key}={value!r}" for key, value in question(file).tuning_grid(row)[0].items()]
+        (first, *_) = tuning_grid(question(file), row)
+        values = [f"{key}={value!r}" for key, value in first.items()]
         if values:
             resolve.resolve(composed(file, *overrides, *values))
 

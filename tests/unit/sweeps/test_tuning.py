@@ -9,7 +9,14 @@ from titn.records.sweep_dir import SweepDir
 from titn.sweeps.overrides import SweepRequest
 from titn.sweeps.plan import SweepPart
 from titn.sweeps.sweep import Sweep
-from titn.sweeps.tuning import can_choose, candidate_requests, plan_cells, rows_without_choice
+from titn.sweeps.tuning import (
+    can_choose,
+    candidate_requests,
+    plan_cells,
+    rows_without_choice,
+    tuning_grid,
+)
+from titn.system.errors import ConfigError
 
 LR = "optimizer.lr"
 
@@ -100,3 +107,53 @@ def test_the_value_with_the_best_top1_is_chosen_and_the_first_of_equals(
 def test_a_row_that_cannot_choose_has_no_cells_and_is_named(sweep, request_, candidates):
     assert tuned_cells(sweep, request_, candidates) == {"AdamW": 0.001}
     assert rows_without_choice(SweepPart(request_, candidates)) == ["SGD"]
+
+
+LR_01, LR_02 = {"lr": 0.1}, {"lr": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("tune", "of_a", "of_b"),
+    [
+        ({}, [{}], [{}]),
+        # A row of its own, or none; with what all tune.
+        ({"lr": {"A": [0.1, 0.2]}}, [LR_01, LR_02], [{}]),
+        (
+            {"lr": {"A": [0.1, 0.2]}, "wd": [1]},
+            [{"lr": 0.1, "wd": 1}, {"lr": 0.2, "wd": 1}],
+            [{"wd": 1}],
+        ),
+        # The last key changes first.
+        (
+            {"lr": {"A": [0.1], "B": [0.1, 0.2]}, "wd": {"B": [1, 2]}},
+            [LR_01],
+            [LR_01 | {"wd": 1}, LR_01 | {"wd": 2}, LR_02 | {"wd": 1}, LR_02 | {"wd": 2}],
+        ),
+        # As a search's space has it.
+        (
+            {"mix": "choice(none,mixup)", "lr": {"A": "range(0.1,0.3,0.1)"}},
+            [
+                {"mix": "none", "lr": 0.1}, {"mix": "none", "lr": 0.2},
+                {"mix": "mixup", "lr": 0.1}, {"mix": "mixup", "lr": 0.2},
+            ],
+            [{"mix": "none"}, {"mix": "mixup"}],
+        ),
+    ],
+)  # fmt: skip
+def test_a_row_chooses_from_every_combination_in_the_order_of_the_file(tune, of_a, of_b):
+    asks = parse_question({"title": "t", "asks": "a", "rows": {"A": [], "B": []}, "tune": tune})
+    assert (tuning_grid(asks, "A"), tuning_grid(asks, "B")) == (of_a, of_b)
+
+
+@pytest.mark.parametrize(
+    ("tune", "line"),
+    [
+        ("interval(0, 1)", r"question\.tune\.lr: is an interval.*\+search=NAME"),
+        ("fast", r"question\.tune\.lr=fast: cannot be read; write interval"),
+        ("range(0, 20000)", r"question\.tune: A has more than 10000 combinations"),
+    ],
+)
+def test_what_cannot_be_tried_is_one_line(tune, line):
+    asks = parse_question({"title": "t", "asks": "a", "rows": {"A": []}, "tune": {"lr": tune}})
+    with pytest.raises(ConfigError, match=line):
+        tuning_grid(asks, "A")

@@ -166,10 +166,11 @@ def _domains(expressions: Mapping[str, str], path: str) -> dict[str, Domain]:
     for key in expressions:
         if override_key(key) in NOT_SOUGHT:
             raise ConfigError(f"{path}.{key}: is nothing to search for; leave it out")
-    return {key: _domain(text, f"{path}.{key}") for key, text in expressions.items()}
+    return {key: read_domain(text, f"{path}.{key}") for key, text in expressions.items()}
 
 
-def _domain(text: str, path: str) -> Domain:
+def read_domain(text: str, path: str) -> Domain:
+    """What an expression draws from; ConfigError that begins with the path of its key."""
     try:
         override = OverridesParser.create().parse_override(f"key={text}")
         sweep = override.value() if override.is_sweep_override() else None
