@@ -17,6 +17,7 @@ from titn.config.paths import conf_dir, config_root
 from titn.config.plugins import load_plugins
 from titn.paper import printed
 from titn.records.question import Question, parse_question
+from titn.sweeps.tuning import tuning_grid
 from titn.training import build
 
 SWEEPS = config_root() / "sweeps"
@@ -32,8 +33,7 @@ CELLS_OF = {
     "figure7": "table4",
     "figure8": "table5",
     "table6": "table4",
-}from titn.sweeps.tuning import tuning_grid
-
+}
 
 
 @pytest.fixture(params=FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
