@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 
 from titn.config.constraints import check_device_name
 from titn.system.errors import ConfigError
@@ -74,10 +75,11 @@ def description(device: torch.device) -> dict:
 
 
 def fabric(device: torch.device, precision: str) -> Fabric:
-    """Lightning Fabric on one device."""
+    """Lightning Fabric on one device, in one process: inside a job of Slurm or MPI, too."""
     devices: Any = [device.index or 0] if device.type == "cuda" else 1
     kind: Any = precision
-    return Fabric(accelerator=device.type, devices=devices, precision=kind)
+    alone = LightningEnvironment()
+    return Fabric(accelerator=device.type, devices=devices, precision=kind, plugins=[alone])
 
 
 @contextmanager

@@ -17,6 +17,13 @@ def test_a_device_that_does_not_exist_is_refused(name):
         hardware.device(name)
 
 
+def test_a_job_of_several_tasks_trains_one_run_in_each(monkeypatch):
+    for key, value in {"NTASKS": "2", "JOB_ID": "3", "JOB_NAME": "x", "PROCID": "1"}.items():
+        monkeypatch.setenv(f"SLURM_{key}", value)
+    fabric = hardware.fabric(CPU, "32-true")
+    assert (fabric.world_size, fabric.global_rank) == (1, 0)
+
+
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match=r"^device=cuda:1: there is none on this machine"):
