@@ -66,7 +66,7 @@ def latency(arguments: argparse.Namespace) -> int:
     from titn.config.constraints import check_memory
     from titn.profiling import latencies
     from titn.system.progress import say
-    from titn.types import ImageSpec
+    from titn.types import image_spec
 
     names, overrides = _models(arguments.overrides)
     runs = {name: compose_run([f"model={name}", *overrides]) for name in names}
@@ -77,7 +77,7 @@ def latency(arguments: argparse.Namespace) -> int:
         check_memory(needed, f"--batch {batch}", "the images of a batch take", "it")
     timed = []
     for name, run in runs.items():
-        spec = ImageSpec(num_classes=arguments.classes, size=run["dataset"]["image_size"])
+        spec = image_spec(run["dataset"], arguments.classes)
         timed += latencies.timed_networks(name, run, spec, arguments.batch, arguments.secs)
     say(latencies.describe_setup(next(iter(runs.values()))))
     latencies.take_turns(timed, arguments.rounds)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -66,3 +66,18 @@ class ImageSpec:
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.25, 0.25, 0.25)
     sample: Tensor | None = field(default=None, compare=False, repr=False)
+
+
+def image_spec(dataset: dict[str, Any], num_classes: int) -> ImageSpec:
+    """The images that a data set's configuration describes, for networks that need no statistics.
+
+    dataset: its node, of a record or a command line.
+    """
+    channels = dataset.get("channels", 3)
+    return ImageSpec(
+        num_classes=num_classes,
+        size=dataset["image_size"],
+        channels=channels,
+        mean=(0.5,) * channels,
+        std=(0.25,) * channels,
+    )

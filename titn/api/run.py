@@ -92,7 +92,7 @@ class Run:
     def model(self) -> nn.Module:
         """The trained network in evaluation mode, a plain `nn.Module` with float32 weights.
 
-        It takes images (b, 3, s, s), uint8 or in [0, 1], with s the image size of `config`,
+        It takes images (b, c, s, s), uint8 or in [0, 1], of the channels and the size of `config`,
         normalises them itself, and returns `titn.types.Output`: (b, k) logits of the class token
         and of the distillation token, which are the same in a network without one. Raises
         ConfigError if the weights are not there or are not this run's.
@@ -103,13 +103,15 @@ class Run:
     def predict(self, images: ImageLike | Iterable[ImageLike]) -> Prediction:
         """Class probabilities, as `titn predict` prints them.
 
-        images: one image, or several. An image is a path, a PIL image, an array (h, w), (h, w, 1)
-        or (h, w, 3), or a tensor (h, w), (1, h, w) or (3, h, w); arrays and tensors are uint8, or
-        floating point in [0, 1]. Several are a list, also of different kinds and sizes, an array
+        images: one image, or several. An image is a path, a PIL image, an array (h, w), (h, w, 1),
+        (h, w, 3) or (h, w, 4), or a tensor (h, w), (1, h, w), (3, h, w) or (4, h, w); arrays and
+        tensors are uint8, or floating point in [0, 1]. Grey, colours and transparency become what
+        the network was trained on. Several are a list, also of different kinds and sizes, an array
         (n, h, w, c) or a tensor (n, c, h, w). Each is resized to the network's size. Raises
         ConfigError for what is no image, naming it.
         """
-        size = self._finished.run["dataset"]["image_size"]
-        pixels = stack_images(images, size)  # (n, 3, s, s)
+        dataset = self._finished.run["dataset"]
+        # (n, c, s, s), of as many channels as the network was trained on.
+        pixels = stack_images(images, dataset["image_size"], dataset.get("channels", 3))
         found = class_probabilities(self._finished, self.model, pixels)
         return Prediction.of(found.numpy(), self.classes)

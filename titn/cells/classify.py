@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from titn.cells.reopen import FinishedRun
-from titn.data.decoding import ImageError, decode_image
+from titn.data.channels import decode_channels
+from titn.data.decoding import ImageError
 from titn.data.images import Images
 from titn.training import hardware
 from titn.training.engine import evaluate
@@ -32,12 +33,12 @@ def classify(
     run's weights cannot be read, or for a device that is not there.
     """
     network = run.network().to(hardware.device(device))
-    size = run.run["dataset"]["image_size"]
+    size, channels = run.run["dataset"]["image_size"], run.run["dataset"].get("channels", 3)
     pixels: dict[Path, Tensor] = {}
     errors: dict[Path, ImageError] = {}
     for path in paths:
         try:
-            pixels[path] = decode_image(path, size)
+            pixels[path] = decode_channels(path, size, channels)
         except ImageError as error:
             errors[path] = error
     if not pixels:
@@ -55,7 +56,7 @@ def classify(
 def class_probabilities(run: FinishedRun, network: nn.Module, pixels: Tensor) -> Tensor:
     """(n, k), of the mean of the tokens that were trained, in the run's precision, on the CPU.
 
-    network: the run's, on the device that answers. pixels: (n, 3, s, s), uint8 or in [0, 1].
+    network: the run's, on the device that answers. pixels: (n, c, s, s), uint8 or in [0, 1].
     """
     if not len(pixels):
         return torch.zeros(0, len(run.class_names))

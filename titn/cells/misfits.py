@@ -111,7 +111,7 @@ def _numbers(state: dict[str, Tensor]) -> list[int]:
             if part.isdecimal():
                 numbered.setdefault(".".join(parts[:i]), set()).add(part)
     widths = {width for value in state.values() for width in value.shape}
-    sides = {isqrt(width // channels) for width in widths for channels in (1, 3)}
+    sides = {isqrt(width // channels) for width in widths for channels in (1, 3, 4)}
     found = {len(layers) for layers in numbered.values()} | widths | sides
     return sorted(number for number in found if number > 0)
 

@@ -26,7 +26,7 @@ from titn.records.safe_open import check_plain, read_yaml, safe_path
 from titn.system.errors import ConfigError, error_text, first_line
 from titn.system.text import is_utf8, printable
 from titn.training import build, hardware, weights
-from titn.types import ImageSpec
+from titn.types import ImageSpec, image_spec
 
 # Where the constructors of each group live.
 PACKAGES = {
@@ -67,8 +67,7 @@ class FinishedRun:
 
         Raises ConfigError if the weights are not there or are not this run's.
         """
-        size = self.run["dataset"]["image_size"]
-        spec = ImageSpec(num_classes=len(self.class_names), size=size)
+        spec = image_spec(self.run["dataset"], len(self.class_names))
         self._check_size(spec)
         network = self._instantiate("model", nn.Module, images=spec)
         # Of a run's directory, whose name messages should have; else a folder's file.

@@ -42,6 +42,11 @@ def check_fits(run: dict, prefix: str) -> None:
     if size is not None and "padding" in augment:
         with _named(f"{prefix}augment."):
             constraints.check_padding(augment["padding"], size)
+    channels = run["dataset"].get("channels", 3)
+    with _named(f"{prefix}model."):
+        constraints.check_model_channels(channels, run["model"], prefix)
+    with _named(f"{prefix}augment."):
+        constraints.check_augment_channels(channels, run["augment"])
     with _named(prefix):
         constraints.check_device_name(run["device"])
         needs_teacher = bool(class_attribute(run["loss"]["_target_"], "needs_teacher"))

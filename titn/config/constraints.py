@@ -20,6 +20,15 @@ IMAGENET = "imagenet"
 # The weights of a network with model.pretrained=true, unless a file is given.
 PRETRAINED = "pretrained"
 
+# Of torchvision's networks those that have a stem for small images, and for any channels.
+SMALL_STEMS = ("densenet121", "resnet18", "resnet50", "squeezenet", "wide_resnet50")
+# Augmentations that take one channel or three.
+OF_COLOURS = (
+    "titn.data.views.AffineJitter",
+    "titn.data.policies.RandAugment",
+    "titn.data.policies.TrivialAugment",
+)
+
 # More heads are not suggested, though a wider network could have them.
 MOST_HEADS = 32
 DEVICE_NAME = re.compile(r"auto|(cpu|cuda|mps)(:(0|[1-9][0-9]{0,2}))?")
@@ -95,6 +104,38 @@ def check_padding(padding: int, size: int) -> None:
     if padding > size:
         raise ValueError(
             f"padding={padding}: is more than the image's size {size}; choose no more than that"
+        )
+
+
+def check_model_channels(channels: int, model: dict, prefix: str) -> None:
+    """ValueError for one of torchvision's networks whose first layer takes three channels.
+
+    prefix: of the run's keys on the command line.
+    """
+    room, _, network = model["_target_"].rpartition(".")
+    if channels == 3 or room != "titn.models.cnn":
+        return
+    for_channels = "its first layer is ImageNet's, for three channels"
+    if network in SMALL_STEMS and model.get("stem") == "imagenet":
+        raise ValueError(
+            f"stem=imagenet: {for_channels}, and dataset.channels={channels}; take "
+            f"{prefix}model.stem=cifar, or dataset.channels=3"
+        )
+    if network not in SMALL_STEMS:
+        raise ValueError(
+            f"_target_={network}: {for_channels}, and dataset.channels={channels}; take "
+            f"{prefix.rstrip('.') or 'model'}=resnet18, or dataset.channels=3"
+        )
+
+
+def check_augment_channels(channels: int, augment: dict) -> None:
+    """ValueError for an augmentation of colours, which knows nothing of transparency."""
+    view = augment["_target_"]
+    if channels == 4 and (view in OF_COLOURS or augment.get("autoaugment")):
+        key = "autoaugment=true" if augment.get("autoaugment") else f"_target_={view}"
+        raise ValueError(
+            f"{key}: changes colours and knows no transparency, and dataset.channels=4; take "
+            "augment=crop_flip, or dataset.channels=3"
         )
 
 

@@ -10,6 +10,7 @@ from titn.config.keys import GROUPS, SCALARS
 # records made before it keep their identity: "key" or "group.key": default.
 ADDED_LATER: dict[str, Any] = {
     "clip_grad": None,
+    "dataset.channels": 3,
     "dataset.num_classes": None,
     "dataset.fraction": 1.0,
     "loss.label_smoothing": 0.0,

@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from titn.data.channels import decode_channels
 from titn.data.classes import text_of
-from titn.data.decoding import ImageError, decode_image, explain_memory_errors
+from titn.data.decoding import ImageError, explain_memory_errors
 from titn.data.images import Images
 from titn.data.layouts import ClassFolders
 from titn.data.overlap import Place
@@ -47,29 +48,33 @@ class Folder:
             sha.update(repr((*place, content)).encode())
         return sha.hexdigest()
 
-    def decode(self, size: int, contents: dict[Place, str]) -> tuple[Images, Images]:
-        """All images of train and test, (N, 3, size, size) each.
+    def decode(
+        self, size: int, contents: dict[Place, str], channels: int = 3
+    ) -> tuple[Images, Images]:
+        """All images of train and test, (N, channels, size, size) each.
 
         Raises ValueError that names the files which are not images, or if their contents are
         others when they are decoded.
         """
         root = self.folders.root
         with explain_read_errors(root):
-            train = self._images("train", self.folders.train, size)
-            test = self._images("test", self.folders.test, size)
+            train = self._images("train", self.folders.train, size, channels)
+            test = self._images("test", self.folders.test, size, channels)
         check_unchanged(root, self.digest(contents), self.digest)
         return train, test
 
-    def _images(self, split: str, classes: dict[str, tuple[Path, ...]], size: int) -> Images:
+    def _images(
+        self, split: str, classes: dict[str, tuple[Path, ...]], size: int, channels: int
+    ) -> Images:
         files = [(f, label) for label, name in enumerate(classes) for f in classes[name]]
         with explain_memory_errors(size):
-            pixels = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
+            pixels = torch.empty(len(files), channels, size, size, dtype=torch.uint8)
         bad: list[str] = []
         for row, (file, _) in enumerate(
             tqdm(files, desc=f"decoding {split}", unit="img", disable=None, leave=False)
         ):
             try:
-                pixels[row] = decode_image(file, size)
+                pixels[row] = decode_channels(file, size, channels)
             except ImageError as error:
                 bad.append(f"{os.path.relpath(file, self.folders.root)} ({error})")
         if bad:

@@ -20,10 +20,12 @@ NAMES = (
     ("train_x", "train_y", "test_x", "test_y"),
 )
 CLASS_NAMES = "class_names"
+# Grey, colours, colours with transparency.
+CHANNELS = (1, 3, 4)
 
 
 class Arrays(NamedTuple):
-    """Images (N, c, h, w) uint8 with c of 1 or 3, labels (N,) int64 from 0, of train and test."""
+    """Images (N, c, h, w) uint8, c of 1, 3 or 4, and labels (N,) int64 from 0, of both splits."""
 
     file: Path
     train: tuple[NDArray, NDArray]
@@ -91,14 +93,14 @@ def _images(archive: Any, name: str) -> NDArray:
     images = archive[name]
     if images.ndim == 3:
         images = images[:, None]
-    elif images.ndim == 4 and images.shape[3] in (1, 3) and images.shape[1] not in (1, 3):
+    elif images.ndim == 4 and images.shape[3] in CHANNELS and images.shape[1] not in CHANNELS:
         images = images.transpose(0, 3, 1, 2)
-    elif images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] in (1, 3):
+    elif images.ndim == 4 and images.shape[1] in CHANNELS and images.shape[3] in CHANNELS:
         raise ValueError(f"{name}: of {images.shape} nothing says which axis is the channels'")
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or 0 in images.shape:
+    if images.ndim != 4 or images.shape[1] not in CHANNELS or 0 in images.shape:
         raise ValueError(
             f"{name}: is {archive[name].shape}; give (N, h, w), (N, h, w, c) or (N, c, h, w), with "
-            "c of 1 or 3"
+            "c of 1, 3 or 4"
         )
     if np.issubdtype(images.dtype, np.floating):
         low, high = float(images.min()), float(images.max())

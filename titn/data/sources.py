@@ -4,6 +4,9 @@ Keywords that all have: image_size, the side in pixels of the images that the ne
 num_classes: keep the first so many classes. fraction: keep this part of train, in (0, 1], the same
 share of each class and the same images for every seed. split: "validation" evaluates on
 `validation_fraction` of train, held out, instead of on test.
+
+Those of one's own images have channels: 3 for colours, 1 for grey (their luma), 4 for colours and
+transparency; the networks are built for as many. With 3, transparency is put on white.
 """
 
 from typing import Annotated
@@ -11,6 +14,7 @@ from typing import Annotated
 import torch
 
 from titn.config.annotations import (
+    Channels,
     CheckedBy,
     Classes,
     Count,
@@ -18,10 +22,14 @@ from titn.config.annotations import (
     ProperFraction,
     Published,
     Split,
+    Text,
+    WithoutAlpha,
 )
-from titn.data import csv_list, layouts, npz_arrays
+from titn.data import csv_list, hub_columns, layouts, npz_arrays
 from titn.data.cache import cached_arrays
+from titn.data.channels import dataset_in_channels, to_channels
 from titn.data.folder import FileList, Folder
+from titn.data.hub import Hub
 from titn.data.images import Dataset, Images, images_digest
 from titn.data.npz_arrays import read_arrays
 from titn.data.overlap import check_overlap
@@ -114,6 +122,7 @@ def parquet(
     *,
     root: Annotated[str | None, CheckedBy("titn.data.layouts.parquet")] = None,
     image_size: Count = 32,
+    channels: WithoutAlpha = 3,
     num_classes: Classes | None = None,
     fraction: Portion = 1.0,
     split: Split = "test",
@@ -128,13 +137,54 @@ def parquet(
     """
     source = Parquet(layouts.parquet(root=root, num_classes=num_classes))
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare_counted("parquet", decode_cached(source), selection)
+    dataset = prepare_counted("parquet", decode_cached(source), selection)
+    return dataset_in_channels(dataset, channels)
+
+
+def huggingface(
+    *,
+    root: Annotated[str | None, CheckedBy("titn.data.hub_columns.huggingface")] = None,
+    config_name: Text | None = None,
+    test_split: Text = "test",
+    image_column: Text | None = None,
+    label_column: Text | None = None,
+    image_size: Count = 32,
+    channels: Channels = 3,
+    num_classes: Classes | None = None,
+    fraction: Portion = 1.0,
+    split: Split = "test",
+    validation_fraction: ProperFraction = 0.1,
+) -> Dataset:
+    """A data set as `datasets` saved it (`save_to_disk`), or a folder fetched from the hub.
+
+    Arrow files as their JSON files list them, or parquet files as their names or the README's
+    `configs` say. Images are encoded, or arrays (h, w), (h, w, c) or (c, h, w) of uint8 or of
+    floating point in [0, 1]; of any size, and resized as those of `folder` are. Labels are whole
+    numbers or words.
+
+    config_name: which of several configurations. test_split: what `split` "test" means.
+    image_column, label_column: the columns to read, where features and names leave a choice.
+
+    Raises ValueError that names the file and the row, or what is to be chosen.
+    """
+    tables = hub_columns.huggingface(
+        root=root,
+        config_name=config_name,
+        test_split=test_split,
+        image_column=image_column,
+        label_column=label_column,
+        num_classes=num_classes,
+    )
+    selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
+    decoded = Hub(tables).decoded(image_size, 4 if channels == 4 else 3)
+    return dataset_in_channels(prepare_counted("huggingface", decoded, selection), channels)
 
 
 def folder(
     *,
     root: Annotated[str | None, CheckedBy("titn.data.layouts.folder")] = None,
     image_size: Count = 32,
+    channels: Channels = 3,
     num_classes: Classes | None = None,
     fraction: Portion = 1.0,
     split: Split = "test",
@@ -150,13 +200,15 @@ def folder(
     """
     files = Folder(layouts.folder(root=root, num_classes=num_classes))
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare_counted("folder", _decode_files(files, image_size), selection)
+    decoded = _decode_files(files, image_size, channels)
+    return dataset_in_channels(prepare_counted("folder", decoded, selection), channels)
 
 
 def csv(
     *,
     root: Annotated[str | None, CheckedBy("titn.data.csv_list.csv")] = None,
     image_size: Count = 32,
+    channels: Channels = 3,
     num_classes: Classes | None = None,
     fraction: Portion = 1.0,
     split: Split = "test",
@@ -171,13 +223,15 @@ def csv(
     """
     files = FileList(csv_list.csv(root=root, num_classes=num_classes))
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare_counted("csv", _decode_files(files, image_size), selection)
+    decoded = _decode_files(files, image_size, channels)
+    return dataset_in_channels(prepare_counted("csv", decoded, selection), channels)
 
 
 def npz(
     *,
     root: Annotated[str | None, CheckedBy("titn.data.npz_arrays.npz")] = None,
     image_size: Count = 32,
+    channels: Channels = 3,
     num_classes: Classes | None = None,
     fraction: Portion = 1.0,
     split: Split = "test",
@@ -185,8 +239,9 @@ def npz(
 ) -> Dataset:
     """Arrays in an .npz file: x_train, y_train, x_test, y_test, or MedMNIST's and scikit's names.
 
-    Images are (N, h, w), (N, h, w, c) or (N, c, h, w), uint8 or floating point in [0, 1]; labels
-    whole numbers from 0, or one-hot; `class_names`, if it is there, has their names.
+    Images are (N, h, w), (N, h, w, c) or (N, c, h, w) with c of 1, 3 or 4, uint8 or floating point
+    in [0, 1]; labels whole numbers from 0, or one-hot; `class_names`, if it is there, has their
+    names.
 
     Raises ValueError that names the array.
     """
@@ -196,18 +251,25 @@ def npz(
         for pixels, labels in (arrays.train, arrays.test)
     )
     digest = images_digest(train, test, arrays.class_names)
+    if channels == 4 or train.pixels.shape[1] == 4:
+        train, test = (
+            Images(to_channels(images.pixels, channels), images.labels) for images in (train, test)
+        )
     decoded = DecodedDataset(train, test, arrays.class_names, digest)
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare_counted("npz", decoded, selection)
+    return dataset_in_channels(prepare_counted("npz", decoded, selection), channels)
 
 
-def _decode_files(files: Folder, image_size: int) -> DecodedDataset:
-    """Images from files of any size, resized and kept in the cache."""
+def _decode_files(files: Folder, image_size: int, channels: int) -> DecodedDataset:
+    """Images from files of any size, resized and kept in the cache, with 3 or 4 channels."""
     contents = files.contents()
     check_overlap(files.folders.root, contents)
     digest = files.digest(contents)
+    stamp: tuple = ("folder", 3, image_size, digest)
+    if channels == 4:
+        stamp = (*stamp, "rgba")
     tensors, _ = cached_arrays(
-        repr(("folder", 3, image_size, digest)),
-        lambda: (to_arrays(*files.decode(image_size, contents)), {}),
+        repr(stamp),
+        lambda: (to_arrays(*files.decode(image_size, contents, 4 if channels == 4 else 3)), {}),
     )
     return DecodedDataset(*from_arrays(tensors), files.class_names, digest)

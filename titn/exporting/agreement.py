@@ -12,6 +12,7 @@ from titn.cells.reopen import FinishedRun
 from titn.cells.result import evenly_spaced
 from titn.system.errors import ConfigError
 from titn.system.progress import say
+from titn.types import image_spec
 
 # (b, c, h, w) float32 in [0, 1] to (b, k) logits: something exported, as its users run it.
 Answer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -38,7 +39,7 @@ class Agreement:
 
 @torch.no_grad()
 def compare(reference: nn.Module, answer: Answer, pixels: Tensor) -> Agreement:
-    """What `reference` and `answer` make of the same images (n, 3, s, s) uint8, n above zero.
+    """What `reference` and `answer` make of the same images (n, c, s, s) uint8, n above zero.
 
     The last batch is smaller than the others where n asks for it.
     """
@@ -55,7 +56,7 @@ def compare(reference: nn.Module, answer: Answer, pixels: Tensor) -> Agreement:
 
 
 def images_to_compare(run: FinishedRun, root: str | None, most: int | None) -> Tensor:
-    """Test images of a run, (n, 3, s, s) uint8: at most `most`; noise where there are none.
+    """Test images of a run, (n, c, s, s) uint8: at most `most`; noise where there are none.
 
     root: where its data set lies, if not where it lay.
     """
@@ -68,9 +69,9 @@ def images_to_compare(run: FinishedRun, root: str | None, most: int | None) -> T
     except ConfigError as error:
         if root:
             raise
-        size = run.run["dataset"]["image_size"]
+        spec = image_spec(run.run["dataset"], len(run.class_names))
         say(f"compared on noise, because {error}; --root=DIR says where the images are")
         generator = torch.Generator().manual_seed(0)
-        shape = (NUM_NOISE, 3, size, size)
+        shape = (NUM_NOISE, spec.channels, spec.size, spec.size)
         return torch.randint(256, shape, dtype=torch.uint8, generator=generator)
     return (images if most is None else evenly_spaced(images, most)).pixels

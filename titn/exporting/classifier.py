@@ -10,7 +10,7 @@ from titn.types import Output
 
 
 class Classifier(nn.Module):
-    """Images (b, 3, s, s) in [0, 1] to logits (b, k), whose softmax `titn predict` prints.
+    """Images (b, c, s, s) in [0, 1] to logits (b, k), whose softmax `titn predict` prints.
 
     Of one trained token they are its logits. Of two they are log((p + q) / 2), with p and q the
     softmaxes of the class and of the distillation token. The network normalises its own input.

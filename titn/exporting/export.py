@@ -55,7 +55,7 @@ def check_possible(run: FinishedRun, form: str, path: Path, force: bool) -> None
 def export(run: FinishedRun, form: str, path: Path, pixels: Tensor, license_name: str) -> Exported:
     """Write a form, read it back, and compare it with the run's weights on images.
 
-    pixels: (n, 3, s, s) uint8. Raises ConfigError if the network cannot be exported so, or the
+    pixels: (n, c, s, s) uint8. Raises ConfigError if the network cannot be exported so, or the
     place cannot be written.
     """
     classifier = classifier_of(run)
@@ -81,7 +81,7 @@ def export(run: FinishedRun, form: str, path: Path, pixels: Tensor, license_name
 
 def _write_graph(run: FinishedRun, classifier: Classifier, form: str, path: Path) -> Answer:
     size = run.run["dataset"]["image_size"]
-    program = graphs.trace(classifier, size)
+    program = graphs.trace(classifier, size, run.run["dataset"].get("channels", 3))
     facts: dict[str, Any] = {
         "class_names": run.class_names,
         "image_size": size,

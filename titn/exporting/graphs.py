@@ -32,9 +32,12 @@ def check_installed() -> None:
         raise ConfigError(f"--to=onnx: {missing[0]} is not installed; pip install 'titn[export]'")
 
 
-def trace(classifier: Classifier, size: int) -> ExportedProgram:
-    """The graph for any number of images (b, 3, size, size) float32; ConfigError without one."""
-    example = torch.zeros(2, 3, size, size)
+def trace(classifier: Classifier, size: int, channels: int = 3) -> ExportedProgram:
+    """The graph for any number b of images; ConfigError without one.
+
+    They are (b, channels, size, size) float32.
+    """
+    example = torch.zeros(2, channels, size, size)
     shapes = {INPUT: {0: Dim(BATCH, min=1)}}
     try:
         with _quiet():

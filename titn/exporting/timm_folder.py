@@ -70,8 +70,10 @@ def check_convertible(run: dict) -> None:
 def timm_config(network: Any, run: dict, classes: list[str]) -> dict[str, Any]:
     """config.json, as timm writes it: how to build the network, and what it takes."""
     model, size = run["model"], run["dataset"]["image_size"]
+    channels = run["dataset"].get("channels", 3)
     arguments = {
         "img_size": size,
+        "in_chans": channels,
         "patch_size": model["patch_size"],
         "embed_dim": model["patch_dim"],
         "depth": model["depth"],
@@ -87,7 +89,7 @@ def timm_config(network: Any, run: dict, classes: list[str]) -> dict[str, Any]:
         "model_args": arguments,
         "pretrained_cfg": {
             "num_classes": len(classes),
-            "input_size": [3, size, size],
+            "input_size": [channels, size, size],
             "fixed_input_size": True,
             "interpolation": "bilinear",
             "crop_pct": 1.0,

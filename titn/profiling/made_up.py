@@ -7,7 +7,7 @@ from titn.training import build, hardware
 from titn.training.answer_cache import AnswerCache
 from titn.training.assembly import AssembledRun, assemble
 from titn.training.engine import EVALUATION_BATCH
-from titn.types import ImageSpec
+from titn.types import ImageSpec, image_spec
 
 # So many that compiling pays in any case: what is measured is a long run's step.
 EPOCHS = 10**6
@@ -20,7 +20,7 @@ def assemble_made_up(
     device = hardware.device(run["device"])
     precision = hardware.precision(run["precision"], device)
     run = run | {"epochs": EPOCHS, "tensorboard": False}
-    spec = ImageSpec(num_classes=num_classes, size=run["dataset"]["image_size"])
+    spec = image_spec(run["dataset"], num_classes)
     torch.manual_seed(run["seed"])
     teacher = None
     if run["teacher"] is not None:

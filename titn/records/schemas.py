@@ -154,6 +154,7 @@ class DatasetNode(TargetNode):
 
     name: str | None = None
     image_size: PositiveInt | None = None
+    channels: Literal[1, 3, 4] = 3
     num_classes: PositiveInt | None = None
     fraction: Annotated[float, Field(gt=0, le=1)] | None = None
     split: str | None = None

@@ -1,0 +1,260 @@
+"""The columns of a Hugging Face data set: which are read, and their rows. No torch here."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from titn.config.constraints import check_num_classes
+from titn.data.classes import check_class_names
+from titn.data.hub_files import locate
+from titn.data.paths import (
+    LFS_POINTER,
+    expand_root,
+    explain_read_errors,
+    is_lfs_pointer,
+    why_not_a_file,
+)
+from titn.data.shards import open_shard
+from titn.system.errors import error_text
+
+# Usual names, in the order in which they are taken. CIFAR-100's finer labels before its coarse.
+IMAGES = ("image", "img", "pixel_values", "images", "pixels")
+LABELS = ("label", "labels", "fine_label", "class", "target")
+# Rows to read of a parquet file at once; those of an arrow file lie in batches.
+PART = 256
+
+
+class HubTables(NamedTuple):
+    """The files of both splits, and what is read of them.
+
+    class_names: in the order of the labels; None where the features do not name the classes.
+    """
+
+    root: Path
+    train: tuple[Path, ...]
+    test: tuple[Path, ...]
+    image: str
+    label: str
+    class_names: tuple[str, ...] | None
+
+
+def huggingface(
+    *,
+    root: str | None = None,
+    config_name: str | None = None,
+    test_split: str = "test",
+    image_column: str | None = None,
+    label_column: str | None = None,
+    num_classes: int | None = None,
+    **_: Any,
+) -> HubTables:
+    """The files and columns; the keywords are those of `titn.data.sources.huggingface`."""
+    if not root:
+        raise ValueError(
+            "root=null: give the directory that save_to_disk wrote, or that was fetched from the "
+            "hub, as dataset.root=DIR"
+        )
+    place = expand_root(root)
+    with explain_read_errors(root):
+        train, test, info = locate(place, config_name, test_split)
+        schema = _same_schema(place, (*train, *test), image_column, label_column)
+        features = _features(schema) or _features_beside(info)
+        image = _choose(place, "image_column", image_column, schema, features, IMAGES, _is_image)
+        label = _choose(place, "label_column", label_column, schema, features, LABELS, _is_label)
+        try:
+            names = _class_names(features, label)
+        except ValueError as error:
+            raise ValueError(f"root={place}: {error}") from None
+    if names:
+        check_num_classes(num_classes, len(names), "huggingface")
+    return HubTables(place, train, test, image, label, names)
+
+
+def _same_schema(
+    root: Path, files: tuple[Path, ...], image: str | None, label: str | None
+) -> pa.Schema:
+    """That of the first file; ValueError if another has other columns, or types of them."""
+    first: pa.Schema | None = None
+    for file in files:
+        with open_table(root, file) as (schema, _):
+            pass
+        if first is None:
+            first = schema
+        elif {(f.name, f.type) for f in schema} != {(f.name, f.type) for f in first}:
+            names = [str(one.relative_to(root)) for one in (files[0], file)]
+            raise ValueError(
+                f"root={root}: {names[0]} and {names[1]} differ in their columns "
+                f"({first.names} and {schema.names}); give files of one data set"
+            )
+    assert first is not None
+    return first
+
+
+def _choose(
+    root: Path,
+    key: str,
+    given: str | None,
+    schema: pa.Schema,
+    features: dict[str, Any],
+    usual: tuple[str, ...],
+    fits: Any,
+) -> str:
+    """The column that is given, or the one that is meant by its feature or its name."""
+    if given is not None:
+        if given not in schema.names:
+            has = ", ".join(schema.names)
+            raise ValueError(f"{key}={given}: {root} has the columns {has}; choose of these")
+        if not fits(schema.field(given).type, features.get(given)):
+            raise ValueError(
+                f"{key}={given}: is {schema.field(given).type}, not {_KINDS[key]}; choose another"
+            )
+        return given
+    fitting = [f.name for f in schema if fits(f.type, features.get(f.name))]
+    # Those that the features call so, if there are any: an image may have a number as well.
+    said = [name for name in fitting if _kind_of(features.get(name)) in ("Image", "ClassLabel")]
+    found = said or fitting
+    if known := [name for name in usual if name in found]:
+        return known[0]
+    if len(found) == 1:
+        return found[0]
+    has = ", ".join(f"{f.name} ({f.type})" for f in schema)[:300]
+    what = f"has {'no column' if not found else 'several columns'} of {_KINDS[key]}"
+    raise ValueError(f"root={root}: {what}; its columns are {has}; name it as dataset.{key}=NAME")
+
+
+_KINDS = {
+    "image_column": "images (files' bytes, or arrays of uint8 or floating point)",
+    "label_column": "labels (whole numbers or words)",
+}
+
+
+def _is_image(kind: pa.DataType, feature: Any) -> bool:
+    if _kind_of(feature) == "ClassLabel":
+        return False
+    return holds_files(kind) or array_values(kind) is not None
+
+
+def holds_files(kind: pa.DataType) -> bool:
+    """Whether cells are image files: bytes, or a struct that has them."""
+    if pa.types.is_struct(kind):
+        at = kind.get_field_index("bytes")
+        return at >= 0 and _is_binary(kind.field(at).type)
+    return _is_binary(kind)
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
+    return any(is_kind(kind) for is_kind in kinds)
+
+
+def array_values(kind: pa.DataType) -> pa.DataType | None:
+    """The type of the numbers in lists of lists (h, w) or (h, w, c); None of anything else."""
+    depth = 0
+    kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    while _is_list(kind):
+        kind, depth = kind.value_type, depth + 1
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    return kind if depth in (2, 3) and is_number else None
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(is_kind(kind) for is_kind in kinds)
+
+
+def _is_label(kind: pa.DataType, feature: Any) -> bool:
+    if _kind_of(feature) == "ClassLabel":
+        return pa.types.is_integer(kind)
+    kinds = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string)
+    return any(is_kind(kind) for is_kind in (*kinds, pa.types.is_boolean))
+
+
+# --- what datasets says of the columns --------------------------------------------------------
+
+
+def _features(schema: pa.Schema) -> dict[str, Any]:
+    return _features_in((schema.metadata or {}).get(b"huggingface"), "info")
+
+
+def _features_beside(info: Path | None) -> dict[str, Any]:
+    return {} if info is None else _features_in(info.read_bytes())
+
+
+def _features_in(text: bytes | None, *path: str) -> dict[str, Any]:
+    """Column -> its feature; empty if nothing is said."""
+    try:
+        content = json.loads(text or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    for key in (*path, "features"):
+        content = content.get(key) if isinstance(content, dict) else None
+    return content if isinstance(content, dict) else {}
+
+
+def _kind_of(feature: Any) -> Any:
+    return feature.get("_type") if isinstance(feature, dict) else None
+
+
+def _class_names(features: dict[str, Any], label: str) -> tuple[str, ...] | None:
+    feature = features.get(label)
+    names = feature.get("names") if isinstance(feature, dict) else None
+    if not names:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"the names of {label} are not strings; save the data set again")
+    check_class_names(tuple(names))
+    return tuple(names)
+
+
+# --- rows -------------------------------------------------------------------------------------
+
+
+def parts(root: Path, file: Path, column: str) -> Iterator[pa.Array]:
+    """A column of a file, some rows at a time."""
+    with open_table(root, file) as (_, read):
+        for batch in read([column]):
+            cells = batch.column(batch.schema.get_field_index(column))
+            # A checked copy of what offsets say: a damaged file may point anywhere.
+            cells.validate(full=True)
+            yield cells.storage if isinstance(cells, pa.ExtensionArray) else cells
+
+
+@contextmanager
+def open_table(root: Path, file: Path) -> Iterator[tuple[pa.Schema, Any]]:
+    """The schema of a file, and a function from columns to its batches; ValueError if damaged."""
+    if file.suffix == ".parquet":
+        with open_shard(root, file) as shard:
+            yield shard.schema_arrow, lambda columns: shard.iter_batches(PART, columns=columns)
+        return
+    try:
+        if reason := why_not_a_file(file):
+            raise ValueError(reason)
+        # Mapped, so that reading labels does not read images.
+        with pa.memory_map(str(file)) as content:
+            reader = _reader(content)
+            yield reader.schema, lambda _: _batches(reader)
+    except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
+        name = file.relative_to(root)
+        if why_not_a_file(file) is None and is_lfs_pointer(file):
+            raise ValueError(f"root={root}: {name} is {LFS_POINTER}") from None
+        raise ValueError(
+            f"root={root}: {name} cannot be read as arrow ({error_text(error)}); save it again"
+        ) from None
+
+
+def _reader(content: pa.NativeFile) -> Any:
+    """datasets writes streams; a file with an index at its end begins with these letters."""
+    is_indexed = content.size() >= 6 and content.read(6) == b"ARROW1"
+    content.seek(0)
+    return pa.ipc.open_file(content) if is_indexed else pa.ipc.open_stream(content)
+
+
+def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
+    if isinstance(reader, pa.ipc.RecordBatchFileReader):
+        yield from (reader.get_batch(i) for i in range(reader.num_record_batches))
+    else:
+        yield from reader
