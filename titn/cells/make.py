@@ -198,6 +198,7 @@ class TrainingRun:
             teacher = {key: teacher_record[key] for key in kept}
         return {
             **metrics,
+            **result.balance(predictions, token_weights),
             **result.course(self.state, metrics["top1"], timed=not cached_share),
             "train": train_metrics(train_predictions, token_weights),
             **result.costs(assembled.parts.model, self.task.dataset.spec),

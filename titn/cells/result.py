@@ -41,6 +41,21 @@ def course(state: State, last_top1: float, timed: bool) -> dict[str, Any]:
     }
 
 
+def balance(predictions: Predictions, weights: TokenWeights) -> dict[str, float]:
+    """balanced_accuracy: the mean over classes of the share of their images that is recognised.
+
+    Given where the evaluated classes differ in their number of images; else it is top-1. A class
+    without images does not count, as in scikit-learn's `balanced_accuracy_score`.
+    """
+    labels, predicted = predictions.labels, predictions.fused(weights).argmax(-1)
+    images = labels.bincount()  # (k,)
+    hits = labels[predicted == labels].bincount(minlength=len(images))
+    images, hits = images[images > 0], hits[images > 0]
+    if len(images.unique()) == 1:
+        return {}
+    return {"balanced_accuracy": float((hits.double() / images).mean())}
+
+
 def costs(model: nn.Module, spec: ImageSpec) -> dict[str, int]:
     """Parameters, and multiply-accumulates for one image."""
     macs_paper, macs_all = macs(model, spec)

@@ -73,6 +73,7 @@ class Result(HeadMetrics):
     recall: Fraction = 0.0
     f1: Fraction = 0.0
     ece: Fraction = 0.0
+    balanced_accuracy: Fraction | None = None
     cls: HeadMetrics | None = None
     dist: HeadMetrics | None = None
     fused: HeadMetrics | None = None

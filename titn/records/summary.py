@@ -16,6 +16,11 @@ def summarise_record(result: dict) -> str:
         f"{result['split']} of {result['num_evaluated']} images after {result['epochs']} epochs; "
         f"macro f1 {result['f1']:.4f}, ece {result['ece']:.4f}"
     )
+    if (balanced := result.get("balanced_accuracy")) is not None:
+        lines.append(
+            f"balanced accuracy {balanced:.4f}: the mean over classes, which differ in their "
+            "number of images"
+        )
     lines.append(
         f"{result['parameters'] / 1e6:.2f}M parameters, "
         f"{result['macs'] / 1e6:.1f}M multiply-accumulates an image"

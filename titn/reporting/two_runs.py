@@ -23,8 +23,8 @@ COLUMNS = ("part", "what", "first", "second")
 # What says where a run is or what was to be done, and not what it is.
 NO_SETTINGS = ("run_dir", "runs_dir", "force", "retry", "choices", "dataset.root")
 METRICS = (
-    "top1", "top5", "nll", "cls.top1", "dist.top1", "ece", "best_top1", "parameters", "macs",
-    "train_secs", "images_per_sec", "teacher.top1",
+    "top1", "top5", "nll", "cls.top1", "dist.top1", "ece", "balanced_accuracy", "best_top1",
+    "parameters", "macs", "train_secs", "images_per_sec", "teacher.top1",
 )  # fmt: skip
 # Evaluated epochs that are shown of a curve, evenly spaced, the last among them.
 NUM_EPOCHS = 8

@@ -92,12 +92,12 @@ def test_none_at_all():
         (
             [np.zeros((3, 8, 8), np.uint8)],
             "images[0]: is not an image that can be read (an array of shape (3, 8, 8); "
-            "give (h, w), (h, w, 1) or (h, w, 3))",
+            "give (h, w) or (h, w, c), c of 1, 3, 4)",
         ),
         (
             [torch.zeros(8, 8, 3)],
             "images[0]: is not an image that can be read (a tensor of shape (8, 8, 3); "
-            "give (h, w), (1, h, w) or (3, h, w))",
+            "give (h, w) or (c, h, w), c of 1, 3, 4)",
         ),
         (
             [np.zeros((2, 2)), np.full((2, 2), 255.0)],

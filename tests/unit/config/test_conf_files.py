@@ -20,6 +20,7 @@ WITH_ROOT = {
     "cifar10": {"of": "cifar10", "names": tuple("0123456789")},
     "cifar100": {"of": "cifar100", "names": tuple(map(str, range(100)))},
     "parquet": {},
+    "huggingface": {},
 }
 IMAGES = ImageSpec(num_classes=10)
 

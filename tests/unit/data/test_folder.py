@@ -76,13 +76,13 @@ def test_files_that_are_exchanged_with_their_times_are_decoded_anew(root):
 
 
 def test_files_that_change_while_they_are_read_are_not_taken(root, monkeypatch, tmp_path):
-    def change(file, size):
-        decoded = real(file, size)
+    def change(file, *how):
+        decoded = real(file, *how)
         Image.new("RGB", (20, 30), (0, 250, 0)).save(root / "train" / "ants" / "0.png")
         return decoded
 
-    real = folder_layout.decode_image
-    monkeypatch.setattr(folder_layout, "decode_image", change)
+    real = folder_layout.decode_channels
+    monkeypatch.setattr(folder_layout, "decode_channels", change)
     with pytest.raises(ValueError, match=r"^root=.*: its files changed while they were read; "):
         folder(root=str(root))
     assert not (tmp_path / "cache").exists()
@@ -90,7 +90,7 @@ def test_files_that_change_while_they_are_read_are_not_taken(root, monkeypatch, 
 
 def test_images_are_decoded_once(root, monkeypatch):
     folder(root=str(root))
-    monkeypatch.setattr(folder_layout, "decode_image", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(folder_layout, "decode_channels", lambda *_: pytest.fail("decoded again"))
     assert len(folder(root=str(root)).train) == 4
 
 
@@ -362,12 +362,12 @@ def test_a_directory_that_cannot_be_listed_is_named(root, monkeypatch):
 
 
 def test_a_file_that_goes_while_it_is_read_is_named(root, monkeypatch):
-    def go(file, size):
+    def go(file, *how):
         file.unlink()
-        return real(file, size)
+        return real(file, *how)
 
-    real = folder_layout.decode_image
-    monkeypatch.setattr(folder_layout, "decode_image", go)
+    real = folder_layout.decode_channels
+    monkeypatch.setattr(folder_layout, "decode_channels", go)
     with pytest.raises(ValueError, match=r"train/ants/0\.png \(No such file or directory\)"):
         folder(root=str(root))
 

@@ -7,9 +7,12 @@ from titn.reporting import figures
 from titn.reporting.comparisons.differences import Difference
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
+from titn.reporting.formats import mean_or_none
+from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.row_names import display_names
 from titn.reporting.statistics.predictions import confusion_counts, recall_by_class
+from titn.system.text import percent
 
 # With more, a confusion matrix cannot be read.
 MOST_CLASSES_SHOWN = 100
@@ -29,9 +32,9 @@ def classes_section(evidence: Evidence, found: list[Difference], files: OutputFi
         if difference.row.has_all_samples
         and difference.row.shared_value("class_names") == class_names
     ]
+    parts = _balance(evidence)
     other = max(others, key=lambda row: abs(_distance(row, baseline)), default=None)
     called = display_names(evidence.rows)
-    parts: list[str] = []
     for row, name in ((baseline, "confusion-baseline.svg"), (other, "confusion-other.svg")):
         if row is not None:
             figures.draw_confusion(
@@ -60,6 +63,29 @@ def classes_section(evidence: Evidence, found: list[Difference], files: OutputFi
             f"The row shown beside the baseline is the one farthest from it in top-1. {link}"
         )
     return parts
+
+
+def _balance(evidence: Evidence) -> list[str]:
+    """What of each row is the mean over classes, where these differ in their number of images."""
+    found = ((row, mean_or_none(row.values("balanced_accuracy"))) for row in evidence.recorded)
+    rows = [(row, balanced) for row, balanced in found if balanced is not None]
+    if not rows:
+        return []
+    called = display_names(evidence.rows)
+    lines = [
+        [
+            escape(called[row.label]),
+            percent(float(row.values("top1").mean())),
+            percent(balanced),
+        ]
+        for row, balanced in rows
+    ]
+    return [
+        "The evaluated classes differ in their number of images. Balanced accuracy is the mean over "
+        "classes of the share of their images that is recognised; a class of few images weighs as "
+        "much as one of many. Rows are judged by top-1.",
+        table(["row", "top-1 (%)", "balanced accuracy (%)"], lines),
+    ]
 
 
 def _of_seeds(count: int) -> str:
