@@ -327,3 +327,21 @@ def test_the_files_of_cifar_are_where_torchvision_keeps_them(name):
 def test_the_files_of_mnist_are_what_torchvision_unpacks():
     names = [url.removesuffix(".gz") for url, _ in torchvision_layout.datasets.MNIST.resources]
     assert sorted(layouts.TORCHVISION_FILES["mnist"][1]) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (
+            ["dataset.channels=1", "teacher=vgg16_bn"],
+            "take teacher=resnet18, or dataset.channels=3",
+        ),
+        (["dataset.channels=4", "model=resnet50", "teacher=none"], "take model.stem=cifar, or "),
+        (["dataset.channels=4", "teacher=none", "augment=cifar"], "take augment=crop_flip, or "),
+        (["dataset.channels=4", "teacher=none", "augment=deit"], "take augment=crop_flip, or "),
+        (["dataset.channels=2", "teacher=none"], "should be 1, 3 or 4"),
+    ],
+)
+def test_what_cannot_have_the_channels_is_told(composed, overrides, said):
+    with pytest.raises(ConfigError, match=said):
+        composed("dataset=folder", *overrides)

@@ -54,9 +54,9 @@ def saved(tmp_path, monkeypatch):
             names = [f"data-0000{i}-of-00002.arrow" for i in range(2)]
             half = len(rows) // 2
             for name, part in zip(names, (rows[:half], rows[half:]), strict=True):
-                with pa.OSFile(str(root / split / name), "wb") as file:
-                    with pa.ipc.new_stream(file, part.schema) as writer:
-                        writer.write_table(part)
+                path = str(root / split / name)
+                with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, part.schema) as writer:
+                    writer.write_table(part)
             state = {"_data_files": [{"filename": name} for name in names]}
             (root / split / "state.json").write_text(json.dumps(state))
             (root / split / "dataset_info.json").write_text(json.dumps({"features": FEATURES}))
@@ -158,13 +158,13 @@ def test_channels_are_those_that_pillow_makes(saved, channels, mode):
 @pytest.mark.parametrize(
     ("files", "keys", "said"),
     [
-        (["a/train.parquet", "a/test.parquet", "b/train.parquet"], {}, "several configurations: a, b; choose"),
-        (["train.parquet", "valid.parquet"], {}, "to evaluate on validation say dataset.test_split="),
+        (["a/train.parquet", "a/test.parquet", "b/train.parquet"], {}, "configurations: a, b"),
+        (["train.parquet", "valid.parquet"], {}, "say dataset.test_split=validation"),
         (["train.parquet"], {}, "has the split train alone"),
         (["test.parquet"], {}, "has no split train, but test"),
         (["train-00000-of-00002.parquet", "test.parquet"], {}, "1 are missing: 1"),
         (["train.parquet", "test.parquet"], {"config_name": "x"}, "config_name=x: .* has default"),
-        (["train.parquet", "test.parquet"], {"label_column": "x"}, "label_column=x: .*image, label"),
+        (["train.parquet", "test.parquet"], {"label_column": "x"}, "x: .*image, label"),
         (["train.parquet", "test.parquet"], {"label_column": "image"}, "not labels"),
     ],
 )  # fmt: skip

@@ -81,9 +81,9 @@ def _balance(evidence: Evidence) -> list[str]:
         for row, balanced in rows
     ]
     return [
-        "The evaluated classes differ in their number of images. Balanced accuracy is the mean over "
-        "classes of the share of their images that is recognised; a class of few images weighs as "
-        "much as one of many. Rows are judged by top-1.",
+        "The evaluated classes differ in their number of images. Balanced accuracy is the mean "
+        "over classes of the share of their images that is recognised; a class of few images "
+        "weighs as much as one of many. Rows are judged by top-1.",
         table(["row", "top-1 (%)", "balanced accuracy (%)"], lines),
     ]
 
