@@ -1,7 +1,6 @@
 """Where a study is kept: a journal beside its sweep, or a database, which processes share."""
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.exc import SQLAlchemyError
 
-from titn.records.search import Search
+from titn.records.search import Search, without_password
 from titn.system.errors import ConfigError, first_line
 
 JOURNAL = "journal.log"
@@ -107,4 +106,4 @@ def place_of(directory: Path, search: Search) -> str:
     """The journal of a study, or its database without a password."""
     if search.storage is None:
         return str(directory / JOURNAL)
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1@", search.storage)
+    return without_password(search.storage)

@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial
 from titn.records.search import Search
 from titn.records.trials import BestSchema, DomainSchema, TrialSchema, TrialsFile
 from titn.sweeps.search.space import Choice, Domain, Space
-from titn.sweeps.search.study import CELL, OUTCOME, SECS, StudyFile
+from titn.sweeps.search.study import CELL, COMPLETE, OUTCOME, SECS, StudyFile
 
 
 def trials_file(
@@ -55,7 +55,8 @@ def _trial(trial: FrozenTrial, space: Space) -> TrialSchema:
         number=trial.number,
         outcome=known[OUTCOME],
         chosen=chosen,
-        values=list(trial.values) if trial.values else None,
+        # optuna gives a pruned trial the last value that it was told.
+        values=list(trial.values) if known[OUTCOME] == COMPLETE else None,
         curve={
             str(epoch): value
             for epoch, value in sorted(trial.intermediate_values.items())
