@@ -83,7 +83,7 @@ def write_search_page(
     page = Page(name, question, "\n\n".join(parts) + "\n", settings)
     write_text(_with_parent(out / page.path), page.text)
     data = settings[0].heading if settings else _data(found, index)
-    return SearchPage(page, f"{len(found.trials)}", data, answer)
+    return SearchPage(page, str(len(found.trials)), data, _in_short(found, complete, confirmed))
 
 
 def _answer(found: TrialsFile, complete: Sequence[TrialSchema], rows: Sequence[Confirmed]) -> str:
@@ -110,10 +110,23 @@ def _answer(found: TrialsFile, complete: Sequence[TrialSchema], rows: Sequence[C
         text += f", {points(one.gain)} points{within} over the defaults"
     if one.believed_gain is not None and one.optimism is not None:
         text += (
-            f", where the search believed {points(one.believed_gain)}: "
-            f"an optimism of {points(one.optimism)} points"
+            f"; the search believed {points(one.believed_gain)}, "
+            f"{points(abs(one.optimism)).lstrip('+')} "
+            f"points {'too many' if one.optimism > 0 else 'fewer'}"
         )
     return f"{text}."
+
+
+def _in_short(found: TrialsFile, complete: Sequence[TrialSchema], rows: Sequence[Confirmed]) -> str:
+    if not complete:
+        return "No record."
+    best = complete[0]
+    text = f"{values_text(found, best)} on validation"
+    for one in rows:
+        if one.row == trial_row(best.number) and one.reached is not None:
+            gain = f", {points(one.gain, 1)} over the defaults" if one.gain is not None else ""
+            return f"{text}; {percent(one.reached)}% on test{gain}."
+    return f"{text}; not confirmed."
 
 
 def _outcomes(found: TrialsFile, index: RunIndex) -> str:

@@ -1,6 +1,6 @@
 """What a search believed of its best configurations, beside what they reach on test."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,7 +12,7 @@ from titn.reporting.comparisons.differences import Difference
 from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.run_index import RunIndex
-from titn.reporting.formats import bounds, points_interval
+from titn.reporting.formats import bounds, percent_interval, points_interval
 from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.statistics.intervals import Interval
@@ -104,10 +104,8 @@ def confirmation_section(
         "",
         "validation top-1 (%), one seed",
         f"test top-1 (%), {counted(seeds, 'fresh seed')}",
-        "95%",
         "gain believed (points)",
         "gain on test (points)",
-        "95%",
         "optimism (points)",
     ]
     text = (
@@ -117,8 +115,8 @@ def confirmation_section(
         "their difference is no measure of it. Gains over the defaults are: both configurations "
         "move to the same other images and the same larger training set. Optimism is the gain that "
         "the search believed less the gain on test. It has the luck of one seed and of the "
-        "validation images in it, of the defaults' as well: one number of it is rough, and below "
-        "zero it says that nothing was lost."
+        "validation images in it, of the defaults' as well: it is rough, and below "
+        "zero it shows none. In brackets 95% intervals, for other seeds and other test images."
     )
     return [table(columns, [_line(one) for one in rows]), f"{text} {link}"]
 
@@ -129,13 +127,19 @@ def _line(one: Confirmed) -> list[str]:
     return [
         escape(one.row),
         percent(one.believed),
-        percent(one.reached),
-        f"{percent(interval.low)} to {percent(interval.high)}" if interval else "–",
+        f"{percent(one.reached)}{_within(interval, percent_interval)}",
         points(one.believed_gain),
-        points(one.gain),
-        points_interval(of_gain.low, of_gain.high) if of_gain else "–",
+        f"{points(one.gain)}{_within(of_gain, _gain_interval)}",
         points(one.optimism),
     ]
+
+
+def _within(interval: Interval | None, text: Callable[[Interval], str]) -> str:
+    return f" ({text(interval)})" if interval else ""
+
+
+def _gain_interval(interval: Interval) -> str:
+    return points_interval(interval.low, interval.high)
 
 
 def _record(one: Confirmed) -> dict[str, float | str | None]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from optuna.exceptions import StorageInternalError
@@ -17,6 +18,7 @@ from titn.system.errors import ConfigError, first_line
 JOURNAL = "journal.log"
 # A journal is locked for milliseconds.
 LOCK_SECS = 60.0
+CONNECT_SECS = 10
 
 
 class _SystemLock(JournalFileSymlinkLock):
@@ -60,7 +62,7 @@ class StudyStorage:
             lock = _SystemLock(self.directory / ".journal.lock")
             return JournalStorage(JournalFileBackend(str(self.journal), lock_obj=lock))
         try:
-            return RDBStorage(self.search.storage)
+            return RDBStorage(self.search.storage, engine_kwargs=_engine(self.search.storage))
         except ImportError as error:
             raise ConfigError(
                 f"search.storage={self.place}: {first_line(error)}; install the driver of this "
@@ -100,6 +102,14 @@ class StudyStorage:
                 f"{self.journal}: is damaged ({first_line(error)}); put back a copy, or remove it: "
                 "recorded cells are told again without being run"
             ) from None
+
+
+def _engine(address: str) -> dict[str, Any]:
+    """How a database is reached: a connection that it has closed since the last trial, as when it
+    was started anew, is opened again; of a PostgreSQL that does not answer not minutes are waited.
+    """
+    wait = {"connect_timeout": CONNECT_SECS} if address.startswith("postgresql") else {}
+    return {"pool_pre_ping": True, "connect_args": wait}
 
 
 def place_of(directory: Path, search: Search) -> str:
