@@ -56,7 +56,7 @@ def test_a_search_tells_all_outcomes_and_tells_recorded_cells_without_running_th
     # The defaults and the best on test with a fresh seed, and the defaults on validation.
     confirm = ["search.confirm=1", "search.confirm_seeds=[7]"]
     assert "3 of 3 cells recorded" in ask(place, *confirm).err
-    assert "to do" not in ask(place, *confirm).err
+    assert "nothing to do" in ask(place, *confirm).err
     assert len(records(place)) == 7
 
     # The pages are made from copies of the records, without the study.

@@ -93,11 +93,11 @@ def _answer(found: TrialsFile, complete: Sequence[TrialSchema], rows: Sequence[C
         return f"None of {counted(total, 'trial')} has a record."
     best = complete[0]
     if len(found.asked.objective) > 1:
-        text = f"Of {counted(total, 'trial')} {len(front(found))} are on the front"
+        text = f"Of {counted(total, 'trial')}, {len(front(found))} are on the front"
         text += f"; the best in {found.asked.objective[0]} is {trial_row(best.number)}: "
         text += f"{values_text(found, best)} on the validation split."
     else:
-        text = f"Of {counted(total, 'trial')} {trial_row(best.number)} is the best: "
+        text = f"Of {counted(total, 'trial')}, {trial_row(best.number)} is the best: "
         text += f"{values_text(found, best)} on the validation split."
     of_best = [one for one in rows if one.row == trial_row(best.number) and one.reached is not None]
     if not of_best:
@@ -135,11 +135,12 @@ def _outcomes(found: TrialsFile, index: RunIndex) -> str:
     hours = sum(one.secs for one in found.trials) / 3600
     time = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes"
     asked = found.asked
+    pruned = "not pruned" if asked.pruned_by == "none" else f"pruned by {asked.pruned_by}"
     left = asked.trials - (len(found.trials) - counts["impossible"])
     more = f" {left} of {asked.trials} are not made yet." if left > 0 else ""
     return (
         f"On {escape(_data(found, index))}: {told or 'no trial'}, {time} together, proposed by "
-        f"{asked.sampler}, pruned by {asked.pruned_by}, seed {found.seed}.{more}"
+        f"{asked.sampler}, {pruned}, seed {found.seed}.{more}"
     )
 
 

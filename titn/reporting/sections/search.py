@@ -10,6 +10,7 @@ from titn.records.search import trial_row
 from titn.records.trials import TrialSchema, TrialsFile
 from titn.reporting import figures
 from titn.reporting.comparisons.importances import GOOD, MIN_TRIALS, importances
+from titn.reporting.figures.style import amount_tick
 from titn.reporting.formats import number
 from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import OutputFiles
@@ -29,7 +30,10 @@ MOST_SHOWN = 10  # trials in the page's table; the others are in its CSV
 
 def shown(objective: str, value: float) -> str:
     """A value as tables and sentences have it."""
-    return f"{percent(value)}%" if objective == "top1" else number(float(f"{value:.4g}"))
+    if objective == "top1":
+        return f"{percent(value)}%"
+    rounded = float(f"{value:.4g}")
+    return amount_tick(rounded) if objective in COSTS else number(rounded)
 
 
 def values_text(found: TrialsFile, trial: TrialSchema) -> str:
