@@ -4,9 +4,16 @@ It has all that a page needs of the study, so that pages are written where the j
 database is not.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, field_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    field_validator,
+    model_validator,
+)
 
 from titn.records.schemas import Digest, Schema
 from titn.records.search import Search, parse_search
@@ -24,6 +31,13 @@ class DomainSchema(Schema):
     high: float = 0.0
     log: bool = False
     model_config = ConfigDict(extra="forbid")
+
+    def has(self, value: Scalar) -> bool:
+        """Whether a trial can have chosen this; a rounded number may lie a little outside."""
+        if self.values is not None:
+            return value in self.values
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and not (self.log and value <= 0)  # type: ignore[operator]
 
 
 class TrialSchema(Schema):
@@ -73,6 +87,14 @@ class TrialsFile(Schema):
     def _is_a_search(cls, node: dict[str, Any]) -> dict[str, Any]:
         parse_search(node)
         return node
+
+    @model_validator(mode="after")
+    def _check_choices(self) -> Self:
+        for trial in self.trials:
+            for key, value in trial.chosen.items():
+                if key not in self.domains or not self.domains[key].has(value):
+                    raise ValueError(f"trials: trial {trial.number} has chosen what there is not")
+        return self
 
     @property
     def asked(self) -> Search:

@@ -31,7 +31,9 @@ def test_what_was_written_is_read(tmp_path):
     assert sweep.trials() == trials(0.5, 0.75)
 
 
-@pytest.mark.parametrize(("old", "new"), [('"complete"', '"won"'), ('"title"', '"titel"')])
+@pytest.mark.parametrize(
+    ("old", "new"), [('"complete"', '"won"'), ('"title"', '"titel"'), ('"lr": 0.5', '"lr": "x"')]
+)
 def test_a_file_that_was_edited_is_named(tmp_path, old, new):
     sweep = SweepDir(tmp_path / "s")
     sweep.write_trials(lambda: trials(0.5))

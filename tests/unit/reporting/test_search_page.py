@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -25,7 +26,7 @@ def trials(*values, objective=("top1",), chosen=None, outcomes=None) -> TrialsFi
             "number": i,
             "outcome": (outcomes or {}).get(i, "complete"),
             "chosen": (chosen or (lambda i: {"lr": 0.001, "depth": 4}))(i),
-            "values": list(value) if isinstance(value, tuple) else value and [value],
+            "values": value if value is None else np.atleast_1d(value).tolist(),
         }
         for i, value in enumerate(values)
     ]  # fmt: skip
