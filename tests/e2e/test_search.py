@@ -53,10 +53,22 @@ def test_a_search_tells_all_outcomes_and_tells_recorded_cells_without_running_th
     assert "9 trials: 4 complete, 2 diverged, 3 impossible" in again.err
     assert "epoch 1/2" not in again.err
 
-    # Trials answer no question, and have no page of one.
-    assert run("report", "runs", cwd=place, timeout_secs=300).code == 0
-    assert (place / "reports" / "runs.md").exists()
-    assert not (place / "reports" / "search").exists()
+    # The defaults and the best on test with a fresh seed, and the defaults on validation.
+    confirm = ["search.confirm=1", "search.confirm_seeds=[7]"]
+    assert "3 of 3 cells recorded" in ask(place, *confirm).err
+    assert "nothing to do" in ask(place, *confirm).err
+    assert len(records(place)) == 7
+
+    # The pages are made from copies of the records, without the study.
+    assert run("report", "runs", "--keep", "kept", cwd=place, timeout_secs=300).code == 0
+    assert run("report", "kept", "--out", "again", cwd=place, timeout_secs=300).code == 0
+    page = (place / "again" / "search" / "mine.md").read_text()
+    assert "4 complete, 2 diverged, 3 impossible" in page
+    assert "On test, with fresh seeds, it reaches" in page
+    assert page == (place / "reports" / "search" / "mine.md").read_text()
+    assert "Not confirmed." in (place / "again" / "search" / "other.md").read_text()
+    best = run("train", "--config-dir", "again/search", "+best=mine", "seed=7", cwd=place)
+    assert "is recorded already" in best.err
 
     refused = ask(place, "epochs=3")
     assert refused.code == 2

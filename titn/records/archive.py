@@ -11,7 +11,7 @@ from titn.records.rows import read_row
 from titn.records.run_dir import run_paths
 from titn.records.run_files import read_identity
 from titn.records.safe_open import safe_path
-from titn.records.sweep_dir import LATENCY, PLAN, POSTPONED, SweepDir, sweep_dirs
+from titn.records.sweep_dir import LATENCY, PLAN, POSTPONED, TRIALS, SweepDir, sweep_dirs
 from titn.system.errors import ConfigError
 from titn.system.files import replacing
 
@@ -20,7 +20,7 @@ RUN_FILES = (
     "config.yaml", "environment.json", "epochs.jsonl", "failure.json", "samples.parquet",
     "result.json",
 )  # fmt: skip
-SWEEP_FILES = (PLAN, LATENCY, POSTPONED)
+SWEEP_FILES = (PLAN, LATENCY, POSTPONED, TRIALS)
 
 
 @dataclass
@@ -130,5 +130,6 @@ def _sweep_faults(sweep: SweepDir) -> Iterator[str]:
             sweep.latency(setting)
         safe_path(sweep.path, LATENCY)
         sweep.postponed()
+        sweep.trials()
     except ValueError as error:
         yield str(error)

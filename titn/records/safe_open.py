@@ -30,6 +30,7 @@ MAX_MEGABYTES = {
     "sweep.json": 64,
     "latency.json": 64,
     "postponed.json": 4,
+    "trials.json": 100,
 }
 MAX_DEPTH = 30
 MAX_VALUES = 1_000_000

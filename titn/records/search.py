@@ -3,6 +3,7 @@
 No Hydra, no optuna and no torch here: studies are made and their pages are written from it.
 """
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -11,6 +12,8 @@ from titn.system.errors import ConfigError
 
 # The group, and the node of its files.
 SEARCH = "search"
+# Where the plan of a search's confirmation lies, below that of its trials, and its baseline row.
+CONFIRMATION, DEFAULTS = "confirmation", "defaults"
 
 Text = Annotated[str, Field(min_length=1)]
 Objective = Literal["top1", "nll", "macs", "parameters", "train_secs"]
@@ -22,6 +25,8 @@ EACH_EPOCH = ("top1", "nll")
 MINIMISED = ("nll", "macs", "parameters", "train_secs")
 # Key -> what its values are drawn from, in Hydra's syntax.
 Expressions = dict[Text, Text]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+NUM_SEEDS = 5
 
 
 class Search(BaseModel):
@@ -34,9 +39,11 @@ class Search(BaseModel):
     one, median where the objective is one that each epoch has. min_epochs: that each trial has,
     by default a quarter of all under median, which a warm-up would mislead, else 1.
     trials: of the study in total, whoever made them; those that are impossible do not count.
-    hours: of all trials together, after which none begins. seed: of the sampler. study: its name,
-    by default the file's. storage: the address of a database, as postgresql://user@host/studies;
-    without one a journal beside the sweep.
+    hours: of all trials together, after which none begins. confirm: how many of the best are made
+    again after the last trial, on test. confirm_seeds: theirs, by default the first five from 1
+    that the trials have not. seed: of the sampler. study: its name, by default the file's. storage:
+    the address of a database, as postgresql://user@host/studies; without one a journal beside the
+    sweep.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,7 +58,9 @@ class Search(BaseModel):
     min_epochs: Annotated[int, Field(ge=1)] | None = None
     trials: Annotated[int, Field(ge=1, le=100_000)] = 50
     hours: Annotated[float, Field(gt=0)] | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    confirm: Annotated[int, Field(ge=0, le=100)] = 0
+    confirm_seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=100)] | None = None
+    seed: Seed = 0
     study: Annotated[str, Field(pattern=r"^\w[\w.-]{0,100}$")] | None = None
     storage: Annotated[str, Field(pattern=r"^\w+(\+\w+)?://")] | None = None
 
@@ -84,10 +93,33 @@ class Search(BaseModel):
             )
         return self
 
+    def fresh_seeds(self, of_trials: int) -> tuple[int, ...]:
+        """The seeds of the confirmation; ConfigError if one is that of the trials.
+
+        A configuration was chosen for what it reached with that one.
+        """
+        if self.confirm_seeds is None:
+            return tuple(n for n in range(1, NUM_SEEDS + 2) if n != of_trials)[:NUM_SEEDS]
+        if of_trials in self.confirm_seeds:
+            raise ConfigError(
+                f"search.confirm_seeds: has the trials' own seed, {of_trials}; take it out"
+            )
+        return tuple(dict.fromkeys(self.confirm_seeds))
+
     @property
     def directions(self) -> list[Direction]:
         """Of each objective, as optuna calls them."""
         return ["minimize" if one in MINIMISED else "maximize" for one in self.objective]
+
+
+def without_password(address: str) -> str:
+    """The address of a database as messages and plans have it."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1@", address)
+
+
+def trial_row(number: int) -> str:
+    """What messages and pages call a trial."""
+    return f"trial {number}"
 
 
 def parse_search(node: Any) -> Search:

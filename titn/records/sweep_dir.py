@@ -3,6 +3,7 @@
 sweep.json      the plan, written before the first cell starts: settings and their cells
 latency.json    seconds a batch of the rows' networks, if the question asks for it
 postponed.json  requests that were postponed, with the reason
+trials.json     of a search: what has become of its trials
 
 A later request adds to the plan: more seeds to the same setting, another data set as a setting of
 its own. What has become of a cell is seen from the cell's own directory.
@@ -23,13 +24,16 @@ from titn.records.safe_open import check_plain, safe_path, walk_directories
 from titn.records.schemas import validate
 from titn.records.sweep_plan import PlannedCell, Setting, merge_settings
 from titn.records.sweep_schemas import LatencySchema, PlanFile, PostponedFile
+from titn.records.trials import TrialsFile
 from titn.system.errors import ConfigError, first_line
 from titn.system.text import printable
 
 PLAN, LATENCY, POSTPONED = "sweep.json", "latency.json", "postponed.json"
+TRIALS = "trials.json"
 
-# For a damaged plan and for damaged latencies.
+# For a damaged plan, damaged trials and damaged latencies.
 RESTORE_OR_RERUN = "put back a copy, or remove it and ask again"
+RESTORE_OR_RETELL = "put back a copy, or remove it and give the search's command again"
 RESTORE_OR_RETIME = "put back a copy, or remove it, and the networks are timed again"
 
 
@@ -121,6 +125,26 @@ class SweepDir:
         content = {"sweep": name, "notes": [asdict(note) for note in notes]}
         write_json(self.path / POSTPONED, content)
 
+    # trials.json
+
+    def trials(self) -> TrialsFile | None:
+        """The trials of a search; None without any."""
+        content = self._trials()
+        return TrialsFile.model_validate(content) if content else None
+
+    def write_trials(self, read: Callable[[], TrialsFile]) -> None:
+        """Write what `read` finds in the study: one worker at a time, so that none is older."""
+        with self._locked():
+            self._write_trials(read())
+
+    def _trials(self) -> dict:
+        return self._read(
+            TRIALS, lambda trials: validate(TRIALS, TrialsFile, trials), RESTORE_OR_RETELL
+        )
+
+    def _write_trials(self, trials: TrialsFile) -> None:
+        write_json(self.path / TRIALS, trials.model_dump(mode="json"))
+
     # All files
 
     def merge(self, later: "SweepDir") -> None:
@@ -131,6 +155,7 @@ class SweepDir:
         name, settings, notes = later.name(), later.settings(), later.postponed()
         merged = merge_settings(self.settings(), settings)
         latencies = self._latencies() | later._latencies()
+        trials, known = later.trials(), self.trials()
         earlier_notes = self.postponed()
         kept_notes = [
             earlier
@@ -145,6 +170,8 @@ class SweepDir:
             write_json(self.path / LATENCY, latencies)
         if earlier_notes or notes:
             self._write_postponed(name, [*kept_notes, *notes])
+        if trials is not None and (known is None or known.is_earlier_than(trials)):
+            self._write_trials(trials)
 
     def _read(self, file: str, check: Callable[[dict], Any], remedy: str) -> dict:
         """A file's content, empty without it; DamageError with the remedy if `check` refuses it."""
@@ -179,7 +206,7 @@ def sweep_dirs(directory: Path) -> list[SweepDir]:
     return [
         SweepDir(path)
         for path, names in walk_directories(directory)
-        if PLAN in names or POSTPONED in names
+        if {PLAN, POSTPONED, TRIALS} & set(names)
     ]
 
 

@@ -6,6 +6,7 @@ from titn.records.question import Topic
 from titn.reporting.markdown import escape, fold, link, table
 from titn.reporting.pages import Page, postponement, setting_weight
 from titn.reporting.provenance import choice_name, source_lines
+from titn.reporting.search_page import SearchPage
 
 HEADINGS: Mapping[Topic | None, str] = {
     "architecture": "Which network?",
@@ -23,6 +24,7 @@ def index_page(
     topics: Mapping[str, Topic | None],
     about_paper: Sequence[str] = (),
     kept: Mapping[str, str] | None = None,
+    searches: Sequence[SearchPage] = (),
 ) -> str:
     """reports/README.md.
 
@@ -40,6 +42,7 @@ def index_page(
         "the records of runs; nothing here is edited by hand.",
         *_groups(others, topics),
         *_of_machinery(on_digits),
+        *_of_searches(searches),
         *_listed("## The paper", about_paper),
         *_waiting(run, not_run),
         *_kept(kept or {}),
@@ -80,6 +83,14 @@ def _of_machinery(pages: Sequence[Page]) -> list[str]:
         "mistakes in 360 images.",
         _table([_line(page) for page in pages]),
     ]
+
+
+def _of_searches(searches: Sequence[SearchPage]) -> list[str]:
+    if not searches:
+        return []
+    lines = [[_link(one.page), escape(one.heading), one.trials, one.short] for one in searches]
+    columns = ["search", "on", "trials", "found"]
+    return ["## Searches", table(columns, lines, left=4)]
 
 
 def _listed(heading: str, lines: Sequence[str]) -> list[str]:

@@ -96,7 +96,7 @@ def write_page(
     waiting = [evidence for evidence in evidences if not evidence.is_begun]
     settings: list[SettingSummary] = []
     for evidence, heading in zip(begun, _headings(begun), strict=True):
-        text, summary = _setting(evidence, heading, index, out, _is_ambiguous(begun))
+        text, summary = setting_part(evidence, heading, index, out, _is_ambiguous(begun))
         if settings:
             title = f"Also asked on {html(heading)}: {html(summary.answer.short)}"
             text = [fold(title, text)]
@@ -170,7 +170,7 @@ def _headings(evidences: Sequence[Evidence]) -> list[str]:
     ]
 
 
-def _setting(
+def setting_part(
     evidence: Evidence, heading: str, index: RunIndex, out: Path, ambiguous: bool
 ) -> tuple[list[str], SettingSummary]:
     """A setting's part of the page, judged by the question as it was asked then."""

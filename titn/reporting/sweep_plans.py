@@ -46,21 +46,22 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[PlannedSetting], list[
     of the plans, not on where they lie.
     """
     plans, faults = [], []
-    for sweep in _sweeps(directories):
+    for sweep in sweeps_in(directories):
         try:
             plans.append(_plan(sweep))
         except ValueError as error:
-            faults.append(_fault(sweep, PLAN, error))
+            faults.append(fault_of(sweep, PLAN, error))
     plans.sort(key=lambda plan: (plan[0], json.dumps([asdict(setting) for setting in plan[1]])))
     joined: dict[tuple[str, str, str], PlannedSetting] = {}
     spelt: dict[str, str] = {}
     for name, settings, sweep in plans:
         if (first := spelt.setdefault(_on_any_disk(name), name)) != name:
             reason = f"sweep={name}: is {first} on a disk that does not tell them apart"
-            faults.append(_fault(sweep, PLAN, ValueError(reason)))
+            faults.append(fault_of(sweep, PLAN, ValueError(reason)))
             continue
         if name.startswith(f"{SEARCH}/"):
-            continue  # trials on a validation split answer no question; runs.md lists them
+            # Trials on a validation split answer no question; their confirmation does.
+            settings = [setting for setting in settings if setting.question]
         for setting in settings:
             key = (name, setting.key, setting.source_digest)
             timing, damage = _timing(sweep, setting)
@@ -77,15 +78,15 @@ def read_postponed(
     """Name of the sweep -> what was put off; and the files that cannot be used."""
     found: dict[str, dict[str, Postponed]] = {}
     faults = []
-    for sweep in _sweeps(directories):
+    for sweep in sweeps_in(directories):
         try:
             notes = sweep.postponed()
         except ValueError as error:
-            faults.append(_fault(sweep, POSTPONED, error))
+            faults.append(fault_of(sweep, POSTPONED, error))
             continue
         try:
             name = sweep.name()
-            _check_name(name)
+            check_name(name)
         except ValueError:
             continue  # `read_plans` says so
         for note in notes:
@@ -101,7 +102,7 @@ def runs_elsewhere(directories: Sequence[Path]) -> tuple[list[Path], list[Fault]
     """
     roots = [os.path.realpath(directory) for directory in directories]
     found, faults = [], []
-    for sweep in _sweeps(directories):
+    for sweep in sweeps_in(directories):
         try:
             cells = [cell for setting in _plan(sweep)[1] for cell in setting.cells]
         except ValueError:
@@ -115,7 +116,7 @@ def runs_elsewhere(directories: Sequence[Path]) -> tuple[list[Path], list[Fault]
                 found.append(run.path)
             else:
                 reason = f"directory={cell.directory}: leads elsewhere, to what is not that cell"
-                faults.append(_fault(sweep, PLAN, ValueError(reason)))
+                faults.append(fault_of(sweep, PLAN, ValueError(reason)))
     return found, faults
 
 
@@ -126,7 +127,8 @@ def _is_planned_cell(cell: PlannedCell, run: RunDir) -> bool:
         return False
 
 
-def _sweeps(directories: Sequence[Path]) -> list[SweepDir]:
+def sweeps_in(directories: Sequence[Path]) -> list[SweepDir]:
+    """The sweeps at any depth below these directories, each once."""
     found = {
         os.path.realpath(sweep.path): sweep for place in directories for sweep in sweep_dirs(place)
     }
@@ -136,7 +138,7 @@ def _sweeps(directories: Sequence[Path]) -> list[SweepDir]:
 def _plan(sweep: SweepDir) -> tuple[str, list[Setting], SweepDir]:
     """Name and settings; ValueError if the plan is damaged, or no page can be made from it."""
     settings, name = sweep.settings(), sweep.name()
-    _check_name(name)
+    check_name(name)
     for setting in settings:
         if not setting.rows:
             raise ValueError("settings.rows: there is none")
@@ -153,7 +155,7 @@ def _on_any_disk(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
     """ValueError if a name is not fit for a file, or is that of one of the report's own pages."""
     parts = name.split("/")
     is_path = {"", ".", ".."} & set(parts) or "\\" in name or printable(name) != name
@@ -179,11 +181,11 @@ def _timing(sweep: SweepDir, setting: Setting) -> tuple[dict[str, Any] | None, l
     try:
         return sweep.latency(setting), []
     except ValueError as error:
-        return None, [_fault(sweep, LATENCY, error)]
+        return None, [fault_of(sweep, LATENCY, error)]
 
 
-def _fault(sweep: SweepDir, file: str, error: ValueError) -> Fault:
-    """A page names the file without the directory in which it lies: that is nobody's business."""
+def fault_of(sweep: SweepDir, file: str, error: ValueError) -> Fault:
+    """What is wrong with a file, which a page names without the directory in which it lies."""
     reason = error.reason if isinstance(error, DamageError) else first_line(error)
     place = f"{os.path.basename(os.path.realpath(sweep.path))}/{file}"
     return Fault(place, printable(sweep.path / file), without_paths(reason))

@@ -20,6 +20,8 @@ from titn.reporting.markdown import write_csv
 from titn.reporting.method.page import NAME, write_method_page
 from titn.reporting.pages import Page, write_page
 from titn.reporting.runs_page import runs_frame, runs_page
+from titn.reporting.search_page import write_search_page
+from titn.reporting.searches import read_searches
 from titn.reporting.sweep_plans import read_plans, read_postponed
 from titn.system.files import write_text
 
@@ -50,20 +52,25 @@ def write_report(
     index = index_runs(runs)
     planned, plan_faults = read_plans(directories)
     postponed, note_faults = read_postponed(directories)
-    faults = [*plan_faults, *outside_faults, *note_faults]
+    searches, search_faults = read_searches(directories)
+    faults = [*plan_faults, *outside_faults, *note_faults, *search_faults]
     evidence: dict[str, list[Evidence]] = {}
     for plan in planned:
         found = collect_evidence(plan.name, plan.setting, index, plan.timing)
         evidence.setdefault(plan.name, []).append(found)
     questions = known_questions()
     pages = []
-    for name in sorted({*evidence, *postponed}):
+    for name in sorted({*evidence, *postponed}.difference(searches)):
         settings = evidence.get(name, [])
         question = _latest_question(settings, questions.get(name))
         notes, is_own = postponed.get(name, []), name not in questions or _is_own(settings)
         pages.append(write_page(name, question, settings, index, out, notes, is_own))
         write_text(_with_parent(out / pages[-1].path), pages[-1].text)
         faults += [fault for one in settings for row in one.rows for fault in row.faults]
+    searched = [
+        write_search_page(name, searches[name], evidence.get(name, []), index, out)
+        for name in sorted(searches)
+    ]
     faults = list(dict.fromkeys(faults))
     # The file's topic, where there is one: a plan may be older than topics.
     known = {page.name: questions.get(page.name) or page.question for page in pages}
@@ -71,9 +78,11 @@ def write_report(
     write_text(out / "runs.md", runs_page(runs, faults))
     write_csv(runs_frame(runs), out / "runs.csv")
     about_paper = _write_pages_about_paper(pages, out)
-    text = index_page(pages, topics, about_paper, kept({page.name for page in pages}))
+    written = [*pages, *(one.page for one in searched)]
+    kept_titles = kept({page.name for page in written})
+    text = index_page(pages, topics, about_paper, kept_titles, searched)
     write_text(out / "README.md", text)
-    return Report(pages, faults)
+    return Report(written, faults)
 
 
 def _write_pages_about_paper(pages: Sequence[Page], out: Path) -> list[str]:

@@ -5,11 +5,9 @@ told instead of run. Workers join by the same command; a trial that one of them 
 over by the next that finds it.
 """
 
-from dataclasses import asdict, replace
-from random import Random
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from titn.config.overrides import override_key
 from titn.config.spelling import spelled
 from titn.records.cell_state import (
     DAMAGED,
@@ -20,34 +18,32 @@ from titn.records.cell_state import (
     RUNNING,
     cell_state,
 )
-from titn.records.search import SEARCH
 from titn.records.sweep_plan import Setting
+from titn.sweeps.confirm_search import MakeParts, best_distinct, plan_confirmation
+from titn.sweeps.estimate import PendingRun, TimeEstimator
 from titn.sweeps.launch import CellLauncher, Outcome
-from titn.sweeps.overrides import CellRequest, Scalar, applicable
-from titn.sweeps.plan import SweepCell, check_source, plan_cell, to_planned_cell
+from titn.sweeps.plan import SweepCell, check_source, to_planned_cell
 from titn.sweeps.search import study
 from titn.sweeps.search.pruning import TrialReports, pruner_of
-from titn.sweeps.search.read import AskedSearch, check_request, job_keys
+from titn.sweeps.search.read import AskedSearch, check_request
 from titn.sweeps.search.storage import place_of
 from titn.sweeps.search.study import StudyFile, Trial
+from titn.sweeps.search.trials_file import trials_file
 from titn.sweeps.sweep import Sweep
-from titn.sweeps.tuning import CANDIDATE_SEED, HELD_OUT
+from titn.sweeps.trial_cells import MAX_IMPOSSIBLE, TrialCells
 from titn.system.errors import CellError, ConfigError
-from titn.system.progress import say
+from titn.system.progress import duration, say
 from titn.system.text import counted
 
 if TYPE_CHECKING:
     from titn.cells.planning import Planner
 
-# So many configurations are drawn before a space counts as one in which nothing is possible.
-MAX_IMPOSSIBLE = 30
 
+def run_search(sweep: Sweep, planner: "Planner", launches: CellLauncher, make: MakeParts) -> None:
+    """Go on with the study to its total, say what was best, and confirm it where that is asked.
 
-def run_search(sweep: Sweep, planner: "Planner", launches: CellLauncher) -> None:
-    """Go on with the study to its total, and say what was best.
-
-    Raises ConfigError before anything is made if the search cannot be asked; CellError at the end
-    if no trial has a record.
+    make: the cells of the confirmation. Raises ConfigError before anything is made if the search
+    cannot be asked; CellError at the end if no trial has a record.
     """
     assert sweep.search is not None
     (request,) = sweep.requests
@@ -59,14 +55,70 @@ def run_search(sweep: Sweep, planner: "Planner", launches: CellLauncher) -> None
     say(f"{sweep.name}: {search.title} ({probe.cell.describe()}; {_budget(sweep.search)})")
     for key in sweep.search.space.keys:
         say(f"  {key}: {', '.join(_domains(sweep.search, key))}")
+    search.fresh_seeds(probe.cell.run["seed"])  # refused before the first trial, not after the last
     if sweep.dry_run:
         say(f"  its study: {place_of(sweep.directory.path, search)}")
+        for line in _plan_lines(sweep, trials, probe):
+            say(f"  {line}")
         return
     found = StudyFile(
         sweep.directory.path, sweep.search.name, search, sweep.search.space,
         _identity(sweep.search, probe), pruner_of(search, probe.cell.run["epochs"]),
     )  # fmt: skip
     SearchRun(sweep, found, trials, launches, probe).run()
+    _confirm(sweep, planner, found, trials, probe, make)
+
+
+def _confirm(
+    sweep: Sweep,
+    planner: "Planner",
+    found: StudyFile,
+    trials: TrialCells,
+    probe: SweepCell,
+    make: MakeParts,
+) -> None:
+    """Make the best trials again, on test, once no worker is at a trial any more."""
+    assert sweep.search is not None
+    most = sweep.search.search.confirm
+    if not most:
+        say("  not confirmed: the best of many is better than it is; search.confirm=1 makes it "
+            "again, on test and with other seeds")  # fmt: skip
+        return
+    if others := found.begun():
+        say(f"{sweep.name}: confirmed by who ends last: {counted(len(others), 'trial')} running")
+        return
+    best = [(trial.number, dict(cell.request.tuned))
+            for trial, cell in best_distinct(found, trials, most)]  # fmt: skip
+    confirmed = plan_confirmation(sweep, planner, best, probe.cell.run["seed"])
+    make(confirmed.sweep, confirmed.parts)
+
+
+def _plan_lines(sweep: Sweep, trials: TrialCells, probe: SweepCell) -> list[str]:
+    """What is left to do, by the first possible configuration, and about how long it takes."""
+    assert sweep.search is not None
+    search, known = sweep.search.search, sweep.directory.trials()
+    told = [one for one in known.trials if one.outcome != study.IMPOSSIBLE] if known else []
+    left = max(0, search.trials - len(told))
+    lines = [f"{counted(left, 'trial')} of {search.trials} to make{_about(sweep, [probe] * left)}"]
+    if search.confirm:
+        seeds = search.fresh_seeds(probe.cell.run["seed"])
+        cells = [trials.on_test(probe)] * (search.confirm + 1) * len(seeds)
+        lines.append(
+            f"then the best {search.confirm} and the defaults on test, with seeds "
+            f"{', '.join(map(str, seeds))}: {counted(len(cells), 'cell')} and a candidate"
+            f"{_about(sweep, cells)}"
+        )
+    return lines
+
+
+def _about(sweep: Sweep, cells: list[SweepCell]) -> str:
+    """How long cells take one after another, if past cells tell."""
+    secs, unknown = TimeEstimator(sweep.runs_dir).total(
+        PendingRun(one.cell.run, str(one.cell.device), one.cell.precision,
+                   len(one.cell.dataset.train))
+        for one in cells
+    )  # fmt: skip
+    return f", about {duration(secs)} going by past cells" if secs and not unknown else ""
 
 
 def _budget(asked: AskedSearch) -> str:
@@ -97,67 +149,6 @@ def _identity(asked: AskedSearch, probe: SweepCell) -> dict[str, Any]:
         "setting": probe.cell.identity["config_hash"],
         "source code": probe.cell.identity["source_digest"],
     }
-
-
-class TrialCells:
-    """Plans the cell of a trial, each once."""
-
-    def __init__(self, sweep: Sweep, planner: "Planner"):
-        self.sweep, self.planner = sweep, planner
-        self.planned: dict[int, SweepCell] = {}
-
-    def of(self, trial: Trial) -> SweepCell:
-        """ConfigError if the configuration is impossible."""
-        if trial.number not in self.planned:
-            assert self.sweep.search is not None
-            values = self.sweep.search.space.values(trial.chosen)
-            for_job = job_keys(self.sweep.search.name, self.sweep.search.search, trial.number)
-            self.planned[trial.number] = replace(
-                self._plan(values), for_job=for_job, known_as=f"trial {trial.number}"
-            )
-        return self.planned[trial.number]
-
-    def first_possible(self) -> SweepCell:
-        """Of some drawn configurations, the same each time; ConfigError if there is none."""
-        assert self.sweep.search is not None
-        space, rng, reasons = self.sweep.search.space, Random(0), list[str]()
-        for _ in range(MAX_IMPOSSIBLE):
-            try:
-                return self._plan(space.values(space.draw(rng)))
-            except ConfigError as error:
-                reasons.append(str(error))
-        if len(set(reasons)) == 1:
-            raise ConfigError(reasons[0])
-        raise ConfigError(
-            f"search.space: of {MAX_IMPOSSIBLE} drawn configurations none is possible; the last: "
-            f"{reasons[-1]}"
-        )
-
-    def check_setting(self, cell: SweepCell) -> None:
-        """ConfigError if the search's file sets more than the search: its best needs no file."""
-        overrides = [one for one in cell.request.job_overrides() if not _names_search(one)]
-        run = self.sweep.compose(overrides)
-        if other := [key for key, value in run.items() if cell.cell.run[key] != value]:
-            raise ConfigError(
-                f"+{SEARCH}: its file sets {other[0]}, too; take that out, and give it on the "
-                "command line"
-            )
-
-    def command(self, trial: Trial) -> str:
-        """The command line that makes the trial's configuration, and evaluates it on test."""
-        request = self.of(trial).request
-        own = [one for one in request.overrides if one != HELD_OUT and not _names_search(one)]
-        values = [spelled(key, value) for key, value in request.tuned.items()]
-        return " ".join(["python -m titn.train", *own, *values])
-
-    def _plan(self, values: dict[str, Scalar]) -> SweepCell:
-        (request,) = self.sweep.requests
-        (beside,) = request.rows.values()
-        texts = tuple(f"{key}={value}" for key, value in values.items())
-        shared = applicable((*request.shared, *beside), texts)
-        seed = request.seeds[0] or CANDIDATE_SEED
-        cell = CellRequest("trial", seed, (*shared, HELD_OUT), values)
-        return plan_cell(self.sweep, self.planner, cell, "candidate")
 
 
 class SearchRun:
@@ -242,6 +233,7 @@ class SearchRun:
             cell = self.trials.of(trial)
         except ConfigError as error:
             self.study.tell(trial.number, study.IMPOSSIBLE)
+            self._write()
             say(f"{self.sweep.name}: trial {trial.number} is impossible: {error}")
             return True
         return not cell.is_open and self._tell(trial, cell)
@@ -256,26 +248,43 @@ class SearchRun:
             self._report_curve(trial, cell)
             result = cell.cell.directory.result() or {}
             values = [result[one] for one in self.asked.search.objective]
-            self.study.tell(trial.number, study.COMPLETE, values, result["wall_secs"])
+            self.study.tell(
+                trial.number, study.COMPLETE, values, result["wall_secs"], cell.config_hash
+            )
             shown = ", ".join(
                 f"{name} {value:.4g}"
                 for name, value in zip(self.asked.search.objective, values, strict=True)
             )
         elif state == PRUNED and outcome is not None and outcome.pruned:
             failure = cell.cell.directory.failure() or {}
-            self.study.tell(trial.number, study.PRUNED, secs=failure["wall_secs"])
+            self.study.tell(
+                trial.number, study.PRUNED, secs=failure["wall_secs"], cell=cell.config_hash
+            )
             shown = failure["reason"]
         elif state == DIVERGED:
             self._report_curve(trial, cell)
-            self.study.tell(trial.number, study.DIVERGED)
+            self.study.tell(trial.number, study.DIVERGED, cell=cell.config_hash)
             shown = "diverged"
         elif state in (FAILED, DAMAGED) or _teacher_failed(cell):
-            self.study.tell(trial.number, study.FAILED)
+            self.study.tell(trial.number, study.FAILED, cell=cell.config_hash)
             shown = f"failed ({cell.cell.directory.path})"
         else:
             return False
+        self._write()
         say(f"{self.sweep.name}: trial {trial.number}: {shown}; {self._progress()}")
         return True
+
+    def _write(self) -> None:
+        """Keep what the page of the search is made from, where the study may not be."""
+        most = max(self.asked.search.confirm, 1)
+        best = [
+            (trial.number, self.trials.overrides_on_test(cell))
+            for trial, cell in best_distinct(self.study, self.trials, most)
+        ]
+        seed = self.probe.cell.run["seed"]
+        self.sweep.directory.write_trials(
+            lambda: trials_file(self.study, seed, self.sweep.command, best)
+        )
 
     def _progress(self) -> str:
         """How many trials of the total have an end, and which is the best."""
@@ -306,6 +315,7 @@ class SearchRun:
 
     def _report(self) -> None:
         """The trials by what has become of them, and the best with its command line."""
+        self._write()
         outcomes = self.study.outcomes()
         counts = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
         say(f"{self.sweep.name}: {counted(sum(outcomes.values()), 'trial')}: {counts}")
@@ -319,10 +329,6 @@ class SearchRun:
             )
             say(f"  trial {one.number}, {values} on the validation split:")
             say(f"    {self.trials.command(Trial(one.number, one.params))}")
-
-
-def _names_search(override: str) -> bool:
-    return override_key(override) == SEARCH
 
 
 def _teacher_failed(cell: SweepCell) -> bool:

@@ -22,7 +22,7 @@ from titn.config.resolve import resolve
 from titn.config.schema import validate_value
 from titn.config.spelling import as_typed, for_hydra
 from titn.records.question import Question, parse_question
-from titn.records.search import SEARCH
+from titn.records.search import SEARCH, without_password
 from titn.records.sweep_dir import SweepDir
 from titn.sweeps.ablation.arguments import ABLATE
 from titn.sweeps.ablation.generate import KEYS, generate, read_asked, sweep_key
@@ -183,9 +183,14 @@ def _read_question(config: DictConfig) -> Question | None:
 
 
 def _command() -> str:
-    """The command line that makes the cells: without the reason to postpone them."""
+    """The command line that makes the cells: without the reason to postpone them.
+
+    Plans and pages have it: a database's password is left out.
+    """
     arguments = [
-        argument.removeprefix("++") if override_key(argument).startswith(f"{SEARCH}.") else argument
+        without_password(argument.removeprefix("++"))
+        if override_key(argument).startswith(f"{SEARCH}.")
+        else argument
         for argument in sys.argv[1:]
         if override_key(argument) != "postpone"
     ]

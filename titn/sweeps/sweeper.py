@@ -63,7 +63,11 @@ def run_sweep(sweep: Sweep, launcher: Launcher) -> None:
     if sweep.search is not None:
         from titn.sweeps.run_search import run_search
 
-        run_search(sweep, planner, launches)
+        def confirm(known: Sweep, parts: Sequence[SweepPart]) -> None:
+            missing = _make(known, planner, launches, parts)
+            _raise_if_incomplete(known.name, missing, [])
+
+        run_search(sweep, planner, launches, confirm)
         return
     if is_path(sweep):
         _run_path(sweep, planner, launches)

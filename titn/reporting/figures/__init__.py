@@ -11,6 +11,7 @@ from titn.reporting.figures.cost import CostPoint, draw_against_cost
 from titn.reporting.figures.curves import Curve, draw_curves
 from titn.reporting.figures.intervals import IntervalRow, draw_differences
 from titn.reporting.figures.rows import QuestionRow, draw_question
+from titn.reporting.figures.search import Reached, Slice, draw_front, draw_history, draw_slices
 from titn.reporting.figures.small import draw_small
 from titn.reporting.figures.waterfall import WaterfallStep, draw_waterfall
 
@@ -19,13 +20,18 @@ __all__ = [
     "Curve",
     "IntervalRow",
     "QuestionRow",
+    "Reached",
+    "Slice",
     "WaterfallStep",
     "draw_against_cost",
     "draw_class_changes",
     "draw_confusion",
     "draw_curves",
     "draw_differences",
+    "draw_front",
+    "draw_history",
     "draw_question",
+    "draw_slices",
     "draw_small",
     "draw_waterfall",
 ]

@@ -1,10 +1,10 @@
 """Where a study is kept: a journal beside its sweep, or a database, which processes share."""
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from optuna.exceptions import StorageInternalError
@@ -12,12 +12,13 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.exc import SQLAlchemyError
 
-from titn.records.search import Search
+from titn.records.search import Search, without_password
 from titn.system.errors import ConfigError, first_line
 
 JOURNAL = "journal.log"
 # A journal is locked for milliseconds.
 LOCK_SECS = 60.0
+CONNECT_SECS = 10
 
 
 class _SystemLock(JournalFileSymlinkLock):
@@ -61,7 +62,7 @@ class StudyStorage:
             lock = _SystemLock(self.directory / ".journal.lock")
             return JournalStorage(JournalFileBackend(str(self.journal), lock_obj=lock))
         try:
-            return RDBStorage(self.search.storage)
+            return RDBStorage(self.search.storage, engine_kwargs=_engine(self.search.storage))
         except ImportError as error:
             raise ConfigError(
                 f"search.storage={self.place}: {first_line(error)}; install the driver of this "
@@ -103,8 +104,16 @@ class StudyStorage:
             ) from None
 
 
+def _engine(address: str) -> dict[str, Any]:
+    """How a database is reached: a connection that it has closed since the last trial, as when it
+    was started anew, is opened again; of a PostgreSQL that does not answer not minutes are waited.
+    """
+    wait = {"connect_timeout": CONNECT_SECS} if address.startswith("postgresql") else {}
+    return {"pool_pre_ping": True, "connect_args": wait}
+
+
 def place_of(directory: Path, search: Search) -> str:
     """The journal of a study, or its database without a password."""
     if search.storage is None:
         return str(directory / JOURNAL)
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1@", search.storage)
+    return without_password(search.storage)

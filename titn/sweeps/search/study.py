@@ -23,6 +23,7 @@ from titn.system.errors import ConfigError
 
 # Attributes of a study and of its trials.
 IDENTITY, OUTCOME, SECS, WORKER = "titn", "outcome", "secs", "worker"
+CELL = "config_hash"
 
 COMPLETE, PRUNED, DIVERGED = "complete", "pruned", "diverged"
 FAILED, IMPOSSIBLE = "failed", "impossible"
@@ -141,17 +142,23 @@ class StudyFile:
         return found
 
     def tell(
-        self, number: int, outcome: str, values: Sequence[float] | None = None, secs: float = 0.0
+        self,
+        number: int,
+        outcome: str,
+        values: Sequence[float] | None = None,
+        secs: float = 0.0,
+        cell: str | None = None,
     ) -> None:
         """What has become of a trial; nothing if another worker has told it.
 
-        secs: that the cell took.
+        secs: that the cell took. cell: its config_hash.
         """
         with self.storage.alone(), suppress(UpdateFinishedTrialError):
             storage = self.storage.storage
             trial = self.storage.trial_id(self.name, number)
             storage.set_trial_user_attr(trial, OUTCOME, outcome)
             storage.set_trial_user_attr(trial, SECS, secs)
+            storage.set_trial_user_attr(trial, CELL, cell)
             self.study.tell(number, values, state=STATES[outcome], skip_if_finished=True)
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
@@ -168,6 +175,17 @@ class StudyFile:
         if not self.trials(TrialState.COMPLETE):
             return []
         return self.study.best_trials if len(self.search.objective) > 1 else [self.study.best_trial]
+
+    def ranked(self) -> list[FrozenTrial]:
+        """The complete trials, the best first; of several objectives the front, by the first.
+
+        Of equals the earlier one comes first.
+        """
+        found = self.trials(TrialState.COMPLETE)
+        if len(self.search.objective) > 1:
+            found = self.best()
+        sign = -1 if self.search.directions[0] == "maximize" else 1
+        return sorted(found, key=lambda one: (sign * one.values[0], one.number))
 
     def _check_identity(self, identity: dict[str, Any]) -> None:
         known = self.study.user_attrs.get(IDENTITY)
