@@ -22,9 +22,18 @@ class Block:
     not_run: str | None
 
     def commands(self) -> list[str]:
-        """The lines of a shell, those that end with a backslash put together, without comments."""
-        lines = self.text.replace("\\\n", " ").splitlines()
-        return [line for line in lines if shlex.split(line, comments=True)]
+        """The commands of a shell: lines, with those that a backslash or a quote continues."""
+        found, begun = [], ""
+        for line in self.text.replace("\\\n", " ").splitlines():
+            begun = f"{begun}\n{line}" if begun else line
+            try:
+                words = shlex.split(begun, comments=True)
+            except ValueError:  # a quote is open
+                continue
+            found += [begun] if words else []
+            begun = ""
+        assert not begun, f"{self.place}: a quote is not closed: {begun}"
+        return found
 
 
 def blocks(*pages: str) -> list[Block]:
