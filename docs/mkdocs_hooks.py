@@ -28,6 +28,7 @@ SHOWN = {
 # Other files of the checkout that a page links to; `on_files` looks for them.
 LINK = re.compile(r"\]\(((?:\.\./)+(?:sweeps|conf|titn|tests)/[^)#\s]+\.\w+)")
 
+NAME = r"<!-- ::: ([\w.]+) -->$"
 # From the first prompt of a docstring to the next empty line.
 DOCTEST = re.compile(r"\n(>>> .+?)(?=\n\n|\n?\Z)", re.DOTALL)
 
@@ -59,16 +60,20 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     markdown = re.sub(r"<details( open)?>", r'<details\1 markdown="1">', markdown)
     markdown = markdown.replace("<summary>", '<summary markdown="span">')
     markdown = re.sub(r"(\]\([^)\s]*notebooks/\w+)\.ipynb\)", r"\1.md)", markdown)
-    return re.sub(r"^<!-- (::: [\w.]+) -->$", r"\1", markdown, flags=re.MULTILINE)
+    # With a heading and a sentence before it, for readers of the file, the name takes their place.
+    titled = r"::: \2\n    options:\n      heading: \1\n"
+    markdown = re.sub(
+        rf"^### (\S+)\n\n(?:\w[^\n]+\n\n)?{NAME}", titled, markdown, flags=re.MULTILINE
+    )
+    return re.sub(rf"^{NAME}", r"::: \1", markdown, flags=re.MULTILINE)
 
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Formulas become MathML, which browsers draw by themselves."""
     content = re.sub(r'<span class="arithmatex">\\\((.+?)\\\)</span>', _inline, content)
-    content = re.sub(
+    return re.sub(
         r'<div class="arithmatex">\s*\\\[(.+?)\\\]\s*</div>', _display, content, flags=re.DOTALL
     )
-    return content.replace("<table>", '<table class="of-page">')
 
 
 def notebook_page(path: Path) -> str:
@@ -95,6 +100,7 @@ def _output(output: dict[str, Any]) -> Iterator[str]:
     if "text/html" in data:
         table = "".join(data["text/html"])
         table = re.sub(r"<style.*?</style>", "", table, flags=re.DOTALL)
+        table = re.sub(r"<table[^>]*>", "<table>", table)
         yield re.sub(r"\n\s*", "\n", table).strip()
     elif "image/png" in data:
         yield f'<img alt="figure" src="data:image/png;base64,{"".join(data["image/png"]).strip()}">'
