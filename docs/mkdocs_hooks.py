@@ -14,6 +14,7 @@ from typing import Any
 import griffe
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -130,8 +131,15 @@ def _in_docs(file: File, config: MkDocsConfig) -> bool:
 
 
 def _inline(match: re.Match[str]) -> str:
-    return convert(html.unescape(match[1]))
+    return _mathml(match[1], "inline")
 
 
 def _display(match: re.Match[str]) -> str:
-    return f'<div class="formula">{convert(html.unescape(match[1]), display="block")}</div>'
+    return f'<div class="formula">{_mathml(match[1], "block")}</div>'
+
+
+def _mathml(formula: str, display: str) -> str:
+    drawn: str = convert(html.unescape(formula), display=display)
+    if left := re.findall(r"\\[a-zA-Z]+", drawn):
+        raise PluginError(f"{left[0]} cannot be drawn: {formula}")
+    return drawn
