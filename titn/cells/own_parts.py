@@ -44,28 +44,30 @@ def build_checked(run: dict, build: Callable[[dict], Dataset]) -> Dataset:
         return build(run)
     place = f"dataset._target_={target}"
     dataset = _tried(lambda: build(run), f"{place}: makes no data set", IMAGES_ARE)
-    _check_images(dataset, run["dataset"].get("image_size"), place)
+    _check_images(dataset, run["dataset"], place)
     return dataset
 
 
-def _check_images(dataset: Dataset, image_size: object, place: str) -> None:
-    if image_size is None:
+def _check_images(dataset: Dataset, node: dict, place: str) -> None:
+    """node: of the data set's configuration, by which its networks are built again."""
+    if node.get("image_size") is None:
         raise ConfigError(
             f"{place}: has no image_size, to which titn.predict resizes images; give it the "
             "argument image_size: int = 32, and its file the line image_size: 32"
         )
     for name, images in (("train", dataset.train), ("evaluated", dataset.evaluated)):
-        found = _fault(images, len(dataset.class_names), image_size)
+        found = _fault(images, len(dataset.class_names), node)
         if found:
             raise ConfigError(f"{place}: {name} {found}; {IMAGES_ARE}")
 
 
-def _fault(images: Images, num_classes: int, image_size: object) -> str | None:
+def _fault(images: Images, num_classes: int, node: dict) -> str | None:
     """What is wrong with a part of a data set, if anything is."""
+    image_size, channels = node["image_size"], node.get("channels", 3)
     pixels, labels = getattr(images, "pixels", None), getattr(images, "labels", None)
     if not isinstance(pixels, Tensor) or not isinstance(labels, Tensor):
         return f"is a {type(images).__name__} whose pixels and labels are no tensors"
-    if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[1] != 3:
+    if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[1] != channels:
         return f"has pixels {tuple(pixels.shape)} {pixels.dtype}"
     if pixels.shape[2:] != (image_size, image_size):
         return f"has images of {pixels.shape[2]}x{pixels.shape[3]}, and image_size={image_size}"

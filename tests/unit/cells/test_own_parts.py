@@ -117,6 +117,10 @@ def test_a_data_set_as_networks_take_it_is_returned():
     assert len(built(PIXELS, LABELS).train) == 4
 
 
+def test_a_data_set_may_have_the_channels_that_it_says():
+    assert len(built(PIXELS[:, :1], LABELS, channels=1).train) == 4
+
+
 @pytest.mark.parametrize(
     ("pixels", "labels", "reason"),
     [
