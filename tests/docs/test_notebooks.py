@@ -14,7 +14,7 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "docs/notebooks").glob
 def executed(path: Path) -> dict:
     notebook = nbformat.read(path, as_version=4)
     place = {"metadata": {"path": str(path.parent)}}
-    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place).execute()
+    nbclient.NotebookClient(notebook, timeout=900, kernel_name="python3", resources=place).execute()
     return notebook
 
 
