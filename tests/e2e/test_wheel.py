@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -43,21 +44,78 @@ def site(wheel, tmp_path_factory) -> Path:
     return directory
 
 
-def installed(site: Path, elsewhere: Path, *arguments: str) -> subprocess.CompletedProcess:
+def installed(
+    site: Path, elsewhere: Path, *arguments: str, script: str = "titn-train"
+) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, site / "bin" / "titn-train", *arguments],
+        [sys.executable, site / "bin" / script, *arguments],
         cwd=elsewhere, env=os.environ | {"PYTHONPATH": str(site)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
-def test_a_wheel_installed_elsewhere_trains(site, tmp_path):
+@pytest.fixture(scope="module")
+def trained(site, tmp_path_factory) -> Path:
+    """A directory in which the installed wheel has made a run."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
     small = ["epochs=0", "model.depth=1", "dataset.image_size=8", "model.patch_size=4"]
-    done = installed(site, tmp_path, *small)
+    done = installed(site, elsewhere, *small)
     assert done.returncode == 0, done.stderr
     assert "record: runs/" in done.stdout
-    (environment,) = tmp_path.glob("runs/*/environment.json")
-    assert '"git_commit": null' in environment.read_text()
+    return elsewhere
+
+
+@pytest.fixture(scope="module")
+def run(trained) -> str:
+    (record,) = trained.glob("runs/*/result.json")
+    return str(record.parent.relative_to(trained))
+
+
+def test_a_wheel_installed_elsewhere_trains(trained, run):
+    assert '"git_commit": null' in (trained / run / "environment.json").read_text()
+
+
+def test_it_is_what_python_imports_there(site, trained, run):
+    """It predicts, from a run's directory and from an exported folder, the same."""
+    Image.new("L", (20, 20), 200).save(trained / "image.png")
+    exported = installed(site, trained, "export", run, "--to", "hub", "--output=hub", script="titn")
+    assert exported.returncode == 0, exported.stderr
+    program = f"""
+import titn
+print(titn.__file__)
+one, other = (titn.load(path).predict("image.png") for path in ("{run}", "hub"))
+print((one.probabilities == other.probabilities).all(), len(one))
+"""
+    asked = subprocess.run(
+        [sys.executable, "-c", program], cwd=trained,
+        env=os.environ | {"PYTHONPATH": str(site)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert asked.stdout.splitlines() == [str(site / "titn/__init__.py"), "True 1"], asked.stderr
+
+
+def test_its_command_predicts(site, trained, run):
+    Image.new("L", (20, 20), 200).save(trained / "image.png")
+    asked = installed(site, trained, "predict", run, "image.png", "--top=1", script="titn")
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.splitlines()[0] == "image,rank,class,probability"
+
+
+def test_it_exports_to_onnx(site, trained, run):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    arguments = ("export", run, "--to", "onnx", "--output=run.onnx")
+    exported = installed(site, trained, *arguments, script="titn")
+    assert exported.returncode == 0, exported.stderr
+    assert "360 of 360 predictions equal" in exported.stdout + exported.stderr
+
+
+def test_it_tells_mlflow(site, tmp_path):
+    pytest.importorskip("mlflow")
+    small = ["epochs=0", "model.depth=1", "dataset.image_size=8", "model.patch_size=4", "seed=1"]
+    done = installed(site, tmp_path, *small, "tracker=mlflow")
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if "tracker" in line] == []
+    assert list(tmp_path.glob("runs/*/tracker.json"))
 
 
 def test_a_wheel_installed_elsewhere_asks_its_questions(site, tmp_path):

@@ -9,6 +9,7 @@ from titn.cells.cell import Cell
 from titn.cells.identity import run_source_digest
 from titn.cells.misfits import remedy
 from titn.cells.network_check import check_network
+from titn.cells.own_parts import build_checked, check_parts
 from titn.config.identity import config_hash
 from titn.data.images import Dataset
 from titn.records.run_dir import RunDir
@@ -42,7 +43,7 @@ class Planner:
         """
         device = hardware.device(run["device"])
         precision = hardware.precision(run["precision"], device)
-        dataset = _once(self.datasets, run["dataset"], lambda: build.dataset(run))
+        dataset = _once(self.datasets, run["dataset"], lambda: build_checked(run, build.dataset))
         origin = self._origin(run, dataset, prefix)
         teacher = self._plan_teacher(run["teacher"])
         identity = {
@@ -93,6 +94,7 @@ def _first_weights(run: dict, dataset: Dataset, prefix: str) -> str | None:
     digest = None
     if run["checkpoint"] or run["weights"]:
         digest = weights.first_weights_digest(parts.model, parts.new_layers)
+    check_parts(parts, run, dataset.spec)
     check_network(parts.model, run, dataset.spec, len(dataset.train))
     return digest
 

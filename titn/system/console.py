@@ -43,6 +43,7 @@ def run_command(job: Callable[[], int]) -> int:
     ensure_compile_cache()
     try:
         check_working_directory()
+        find_own_modules()
         return _delivered(job())
     except SystemExit as end:  # after --help, or bad arguments
         return _delivered(int(end.code or 0))
@@ -94,6 +95,16 @@ def check_working_directory() -> None:
         raise ConfigError(
             "the working directory is gone; go to one that is there, as cd /, and try again"
         ) from None
+
+
+def find_own_modules() -> None:
+    """Let Python look for modules in the working directory last, as a `_target_` may lie there.
+
+    `python -m` looks there by itself, and first; a console script does not.
+    """
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
 
 
 class Arguments(ArgumentParser):

@@ -122,6 +122,14 @@ def test_a_command_says_its_version(capsys):
     assert (left.value.code, capsys.readouterr().out) == (0, f"titn {metadata.version('titn')}\n")
 
 
+def test_modules_are_found_in_the_working_directory_last(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["/elsewhere"])
+    for _ in range(2):
+        assert console.run_command(lambda: 0) == 0
+    assert sys.path == ["/elsewhere", str(tmp_path)]
+
+
 def test_a_working_directory_that_is_gone_is_said(tmp_path, monkeypatch, capsys):
     gone = tmp_path / "gone"
     gone.mkdir()
