@@ -246,9 +246,17 @@ def open_table(root: Path, file: Path) -> Iterator[tuple[pa.Schema, Any]]:
         ) from None
 
 
+# How a stream ends: one that is cut off between two batches would else be a shorter one.
+END = b"\xff\xff\xff\xff\0\0\0\0"
+
+
 def _reader(content: pa.NativeFile) -> Any:
     """datasets writes streams; a file with an index at its end begins with these letters."""
     is_indexed = content.size() >= 6 and content.read(6) == b"ARROW1"
+    if not is_indexed and content.size() >= len(END):
+        content.seek(content.size() - len(END))
+        if content.read() != END:
+            raise ValueError("it is cut off")
     content.seek(0)
     return pa.ipc.open_file(content) if is_indexed else pa.ipc.open_stream(content)
 

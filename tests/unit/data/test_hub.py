@@ -199,6 +199,18 @@ def test_a_damaged_file_is_named(saved, tmp_path):
         huggingface(root=root)
 
 
+def test_a_stream_that_ends_between_two_batches_is_cut_off(saved, tmp_path):
+    root = saved(TABLES)
+    file = tmp_path / "saved/train/data-00001-of-00002.arrow"
+    content = file.read_bytes()
+    assert content.endswith(b"\xff\xff\xff\xff" + bytes(4))
+    file.write_bytes(content[:-8])
+    with pytest.raises(
+        ValueError, match=r"cannot be read as arrow \(it is cut off\); save it again"
+    ):
+        huggingface(root=str(root))
+
+
 def test_the_state_names_no_file_elsewhere(saved, tmp_path):
     root = saved(TABLES)
     state = tmp_path / "saved/train/state.json"
