@@ -22,6 +22,7 @@ NAMES = (
 CLASS_NAMES = "class_names"
 # Grey, colours, colours with transparency.
 CHANNELS = (1, 3, 4)
+OPAQUE = 255
 
 
 class Arrays(NamedTuple):
@@ -31,6 +32,18 @@ class Arrays(NamedTuple):
     train: tuple[NDArray, NDArray]
     test: tuple[NDArray, NDArray]
     class_names: tuple[str, ...]
+
+    def check_opaque(self) -> None:
+        """ValueError if images have a fourth channel that is not opaque throughout.
+
+        It may be transparency, or a colour that people do not see: only who made it knows.
+        """
+        for images, _ in (self.train, self.test):
+            if images.shape[1] == 4 and (images[:, 3] != OPAQUE).any():
+                raise ValueError(
+                    f"root={self.file}: the images' fourth channel is not opaque; "
+                    "dataset.channels=4 keeps it, or save them with three"
+                )
 
 
 def npz(*, root: str | None = None, num_classes: int | None = None, **_: Any) -> Path:

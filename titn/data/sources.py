@@ -243,7 +243,8 @@ def npz(
     in [0, 1]; labels whole numbers from 0, or one-hot; `class_names`, if it is there, has their
     names.
 
-    Raises ValueError that names the array.
+    Raises ValueError that names the array; of a fourth channel, too, that is neither opaque nor to
+    be kept.
     """
     arrays = read_arrays(npz_arrays.npz(root=root))
     train, test = (
@@ -252,6 +253,8 @@ def npz(
     )
     digest = images_digest(train, test, arrays.class_names)
     if channels == 4 or train.pixels.shape[1] == 4:
+        if channels != 4:
+            arrays.check_opaque()
         train, test = (
             Images(to_channels(images.pixels, channels), images.labels) for images in (train, test)
         )

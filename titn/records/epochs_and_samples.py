@@ -169,11 +169,19 @@ def _share(hits: NDArray[np.bool_]) -> float:
 
 
 def _macro(label: NDArray[Any], fused: NDArray[Any], names: list | None) -> dict[str, float]:
-    """Precision and recall as means over classes; a class without images counts as 0."""
+    """Precision and recall as means over classes; a class without images counts as 0.
+
+    balanced_accuracy: the mean recall of the classes that have images.
+    """
     if not names:
         return {}
     hits, images, predicted = (
         np.bincount(one, minlength=len(names)) for one in (label[label == fused], label, fused)
     )
-    shares = {"precision": hits / np.maximum(predicted, 1), "recall": hits / np.maximum(images, 1)}
+    recall = hits / np.maximum(images, 1)
+    shares = {
+        "precision": hits / np.maximum(predicted, 1),
+        "recall": recall,
+        "balanced_accuracy": recall[images > 0],
+    }
     return {name: float(share.mean()) for name, share in shares.items()}

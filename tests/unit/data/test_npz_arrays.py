@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from titn.data.sources import npz
 
@@ -87,3 +88,17 @@ def test_what_is_no_such_file_is_refused(tmp_path, content):
     (tmp_path / "mine.npz").write_bytes(content)
     with pytest.raises(ValueError, match=r"is no \.npz file; write one with numpy.savez"):
         npz(root=str(tmp_path / "mine.npz"))
+
+
+def test_a_fourth_channel_is_left_out_only_if_it_is_opaque(saved):
+    fourth = [np.full_like(images[..., :1], 255) for images in (GOOD["x_train"], GOOD["x_test"])]
+    parts = zip(("x_train", "x_test"), fourth, strict=True)
+    file = saved(**GOOD | {name: np.concatenate([GOOD[name], one], -1) for name, one in parts})
+    assert torch.equal(npz(root=file).train.pixels, npz(root=saved(**GOOD)).train.pixels)
+
+    fourth[1][0, 0, 0] = 254
+    parts = zip(("x_train", "x_test"), fourth, strict=True)
+    file = saved(**GOOD | {name: np.concatenate([GOOD[name], one], -1) for name, one in parts})
+    assert npz(root=file, channels=4).evaluated.pixels[0, 3, 0, 0] == 254
+    with pytest.raises(ValueError, match=r"root=.*not opaque; dataset\.channels=4 keeps it"):
+        npz(root=file)

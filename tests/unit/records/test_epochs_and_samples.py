@@ -50,6 +50,16 @@ def test_files_that_were_not_kept_are_nothing(run):
     assert (read_samples(run), read_epochs(run)) == (None, [])
 
 
+def test_the_balanced_accuracy_has_to_follow_from_the_predictions(run, samples):
+    # The fourth class has no images, and does not count.
+    del run["precision"], run["recall"]
+    run |= {"class_names": ["a", "b", "c", "d"], "balanced_accuracy": (1 + 1 / 2 + 1 / 2) / 3}
+    assert samples() is not None
+    run["balanced_accuracy"] = 0.5
+    with pytest.raises(ValueError, match=r"has a balanced_accuracy of 0\.666667, the record 0\.5"):
+        samples()
+
+
 def test_a_record_that_does_not_say_its_numbers_is_of_any(samples, run):
     for key in ("precision", "recall", "cls.top1", "num_evaluated", "class_names"):
         del run[key]
