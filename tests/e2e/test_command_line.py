@@ -305,7 +305,7 @@ MISFITS = {
     "ablation=mix": "ablation=mix: nothing of ablation is chosen yet; write +ablation=mix",
     "dataset.root=~/data": "dataset.root=~/data: cannot be read; write 'dataset.root=\"~/data\"'",
     "dataset.root=x": "dataset.root=x: the chosen dataset has no such key; "
-    "choose dataset=cifar10 or cifar100 or csv or folder or mnist or npz or parquet",
+    "choose dataset=cifar10 or cifar100 or csv or folder or huggingface or mnist or npz or parquet",
     "lr=1e-3": "lr=1e-3: there is no such key; did you mean optimizer.lr?",
     "+lr=1e-3": "lr=0.001: there is no such key; did you mean optimizer.lr?",
     "model.num_heads=4": "model.num_heads=4: did you mean model.outer_heads?",
