@@ -65,7 +65,8 @@ def write_search_page(
         settings = [summary]
     complete = ranked(found)
     answer = _answer(found, complete, confirmed)
-    parts = [f"# {escape(asked.title)}", f"**{answer}**", _outcomes(found, index)]
+    data = settings[0].heading if settings else _data(found, index)
+    parts = [f"# {escape(asked.title)}", f"**{answer}**", _outcomes(found, data)]
     if confirmed:
         parts += confirmation_section(confirmed, begun[-1], files)
     elif complete:
@@ -82,7 +83,6 @@ def write_search_page(
     question = Question(title=asked.title, asks=asked.asks, rows={trial_row(0): ()})
     page = Page(name, question, "\n\n".join(parts) + "\n", settings)
     write_text(_with_parent(out / page.path), page.text)
-    data = settings[0].heading if settings else _data(found, index)
     return SearchPage(page, str(len(found.trials)), data, _in_short(found, complete, confirmed))
 
 
@@ -129,7 +129,7 @@ def _in_short(found: TrialsFile, complete: Sequence[TrialSchema], rows: Sequence
     return f"{text}; not confirmed."
 
 
-def _outcomes(found: TrialsFile, index: RunIndex) -> str:
+def _outcomes(found: TrialsFile, data: str) -> str:
     counts = Counter(one.outcome for one in found.trials)
     told = ", ".join(f"{counts[one]} {one}" for one in OUTCOMES if counts[one])
     hours = sum(one.secs for one in found.trials) / 3600
@@ -139,8 +139,8 @@ def _outcomes(found: TrialsFile, index: RunIndex) -> str:
     left = asked.trials - (len(found.trials) - counts["impossible"])
     more = f" {left} of {asked.trials} are not made yet." if left > 0 else ""
     return (
-        f"On {escape(_data(found, index))}: {told or 'no trial'}, {time} together, proposed by "
-        f"{asked.sampler}, {pruned}, seed {found.seed}.{more}"
+        f"On {escape(data)}: {told or 'no trial'}, {time} together, proposed by {asked.sampler}, "
+        f"{pruned}, seed {found.seed}.{more}"
     )
 
 
