@@ -120,7 +120,7 @@ def write_page(found: dict) -> None:
             axes.step(one.hours, best, where="post", color=COLOURS[one.method], label=label)
         axes.set_xlim(0, found["hours"])
         axes.set_xlabel("hours of training")
-        axes.set_ylabel("best top-1 on the validation split so far, %")
+        axes.set_ylabel("best validation top-1 so far, %")
         axes.legend(loc="lower right")
         axes.grid()
     rows = [
@@ -145,23 +145,18 @@ def write_page(found: dict) -> None:
 
 
 def _difference(studies: list[Study]) -> str:
-    """Of the two methods' means over studies, with Welch's interval."""
+    """Of the two methods in the studies of one seed, which begin with the same trials."""
     first, second = (
         [100 * one.best[-1] for one in studies if one.method == method] for method in METHODS
     )
-    parts = [stdev(side) ** 2 / len(side) for side in (first, second)]
-    error = sum(parts) ** 0.5
-    names = tuple(METHODS)
-    difference = mean(first) - mean(second)
-    said = f"{names[0]} less {names[1]}: {difference:+.1f} points"
-    if error == 0:
-        return f"{said}; equal within each method, so no interval."
-    degrees = error**4 / sum(part**2 / (len(first) - 1) for part in parts)
-    half = float(t.ppf(0.975, degrees)) * error
+    found = [one - other for one, other in zip(first, second, strict=True)]
+    half = float(t.ppf(0.975, len(found) - 1)) * stdev(found) / len(found) ** 0.5
+    low, high = mean(found) - half, mean(found) + half
     return (
-        f"{said}, 95% interval {difference - half:+.1f} to {difference + half:+.1f} (Welch, three "
-        "studies each). The best of many trials on one validation split is too high for both: it "
-        "says which method looks better there, not what its configuration reaches on test."
+        f"{' less '.join(METHODS)}: {mean(found):+.1f} points, 95% interval {low:+.1f} to "
+        f"{high:+.1f} (of the differences of {len(found)} pairs, each with the same first trials). "
+        "The best of many trials on one validation split is too high for both: it says which "
+        "method looks better there, not what its configuration reaches on test."
     )
 
 
