@@ -56,7 +56,8 @@ class Effect:
         values = [mean_or_none(row.values(metric)) for row, _ in self.weights]
         if not values or None in values:
             return None
-        return float(np.dot([weight for _, weight in self.weights], np.array(values, dtype=float)))
+        added = np.dot([weight for _, weight in self.weights], np.array(values, dtype=float))
+        return round(float(added), 6)  # what cancels is nothing, and not the last bit of it
 
 
 @dataclass(frozen=True)
