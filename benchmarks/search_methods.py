@@ -12,17 +12,19 @@ import argparse
 import json
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from statistics import mean, stdev
 
-import optuna
 from scipy.stats import t
 
 from titn.records.provenance import cpu_name
+from titn.records.search import SEARCH
+from titn.records.sweep_dir import SweepDir
 from titn.reporting.figures.style import BLUE, GREY, drawing
 from titn.reporting.markdown import table
-from titn.sweeps.search.storage import JOURNAL
 from titn.system.files import write_text
 
 HERE = Path(__file__).resolve().parent
@@ -96,18 +98,12 @@ def search(method: str, seed: int, root: Path, runs: Path, hours: float) -> None
 
 
 def read_study(method: str, seed: int, runs: Path) -> Study:
-    name = study_name(method, seed)
-    journal = runs / "sweeps" / "search" / name / JOURNAL
-    backend = optuna.storages.journal.JournalFileBackend(str(journal))
-    study = optuna.load_study(study_name=name, storage=optuna.storages.JournalStorage(backend))
-    hours, best, outcomes = [], [], dict[str, int]()
-    for trial in study.trials:
-        outcome = trial.user_attrs["outcome"]
-        outcomes[outcome] = outcomes.get(outcome, 0) + 1
-        reached = trial.value if outcome == "complete" else float("-inf")
-        hours.append((hours[-1] if hours else 0.0) + trial.user_attrs["secs"] / 3600)
-        best.append(max(best[-1] if best else float("-inf"), reached))
-    return Study(method, seed, hours, best, outcomes)
+    found = SweepDir(runs / "sweeps" / SEARCH / study_name(method, seed)).trials()
+    assert found is not None
+    hours = accumulate(trial.secs / 3600 for trial in found.trials)
+    best = accumulate((trial.values or [float("-inf")] for trial in found.trials), max)
+    outcomes = Counter(trial.outcome for trial in found.trials)
+    return Study(method, seed, [*hours], [one[0] for one in best], dict(outcomes))
 
 
 def write_page(found: dict) -> None:
