@@ -93,10 +93,9 @@ def export(arguments: argparse.Namespace) -> int:
 def print_latencies(run: "FinishedRun", form: str, exported: "Exported", rounds: int) -> None:
     """A line for PyTorch and one for the form, at each batch size."""
     from titn.exporting.latency import time_answers
-    from titn.types import image_spec
 
     assert exported.answer is not None
-    spec = image_spec(run.run["dataset"], len(run.class_names))
+    spec = run.spec
     timed = time_answers(
         exported.classifier,
         {form: exported.answer},

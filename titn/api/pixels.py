@@ -9,13 +9,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from titn.config.annotations import CHANNELS
 from titn.data.channels import decode_channels, to_channels, with_transparency
 from titn.data.decoding import ImageError, as_seen, resize
 from titn.system.errors import ConfigError
 from titn.system.files import local_path
 
-# Grey, colours, colours with transparency.
-CHANNELS = (1, 3, 4)
 KINDS = "a path, a PIL image, an array (h, w, c) or a tensor (c, h, w)"
 
 

@@ -110,8 +110,8 @@ class Run:
         (n, h, w, c) or a tensor (n, c, h, w). Each is resized to the network's size. Raises
         ConfigError for what is no image, naming it.
         """
-        dataset = self._finished.run["dataset"]
         # (n, c, s, s), of as many channels as the network was trained on.
-        pixels = stack_images(images, dataset["image_size"], dataset.get("channels", 3))
+        spec = self._finished.spec
+        pixels = stack_images(images, spec.size, spec.channels)
         found = class_probabilities(self._finished, self.model, pixels)
         return Prediction.of(found.numpy(), self.classes)

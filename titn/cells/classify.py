@@ -33,12 +33,11 @@ def classify(
     run's weights cannot be read, or for a device that is not there.
     """
     network = run.network().to(hardware.device(device))
-    size, channels = run.run["dataset"]["image_size"], run.run["dataset"].get("channels", 3)
     pixels: dict[Path, Tensor] = {}
     errors: dict[Path, ImageError] = {}
     for path in paths:
         try:
-            pixels[path] = decode_channels(path, size, channels)
+            pixels[path] = decode_channels(path, run.spec.size, run.spec.channels)
         except ImageError as error:
             errors[path] = error
     if not pixels:

@@ -52,6 +52,11 @@ class FinishedRun:
     def class_names(self) -> list[str]:
         return self.result["class_names"]
 
+    @property
+    def spec(self) -> ImageSpec:
+        """The images that its network takes."""
+        return image_spec(self.run["dataset"], len(self.class_names))
+
     def other_source(self) -> str | None:
         """A line that says so if the run was made by other code than that which now reads it."""
         made, now = str(self.result.get("source_digest")), run_source_digest(self.run)
@@ -67,9 +72,8 @@ class FinishedRun:
 
         Raises ConfigError if the weights are not there or are not this run's.
         """
-        spec = image_spec(self.run["dataset"], len(self.class_names))
-        self._check_size(spec)
-        network = self._instantiate("model", nn.Module, images=spec)
+        self._check_size(self.spec)
+        network = self._instantiate("model", nn.Module, images=self.spec)
         # Of a run's directory, whose name messages should have; else a folder's file.
         file = self._weights
         weights.load(network, file.parent if file == self.directory.weights else file, key="run")

@@ -11,7 +11,7 @@ constructor, which may be called by anyone.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field
 
@@ -65,6 +65,7 @@ Published = Literal["mnist", "cifar10", "cifar100"]
 Split = Literal["test", "validation"]
 # Of images: grey, colours, colours with transparency.
 Channels = Literal[1, 3, 4]
+CHANNELS: tuple[int, ...] = get_args(Channels)
 WithoutAlpha = Literal[1, 3]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 Retry = Literal["failed"]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from titn.config.annotations import CHANNELS
 from titn.data.classes import MAX_CLASSES, check_class_names, check_classes
 from titn.data.paths import expand_root, explain_read_errors, why_not_a_file
 from titn.system.errors import first_line
@@ -20,8 +21,6 @@ NAMES = (
     ("train_x", "train_y", "test_x", "test_y"),
 )
 CLASS_NAMES = "class_names"
-# Grey, colours, colours with transparency.
-CHANNELS = (1, 3, 4)
 OPAQUE = 255
 
 

@@ -12,7 +12,6 @@ from titn.cells.reopen import FinishedRun
 from titn.cells.result import evenly_spaced
 from titn.system.errors import ConfigError
 from titn.system.progress import say
-from titn.types import image_spec
 
 # (b, c, h, w) float32 in [0, 1] to (b, k) logits: something exported, as its users run it.
 Answer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -69,9 +68,8 @@ def images_to_compare(run: FinishedRun, root: str | None, most: int | None) -> T
     except ConfigError as error:
         if root:
             raise
-        spec = image_spec(run.run["dataset"], len(run.class_names))
         say(f"compared on noise, because {error}; --root=DIR says where the images are")
         generator = torch.Generator().manual_seed(0)
-        shape = (NUM_NOISE, spec.channels, spec.size, spec.size)
+        shape = (NUM_NOISE, run.spec.channels, run.spec.size, run.spec.size)
         return torch.randint(256, shape, dtype=torch.uint8, generator=generator)
     return (images if most is None else evenly_spaced(images, most)).pixels

@@ -80,11 +80,10 @@ def export(run: FinishedRun, form: str, path: Path, pixels: Tensor, license_name
 
 
 def _write_graph(run: FinishedRun, classifier: Classifier, form: str, path: Path) -> Answer:
-    size = run.run["dataset"]["image_size"]
-    program = graphs.trace(classifier, size, run.run["dataset"].get("channels", 3))
+    program = graphs.trace(classifier, run.spec.size, run.spec.channels)
     facts: dict[str, Any] = {
         "class_names": run.class_names,
-        "image_size": size,
+        "image_size": run.spec.size,
         "config_hash": run.result["config_hash"],
     }
     save: Callable = graphs.save_onnx if form == "onnx" else graphs.save_program

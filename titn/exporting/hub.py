@@ -12,6 +12,7 @@ from titn.records import hub_folder
 from titn.system import tensor_files
 from titn.system.errors import ConfigError
 from titn.system.files import write_text
+from titn.types import ImageSpec
 
 # PIL's number of bilinear interpolation, as transformers writes it.
 BILINEAR = 2
@@ -25,33 +26,32 @@ def write_hub_folder(run: FinishedRun, network: nn.Module, folder: Path, license
         raise ConfigError(f"{run.directory.path}: {error}; put back a copy") from None
     facts = {"config_hash": run.result.get("config_hash")}
     tensor_files.save(folder / hub_folder.WEIGHTS, network.state_dict(), facts)
-    size, channels = run.run["dataset"]["image_size"], run.run["dataset"].get("channels", 3)
-    _write(folder / hub_folder.PREPROCESSOR, _preprocessor(size, channels))
+    _write(folder / hub_folder.PREPROCESSOR, _preprocessor(run.spec))
     write_text(folder / hub_folder.CARD, model_card(parts, license_name))
-    config = _config(type(network).__name__, size, channels, run.class_names)
+    config = _config(type(network).__name__, run.spec, run.class_names)
     _write(folder / hub_folder.CONFIG, config | {hub_folder.SECTION: hub_folder.section(parts)})
 
 
-def _config(architecture: str, size: int, channels: int, classes: list[str]) -> dict[str, Any]:
+def _config(architecture: str, spec: ImageSpec, classes: list[str]) -> dict[str, Any]:
     """What the hub itself reads of config.json."""
     return {
         "model_type": "titn",
         "architectures": [architecture],
-        "image_size": size,
-        "num_channels": channels,
+        "image_size": spec.size,
+        "num_channels": spec.channels,
         "num_labels": len(classes),
         "id2label": {str(i): name for i, name in enumerate(classes)},
         "label2id": {name: i for i, name in enumerate(classes)},
     }
 
 
-def _preprocessor(size: int, channels: int) -> dict[str, Any]:
+def _preprocessor(spec: ImageSpec) -> dict[str, Any]:
     """How an image becomes what the network takes, in the words of transformers."""
     return {
         "image_processor_type": "ViTImageProcessor",
-        "do_convert_rgb": channels == 3,
+        "do_convert_rgb": spec.channels == 3,
         "do_resize": True,
-        "size": {"height": size, "width": size},
+        "size": {"height": spec.size, "width": spec.size},
         "resample": BILINEAR,
         "do_rescale": True,
         "rescale_factor": 1 / 255,
