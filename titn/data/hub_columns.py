@@ -12,14 +12,10 @@ from titn.config.constraints import check_num_classes
 from titn.data.classes import check_class_names
 from titn.data.hub_files import locate
 from titn.data.paths import (
-    LFS_POINTER,
     expand_root,
     explain_read_errors,
-    is_lfs_pointer,
-    why_not_a_file,
 )
-from titn.data.shards import open_shard
-from titn.system.errors import error_text
+from titn.data.shards import open_shard, table_errors_named
 
 # Usual names, in the order in which they are taken. CIFAR-100's finer labels before its coarse.
 IMAGES = ("image", "img", "pixel_values", "images", "pixels")
@@ -230,20 +226,13 @@ def open_table(root: Path, file: Path) -> Iterator[tuple[pa.Schema, Any]]:
         with open_shard(root, file) as shard:
             yield shard.schema_arrow, lambda columns: shard.iter_batches(PART, columns=columns)
         return
-    try:
-        if reason := why_not_a_file(file):
-            raise ValueError(reason)
+    with (
+        table_errors_named(root, file, "arrow", "save it again"),
         # Mapped, so that reading labels does not read images.
-        with pa.memory_map(str(file)) as content:
-            reader = _reader(content)
-            yield reader.schema, lambda _: _batches(reader)
-    except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
-        name = file.relative_to(root)
-        if why_not_a_file(file) is None and is_lfs_pointer(file):
-            raise ValueError(f"root={root}: {name} is {LFS_POINTER}") from None
-        raise ValueError(
-            f"root={root}: {name} cannot be read as arrow ({error_text(error)}); save it again"
-        ) from None
+        pa.memory_map(str(file)) as content,
+    ):
+        reader = _reader(content)
+        yield reader.schema, lambda _: _batches(reader)
 
 
 # How a stream ends: one that is cut off between two batches would else be a shorter one.

@@ -143,21 +143,28 @@ def _schema(root: Path, shard: Path) -> Schema:
 @contextmanager
 def open_shard(root: Path, shard: Path) -> Iterator[pq.ParquetFile]:
     """Open a file to read it at once; ValueError if it cannot be opened or read to its end."""
-    try:
-        if reason := why_not_a_file(shard):
-            raise ValueError(reason)
+    with (
+        table_errors_named(root, shard, "parquet", "fetch it again"),
         # Opened by Python, because pyarrow takes some file names for URLs.
-        with (
-            open(shard, "rb") as content,
-            pq.ParquetFile(content, page_checksum_verification=True) as file,
-        ):
-            yield file
+        open(shard, "rb") as content,
+        pq.ParquetFile(content, page_checksum_verification=True) as file,
+    ):
+        yield file
+
+
+@contextmanager
+def table_errors_named(root: Path, file: Path, kind: str, remedy: str) -> Iterator[None]:
+    """Raise a ValueError that names the file for what it is not, or for what reading it raises."""
+    try:
+        if reason := why_not_a_file(file):
+            raise ValueError(reason)
+        yield
     except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
-        name = shard.relative_to(root)
-        if why_not_a_file(shard) is None and is_lfs_pointer(shard):
+        name = file.relative_to(root)
+        if why_not_a_file(file) is None and is_lfs_pointer(file):
             raise ValueError(f"root={root}: {name} is {LFS_POINTER}") from None
         raise ValueError(
-            f"root={root}: {name} cannot be read as parquet ({error_text(error)}); fetch it again"
+            f"root={root}: {name} cannot be read as {kind} ({error_text(error)}); {remedy}"
         ) from None
 
 
