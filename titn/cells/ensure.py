@@ -12,7 +12,8 @@ from titn.cells.cell import Cell
 from titn.cells.failures import disk_errors_named, failure_recorded
 from titn.cells.make import make
 from titn.cells.planning import Planner
-from titn.cells.pruning import PRUNED, Prunes
+from titn.cells.pruning import Prunes
+from titn.records.cell_state import PRUNED
 from titn.records.run_dir import RunDir
 from titn.system.errors import CellError, ConfigError, first_line
 from titn.system.progress import log_to, say

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from filelock import Timeout
 
 from titn.cells.cell import Cell
-from titn.cells.pruning import PRUNED, PrunedError
+from titn.cells.pruning import PrunedError
+from titn.records.cell_state import PRUNED
 from titn.system.errors import CellError, ConfigError, file_error_text, first_line, is_full
 from titn.system.progress import note
 from titn.training import hardware

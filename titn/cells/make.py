@@ -161,24 +161,22 @@ class TrainingRun:
             self.cell.directory.add_epoch(row)
             for tracking in trackings:
                 tracking.add(row)
-            if self._is_pruned(row):
-                self._save()
-                raise self._pruned(row)
+            self._end_if_pruned(row)
 
         try:
             for row in state.rows:
-                if self._is_pruned(row):
-                    raise self._pruned(row)
+                self._end_if_pruned(row)
             fit(task, state, progress, on_epoch, autosave)
+        except PrunedError:
+            self._save()
+            raise
         finally:
             progress.close()
 
-    def _is_pruned(self, row: dict) -> bool:
-        """Whether the run ends after this epoch. After the last there is nothing left to save."""
-        return self.prunes is not None and self.prunes(row) and row["epoch"] < self.task.epochs
-
-    def _pruned(self, row: dict) -> PrunedError:
-        return PrunedError(row["epoch"], self.task.epochs, self.clock.read())
+    def _end_if_pruned(self, row: dict) -> None:
+        """PrunedError where the run is to end after this epoch; after the last it has anyway."""
+        if self.prunes is not None and self.prunes(row) and row["epoch"] < self.task.epochs:
+            raise PrunedError(row["epoch"], self.task.epochs, self.clock.read())
 
     def _result(
         self,

@@ -5,9 +5,6 @@ from collections.abc import Callable
 # Asked with the row of each epoch, those before a resume included: whether the run ends after it.
 Prunes = Callable[[dict], bool]
 
-# The kind of a failure.json that is no failure: its run goes on when it is asked for in full.
-PRUNED = "pruned"
-
 
 class PrunedError(Exception):
     """epoch: after which the run ended, counted from 1. wall_secs: that it took until then."""
