@@ -46,10 +46,8 @@ def work_left(cells: Sequence[SweepCell], estimator: TimeEstimator) -> str:
     if not todo:
         return "nothing to do"
     teachers = _teachers_to_make(todo)
-    secs, unknown = estimator.total(
-        PendingRun(cell.run, str(cell.device), cell.precision, len(cell.dataset.train))
-        for cell in (*teachers, *(planned.cell for planned in todo))
-    )
+    pending = map(pending_run, (*teachers, *(planned.cell for planned in todo)))
+    secs, unknown = estimator.total(pending)
     text = f"to do: {len(todo)} of {len(cells)} cells"
     if teachers:
         text += f" and {counted(len(teachers), 'teacher')}"
@@ -58,6 +56,11 @@ def work_left(cells: Sequence[SweepCell], estimator: TimeEstimator) -> str:
     if unknown:
         text += f"; no past cell tells how long {', '.join(unknown)} takes"
     return text
+
+
+def pending_run(cell: "Cell") -> PendingRun:
+    """A planned cell, as estimates take it."""
+    return PendingRun(cell.run, str(cell.device), cell.precision, len(cell.dataset.train))
 
 
 def _teachers_to_make(todo: Sequence[SweepCell]) -> list["Cell"]:

@@ -5,6 +5,7 @@ told instead of run. Workers join by the same command; a trial that one of them 
 over by the next that finds it.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,20 +20,19 @@ from titn.records.cell_state import (
     cell_state,
 )
 from titn.records.sweep_plan import Setting
+from titn.sweeps.announce_search import announce_search
 from titn.sweeps.confirm_search import MakeParts, best_distinct, plan_confirmation
-from titn.sweeps.estimate import PendingRun, TimeEstimator
 from titn.sweeps.launch import CellLauncher, Outcome
 from titn.sweeps.plan import SweepCell, check_source, to_planned_cell
 from titn.sweeps.search import study
 from titn.sweeps.search.pruning import TrialReports, pruner_of
 from titn.sweeps.search.read import AskedSearch, check_request
-from titn.sweeps.search.storage import place_of
 from titn.sweeps.search.study import StudyFile, Trial
 from titn.sweeps.search.trials_file import trials_file
 from titn.sweeps.sweep import Sweep
 from titn.sweeps.trial_cells import MAX_IMPOSSIBLE, TrialCells
 from titn.system.errors import CellError, ConfigError
-from titn.system.progress import duration, say
+from titn.system.progress import say
 from titn.system.text import counted
 
 if TYPE_CHECKING:
@@ -52,14 +52,9 @@ def run_search(sweep: Sweep, planner: "Planner", launches: CellLauncher, make: M
     probe = trials.first_possible()
     trials.check_setting(probe)
     search = sweep.search.search
-    say(f"{sweep.name}: {search.title} ({probe.cell.describe()}; {_budget(sweep.search)})")
-    for key in sweep.search.space.keys:
-        say(f"  {key}: {', '.join(_domains(sweep.search, key))}")
     search.fresh_seeds(probe.cell.run["seed"])  # refused before the first trial, not after the last
+    announce_search(sweep, trials, probe)
     if sweep.dry_run:
-        say(f"  its study: {place_of(sweep.directory.path, search)}")
-        for line in _plan_lines(sweep, trials, probe):
-            say(f"  {line}")
         return
     found = StudyFile(
         sweep.directory.path, sweep.search.name, search, sweep.search.space,
@@ -91,47 +86,6 @@ def _confirm(
             for trial, cell in best_distinct(found, trials, most)]  # fmt: skip
     confirmed = plan_confirmation(sweep, planner, best, probe.cell.run["seed"])
     make(confirmed.sweep, confirmed.parts)
-
-
-def _plan_lines(sweep: Sweep, trials: TrialCells, probe: SweepCell) -> list[str]:
-    """What is left to do, by the first possible configuration, and about how long it takes."""
-    assert sweep.search is not None
-    search, known = sweep.search.search, sweep.directory.trials()
-    told = [one for one in known.trials if one.outcome != study.IMPOSSIBLE] if known else []
-    left = max(0, search.trials - len(told))
-    lines = [f"{counted(left, 'trial')} of {search.trials} to make{_about(sweep, [probe] * left)}"]
-    if search.confirm:
-        seeds = search.fresh_seeds(probe.cell.run["seed"])
-        cells = [trials.on_test(probe)] * (search.confirm + 1) * len(seeds)
-        lines.append(
-            f"then the best {search.confirm} and the defaults on test, with seeds "
-            f"{', '.join(map(str, seeds))}: {counted(len(cells), 'cell')} and a candidate"
-            f"{_about(sweep, cells)}"
-        )
-    return lines
-
-
-def _about(sweep: Sweep, cells: list[SweepCell]) -> str:
-    """How long cells take one after another, if past cells tell."""
-    secs, unknown = TimeEstimator(sweep.runs_dir).total(
-        PendingRun(one.cell.run, str(one.cell.device), one.cell.precision,
-                   len(one.cell.dataset.train))
-        for one in cells
-    )  # fmt: skip
-    return f", about {duration(secs)} going by past cells" if secs and not unknown else ""
-
-
-def _budget(asked: AskedSearch) -> str:
-    search = asked.search
-    hours = f" or {search.hours:g} hours" if search.hours is not None else ""
-    return f"{search.sampler}, {counted(search.trials, 'trial')}{hours}"
-
-
-def _domains(asked: AskedSearch, key: str) -> list[str]:
-    """What a key is chosen from, as the file has it, and where it depends on another."""
-    search = asked.search
-    parts = [f"{part[key]} where {when}" for when, part in search.when.items() if key in part]
-    return [search.space[key]] if key in search.space else parts
 
 
 def _identity(asked: AskedSearch, probe: SweepCell) -> dict[str, Any]:
@@ -251,10 +205,7 @@ class SearchRun:
             self.study.tell(
                 trial.number, study.COMPLETE, values, result["wall_secs"], cell.config_hash
             )
-            shown = ", ".join(
-                f"{name} {value:.4g}"
-                for name, value in zip(self.asked.search.objective, values, strict=True)
-            )
+            shown = self._named(values)
         elif state == PRUNED and outcome is not None and outcome.pruned:
             failure = cell.cell.directory.failure() or {}
             self.study.tell(
@@ -313,6 +264,11 @@ class SearchRun:
         reports = TrialReports(self.study.storage, self.study.name, search, trial.number, epochs)
         reports.tell_all(rows)
 
+    def _named(self, values: Sequence[float]) -> str:
+        """The objectives with their values."""
+        pairs = zip(self.asked.search.objective, values, strict=True)
+        return ", ".join(f"{name} {value:.4g}" for name, value in pairs)
+
     def _report(self) -> None:
         """The trials by what has become of them, and the best with its command line."""
         self._write()
@@ -323,11 +279,7 @@ class SearchRun:
         if not best:
             raise CellError(f"{self.sweep.name}: no trial has a record; titn.status says why not")
         for one in best:
-            values = ", ".join(
-                f"{name} {value:.4g}"
-                for name, value in zip(self.asked.search.objective, one.values, strict=True)
-            )
-            say(f"  trial {one.number}, {values} on the validation split:")
+            say(f"  trial {one.number}, {self._named(one.values)} on the validation split:")
             say(f"    {self.trials.command(Trial(one.number, one.params))}")
 
 

@@ -90,9 +90,16 @@ class Space:
     parts: dict[tuple[str, Scalar], dict[str, Domain]]
 
     @property
+    def domains(self) -> dict[str, Domain]:
+        """All keys, those of parts after the others, with what they are chosen from."""
+        found = {**self.parameters}
+        for part in self.parts.values():
+            found |= part
+        return found
+
+    @property
     def keys(self) -> list[str]:
-        parts = (key for part in self.parts.values() for key in part)
-        return list(dict.fromkeys([*self.parameters, *parts]))
+        return [*self.domains]
 
     def choose(self, pick: Callable[[str, Domain], Scalar]) -> dict[str, Scalar]:
         """Key -> picked value, of the parameters that apply, as the sampler knows them."""
@@ -112,10 +119,7 @@ class Space:
     def grid(self) -> list[dict[str, Scalar]]:
         """All configurations, the last key changing first; ConfigError if they have no end."""
         found: dict[str, dict[str, Scalar]] = {}
-        domains = {**self.parameters}
-        for part in self.parts.values():
-            domains |= part
-        axes = {key: _points(key, domain) for key, domain in domains.items()}
+        axes = {key: _points(key, domain) for key, domain in self.domains.items()}
         if math.prod(map(len, axes.values())) > MAX_GRID:
             raise ConfigError(
                 f"search.sampler=grid: has more than {MAX_GRID} configurations; choose "

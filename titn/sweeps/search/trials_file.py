@@ -15,15 +15,12 @@ def trials_file(
     found: StudyFile, seed: int, command: str, best: Sequence[tuple[int, Sequence[str]]]
 ) -> TrialsFile:
     """The trials that have an end. best: numbers, and the overrides that make them on test."""
-    domains = dict(found.space.parameters)
-    for part in found.space.parts.values():
-        domains |= part
     return TrialsFile(
         study=found.name,
         search=_node(found.search),
         seed=seed,
         command=command,
-        domains={key: _domain(domain) for key, domain in domains.items()},
+        domains={key: _domain(domain) for key, domain in found.space.domains.items()},
         trials=[_trial(one, found.space) for one in found.trials() if _has_an_end(one)],
         best=[BestSchema(number=number, overrides=list(made)) for number, made in best],
     )
