@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from titn.cells.identity import run_source_digest
 from titn.config import resolve
-from titn.config.keys import GROUPS
+from titn.config.keys import GROUPS, is_own
 from titn.records.cell_state import HALF_DONE, PRUNED, RECORDED, RUNNING, cell_state, is_locked
 from titn.records.run_dir import RunDir, run_paths
 from titn.records.run_files import read_config, read_run_files
@@ -138,9 +138,8 @@ def is_orphan(run: RunDir) -> bool:
 def _is_titns(config: dict) -> bool:
     nodes = [config[group] for group in GROUPS if isinstance(config.get(group), dict)]
     teacher = config.get("teacher")
-    return all(str(node.get("_target_")).startswith("titn.") for node in nodes) and (
-        teacher is None or _is_titns(teacher)
-    )
+    is_titns = not any(is_own(str(node.get("_target_"))) for node in nodes)
+    return is_titns and (teacher is None or _is_titns(teacher))
 
 
 def _answers(directory: Path, kind: str) -> Iterator[Item]:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from titn.config.keys import is_own
 from titn.system.errors import ConfigError, first_line
 from titn.system.text import printable
 from titn.types import ImageSpec, Output
@@ -18,7 +19,7 @@ def check_network(network: nn.Module, run: dict, spec: ImageSpec, num_images: in
     """
     target = run["model"]["_target_"]
     images = torch.zeros(2, spec.channels, spec.size, spec.size)
-    if not target.startswith("titn."):
+    if is_own(target):
         network.eval()
         for pixels in (images, images.byte()):
             _check_output(_answer(network, pixels, target), target, spec)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from titn.config.keys import is_own
 from titn.data.images import Dataset, Images
 from titn.losses.terms import TokenWeights, maps_read
 from titn.system.errors import ConfigError, first_line
@@ -27,11 +28,6 @@ IMAGES_ARE = "titn.data.images.Images(pixels, labels) has (N, 3, s, s) uint8 and
 VIEW_IS = "apply(images, rows) returns images of the same shape and type"
 ROWS_ARE = "draw(num_samples, rng) returns a dict of tensors, (num_samples, ...) each"
 LOSS_IS = "a loss returns {'loss': TENSOR, ...}, numbers averaged over the batch"
-
-
-def is_own(target: str) -> bool:
-    """Whether a `_target_` is a user's, and not titn's."""
-    return not target.startswith("titn.")
 
 
 def build_checked(run: dict, build: Callable[[dict], Dataset]) -> Dataset:

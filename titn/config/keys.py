@@ -53,3 +53,8 @@ SUPPLIED = {"model": "images", "optimizer": "model"}
 FOLLOWED = {"teacher.dataset": "dataset", "teacher.augment": "recipe.augment"}
 # The same, for a teacher with the recipe of fast convolutional networks.
 FOLLOWED_BY_FAST_CNNS = {"teacher.augment": "recipe.fast_cnn.augment"}
+
+
+def is_own(target: str) -> bool:
+    """Whether a `_target_` is a user's, and not titn's."""
+    return not target.startswith("titn.")

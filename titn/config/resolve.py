@@ -25,6 +25,7 @@ from titn.config.keys import (
     SCALARS,
     SUPPLIED,
     SWITCHES,
+    is_own,
 )
 from titn.config.schema import (
     check_takes,
@@ -242,7 +243,7 @@ def _checked_node(node: Any, path: str) -> dict:
     for key, value in node.items():
         if key == "_target_":
             continue
-        if key not in keywords and not target.startswith("titn."):
+        if key not in keywords and is_own(target):
             if key != supplied and (reason := why_no_key(target, key)):
                 raise ConfigError(f"{path}.{key}={as_typed(value)}: {reason}")
             raise ConfigError(_not_of_ones_own(path, key, value, target, sorted(keywords)))
