@@ -83,8 +83,9 @@ def _explain(error: Exception, cell: Cell) -> tuple[str, str, str]:
         return "diverged", first_line(error), f"; lower {prefix}optimizer.lr"
     if hardware.is_out_of_memory(error):
         remedy = (
-            f"; lower {prefix}batch_size (it is {run['batch_size']}), choose a smaller "
-            f"{prefix}model, or make fewer cells at once"
+            f"; lower {prefix}batch_size (it is {run['batch_size']}), cut it into parts with "
+            f"{prefix}accumulate={2 * run['accumulate']}, choose a smaller {prefix}model, or make "
+            "fewer cells at once"
         )
         return "memory", f"out of memory on {cell.device}", remedy
     name, message = type(error).__name__, first_line(error)

@@ -29,6 +29,8 @@ LOAD = "titn.training.weights.load"
 LOAD_PRETRAINED = "titn.training.weights.load_pretrained"
 TEACHER = "titn.training.assembly.in_inference_form"
 AVERAGE = "titn.training.averaging.WeightAverage"
+# What runs use in the place of `assemble` that accumulate gradients.
+ACCUMULATED = "titn.training.accumulation.assemble_accumulated"
 # Digests files for the configuration's hash, and changes no number.
 FILE_DIGEST = "titn.training.weights.file_digest"
 
@@ -44,7 +46,10 @@ def run_source_digest(run: dict[str, Any]) -> str:
 def source_targets(run: dict[str, Any]) -> set[str]:
     """The definitions from which all code is reached that decides the numbers of a run."""
     groups = {each[group]["_target_"] for each in _with_teachers(run) for group in GROUPS}
-    return groups | ENGINE | ({LOAD} if run["teacher"] is not None else set())
+    own = {LOAD} if run["teacher"] is not None else set()
+    if any(each["accumulate"] > 1 for each in _with_teachers(run)):
+        own |= {ACCUMULATED}
+    return groups | ENGINE | own
 
 
 def unused_code(run: dict[str, Any]) -> frozenset[str]:

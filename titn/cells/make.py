@@ -24,8 +24,9 @@ from titn.system.errors import ConfigError
 from titn.system.progress import Progress, say
 from titn.tracking.tracking import Tracking
 from titn.training import build, hardware, weights
+from titn.training.accumulation import assemble_accumulated, whole_batch_is_seen
 from titn.training.answer_cache import AnswerCache, kind_of
-from titn.training.assembly import AssembledRun, assemble
+from titn.training.assembly import AssembledRun
 from titn.training.engine import RunningMeans, State, evaluate, fit
 from titn.training.metrics import Predictions, summarise, train_metrics
 
@@ -60,7 +61,8 @@ def _assemble(cell: Cell) -> AssembledRun:
     if parts.new_layers:
         source, new = cell.run["weights"], ", ".join(parts.new_layers)
         say(f"{cell.name} starts from {cell.prefix}weights={source}; new: {new}")
-    return assemble(
+    _say_what_sees_micro_batches(cell, parts)
+    return assemble_accumulated(
         cell.run,
         parts=parts,
         dataset=cell.dataset,
@@ -69,6 +71,16 @@ def _assemble(cell: Cell) -> AssembledRun:
         teacher=teacher,
         answer_cache=_answer_cache(cell, parts.loss),
     )
+
+
+def _say_what_sees_micro_batches(cell: Cell, parts: build.Parts) -> None:
+    num_parts = cell.run["accumulate"]
+    if num_parts > 1 and (seeing := whole_batch_is_seen(parts.model, parts.loss)):
+        size = cell.run["batch_size"]
+        say(
+            f"{cell.name}: {cell.prefix}accumulate={num_parts}: {' and '.join(seeing)} see "
+            f"{size // num_parts} images at once, and not the {size} of a batch"
+        )
 
 
 def _trained_network(teacher: Cell) -> nn.Module:
@@ -102,6 +114,8 @@ def _answer_cache(cell: Cell, loss: Loss) -> AnswerCache | None:
         "cpu": provenance.cpu_name(),
         **hardware.description(cell.device),
     }
+    if run["accumulate"] > 1:  # micro-batches round otherwise
+        key["accumulate"] = run["accumulate"]
     steps = steps_per_epoch(len(cell.dataset.train), run["batch_size"])
     return AnswerCache(Path(run["runs_dir"]), kind_of(loss), key, steps)
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from titn.config.keys import is_own
 from titn.system.errors import ConfigError, first_line
 from titn.system.text import printable
+from titn.training.accumulation import micro_batch_sizes
 from titn.types import ImageSpec, Output
 
 
@@ -23,8 +24,9 @@ def check_network(network: nn.Module, run: dict, spec: ImageSpec, num_images: in
         network.eval()
         for pixels in (images, images.byte()):
             _check_output(_answer(network, pixels, target), target, spec)
-    if min(run["batch_size"], num_images) == 1:
-        _check_single_image(network.train(), images[:1], run["batch_size"])
+    *_, smallest = micro_batch_sizes(min(run["batch_size"], num_images), run["accumulate"])
+    if smallest == 1:
+        _check_single_image(network.train(), images[:1], run)
 
 
 @torch.no_grad()
@@ -60,11 +62,15 @@ def _check_output(output: Any, target: str, spec: ImageSpec) -> None:
     )
 
 
-def _check_single_image(network: nn.Module, image: Tensor, batch_size: int) -> None:
+def _check_single_image(network: nn.Module, image: Tensor, run: dict) -> None:
     try:
         network(image)
     except ValueError as error:  # torch's batch normalisation
+        size, num_parts = run["batch_size"], run["accumulate"]
+        key, remedy = f"batch_size={size}", "give 2 or more"
+        if num_parts > 1:
+            key, remedy = f"accumulate={num_parts}", f"give {max(size // 2, 1)} or less"
         raise ConfigError(
-            f"batch_size={batch_size}: one image is too few for the model's batch normalisation "
-            f"({first_line(error)}); give 2 or more"
+            f"{key}: one image is too few for the model's batch normalisation "
+            f"({first_line(error)}); {remedy}"
         ) from None

@@ -48,6 +48,10 @@ def check_fits(run: dict, prefix: str) -> None:
     with _named(f"{prefix}augment."):
         constraints.check_augment_channels(channels, run["augment"])
     with _named(prefix):
+        constraints.check_accumulate(run["accumulate"], run["batch_size"])
+        constraints.check_patience(
+            run["patience"], run["dataset"].get("split"), run["eval_every"], prefix
+        )
         constraints.check_device_name(run["device"])
         needs_teacher = bool(class_attribute(run["loss"]["_target_"], "needs_teacher"))
         constraints.check_has_teacher(

@@ -107,6 +107,35 @@ def check_padding(padding: int, size: int) -> None:
         )
 
 
+def check_accumulate(num_parts: int, batch_size: int) -> None:
+    """ValueError for more micro-batches than a batch has images."""
+    if num_parts > batch_size:
+        raise ValueError(
+            f"accumulate={num_parts}: a batch of {batch_size} images cannot be cut into so many; "
+            f"give {batch_size} or less, or a larger batch_size"
+        )
+
+
+def check_patience(patience: int | None, split: str | None, eval_every: int, prefix: str) -> None:
+    """ValueError for a run that would be ended by its test images, or by epochs it does not see.
+
+    split: which images are evaluated. prefix: of the run's keys on the command line.
+    """
+    if patience is None:
+        return
+    if split != "validation":
+        raise ValueError(
+            f"patience={patience}: is about the loss on a validation split, and to stop by test "
+            f"images is to choose on them; add dataset.split=validation, or leave {prefix}patience "
+            "out"
+        )
+    if eval_every != 1:
+        raise ValueError(
+            f"patience={patience}: counts epochs, and eval_every={eval_every} evaluates some of "
+            f"them; set {prefix}eval_every=1"
+        )
+
+
 def check_model_channels(channels: int, model: dict, prefix: str) -> None:
     """ValueError for one of torchvision's networks whose first layer takes three channels.
 

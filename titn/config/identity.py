@@ -9,6 +9,7 @@ from titn.config.keys import GROUPS, SCALARS
 # A key that a later version adds is left out of the hash while it has its default, so that
 # records made before it keep their identity: "key" or "group.key": default.
 ADDED_LATER: dict[str, Any] = {
+    "accumulate": 1,
     "clip_grad": None,
     "dataset.channels": 3,
     "dataset.num_classes": None,
@@ -24,6 +25,7 @@ ADDED_LATER: dict[str, Any] = {
     "model.patch_embed": "linear",
     "model.stem": "imagenet",
     "optimizer.bias_factor": 1.0,
+    "patience": None,
     "repeats": 1,
     "weights": None,
 }

@@ -26,6 +26,11 @@ _ELSEWHERE = {
     "seed": ("randomseed manualseed rngseed rng globalseed pltrainerseed randomstate trialseed"),
     "device": ("gpu cuda cpu accelerator gpuid gpuids deviceid cudadevice nocuda usecuda usecpu"),
     "precision": ("amp fp16 bf16 fp32 half mixedprecision dtype ampdtype usefp16 useamp"),
+    "accumulate": (
+        "accumulation gradaccum gradaccumsteps gradientaccumulationsteps accumulategradbatches "
+        "accumiter accumsteps accumulationsteps updatefreq microbatches nummicrobatches"
+    ),
+    "patience": "earlystop earlystopping earlystoppingpatience patienceepochs espatience",
     "clip_grad": ("clip gradclip clipgradnorm maxgradnorm gradientclipval gradclipnorm clipnorm"),
     "ema_decay": ("ema modelema modelemadecay useema emamomentum"),
     "compile": ("torchcompile usecompile jit torchscript"),
@@ -119,11 +124,7 @@ _NOT_HERE = {
         "checkpoint=FILE to start from other weights"
     ): ("resume resumefrom autoresume continue resumetraining lastcheckpoint"),
     "a run is as long as its epochs, and the last one counts; leave it out": (
-        "patience earlystopping earlystop monitor savebest bestmetric"
-    ),
-    "a batch is not split; set batch_size": (
-        "accumulategradbatches gradaccum gradaccumsteps gradientaccumulationsteps accumsteps "
-        "accumulation accumiter updatefreq"
+        "monitor savebest bestmetric"
     ),
     "a run says what it does by itself, and keeps its log in its directory; leave it out": (
         "verbose quiet loglevel loginterval logevery logfreq printfreq progress progressbar "

@@ -14,7 +14,10 @@ HUB_DATASETS = {
     "cifar100": "uoft-cs/cifar100",
     "mnist": "ylecun/mnist",
 }
-RECIPE = ("epochs", "batch_size", "repeats", "clip_grad", "ema_decay", "seed", "precision")
+RECIPE = (
+    "epochs", "batch_size", "accumulate", "repeats", "clip_grad", "ema_decay", "patience", "seed",
+    "precision",
+)  # fmt: skip
 NODES = ("model", "loss", "optimizer", "schedule", "augment", "mix")
 
 USE = """\

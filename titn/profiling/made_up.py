@@ -4,8 +4,9 @@ import torch
 
 from titn.data.images import Dataset, Images
 from titn.training import build, hardware
+from titn.training.accumulation import assemble_accumulated
 from titn.training.answer_cache import AnswerCache
-from titn.training.assembly import AssembledRun, assemble
+from titn.training.assembly import AssembledRun
 from titn.training.engine import EVALUATION_BATCH
 from titn.types import ImageSpec, image_spec
 
@@ -25,7 +26,7 @@ def assemble_made_up(
     teacher = None
     if run["teacher"] is not None:
         teacher = build.instantiate(run["teacher"], "model", images=spec)
-    return assemble(
+    return assemble_accumulated(
         run,
         parts=build.parts(run, spec, teacher),
         dataset=made_up_dataset(spec, steps * run["batch_size"]),

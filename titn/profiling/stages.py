@@ -17,6 +17,7 @@ from titn.data.batches import training_batches
 from titn.profiling.ceiling import matrix_ceiling, peak_memory, wait_for
 from titn.profiling.made_up import assemble_made_up
 from titn.training import hardware
+from titn.training.accumulation import AccumulatedObjective, micro_batches
 from titn.training.assembly import AssembledRun
 from titn.training.engine import State, evaluate, take_step, train_epoch
 from titn.training.metrics import macs
@@ -150,9 +151,12 @@ def _stages(made: AssembledRun, steps: int) -> list[Stage]:
         return list(training_batches(task.dataset.train, task.view, task.mix, **settings))
 
     batches = views()
+    if isinstance(task.objective, AccumulatedObjective):
+        parts = task.objective.num_parts
+        batches = [part for batch in batches for part in micro_batches(batch, parts)]
     student, frozen = task.objective.student.train(), made.teacher
     asked = task.objective.asked
-    answers: list[Any] = [None] * steps
+    answers: list[Any] = [None] * len(batches)
     if loss.needs_teacher and frozen is not None:
         answers = [frozen(batch.images, *asked) for batch in batches]
         if loss.hard_labels:

@@ -187,9 +187,11 @@ class TrainingConfig(Schema):
     seed: NonNegativeInt
     epochs: NonNegativeInt
     batch_size: PositiveInt = 1
+    accumulate: PositiveInt = 1
     repeats: PositiveInt = 1
     clip_grad: Annotated[float, Field(gt=0)] | None = None
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    patience: PositiveInt | None = None
     precision: str | None = None
     checkpoint: str | None = None
     weights: str | None = None

@@ -138,6 +138,7 @@ def test_another_seed_gives_other_weights(tiny):
         (),
         ("model.depth=3", "model.drop_path=0.5", "mix=cutmix", "optimizer=sgd"),
         ("optimizer=muon", "schedule=one_cycle", "clip_grad=1", "ema_decay=0.9"),
+        ("accumulate=3", "mix=cutmix", "model.depth=2", "model.drop_path=0.5"),
         # A loss that learns.
         ("loss=guidance", "loss.stages=2", "model.depth=2", "teacher=vit",
          "teacher.model.patch_size=2", "teacher.model.depth=3", "teacher.epochs=1"),

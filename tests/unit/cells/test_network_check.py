@@ -26,8 +26,10 @@ def both(logits: torch.Tensor) -> Output:
     return Output(logits, logits)
 
 
-def trained(answer, target: str = "mine.Own", batch_size: int = 32) -> None:
-    run = {"model": {"_target_": target}, "batch_size": batch_size}
+def trained(
+    answer, target: str = "mine.Own", batch_size: int = 32, accumulate: int = 1
+) -> None:
+    run = {"model": {"_target_": target}, "batch_size": batch_size, "accumulate": accumulate}
     check_network(Own(answer), run, SPEC, num_images=100)
 
 
@@ -59,6 +61,8 @@ def normalised(own, images):
 def test_a_batch_of_one_image_is_too_few_for_batch_normalisation():
     with pytest.raises(ConfigError, match=r"^batch_size=1: .*; give 2 or more$"):
         trained(normalised, "titn.models.any", batch_size=1)
+    with pytest.raises(ConfigError, match=r"^accumulate=3: .*; give 2 or less$"):
+        trained(normalised, "titn.models.any", batch_size=5, accumulate=3)
     trained(normalised, "titn.models.any", batch_size=2)
 
 

@@ -69,6 +69,24 @@ def test_an_optimizer_says_what_its_configuration_said(composed):
 
 
 @pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (("batch_size=8", "accumulate=9"), r"accumulate=9: a batch of 8 images cannot be cut into"),
+        (("teacher=deit", "teacher.batch_size=8", "teacher.accumulate=9"), r"teacher\.accumulate=9"),
+        (("patience=3",), r"patience=3: .* add dataset\.split=validation, or leave patience out$"),
+        (
+            ("patience=3", "dataset.split=validation", "eval_every=2"),
+            r"patience=3: counts epochs, and eval_every=2 .* set eval_every=1$",
+        ),
+        (("teacher=deit", "teacher.patience=3"), r"teacher\.patience=3: .* leave teacher\.patience"),
+    ],
+)
+def test_what_a_run_counts_has_to_be_there(composed, overrides, line):
+    with pytest.raises(ConfigError, match=f"^{line}"):
+        composed(*overrides)
+
+
+@pytest.mark.parametrize(
     "overrides",
     [
         ("dataset.num_classes=11",), ("dataset=mnist",), ("dataset=cifar10", "dataset.root=no"),

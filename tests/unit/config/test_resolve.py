@@ -310,6 +310,7 @@ def test_the_identity_is_the_hash_of_the_sorted_json_without_switches_and_places
     run = {group: dict(node) for group in GROUPS} | {"dataset": node | {"root": "/x"}}
     run |= {"seed": 1, "epochs": 2, "batch_size": 3, "precision": "auto", "checkpoint": "/y"}
     run |= {"weights": None, "repeats": 1, "clip_grad": None, "ema_decay": 0.0}
+    run |= {"accumulate": 1, "patience": None}
     run |= {"teacher": {"seed": 0}, "run_dir": "z", "device": "cpu", "choices": {"model": "b"}}
     text = (
         '{"augment": {"_target_": "a.b"}, "batch_size": 3, "checkpoint": "c", '

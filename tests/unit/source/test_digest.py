@@ -12,6 +12,7 @@ import pytest
 
 import titn
 from titn.cells.identity import (
+    ACCUMULATED,
     AVERAGE,
     ENGINE,
     FILE_DIGEST,
@@ -413,7 +414,7 @@ def test_a_target_that_is_nowhere_is_an_error(tmp_path):
 
 
 def test_all_functions_of_the_engine_are_found():
-    everything = ENGINE | {LOAD, LOAD_PRETRAINED, TEACHER, AVERAGE, FILE_DIGEST}
+    everything = ENGINE | {ACCUMULATED, LOAD, LOAD_PRETRAINED, TEACHER, AVERAGE, FILE_DIGEST}
     assert len(source_digest(everything)) == 64
 
 
@@ -429,3 +430,12 @@ def test_all_functions_of_the_engine_are_found():
 )
 def test_only_some_runs_use_weights_a_teacher_and_an_average(composed, overrides, unused):
     assert unused_code(composed("model=titn", *overrides)) == unused | {FILE_DIGEST}
+
+
+@pytest.mark.parametrize("key", ["accumulate", "teacher.accumulate"])
+def test_only_runs_that_accumulate_use_the_code_that_does(composed, key):
+    plain, accumulating = (
+        source_targets(composed("model=titn", "teacher=vgg16_bn", f"{key}={parts}"))
+        for parts in (1, 2)
+    )
+    assert accumulating - plain == {ACCUMULATED}

@@ -13,7 +13,10 @@ from titn.reporting.evidence.row import MISSING, Row
 from titn.reporting.evidence.run_index import RunIndex, identity_of
 
 # What the seeds of a row have in common besides the nodes of its configuration.
-SHARED = ("epochs", "batch_size", "repeats", "clip_grad", "ema_decay", "environment.precision")
+SHARED = (
+    "epochs", "batch_size", "accumulate", "repeats", "clip_grad", "ema_decay", "patience",
+    "environment.precision",
+)  # fmt: skip
 # What says where data lie, and decides no number.
 PLACES = ("dataset.root", "dataset.download")
 
