@@ -19,6 +19,7 @@ COMMANDS = {
     "report": "all answers as pages",
     "predict": "class probabilities of image files",
     "evaluate": "a record computed again from its weights, and compared",
+    "extend": "a finished run, trained longer",
     "compare": "two runs: settings, curves, predictions, McNemar's test",
     "export": "a run for onnxruntime, torch.export, Hugging Face or timm",
     "latency": "how fast networks answer",

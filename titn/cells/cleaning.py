@@ -17,7 +17,15 @@ from filelock import FileLock, Timeout
 from titn.cells.identity import run_source_digest
 from titn.config import resolve
 from titn.config.keys import GROUPS, is_own
-from titn.records.cell_state import HALF_DONE, PRUNED, RECORDED, RUNNING, cell_state, is_locked
+from titn.records.cell_state import (
+    HALF_DONE,
+    PRUNED,
+    RECORDED,
+    RUNNING,
+    STOPPED,
+    cell_state,
+    is_locked,
+)
 from titn.records.run_dir import RunDir, run_paths
 from titn.records.run_files import read_config, read_run_files
 from titn.system.errors import ConfigError, error_text
@@ -109,7 +117,7 @@ def _of_run(run: RunDir) -> Iterator[Item]:
         yield Item(ORPHANS, run.path, tuple(sorted(own)), run.lock)
         yield Item(REST, run.path, tuple(sorted(files - own)))
         return
-    kinds = {RECORDED: CHECKPOINTS, PRUNED: PRUNED_CHECKPOINTS}
+    kinds = {RECORDED: CHECKPOINTS, STOPPED: CHECKPOINTS, PRUNED: PRUNED_CHECKPOINTS}
     kind = kinds.get(state, HALF_DONE_CHECKPOINTS)
     yield Item(kind, run.path, tuple(sorted(checkpoints)), run.lock)
     weights = {run.weights} & files

@@ -13,6 +13,7 @@ from titn.cells.cell import Cell
 from titn.cells.checkpoints import Checkpoints
 from titn.cells.identity import answers_source_digest
 from titn.cells.pruning import PrunedError, Prunes
+from titn.cells.stopping import StoppedError, is_out_of_patience
 from titn.cells.tracked import tracked
 from titn.config.paths import config_root
 from titn.data.batches import steps_per_epoch
@@ -22,6 +23,7 @@ from titn.records import provenance
 from titn.system import signals, tensor_files
 from titn.system.errors import ConfigError
 from titn.system.progress import Progress, say
+from titn.system.text import counted
 from titn.tracking.tracking import Tracking
 from titn.training import build, hardware, weights
 from titn.training.accumulation import assemble_accumulated, whole_batch_is_seen
@@ -136,7 +138,7 @@ class TrainingRun:
         self.state = self._resume()
 
     def record(self, teacher_record: dict | None) -> dict:
-        """Train to the last epoch, evaluate, and write the record."""
+        """Train to the last epoch, or until patience ends, evaluate, and write the record."""
         cell = self.cell
         environment = self._environment()
         cell.directory.begin(cell.run | {"precision": cell.precision}, environment)
@@ -176,14 +178,21 @@ class TrainingRun:
             for tracking in trackings:
                 tracking.add(row)
             self._end_if_pruned(row)
+            self._stop_if_out_of_patience()
 
         try:
             for row in state.rows:
                 self._end_if_pruned(row)
+            self._stop_if_out_of_patience()
             fit(task, state, progress, on_epoch, autosave)
         except PrunedError:
             self._save()
             raise
+        except StoppedError:
+            say(
+                f"{self.cell.name} stops after epoch {state.epoch} of {task.epochs}: no better "
+                f"validation loss for {counted(self.cell.run['patience'], 'epoch')}"
+            )
         finally:
             progress.close()
 
@@ -191,6 +200,12 @@ class TrainingRun:
         """PrunedError where the run is to end after this epoch; after the last it has anyway."""
         if self.prunes is not None and self.prunes(row) and row["epoch"] < self.task.epochs:
             raise PrunedError(row["epoch"], self.task.epochs, self.clock.read())
+
+    def _stop_if_out_of_patience(self) -> None:
+        """StoppedError where the run is to end after the epochs that it has; not after the last."""
+        state, patience = self.state, self.cell.run["patience"]
+        if state.epoch < self.task.epochs and is_out_of_patience(state.rows, patience):
+            raise StoppedError
 
     def _result(
         self,
@@ -211,7 +226,9 @@ class TrainingRun:
         return {
             **metrics,
             **result.balance(predictions, token_weights),
-            **result.course(self.state, metrics["top1"], timed=not cached_share),
+            **result.course(
+                self.state, metrics["top1"], timed=not cached_share, epochs=self.task.epochs
+            ),
             "train": train_metrics(train_predictions, token_weights),
             **result.costs(assembled.parts.model, self.task.dataset.spec),
             "seed": cell.run["seed"],
@@ -219,6 +236,7 @@ class TrainingRun:
             **cell.identity,
             "git_commit": environment["git_commit"],
             "teacher": teacher,
+            **result.parent(cell.run),
             "compiled": assembled.compiled,
             "compile_secs": assembled.compile_secs,
             "kept_labels": cached_share,

@@ -1,5 +1,6 @@
 """What a record says of a finished run, and what it keeps for each evaluated image."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -7,6 +8,8 @@ from torch import nn
 
 from titn.data.images import Dataset, Images
 from titn.losses.terms import TokenWeights
+from titn.records.run_dir import RunDir
+from titn.records.run_files import read_run_files
 from titn.training.engine import State
 from titn.training.metrics import Predictions, macs, num_parameters
 from titn.types import ImageSpec
@@ -25,8 +28,10 @@ def evenly_spaced(images: Images, most: int) -> Images:
     return images.take(torch.arange(0, len(images), step))
 
 
-def course(state: State, last_top1: float, timed: bool) -> dict[str, Any]:
+def course(state: State, last_top1: float, timed: bool, epochs: int) -> dict[str, Any]:
     """How training went: the best evaluated epoch, and the throughput in images a second.
+
+    epochs: that were asked for; of a run that was stopped before, `stopped_after` says when.
 
     last_top1: after the last epoch, the best of a run without epochs. timed: whether the time is
     that of student and teacher; where the answers came from a cache the throughput is null.
@@ -38,7 +43,8 @@ def course(state: State, last_top1: float, timed: bool) -> dict[str, Any]:
     return {
         "best_top1": best[0],
         "best_epoch": best[1],
-        "epochs": state.epoch,
+        "epochs": epochs,
+        **({"stopped_after": state.epoch} if state.epoch < epochs else {}),
         "images_per_sec": state.images_seen / state.train_secs if is_timed else None,
         "train_secs": state.train_secs,
     }
@@ -58,6 +64,22 @@ def balance(predictions: Predictions, weights: TokenWeights) -> dict[str, float]
     if images.max() <= UNEVEN * images.min():
         return {}
     return {"balanced_accuracy": float((hits.double() / images).mean())}
+
+
+def parent(run: dict) -> dict[str, Any]:
+    """parent: the record of the run whose weights a run began with, of one that is there."""
+    origin = run["checkpoint"] or run["weights"]
+    directory = RunDir(Path(origin).expanduser()) if origin else None
+    if directory is None or not directory.weights.is_file():
+        return {}
+    try:
+        record = read_run_files(directory.path).result
+    except ValueError:
+        return {}
+    if record is None:
+        return {}
+    kept = {key: record[key] for key in ("config_hash", "source_digest", "top1")}
+    return {"parent": kept | {"epochs": record.get("stopped_after") or record["epochs"]}}
 
 
 def costs(model: nn.Module, spec: ImageSpec) -> dict[str, int]:

@@ -123,6 +123,11 @@ def check_patience(patience: int | None, split: str | None, eval_every: int, pre
     """
     if patience is None:
         return
+    if split is None:
+        raise ValueError(
+            f"patience={patience}: is about the loss on a validation split, and this data set has "
+            f"none; leave {prefix}patience out"
+        )
     if split != "validation":
         raise ValueError(
             f"patience={patience}: is about the loss on a validation split, and to stop by test "

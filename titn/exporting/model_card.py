@@ -7,6 +7,7 @@ from scipy.stats import binomtest
 
 from titn.config.spelling import as_typed
 from titn.records import hub_folder
+from titn.records.summary import epochs_text
 
 # The hub's names of published data sets, by the name of the file in conf/dataset.
 HUB_DATASETS = {
@@ -92,7 +93,7 @@ def _results(record: dict[str, Any]) -> str:
                 f"| {top5} | {metrics['nll']:.4f} |"
             )
     return "\n".join(lines) + (
-        f"\n\nOf {n} {record['split']} images, after {record['epochs']} epochs. "
+        f"\n\nOf {n} {record['split']} images, after {epochs_text(record)}. "
         "`fused` is the mean of the softmaxes of the tokens that were trained, and what `predict` "
         "says. The intervals (Wilson's) are about other images of the same kind. This is one seed: "
         "another training run may differ by more than they say.\n\n"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from titn.records.cell_state import DONE
 from titn.records.epochs_and_samples import read_epochs, read_samples
 from titn.records.rows import read_row
 from titn.records.run_dir import run_paths
@@ -108,7 +109,7 @@ def _run_faults(path: Path) -> Iterator[str]:
     row = read_row(path)
     if row["status"] == "damaged":
         yield row["reason"]
-    elif row["status"] == "recorded":
+    elif row["status"] in DONE:
         for read in (read_epochs, read_samples):
             try:
                 read(row)

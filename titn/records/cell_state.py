@@ -7,9 +7,12 @@ from filelock import FileLock, Timeout
 from titn.records.run_dir import RunDir
 from titn.records.run_files import RunFiles, read_run_files
 
-RECORDED, RUNNING, HALF_DONE, WAITING, PRUNED, DIVERGED, FAILED, DAMAGED = STATES = (
-    "recorded", "running", "half done", "waiting", "pruned", "diverged", "failed", "damaged"
+RECORDED, STOPPED, RUNNING, HALF_DONE, WAITING, PRUNED, DIVERGED, FAILED, DAMAGED = STATES = (
+    "recorded", "stopped early", "running", "half done", "waiting", "pruned", "diverged", "failed",
+    "damaged",
 )  # fmt: skip
+# There is a record: of all epochs that were asked for, or of a run that its patience has ended.
+DONE = (RECORDED, STOPPED)
 
 
 def cell_state(directory: RunDir) -> str:
@@ -26,12 +29,17 @@ def cell_state(directory: RunDir) -> str:
 def state_of(files: RunFiles, is_held: bool) -> str:
     """The state that undamaged files show; is_held: whether a process holds the cell's lock."""
     if files.result is not None:
-        return RECORDED
+        return done_state(files.result)
     if is_held:
         return RUNNING
     if files.failure is not None:
         return ended_state(files.failure)
     return WAITING if files.environment is None else HALF_DONE
+
+
+def done_state(result: dict) -> str:
+    """The state of a run with this record."""
+    return RECORDED if result.get("stopped_after") is None else STOPPED
 
 
 def ended_state(failure: dict) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from titn.records.cell_state import DONE
 from titn.records.epochs_and_samples import read_epochs, read_samples
 from titn.records.rows import Row, flatten, read_row
 from titn.records.run_dir import run_paths
@@ -24,11 +25,12 @@ from titn.system.text import printable
 class Records(pd.DataFrame):
     """A row for each run. Epochs, samples and classes are read by the methods.
 
-    Columns: `path`, `status` (recorded, pruned, diverged, failed, unfinished, damaged) and
-    `reason`; the record's numbers, with nested ones dotted ("cls.top1", "train.top1"); `model`,
-    `dataset`, `augment`, `mix`, `loss`, `optimizer`, `schedule`, `protocol` and `teacher` by the
-    names of their files; every value of the configuration, dotted ("optimizer.lr");
-    "environment.*". Only recorded runs have numbers. A selection of rows is Records too.
+    Columns: `path`, `status` (recorded, stopped early, pruned, diverged, failed, unfinished,
+    damaged) and `reason`; the record's numbers, with nested ones dotted ("cls.top1",
+    "train.top1"); `model`, `dataset`, `augment`, `mix`, `loss`, `optimizer`, `schedule`, `protocol`
+    and `teacher` by the names of their files; every value of the configuration, dotted
+    ("optimizer.lr"); "environment.*". Only runs that are recorded, in full or stopped early, have
+    numbers. A selection of rows is Records too.
 
     A run whose files were cut or edited has status "damaged" and no numbers. If only its epochs or
     samples are damaged, the methods leave the run out with a warning.
@@ -56,7 +58,7 @@ class Records(pd.DataFrame):
 
     def _joined(self, read: Callable[[Row], pd.DataFrame]) -> pd.DataFrame:
         frames = []
-        for run in self.loc[self["status"] == "recorded"].to_dict("records"):
+        for run in self.loc[self["status"].isin(DONE)].to_dict("records"):
             known = {str(key): value for key, value in run.items() if has_value(value)}
             try:
                 frames.append(read(known).assign(path=known["path"]))

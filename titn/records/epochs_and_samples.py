@@ -49,8 +49,9 @@ def read_epochs(run: Run) -> list[dict[str, Any]]:
     if rest:
         raise ValueError(f"{EPOCHS}: the last line is cut")
     rows = [_epoch(line, number) for number, line in enumerate(lines, 1)]
-    if len(rows) != run["epochs"]:
-        raise ValueError(f"{EPOCHS}: has {len(rows)} epochs, the record {run['epochs']:.0f}")
+    trained = run.get("stopped_after") or run["epochs"]
+    if len(rows) != trained:
+        raise ValueError(f"{EPOCHS}: has {len(rows)} epochs, the record {trained:.0f}")
     best = max((row["top1"] for row in rows if row.get("top1") is not None), default=None)
     if best is not None and abs(best - run.get("best_top1", best)) > TOLERANCE:
         known = f"{run['best_top1']:.6g}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from titn.records.cell_state import DAMAGED, RECORDED, is_locked, state_of
+from titn.records.cell_state import DAMAGED, done_state, is_locked, state_of
 from titn.records.run_dir import RunDir
 from titn.records.run_files import RunFiles, read_config, read_run_files
 from titn.records.safe_open import safe_path
@@ -89,7 +89,7 @@ class RunReader:
         entries = tuple(file_entry(path, name) for name in STATE_FILES)
         files = kept.get("state", entries, lambda: _files_or_reason(path))
         if not isinstance(files, str) and files.result is not None:
-            return LiveRun(path, RECORDED, files)
+            return LiveRun(path, done_state(files.result), files)
         entry = file_entry(path, "config.yaml")
         config = kept.get("config", entry, lambda: config_or_empty(path)) if any(entry) else {}
         entry = file_entry(path, "epochs.jsonl")

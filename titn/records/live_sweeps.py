@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from titn.records.cell_state import RECORDED, RUNNING
+from titn.records.cell_state import DONE, RUNNING
 from titn.records.live_runs import LiveRun, RunReader, config_or_empty, file_entry
 from titn.records.run_dir import RUN_MARKERS
 from titn.records.sweep_dir import PLAN, SweepDir
@@ -113,7 +113,7 @@ class Watcher:
     def _config(self, run: LiveRun) -> dict[str, Any]:
         if run.config:
             self.configs[run.path] = run.config
-        elif run.path not in self.configs and run.state == RECORDED:
+        elif run.path not in self.configs and run.state in DONE:
             self.configs[run.path] = config_or_empty(run.path)
         return self.configs.get(run.path, {})
 

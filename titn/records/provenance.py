@@ -18,18 +18,18 @@ DISTRIBUTIONS = (
     "numpy", "scikit-learn", "pillow", "einops",
 )  # fmt: skip
 
-# The overrides of the run that is made, where a program gave them and not a command line.
-OVERRIDES: ContextVar[Sequence[str] | None] = ContextVar("overrides", default=None)
+# The command of the run that is made, where it is not a command line of titn.train.
+COMMAND: ContextVar[Sequence[str] | None] = ContextVar("command", default=None)
 
 
 @contextmanager
-def made_by(overrides: Sequence[str]) -> Iterator[None]:
-    """What is made in the meantime is recorded with the command of these overrides."""
-    token = OVERRIDES.set(overrides)
+def made_by(arguments: Sequence[str], program: str = "titn-train") -> Iterator[None]:
+    """What is made in the meantime is recorded with this command."""
+    token = COMMAND.set([program, *arguments])
     try:
         yield
     finally:
-        OVERRIDES.reset(token)
+        COMMAND.reset(token)
 
 
 def git_commit(checkout: Path) -> tuple[str | None, bool | None]:
@@ -61,11 +61,10 @@ def _git(checkout: Path, *arguments: str) -> str:
 def environment(checkout: Path) -> dict:
     """Versions, hardware, commit and command, as far as they can be known without torch."""
     commit, dirty = git_commit(checkout)
-    given = OVERRIDES.get()
     return {
         "git_commit": commit,
         "git_dirty": dirty,
-        "command": shlex.join(["titn-train", *(sys.argv[1:] if given is None else given)]),
+        "command": shlex.join(COMMAND.get() or ["titn-train", *sys.argv[1:]]),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from titn.records.cell_state import ended_state
+from titn.records.cell_state import STOPPED, done_state, ended_state
 from titn.records.run_files import check_same_run, read_config, read_identity, read_run_files
 from titn.records.schemas import Choices
 from titn.system.errors import first_line
@@ -19,7 +19,8 @@ SHARED_KEYS = ("seed", "epochs", "config_hash", "source_digest")
 def read_row(path: Path) -> Row:
     """A run directory as one flat row.
 
-    status: recorded, pruned, diverged, failed, unfinished or damaged; `reason` explains the others.
+    status: recorded, stopped early, pruned, diverged, failed, unfinished or damaged; `reason`
+    explains all but the first.
     """
     if not is_utf8(str(path)):
         reason = "the name of the directory is not UTF-8; give it another"
@@ -35,7 +36,7 @@ def read_row(path: Path) -> Row:
                 check_same_run(files.result, config)
             row = _merge(row, "config.yaml", _config_columns(config, files.environment))
         if files.result is not None:
-            row = row | {"status": "recorded"}
+            row = row | _done_columns(files.result)
             return _merge(row, "result.json", _result_columns(files.result))
         return row | _failure_columns(files.failure)
     except ValueError as error:
@@ -69,6 +70,14 @@ def _config_columns(config: dict, environment: dict) -> Row:
 def _result_columns(result: dict) -> Row:
     class_names = result.pop("class_names", None)
     return flatten(result) | {"class_names": class_names}
+
+
+def _done_columns(result: dict) -> Row:
+    state = done_state(result)
+    reason = None
+    if state == STOPPED:
+        reason = f"stopped after {result['stopped_after']} of {result['epochs']} epochs (patience)"
+    return {"status": state, "reason": reason}
 
 
 def _failure_columns(failure: dict | None) -> Row:

@@ -62,13 +62,26 @@ class TeacherSummary(Schema):
     top1: Fraction
 
 
+class ParentSummary(Schema):
+    """What a record says of the run whose weights it began with; epochs: that it was trained."""
+
+    config_hash: Digest
+    source_digest: Digest | Literal[""] = ""
+    epochs: NonNegativeInt
+    top1: Fraction
+
+
 class Result(HeadMetrics):
-    """result.json. Older records lack some of the keys that have a default."""
+    """result.json. Older records lack some of the keys that have a default.
+
+    epochs: what was asked for. stopped_after: the epochs of a run that its patience has ended.
+    """
 
     config_hash: Digest
     source_digest: Digest
     seed: NonNegativeInt
     epochs: NonNegativeInt
+    stopped_after: PositiveInt | None = None
     precision: Fraction = 0.0
     recall: Fraction = 0.0
     f1: Fraction = 0.0
@@ -95,11 +108,14 @@ class Result(HeadMetrics):
     data_digest: str = ""
     git_commit: str | None = None
     teacher: TeacherSummary | None = None
+    parent: ParentSummary | None = None
 
     @model_validator(mode="after")
     def _check_consistency(self) -> "Result":
         if self.best_epoch > self.epochs:
             raise ValueError(f"best_epoch={self.best_epoch}: there are {self.epochs} epochs")
+        if self.stopped_after is not None and self.stopped_after >= self.epochs:
+            raise ValueError(f"stopped_after={self.stopped_after}: epochs is {self.epochs}")
         if self.top5 is not None and self.top5 < self.top1 - TOLERANCE:
             raise ValueError(f"top5={self.top5:.6g}: is below top1={self.top1:.6g}")
         if self.fused is not None and abs(self.fused.top1 - self.top1) > TOLERANCE:

@@ -13,6 +13,7 @@ from titn.records.cell_state import (
     HALF_DONE,
     RUNNING,
     STATES,
+    STOPPED,
     cell_state,
     damage_reason,
 )
@@ -27,7 +28,7 @@ from titn.system.files import check_can_be_listed
 from titn.system.text import printable
 
 # A cell in one of these states has a message.
-NOTEWORTHY = (RUNNING, HALF_DONE, DIVERGED, FAILED, DAMAGED)
+NOTEWORTHY = (STOPPED, RUNNING, HALF_DONE, DIVERGED, FAILED, DAMAGED)
 
 Row = tuple[str, ...]
 

@@ -13,7 +13,7 @@ def summarise_record(result: dict) -> str:
             cells = ("-" if number is None else f"{number:.4f}" for number in numbers)
             lines.append(f"{head:12}" + "".join(f"{cell:>8}" for cell in cells))
     lines.append(
-        f"{result['split']} of {result['num_evaluated']} images after {result['epochs']} epochs; "
+        f"{result['split']} of {result['num_evaluated']} images after {epochs_text(result)}; "
         f"macro f1 {result['f1']:.4f}, ece {result['ece']:.4f}"
     )
     if (balanced := result.get("balanced_accuracy")) is not None:
@@ -32,3 +32,10 @@ def summarise_record(result: dict) -> str:
     if result["teacher"]:
         lines.append(f"teacher top1 {result['teacher']['top1']:.4f}")
     return "\n".join(lines)
+
+
+def epochs_text(result: dict) -> str:
+    """How long the run of a record was: "100 epochs", "12 of 100 epochs (stopped early)"."""
+    if (stopped := result.get("stopped_after")) is not None:
+        return f"{stopped} of {result['epochs']} epochs (stopped early)"
+    return f"{result['epochs']} epochs"

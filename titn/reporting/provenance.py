@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from titn.records.cell_state import RECORDED
+from titn.records.cell_state import DONE
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.formats import number
@@ -104,7 +104,7 @@ def origin_lines(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str
 def source_lines(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str]:
     """Source, versions, hardware, and the hours of cells, candidates and teachers."""
     runs = list(evidence.runs)
-    tried = [run for _, run in evidence.candidates if run and run["status"] == RECORDED]
+    tried = [run for _, run in evidence.candidates if run and run["status"] in DONE]
     known = [*runs, *tried, *teachers]
     text = f"{len(runs)} cells with a record: {_duration(runs)}"
     if tried:

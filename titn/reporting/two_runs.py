@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from titn.config.spelling import as_typed
+from titn.records.cell_state import DONE
 from titn.records.epochs_and_samples import read_epochs, read_samples
 from titn.records.rows import flatten, read_row
 from titn.records.run_dir import RunDir
@@ -59,7 +60,7 @@ def _recorded(path: Path) -> dict[str, Any]:
     if not RunDir(path).is_run():
         raise ConfigError(f"{path}: holds no run; give a run's directory, as runs/<config_hash>")
     row = read_row(path)
-    if row["status"] != "recorded":
+    if row["status"] not in DONE:
         reason = f" ({row['reason']})" if row["reason"] else ""
         raise ConfigError(printable(f"{path}: holds no finished run: {row['status']}{reason}"))
     return row

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from titn.records.cell_state import RECORDED, cell_state
+from titn.records.cell_state import DONE, cell_state
 from titn.sweeps.estimate import PendingRun, TimeEstimator
 from titn.sweeps.plan import SweepCell
 from titn.sweeps.sweep import Sweep
@@ -72,4 +72,4 @@ def _teachers_to_make(todo: Sequence[SweepCell]) -> list["Cell"]:
     }
     for planned in todo:
         teachers.pop(planned.config_hash, None)
-    return [cell for cell in teachers.values() if cell_state(cell.directory) != RECORDED]
+    return [cell for cell in teachers.values() if cell_state(cell.directory) not in DONE]

@@ -77,11 +77,12 @@ class TimeEstimator:
         check_same_run(files.result, config)
         # Older records have no wall_secs.
         secs = files.result.get("wall_secs") or files.result.get("train_secs")
+        trained = files.result.get("stopped_after") or files.result["epochs"]
         num_train, device = files.result.get("num_train"), (files.environment or {}).get("device")
         if not (secs and num_train and device):
             return
         for key in _similarity_keys(config | {"device": _device_kind(device)}):
-            self.secs_per_image[key].append(secs / (files.result["epochs"] * num_train))
+            self.secs_per_image[key].append(secs / (trained * num_train))
 
     def seconds(self, pending: PendingRun) -> float | None:
         """Seconds by the median of the most similar recorded runs; None if none is similar."""

@@ -8,6 +8,7 @@ from unicodedata import combining, east_asian_width
 from titn.records.cell_state import (
     DAMAGED,
     DIVERGED,
+    DONE,
     FAILED,
     HALF_DONE,
     PRUNED,
@@ -21,7 +22,7 @@ from titn.system.progress import duration
 from titn.system.text import percent, printable
 
 # Nothing more will become of these by itself.
-ENDED = (RECORDED, PRUNED, DIVERGED, FAILED, DAMAGED)
+ENDED = (*DONE, PRUNED, DIVERGED, FAILED, DAMAGED)
 NARROW = 80  # columns; below it a running cell has two lines
 CURVE_WIDTH, MOST_BAR, LEAST_BAR, MOST_NAME = 10, 30, 6, 28
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from titn.records.cell_state import DAMAGED, DIVERGED, FAILED, RECORDED, cell_state
+from titn.records.cell_state import DAMAGED, DIVERGED, DONE, FAILED, cell_state
 from titn.records.sweep_plan import PlannedCell, Setting, row_name
 from titn.sweeps.overrides import CellRequest, SweepRequest
 from titn.sweeps.sweep import Sweep
@@ -61,7 +61,7 @@ class SweepCell:
         """
         if self.cell.run["force"]:
             return True
-        closed = [RECORDED, DAMAGED]
+        closed = [*DONE, DAMAGED]
         if self.cell.run["retry"] != "failed":
             closed += [FAILED, DIVERGED]
         return self.state not in closed

@@ -13,9 +13,9 @@ from titn.config.spelling import spelled
 from titn.records.cell_state import (
     DAMAGED,
     DIVERGED,
+    DONE,
     FAILED,
     PRUNED,
-    RECORDED,
     RUNNING,
     cell_state,
 )
@@ -198,7 +198,7 @@ class SearchRun:
         outcome: of its job; what another study has pruned has no end in this one.
         """
         state = cell.state
-        if state == RECORDED:
+        if state in DONE:
             self._report_curve(trial, cell)
             result = cell.cell.directory.result() or {}
             values = [result[one] for one in self.asked.search.objective]

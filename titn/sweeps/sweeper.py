@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hydra.plugins.launcher import Launcher
 
-from titn.records.cell_state import DIVERGED, FAILED, RECORDED
+from titn.records.cell_state import DIVERGED, DONE, FAILED
 from titn.sweeps.announce import announce
 from titn.sweeps.counting import counting
 from titn.sweeps.estimate import TimeEstimator
@@ -136,7 +136,7 @@ def _report(
     A candidate that diverged is not returned: its value has been tried, and is not chosen.
     """
     unrecorded = [
-        _explain(cell, outcomes.get(cell.config_hash)) for cell in cells if cell.state != RECORDED
+        _explain(cell, outcomes.get(cell.config_hash)) for cell in cells if cell.state not in DONE
     ]
     num_recorded = len(cells) - len(unrecorded)
     say(f"{name}: {num_recorded} of {len(cells)} cells recorded, {duration(secs)}")

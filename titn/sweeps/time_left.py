@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from titn.records.cell_state import HALF_DONE, RECORDED, RUNNING, WAITING
+from titn.records.cell_state import DONE, HALF_DONE, RUNNING, WAITING
 from titn.records.live_runs import LiveRun, config_or_empty
 from titn.records.live_sweeps import LiveCell, Picture
 from titn.sweeps.estimate import PendingRun, TimeEstimator
@@ -73,7 +73,7 @@ class TimeLeft:
         num_read: Counter[tuple[str, str]] = Counter()
         for cell in cells:
             key = cell.sweep, cell.row
-            if cell.run.state == RECORDED and num_read[key] < RECORDS_A_ROW:
+            if cell.run.state in DONE and num_read[key] < RECORDS_A_ROW:
                 num_read[key] += 1
                 if cell.run.path not in self.added:
                     self.added.add(cell.run.path)
@@ -89,7 +89,7 @@ class TimeLeft:
         return found
 
     def _pending(self, run: LiveRun) -> PendingRun | None:
-        if run.state != RECORDED:
+        if run.state not in DONE:
             return _pending(run, run.config)
         if run.path not in self.pending:
             self.pending[run.path] = _pending(run, config_or_empty(run.path))

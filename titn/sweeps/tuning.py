@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from titn.records.cell_state import DIVERGED, RECORDED
+from titn.records.cell_state import DIVERGED, DONE
 from titn.records.question import Question
 from titn.sweeps.overrides import CellRequest, Scalar, SweepRequest
 from titn.sweeps.plan import SweepCell, SweepPart, plan_cell
@@ -67,7 +67,10 @@ def can_choose(candidates: Sequence[SweepCell], row: str) -> bool:
 def are_tried(candidates: Sequence[SweepCell]) -> bool:
     """Whether all candidates are tried and one is recorded; one that diverged counts as tried."""
     states = [candidate.state for candidate in candidates]
-    return all(state in (RECORDED, DIVERGED) for state in states) and RECORDED in states
+    is_done = [state in DONE for state in states]
+    return any(is_done) and all(
+        done or state == DIVERGED for done, state in zip(is_done, states, strict=True)
+    )
 
 
 def best_candidate(candidates: Sequence[SweepCell]) -> SweepCell:

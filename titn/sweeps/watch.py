@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from titn.records.cell_state import RECORDED, RUNNING, WAITING
+from titn.records.cell_state import DONE, RUNNING, WAITING
 from titn.records.live_sweeps import LiveCell, Picture, Watcher
 from titn.sweeps.live_view import (
     ASCII,
@@ -130,7 +130,7 @@ class _Lines:
             lines.append(summary_line(picture, secs_left))
         for key, change, text in self._found(picture, now):
             # What it finds waiting or, at first, recorded is only counted.
-            is_old = change == RECORDED and self.is_first
+            is_old = change in DONE and self.is_first
             is_counted = is_old or (change == WAITING and key not in self.said)
             is_news = self.said.get(key) != change and not is_counted
             self.said[key] = change
@@ -147,7 +147,7 @@ class _Lines:
             yield problem, "", problem
         for cell in (*picture.others, *picture.cells):
             change = f"{cell.run.state} {cell.run.learned.num_epochs} {cell.run.reason}"
-            if cell.run.state in (RECORDED, WAITING):
+            if cell.run.state in (*DONE, WAITING):
                 change = cell.run.state
             yield f"{cell.sweep} {cell.run.path}", change, self._said(cell, now)
 
@@ -156,9 +156,9 @@ class _Lines:
             return failure_line(cell)
         if cell.run.state == RUNNING:
             return f"{cell.label}: {running_text(cell, now)}"
-        if cell.run.state == RECORDED and cell.run.files:
+        if cell.run.state in DONE and cell.run.files:
             top1 = percent((cell.run.files.result or {}).get("top1"))
-            return f"{cell.label}: recorded, top-1 {top1}%"
+            return f"{cell.label}: {cell.run.state}, top-1 {top1}%"
         return f"{cell.label}: {state_text(cell)}"
 
 

@@ -43,9 +43,7 @@ def assemble_accumulated(run: dict, *, dataset: Dataset, **others: Any) -> Assem
         fabric=task.fabric,
         parameters=[one for group in task.optimizer.param_groups for one in group["params"]],
     )
-    return replace(
-        assembled, task=replace(task, batch_size=run["batch_size"], objective=objective)
-    )
+    return replace(assembled, task=replace(task, batch_size=run["batch_size"], objective=objective))
 
 
 def micro_batch_sizes(num_images: int, num_parts: int) -> list[int]:
@@ -124,7 +122,7 @@ class AccumulatedObjective(Objective):
         if self.asked:  # features are many, and not cached: they are asked for when they are due
             return (self._answer(teacher, part) for part in parts)
         in_parts: Any = lambda _: torch.cat([teacher(part.images) for part in parts])  # noqa: E731
-        answer = self._answer(in_parts, batch)
+        answer: Any = self._answer(in_parts, batch)
         return iter(answer.split([len(part.images) for part in parts]))
 
     def _clear(self) -> None:

@@ -26,9 +26,7 @@ def both(logits: torch.Tensor) -> Output:
     return Output(logits, logits)
 
 
-def trained(
-    answer, target: str = "mine.Own", batch_size: int = 32, accumulate: int = 1
-) -> None:
+def trained(answer, target: str = "mine.Own", batch_size: int = 32, accumulate: int = 1) -> None:
     run = {"model": {"_target_": target}, "batch_size": batch_size, "accumulate": accumulate}
     check_network(Own(answer), run, SPEC, num_images=100)
 

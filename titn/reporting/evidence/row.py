@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from titn.records.cell_state import DAMAGED, DIVERGED, FAILED, PRUNED, RECORDED
+from titn.records.cell_state import DAMAGED, DIVERGED, FAILED, PRUNED, RECORDED, STOPPED
 from titn.reporting.evidence.run_files import Fault, load_curve, load_samples
 from titn.reporting.statistics.predictions import epochs_to_reach
 
@@ -18,7 +18,7 @@ Identity = tuple[str, str]
 
 UNFINISHED, MISSING = "unfinished", "missing"
 # The states of a cell, the best first: of several directories with one cell the best counts.
-STATES = (RECORDED, DIVERGED, FAILED, PRUNED, UNFINISHED, DAMAGED, MISSING)
+STATES = (RECORDED, STOPPED, DIVERGED, FAILED, PRUNED, UNFINISHED, DAMAGED, MISSING)
 
 # Metrics that are computed from a record's numbers; the first two in the paper's units.
 DERIVED: dict[str, Callable[[dict[str, Any]], float | None]] = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from titn.records.cell_state import DONE
 from titn.records.collation import Records, has_value
 from titn.records.epochs_and_samples import read_epochs, read_samples
 from titn.records.rows import flatten
@@ -47,7 +48,7 @@ def collect_contents(runs: Records, plans: Sequence[PlannedSetting]) -> Contents
     epochs: list[list[dict[str, Any]]] = []
     samples: list[Samples | None] = []
     for row in rows:
-        is_recorded = row["status"] == "recorded"
+        is_recorded = row["status"] in DONE
         epochs.append(_read(read_epochs, row, [], faults) if is_recorded else [])
         samples.append(_read(read_samples, row, None, faults) if is_recorded else None)
     flat = [[flatten(epoch) for epoch in one] for one in epochs]

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from titn.records.ablation import ROMAN, Ablation
-from titn.records.cell_state import RECORDED
+from titn.records.cell_state import DONE
 from titn.reporting import figures
 from titn.reporting.comparisons.effects import Effect, Effects
 from titn.reporting.comparisons.levels import row_levels
@@ -110,7 +110,7 @@ def _path(ablation: Ablation, evidence: Evidence, files: OutputFiles) -> list[st
         step, _, change = cell.row.partition(": ")
         taken = cell.row in ablation.states
         lines.append([escape(step), escape(change),
-                      percent(top1) if state == RECORDED else state,
+                      percent(top1) if state in DONE else state,
                       "chosen" if taken else ""])  # fmt: skip
         records.append({"step": step, "change": change, "state": state,
                         "validation_top1": top1, "chosen": taken})  # fmt: skip

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from titn.records.cell_state import RECORDED
+from titn.records.cell_state import DONE
 from titn.records.sweep_plan import PlannedCell
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import MISSING, Row
@@ -30,7 +30,7 @@ def tuning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
         if taken and _is_at_an_end(cell, evidence):
             at_ends.append(f"{escape(cell.row)} ({escape(values)})")
         lines.append([escape(cell.row), escape(values),
-                      percent(top1) if state == RECORDED else state,
+                      percent(top1) if state in DONE else state,
                       "chosen" if taken else ""])  # fmt: skip
         records.append({"row": cell.row, "values": values, "state": state,
                         "validation_top1": top1, "chosen": taken})  # fmt: skip
