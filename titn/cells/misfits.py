@@ -55,14 +55,17 @@ def _differences(run: dict, path: Path, prefix: str) -> list[str]:
         return []
     try:
         config = RunDir(directory).config()
-        model, size = config["model"], config["dataset"]["image_size"]
+        model, data = config["model"], config["dataset"]
+        theirs = {"dataset.image_size": data["image_size"]}
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
         return []
     if model["_target_"] != run["model"]["_target_"]:
         return [f"{prefix}model._target_={model['_target_']}"]
-    theirs = {f"{prefix}model.{key}": value for key, value in model.items()}
+    if data.get("channels", 3) != run["dataset"].get("channels", 3):
+        theirs["dataset.channels"] = data.get("channels", 3)
+    theirs |= {f"{prefix}model.{key}": value for key, value in model.items()}
     ours = {f"{prefix}model.{key}": value for key, value in run["model"].items()}
-    theirs["dataset.image_size"], ours["dataset.image_size"] = size, run["dataset"]["image_size"]
+    ours["dataset.image_size"] = run["dataset"]["image_size"]
     return [f"{key}={as_typed(value)}" for key, value in theirs.items() if ours.get(key) != value]
 
 

@@ -43,8 +43,6 @@ def check_fits(run: dict, prefix: str) -> None:
         with _named(f"{prefix}augment."):
             constraints.check_padding(augment["padding"], size)
     channels = run["dataset"].get("channels", 3)
-    with _named(f"{prefix}model."):
-        constraints.check_model_channels(channels, run["model"], prefix)
     with _named(f"{prefix}augment."):
         constraints.check_augment_channels(channels, run["augment"])
     with _named(prefix):

@@ -20,8 +20,6 @@ IMAGENET = "imagenet"
 # The weights of a network with model.pretrained=true, unless a file is given.
 PRETRAINED = "pretrained"
 
-# Of torchvision's networks those that have a stem for small images, and for any channels.
-SMALL_STEMS = ("densenet121", "resnet18", "resnet50", "squeezenet", "wide_resnet50")
 # Augmentations that take one channel or three.
 OF_COLOURS = (
     "titn.data.views.AffineJitter",
@@ -138,27 +136,6 @@ def check_patience(patience: int | None, split: str | None, eval_every: int, pre
         raise ValueError(
             f"patience={patience}: counts epochs, and eval_every={eval_every} evaluates some of "
             f"them; set {prefix}eval_every=1"
-        )
-
-
-def check_model_channels(channels: int, model: dict, prefix: str) -> None:
-    """ValueError for one of torchvision's networks whose first layer takes three channels.
-
-    prefix: of the run's keys on the command line.
-    """
-    room, _, network = model["_target_"].rpartition(".")
-    if channels == 3 or room != "titn.models.cnn":
-        return
-    for_channels = "its first layer is ImageNet's, for three channels"
-    if network in SMALL_STEMS and model.get("stem") == "imagenet":
-        raise ValueError(
-            f"stem=imagenet: {for_channels}, and dataset.channels={channels}; take "
-            f"{prefix}model.stem=cifar, or dataset.channels=3"
-        )
-    if network not in SMALL_STEMS:
-        raise ValueError(
-            f"_target_={network}: {for_channels}, and dataset.channels={channels}; take "
-            f"{prefix.rstrip('.') or 'model'}=resnet18, or dataset.channels=3"
         )
 
 

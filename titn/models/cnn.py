@@ -2,7 +2,8 @@
 
 `stem=imagenet` is the network as torchvision has it. The paper's FLOPs of VGG-16 are those of this
 form (table 3), whose last feature map is a single pixel for images of 32x32. `stem=cifar` adapts
-the network to 32x32 as public code for CIFAR does; each function says how.
+the network to 32x32 as public code for CIFAR does; each function says how. For grey images, or
+those with transparency, the first convolution of either stem has one channel or four.
 """
 
 from functools import partial
@@ -22,7 +23,13 @@ from titn.models.folding import (
     sum_repeated_pixel,
 )
 from titn.models.layers import Normalise
-from titn.models.stems import remove_two_strides, small_convolution
+from titn.models.stems import (
+    COLOURS,
+    remove_two_strides,
+    small_convolution,
+    take_channels,
+    weights_for_channels,
+)
 from titn.types import ImageSpec, Output
 
 
@@ -49,6 +56,8 @@ class CNN(nn.Module):
         self.imagenet = imagenet
         self.new_layers = tuple(f"net.{layer}" for layer in new_layers)
         self.size = images.size
+        self.channels = images.channels
+        self.first_convolution = take_channels(net, images.channels)
         self.normalise = Normalise(images)
         # Pixel by pixel in memory, all channels of one beside each other: convolutions need not
         # rearrange their inputs (benchmarks/ledger.md).
@@ -75,6 +84,17 @@ class CNN(nn.Module):
             return forward_with_summed_weights(self.net, normalised)
         return self.net(normalised)
 
+    def adapt(self, state: dict[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+        """Weights of the same network as these images need them, and the layers that stay new.
+
+        Those for colours become those for other channels by `weights_for_channels`.
+        """
+        name = f"net.{self.first_convolution}.weight"
+        theirs = state.get(name)
+        if theirs is not None and theirs.ndim == 4 and theirs.shape[1] == COLOURS:
+            state = state | {name: weights_for_channels(theirs, self.channels)}
+        return state, self.new_layers
+
     def folded(self) -> "CNN":
         """Change this network in place into its form for inference and return it.
 
@@ -89,7 +109,7 @@ class CNN(nn.Module):
         # Fold each batch normalisation into the weights of the convolution before it.
         self.net = fuse(self.net.eval(), inplace=True)
         replace_convs_on_small_maps(
-            self.net, self.normalise.mean.new_zeros(1, 3, self.size, self.size)
+            self.net, self.normalise.mean.new_zeros(1, self.channels, self.size, self.size)
         )
         return self
 

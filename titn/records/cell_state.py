@@ -7,9 +7,9 @@ from filelock import FileLock, Timeout
 from titn.records.run_dir import RunDir
 from titn.records.run_files import RunFiles, read_run_files
 
-RECORDED, STOPPED, RUNNING, HALF_DONE, WAITING, PRUNED, DIVERGED, FAILED, DAMAGED = STATES = (
-    "recorded", "stopped early", "running", "half done", "waiting", "pruned", "diverged", "failed",
-    "damaged",
+RECORDED, RUNNING, HALF_DONE, WAITING, PRUNED, DIVERGED, FAILED, DAMAGED, STOPPED = STATES = (
+    "recorded", "running", "half done", "waiting", "pruned", "diverged", "failed", "damaged",
+    "stopped early",
 )  # fmt: skip
 # There is a record: of all epochs that were asked for, or of a run that its patience has ended.
 DONE = (RECORDED, STOPPED)

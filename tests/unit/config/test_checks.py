@@ -356,11 +356,6 @@ def test_the_files_of_mnist_are_what_torchvision_unpacks():
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (
-            ["dataset.channels=1", "teacher=vgg16_bn"],
-            "take teacher=resnet18, or dataset.channels=3",
-        ),
-        (["dataset.channels=4", "model=resnet50", "teacher=none"], "take model.stem=cifar, or "),
         (["dataset.channels=4", "teacher=none", "augment=cifar"], "take augment=crop_flip, or "),
         (["dataset.channels=4", "teacher=none", "augment=deit"], "take augment=crop_flip, or "),
         (["dataset.channels=2", "teacher=none"], "should be 1, 3 or 4"),
