@@ -91,9 +91,9 @@ def test_a_row_has_the_counts_of_its_cells(told, runs, sweep):
     code, table, _ = told(runs)
     assert code == 0
     assert table == [
-        [*HEAD, "damaged"],
-        ["ablation/mix", "A", "1", "0", "1", "1", "0", "0", "0", "0"],
-        ["ablation/mix", "B", "0", "0", "0", "2", "0", "1", "0", "0"],
+        [*HEAD, "damaged", "stopped early"],
+        ["ablation/mix", "A", "1", "0", "1", "1", "0", "0", "0", "0", "0"],
+        ["ablation/mix", "B", "0", "0", "0", "2", "0", "1", "0", "0", "0"],
     ]
 
 
@@ -121,7 +121,7 @@ def test_a_terminal_gets_a_table(told, runs, sweep, monkeypatch, capsys):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     _, table, _ = told(runs)
     assert table[1] == [
-        f"ablation/mix  A    {1:8}  {0:7}  {1:9}  {1:7}  {0:6}  {0:8}  {0:6}  {0:7}"
+        f"ablation/mix  A    {1:8}  {0:7}  {1:9}  {1:7}  {0:6}  {0:8}  {0:6}  {0:7}  {0:13}"
     ]
 
 
@@ -173,7 +173,7 @@ def test_a_failure_is_told_with_its_reason(told, runs, sweep):
 def test_a_damaged_cell_is_told_and_the_others_are_counted(told, runs, sweep, file):
     (runs / "A1" / file).write_text('{"top1": 0.')
     _, table, lines = told(runs)
-    assert table[1][2:] == ["1", "0", "0", "1", "0", "0", "0", "1"]
+    assert table[1][2:] == ["1", "0", "0", "1", "0", "0", "0", "1", "0"]
     assert any(line.startswith(f"ablation/mix, A, seed 1: damaged, {file}: ") for line in lines)
 
 

@@ -58,7 +58,10 @@ class Extension:
             whole["precision"] = "auto"
             if whole["teacher"] and whole["teacher"]["precision"] == self.run["precision"]:
                 whole["teacher"] = whole["teacher"] | {"precision": "auto"}
-        return overrides_of(whole)
+        found = overrides_of(whole)
+        if found is None or any(one.startswith("epochs=") for one in found):
+            return found
+        return [*found, f"epochs={self.epochs_in_all}"]  # a default, and what it is about
 
 
 def plan_extension(

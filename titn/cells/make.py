@@ -193,6 +193,7 @@ class TrainingRun:
                 f"{self.cell.name} stops after epoch {state.epoch} of {task.epochs}: no better "
                 f"validation loss for {counted(self.cell.run['patience'], 'epoch')}"
             )
+            autosave()
         finally:
             progress.close()
 

@@ -12,6 +12,8 @@ from titn.config.resolve import resolve
 from titn.config.spelling import for_hydra
 from titn.system.errors import ConfigError
 
+# What overrides raise that compose to nothing.
+UNUSABLE = (ConfigError, HydraException, OmegaConfBaseException)
 # In this order the later ones follow from the earlier ones.
 CHOSEN = (
     "protocol", "dataset", "model", "teacher", "loss", "augment", "mix", "optimizer", "schedule",
@@ -19,7 +21,7 @@ CHOSEN = (
 
 
 def overrides_of(run: dict) -> list[str] | None:
-    """Overrides that compose to what decides a run's numbers; few, if not the fewest.
+    """Overrides that compose to what decides a run's numbers, none of which could be left out.
 
     run: as `titn.config.resolve.resolve` returns it, with its choices and its teacher's. None if
     titn's own files do not lead there, as for files of one's own.
@@ -34,10 +36,23 @@ def overrides_of(run: dict) -> list[str] | None:
                 for key, value in wanted.items()
                 if found.get(key) != value and key.startswith("teacher.") == of_teacher
             ]
-        is_same = dict(_leaves(_composed(overrides)[0])) == wanted
-    except (ConfigError, HydraException, OmegaConfBaseException):
+        if dict(_leaves(_composed(overrides)[0])) != wanted:
+            return None
+    except UNUSABLE:
         return None
-    return overrides if is_same else None
+    return _without_idle(overrides, wanted)
+
+
+def _without_idle(overrides: list[str], wanted: dict[str, Any]) -> list[str]:
+    """Without those that follow from others."""
+    for one in list(overrides):
+        fewer = [other for other in overrides if other != one]
+        try:
+            if dict(_leaves(_composed(fewer)[0])) == wanted:
+                overrides = fewer
+        except UNUSABLE:
+            continue
+    return overrides
 
 
 def _composed(overrides: list[str]) -> tuple[dict, dict[str, str]]:

@@ -1,0 +1,127 @@
+"""A finished run, trained longer: what is planned, what is recorded, what is refused."""
+
+import copy
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import titn
+from titn.cells.ensure import ensure
+from titn.cells.extending import plan_extension
+from titn.config.assignments import parse_assignments
+from titn.config.respell import overrides_of
+from titn.records.collation import load
+from titn.system.errors import ConfigError
+from titn.training import build
+
+TAUGHT = ("teacher=vit", "teacher.model.patch_size=2", "teacher.model.depth=1", "teacher.epochs=1")
+
+
+@pytest.fixture
+def parent(tiny):
+    run = tiny("seed=3", "epochs=1", "ema_decay=0.5", *TAUGHT)
+    run["teacher"]["choices"]["model"] = "little"
+    return ensure(run)
+
+
+def test_an_extension_is_the_same_run_from_its_weights_by_another_seed(parent):
+    directory, _ = parent
+    extension = plan_extension(directory.path, 2, {})
+    run, before = extension.run, extension.parent.run
+    changed = {key for key in run if run[key] != before[key]}
+    assert changed <= {"epochs", "seed", "checkpoint", "choices", "teacher", "force"}
+    assert (run["epochs"], run["seed"], run["checkpoint"]) == (2, 1003, str(directory.path))
+    parts = build.parts(run, extension.parent.spec)
+    found, recorded = parts.model.state_dict(), load_file(directory.weights)
+    assert all(torch.equal(found[name], value) for name, value in recorded.items())
+
+
+def test_an_extension_is_recorded_beside_its_parent_and_names_it(parent):
+    directory, result = parent
+    runs_dir = directory.path.parent
+    extended, record = ensure(plan_extension(directory.path, 1, {}).run)
+    assert extended.path.parent == runs_dir
+    assert record["parent"] == {
+        key: result[key] for key in ("config_hash", "source_digest", "top1", "epochs")
+    }
+    assert record["teacher"] == result["teacher"]  # which was not trained again
+    runs = load(runs_dir)
+    assert len(runs) == 3
+    (found,) = runs[runs["parent.config_hash"] == result["config_hash"]].to_dict("records")
+    assert (found["teacher"], found["status"]) == ("little", "recorded")
+
+
+def test_an_extension_is_extended_from_where_it_ended(parent):
+    extended, _ = ensure(plan_extension(parent[0].path, 1, {}).run)
+    again = plan_extension(extended.path, 2, {})
+    assert (again.run["seed"], again.run["checkpoint"]) == (2003, str(extended.path))
+
+
+def test_what_is_changed_of_a_student_is_changed_of_a_teacher_that_follows(parent):
+    changes = parse_assignments(["optimizer.lr=1e-4", "deterministic=true", "seed=7"])
+    run = plan_extension(parent[0].path, 1, changes).run
+    assert (run["optimizer"]["lr"], run["seed"], run["teacher"]["seed"]) == (1e-4, 7, 0)
+    assert run["teacher"]["optimizer"]["lr"] != 1e-4
+    assert run["deterministic"] is run["teacher"]["deterministic"] is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"epochs": 3}, "^epochs=3: --more says how many; leave it out$"),
+        ({"optimizer": "sgd"}, "^optimizer=sgd: an extension has the parts of its run; "),
+        ({"optimizer.rate": 1}, "^optimizer.rate=1: there is no such key; did you mean opt"),
+        ({"optimizer.lr": -1}, "^optimizer.lr=-1: "),
+        ({"model._target_": "os.system"}, "^model._target_=os.system: the chosen model has no"),
+    ],
+)
+def test_a_key_that_cannot_be_changed_is_told(parent, changes, line):
+    with pytest.raises(ConfigError, match=line):
+        plan_extension(parent[0].path, 1, changes)
+
+
+def test_what_is_no_finished_run_with_weights_is_told(parent, tmp_path):
+    directory, _ = parent
+    copied = tmp_path / "copied"
+    shutil.copytree(directory.path, copied)
+    (copied / "weights.safetensors").unlink()
+    with pytest.raises(ConfigError, match="copied: has a record but no weights; put weights"):
+        plan_extension(copied, 1, {})
+    (copied / "result.json").unlink()
+    with pytest.raises(ConfigError, match="copied: holds no finished run"):
+        plan_extension(copied, 1, {})
+    with pytest.raises(ConfigError, match="nowhere: no such directory"):
+        plan_extension(Path("nowhere"), 1, {})
+
+
+@pytest.mark.parametrize("text", ["a", "a=1,2", "+a=1", "~a", "a=range(1,3)"])
+def test_a_change_is_one_key_with_one_value(text):
+    with pytest.raises(ConfigError, match="is not KEY=VALUE with one value"):
+        parse_assignments([text])
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["model=titn", "teacher=resnet18", "dataset=cifar100", "dataset.num_classes=10", "seed=3"],
+        ["protocol=paper", "teacher=vgg16_bn", "mix=cutmix", "mix.alpha=0.3", "optimizer.lr=3e-4"],
+        ["model=timm", "model.name=vit_tiny_patch16_224", "model.patch_size=4", "accumulate=2"],
+        ["teacher=deit", "optimizer@teacher.optimizer=sgd", "teacher.epochs=7", "loss=soft"],
+    ],
+)
+def test_a_run_is_spelled_as_overrides_that_compose_to_it(overrides):
+    run = titn.compose(overrides)
+    found = overrides_of(copy.deepcopy(run))
+    assert found is not None
+    assert titn.compose(found) == run
+    assert len(found) <= len(overrides)
+
+
+def test_a_run_of_files_of_ones_own_is_not_spelled():
+    run = titn.compose([])
+    run["model"]["_target_"] = "mine.Network"
+    assert overrides_of(run) is None
