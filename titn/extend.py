@@ -1,7 +1,7 @@
 """Train a finished run longer: a new run that begins with its weights.
 
     python -m titn.extend RUN --more 20                      # the same recipe, 20 epochs more
-    python -m titn.extend RUN --more 20 optimizer.lr=1e-4    # at another rate
+    python -m titn.extend RUN optimizer.lr=1e-4 --more 20    # at another rate
 
 It has the configuration of RUN but for the seed, by which it sees other views and mixes, and lies
 beside it. Its schedule begins anew, so it is not what a longer run would have been: that command is
