@@ -71,6 +71,8 @@ def bench(arguments: argparse.Namespace) -> int:
     from titn.system.progress import say
 
     run = compose_run(arguments.overrides)
+    if run["devices"] > 1:
+        raise ConfigError(f"devices={run['devices']}: titn.bench measures one device; leave it out")
     batch, size = run["batch_size"], run["dataset"]["image_size"]
     # All images of a round as bytes, and those of a batch in floating point.
     needed = (arguments.steps + 4) * 3 * batch * size**2

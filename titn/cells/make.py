@@ -12,6 +12,7 @@ from titn.cells.autosave import Autosave, describe_position
 from titn.cells.cell import Cell
 from titn.cells.checkpoints import Checkpoints
 from titn.cells.identity import answers_source_digest
+from titn.cells.processes import together
 from titn.cells.pruning import PrunedError, Prunes
 from titn.cells.stopping import StoppedError, is_out_of_patience
 from titn.cells.tracked import tracked
@@ -22,15 +23,17 @@ from titn.optim.state import load_state
 from titn.records import provenance
 from titn.system import signals, tensor_files
 from titn.system.errors import ConfigError
-from titn.system.progress import Progress, say
+from titn.system.progress import Progress, Silent, say
 from titn.system.text import counted
 from titn.tracking.tracking import Tracking
 from titn.training import build, hardware, weights
-from titn.training.accumulation import assemble_accumulated, whole_batch_is_seen
+from titn.training.accumulation import whole_batch_is_seen
 from titn.training.answer_cache import AnswerCache, kind_of
 from titn.training.assembly import AssembledRun
 from titn.training.engine import RunningMeans, State, evaluate, fit
 from titn.training.metrics import Predictions, summarise, train_metrics
+from titn.training.parallel import assemble_parallel
+from titn.training.ranks import Ranks
 
 
 def make(cell: Cell, teacher_record: dict | None, prunes: Prunes | None = None) -> dict:
@@ -40,9 +43,17 @@ def make(cell: Cell, teacher_record: dict | None, prunes: Prunes | None = None) 
     """
     clock = Clock()
     hardware.release_memory()
-    assembled = _assemble(cell)
-    with signals.deferred(), hardware.deterministic(cell.run["deterministic"]):
-        return TrainingRun(cell, assembled, clock, prunes).record(teacher_record)
+    with together(cell) as ranks:
+        assembled = _assemble(cell, ranks)
+        with signals.deferred(), hardware.deterministic(cell.run["deterministic"]):
+            return TrainingRun(cell, assembled, clock, prunes, ranks).record(teacher_record)
+
+
+def follow(cell: Cell, ranks: Ranks) -> None:
+    """Train with the process that makes the cell, on another device; nothing is written."""
+    assembled = _assemble(cell, ranks)
+    with hardware.deterministic(cell.run["deterministic"]):
+        TrainingRun(cell, assembled, Clock(), ranks=ranks).follow()
 
 
 class Clock:
@@ -56,7 +67,7 @@ class Clock:
         return self.before + time.monotonic() - self.started
 
 
-def _assemble(cell: Cell) -> AssembledRun:
+def _assemble(cell: Cell, ranks: Ranks | None) -> AssembledRun:
     """All objects of a cell, on its device."""
     teacher = None if cell.teacher is None else _trained_network(cell.teacher)
     parts = build.parts(cell.run, cell.dataset.spec, teacher)
@@ -64,8 +75,9 @@ def _assemble(cell: Cell) -> AssembledRun:
         source, new = cell.run["weights"], ", ".join(parts.new_layers)
         say(f"{cell.name} starts from {cell.prefix}weights={source}; new: {new}")
     _say_what_sees_micro_batches(cell, parts)
-    return assemble_accumulated(
+    return assemble_parallel(
         cell.run,
+        ranks,
         parts=parts,
         dataset=cell.dataset,
         fabric=hardware.fabric(cell.device, cell.precision),
@@ -116,8 +128,9 @@ def _answer_cache(cell: Cell, loss: Loss) -> AnswerCache | None:
         "cpu": provenance.cpu_name(),
         **hardware.description(cell.device),
     }
-    if run["accumulate"] > 1:  # micro-batches round otherwise
-        key["accumulate"] = run["accumulate"]
+    for parts in ("accumulate", "devices"):
+        if run[parts] > 1:  # parts of a batch round otherwise
+            key[parts] = run[parts]
     steps = steps_per_epoch(len(cell.dataset.train), run["batch_size"])
     return AnswerCache(Path(run["runs_dir"]), kind_of(loss), key, steps)
 
@@ -126,16 +139,26 @@ class TrainingRun:
     """A cell while it is trained: how far it has come, and how that is saved and resumed."""
 
     def __init__(
-        self, cell: Cell, assembled: AssembledRun, clock: Clock, prunes: Prunes | None = None
+        self,
+        cell: Cell,
+        assembled: AssembledRun,
+        clock: Clock,
+        prunes: Prunes | None = None,
+        ranks: Ranks | None = None,
     ):
         self.cell = cell
         self.assembled = assembled
         self.task = assembled.task
         self.clock = clock
         self.prunes = prunes
+        self.ranks = ranks
         self.checkpoints = Checkpoints(cell.directory, cell.identity)
         self.steps_per_epoch = steps_per_epoch(len(self.task.dataset.train), self.task.batch_size)
-        self.state = self._resume()
+        self.state = self._resume() if ranks is None else self._resume_together(ranks)
+
+    def follow(self) -> None:
+        """Train to the last epoch, with a process that records it."""
+        fit(self.task, self.state, Silent(), lambda _: self._check_weights())
 
     def record(self, teacher_record: dict | None) -> dict:
         """Train to the last epoch, or until patience ends, evaluate, and write the record."""
@@ -153,7 +176,9 @@ class TrainingRun:
     def _recorded(self, autosave: Autosave, environment: dict, teacher_record: dict | None) -> dict:
         """Evaluate the trained network, and write the record."""
         cell, dataset = self.cell, self.task.dataset
-        network, frozen = self.task.network, self.assembled.teacher
+        # Of this process alone: as the same weights are evaluated however they were trained.
+        network = self.task.fabric.setup_module(self.assembled.network)
+        frozen = self.assembled.teacher
         predictions = evaluate(network, dataset.evaluated, frozen, autosave=autosave)
         train_images = result.evenly_spaced(dataset.train, result.TRAIN_IMAGES)
         train_predictions = evaluate(network, train_images, autosave=autosave)
@@ -174,6 +199,7 @@ class TrainingRun:
         )
 
         def on_epoch(row: dict) -> None:
+            self._check_weights()
             self.cell.directory.add_epoch(row)
             for tracking in trackings:
                 tracking.add(row)
@@ -196,6 +222,13 @@ class TrainingRun:
             autosave()
         finally:
             progress.close()
+
+    def _check_weights(self) -> None:
+        """ApartError where processes that train together have come apart."""
+        if self.ranks is not None:
+            state, weights = self.state, self.assembled.parts.model.parameters()
+            sums = [float(weight.detach().double().sum()) for weight in weights]
+            self.ranks.check_same(f"weights after epoch {state.epoch}", [state.step, *sums])
 
     def _end_if_pruned(self, row: dict) -> None:
         """PrunedError where the run is to end after this epoch; after the last it has anyway."""
@@ -250,6 +283,7 @@ class TrainingRun:
         before = cell.directory.environment() if self.state.images_seen else None
         earlier = [*before.pop("earlier", []), before] if before else []
         now = provenance.environment(config_root()) | hardware.description(cell.device)
+        now |= {"devices": cell.run["devices"]}
         return cell.identity | now | {"earlier": earlier}
 
     def _write_files(self, predictions: Predictions) -> None:
@@ -282,6 +316,17 @@ class TrainingRun:
             "wall_secs": self.clock.read(),
         }
         self.checkpoints.save(state.epoch * self.steps_per_epoch + state.step, tree, facts)
+
+    def _resume_together(self, ranks: Ranks) -> State:
+        """`_resume`, first in the process that leads, which may put a damaged file aside."""
+        if ranks.leads:
+            state = self._resume()
+            ranks.tell()
+        else:
+            ranks.tell()
+            state = self._resume()
+        ranks.check_same("checkpoint", [state.epoch, state.step])
+        return state
 
     def _resume(self) -> State:
         """The state that an interrupted run left, with model and optimizer as they were then."""

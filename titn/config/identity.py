@@ -36,6 +36,7 @@ SWITCHES_ADDED_LATER = {
     "fold_teacher": False,
     "keep_labels": False,
     "deterministic": False,
+    "devices": 1,
     "tracker": "none",
 }
 

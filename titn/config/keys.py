@@ -25,6 +25,7 @@ SCALARS: dict[str, Any] = {
 # there: no part of its identity.
 SWITCHES: dict[str, Any] = {
     "device": annotations.Text,
+    "devices": annotations.Count,
     "run_dir": annotations.LocalPath | None,
     "runs_dir": annotations.LocalPath,
     "eval_every": annotations.Count,

@@ -24,6 +24,9 @@ _ELSEWHERE = {
         "warmup warmups warmupsteps warmupratio numwarmupsteps lrwarmupepochs"
     ),
     "seed": ("randomseed manualseed rngseed rng globalseed pltrainerseed randomstate trialseed"),
+    "devices": (
+        "gpus ngpu ngpus numgpus devicecount numdevices worldsize nproc nprocpernode numprocesses"
+    ),
     "device": ("gpu cuda cpu accelerator gpuid gpuids deviceid cudadevice nocuda usecuda usecpu"),
     "precision": ("amp fp16 bf16 fp32 half mixedprecision dtype ampdtype usefp16 useamp"),
     "accumulate": (
@@ -108,11 +111,10 @@ _NOT_HERE = {
         "dataloadernumworkers threads loaderworkers numthreads dataloader"
     ),
     (
-        "a run has one device, as device=cuda:0; cells of a sweep run at once with --multirun "
-        "hydra/launcher=joblib hydra.launcher.n_jobs=2"
+        "devices=2 trains a run on two devices of a machine; cells of a sweep run at once with "
+        "--multirun hydra/launcher=joblib hydra.launcher.n_jobs=2"
     ): (
-        "gpus ngpu ngpus numgpus devices devicecount numdevices worldsize nnodes nodes numnodes "
-        "nproc nprocpernode strategy ddp distributed dataparallel parallel localrank rank "
+        "nnodes nodes numnodes strategy ddp distributed dataparallel parallel localrank rank "
         "distributedbackend njobs jobs"
     ),
     "a run is as long as its epochs; set epochs": (

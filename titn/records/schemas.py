@@ -138,6 +138,7 @@ class Environment(Schema):
     cpu_count: NonNegativeInt | None = None
     versions: dict[str, str | None] = {}
     device: str = ""
+    devices: PositiveInt = 1
     gpu: str | None = None
     threads: NonNegativeInt | None = None
     earlier: list[dict[str, Any]] = []

@@ -152,13 +152,14 @@ def _versions(run: dict[str, Any]) -> str:
 
 
 def hardware(run: dict[str, Any]) -> str:
-    """The GPU, or the CPU and its threads."""
-    gpu = run.get("environment.gpu")
+    """The GPUs, or the CPU and the threads of a process, and how many trained together."""
+    gpu, threads = run.get("environment.gpu"), run.get("environment.threads")
+    devices = run.get("environment.devices") or 1
     if gpu:
-        return str(gpu)
-    threads = run.get("environment.threads")
+        return str(gpu) if devices == 1 else f"{devices:.0f} x {gpu}"
     count = "" if threads is None else f", {counted(threads, 'thread')}"
-    return f"{run.get('environment.cpu', '?')}{count}"
+    together = "" if devices == 1 else f" in each of {devices:.0f} processes"
+    return f"{run.get('environment.cpu', '?')}{count}{together}"
 
 
 def distinct(texts: Iterable[str]) -> str:

@@ -22,6 +22,7 @@ from titn.records.run_files import check_same_run, read_config, read_run_files
 SIMILARITY_KEYS = (
     (
         "device",
+        "devices",
         "model",
         "teacher.model",
         "dataset.image_size",
@@ -31,6 +32,7 @@ SIMILARITY_KEYS = (
     ),
     (
         "device",
+        "devices",
         "model._target_",
         "model.name",
         "teacher.model._target_",
@@ -78,17 +80,23 @@ class TimeEstimator:
         # Older records have no wall_secs.
         secs = files.result.get("wall_secs") or files.result.get("train_secs")
         trained = files.result.get("stopped_after") or files.result["epochs"]
-        num_train, device = files.result.get("num_train"), (files.environment or {}).get("device")
+        environment = files.environment or {}
+        num_train, device = files.result.get("num_train"), environment.get("device")
         if not (secs and num_train and device):
             return
-        for key in _similarity_keys(config | {"device": _device_kind(device)}):
+        hardware = {"device": _device_kind(device), "devices": environment.get("devices", 1)}
+        for key in _similarity_keys(config | hardware):
             self.secs_per_image[key].append(secs / (trained * num_train))
 
     def seconds(self, pending: PendingRun) -> float | None:
         """Seconds by the median of the most similar recorded runs; None if none is similar."""
         if not pending.run["epochs"]:
             return 0.0  # nothing to train
-        resolved = {"device": _device_kind(pending.device), "precision": pending.precision}
+        resolved = {
+            "device": _device_kind(pending.device),
+            "devices": pending.run.get("devices", 1),
+            "precision": pending.precision,
+        }
         for key in _similarity_keys(pending.run | resolved):
             if rates := self.secs_per_image.get(key):
                 return statistics.median(rates) * pending.run["epochs"] * pending.num_train

@@ -124,6 +124,22 @@ class Progress:
             say(text)
 
 
+class Silent(Progress):
+    """Of a process that trains with others, of which one tells."""
+
+    def __init__(self) -> None:
+        pass
+
+    def step(self, epoch: int, num_images: int, read: Callable[[], dict[str, float]]) -> None:
+        pass
+
+    def epoch(self, row: dict) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 def say(text: str) -> None:
     """A line for the user, where the bar is, and for the log; standard output is for results."""
     label = LABEL.get()

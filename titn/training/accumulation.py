@@ -111,7 +111,7 @@ class AccumulatedObjective(Objective):
             for name, term in terms.items():
                 means[name] = means.get(name, 0.0) + weight * term.detach()
         self._clear()
-        means["loss"] = _WithGradients.apply(means["loss"], gradients, *self.parameters)
+        means["loss"] = WithGradients.apply(means["loss"], gradients, *self.parameters)
         return means
 
     def _answers(self, batch: Batch, parts: Sequence[Batch]) -> Iterator[Any]:
@@ -139,7 +139,7 @@ class AccumulatedObjective(Objective):
             sums[i] = gradient.clone() if total is None else total.add_(gradient)
 
 
-class _WithGradients(torch.autograd.Function):
+class WithGradients(torch.autograd.Function):
     """A number whose gradients are known: loss (), and a gradient or None for each parameter."""
 
     @staticmethod

@@ -45,6 +45,25 @@ def device(name: str) -> torch.device:
     return chosen
 
 
+def check_number(devices: int, name: str, device: torch.device) -> None:
+    """ConfigError unless so many devices can train together; name: that of the configuration."""
+    if devices == 1:
+        return
+    if device.type == "mps":
+        raise ConfigError(f"devices={devices}: an Apple GPU trains alone; leave it out")
+    if name.startswith("cuda:"):
+        raise ConfigError(
+            f"devices={devices}: {name} is one device; set device=cuda, and CUDA_VISIBLE_DEVICES "
+            "to choose among them"
+        )
+    if device.type == "cuda" and devices > (found := torch.cuda.device_count()):
+        raise ConfigError(
+            f"devices={devices}: there are {found} on this machine; give {found} or less"
+        )
+    if not torch.distributed.is_available():
+        raise ConfigError(f"devices={devices}: this build of torch has no torch.distributed")
+
+
 def precision(name: str, device: torch.device) -> str:
     """Lightning Fabric's name of a precision.
 

@@ -122,6 +122,12 @@ def test_another_device_of_the_same_kind_is_as_good(record, seconds):
     assert seconds(device="cuda:1") == pytest.approx(0.1 * 3000)
 
 
+def test_another_number_of_devices_tells_nothing(record, seconds):
+    record("a", wall_secs=20)
+    assert seconds(TITN | {"devices": 2}) is None
+    assert seconds(TITN | {"devices": 1}) == pytest.approx(0.1 * 3000)
+
+
 def test_without_records_nothing_is_known(tmp_path):
     pending = PendingRun(TITN, "cpu", "32-true", 1000)
     assert TimeEstimator(tmp_path / "none").seconds(pending) is None

@@ -77,3 +77,22 @@ def test_left_off_it_changes_nothing_that_compiled_code_is_guarded_by():
     before = torch.is_deterministic_algorithms_warn_only_enabled()
     with hardware.deterministic(False):
         assert torch.is_deterministic_algorithms_warn_only_enabled() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "line"),
+    [
+        (
+            "cuda:1",
+            "cuda:1",
+            r"devices=3: cuda:1 is one device; set device=cuda, and CUDA_VIS",
+        ),
+        ("cuda", "cuda", r"devices=3: there are 2 on this machine; give 2 or less"),
+        ("auto", "mps", r"devices=3: an Apple GPU trains alone"),
+    ],
+)
+def test_devices_that_cannot_train_together_are_refused(monkeypatch, name, kind, line):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(ConfigError, match=line):
+        hardware.check_number(3, name, torch.device(kind))
+    hardware.check_number(1, name, torch.device(kind))
