@@ -86,15 +86,15 @@ class _Process:
             # A terminal's Ctrl-C is for the process that leads, which saves first.
             start_new_session=True,
         )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.pipe, self.answers = self.process.stdin, self.process.stdout
-        assert self.pipe is not None
         with suppress(BrokenPipeError):
             # Kept open: its end tells the process that this one has died.
             print(json.dumps(job | {"rank": rank}), file=self.pipe, flush=True)
 
     def wait_until_ready(self) -> None:
         """Raise if it ends instead."""
-        assert self.answers is not None
         if self.answers.readline().strip() != READY:
             self.process.wait()
             self.raise_if_ended(None)
@@ -120,7 +120,6 @@ class _Process:
 
     def _last_words(self) -> dict[str, Any] | None:
         """What it wrote before it ended, if it could."""
-        assert self.answers is not None
         lines = self.answers.read().splitlines()
         with suppress(IndexError, ValueError):
             words: dict[str, Any] = json.loads(lines[-1])
@@ -141,7 +140,7 @@ class _Process:
                 file.close()
 
 
-def last_words(error: BaseException, is_memory: bool) -> str:
+def last_words(error: Exception, is_memory: bool) -> str:
     """What a process writes before it ends."""
     words = {
         "error": first_line(error),

@@ -46,6 +46,7 @@ def known():
         ("model.dept", "model.depth"),
         ("dept", "model.depth"),
         ("lerning_rate", "optimizer.lr"),
+        ("trainer.device_count", "devices"),
         ("SEED", "seed"),
     ],
 )
@@ -56,8 +57,7 @@ def test_a_name_of_another_tool_or_a_slip_leads_to_the_key(known, typed, meant):
 @pytest.mark.parametrize(
     ("typed", "remedy"),
     [
-        ("gpus", "a run has one device, as device=cuda:0; cells of a sweep run at once with "),
-        ("trainer.device_count", "a run has one device"),
+        ("n_jobs", "devices=2 trains a run on two devices of a machine; cells of a sweep run at "),
         ("num-workers", "images are held in memory and no processes load them; leave it out"),
         ("max_steps", "a run is as long as its epochs; set epochs"),
         ("resume", "the same command goes on with a run that was interrupted"),
