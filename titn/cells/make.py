@@ -18,6 +18,7 @@ from titn.cells.stopping import StoppedError, is_out_of_patience
 from titn.cells.tracked import tracked
 from titn.config.paths import config_root
 from titn.data.batches import steps_per_epoch
+from titn.data.stored import kept_off, unread
 from titn.losses.terms import Loss, maps_read
 from titn.optim.state import load_state
 from titn.records import provenance
@@ -79,7 +80,7 @@ def _assemble(cell: Cell, ranks: Ranks | None) -> AssembledRun:
         cell.run,
         ranks,
         parts=parts,
-        dataset=cell.dataset,
+        dataset=kept_off(cell.dataset, cell.device),
         fabric=hardware.fabric(cell.device, cell.precision),
         precision=cell.precision,
         teacher=teacher,
@@ -114,7 +115,7 @@ def _answer_cache(cell: Cell, loss: Loss) -> AnswerCache | None:
         return None
     if maps_read(loss) is not None:
         return None  # features are not kept: those of an epoch are gigabytes
-    dataset = {key: value for key, value in run["dataset"].items() if key != "root"}
+    dataset = {k: v for k, v in run["dataset"].items() if k not in ("root", "storage")}
     key = {
         "teacher": cell.teacher.identity,
         "data": [cell.dataset.digest, dataset],
@@ -180,7 +181,7 @@ class TrainingRun:
         network = self.task.fabric.setup_module(self.assembled.network)
         frozen = self.assembled.teacher
         predictions = evaluate(network, dataset.evaluated, frozen, autosave=autosave)
-        train_images = result.evenly_spaced(dataset.train, result.TRAIN_IMAGES)
+        train_images = result.evenly_spaced(unread(dataset.train), result.TRAIN_IMAGES)
         train_predictions = evaluate(network, train_images, autosave=autosave)
         self.checkpoints.giving_room(lambda: self._write_files(predictions))
         record = self._result(predictions, train_predictions, environment, teacher_record)

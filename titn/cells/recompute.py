@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from titn.cells.reopen import FinishedRun
+from titn.data.stored import kept_off
 from titn.system.errors import ConfigError
 from titn.system.text import printable
 from titn.training.engine import evaluate
@@ -49,7 +50,8 @@ def recompute(run: FinishedRun, *, root: str | None, device: str) -> Recomputed:
         raise ConfigError(
             f"dataset.root={place}: these are not the images of the record; give theirs with --root"
         )
-    predictions = evaluate(network, dataset.evaluated.to(torch_device))
+    images = kept_off(dataset, torch_device).evaluated.to(torch_device)
+    predictions = evaluate(network, images)
     return Recomputed(recorded, _flatten(summarise(predictions, run.token_weights())))
 
 

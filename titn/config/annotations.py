@@ -67,6 +67,8 @@ Split = Literal["test", "validation"]
 Channels = Literal[1, 3, 4]
 CHANNELS: tuple[int, ...] = get_args(Channels)
 WithoutAlpha = Literal[1, 3]
+# Where decoded images are during a run.
+Storage = Literal["auto", "ram", "disk"]
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 Retry = Literal["failed"]
 Busy = Literal["wait", "leave"]

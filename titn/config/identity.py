@@ -30,6 +30,9 @@ ADDED_LATER: dict[str, Any] = {
     "weights": None,
 }
 
+# Keys of a data set that say where images are, and not which.
+PLACES = ("root", "download", "storage")
+
 # Switches that older runs do not have in their config.yaml, with the values of then.
 SWITCHES_ADDED_LATER = {
     "compile": "none",
@@ -51,7 +54,7 @@ def config_hash(
     changes nothing. teacher: its hash.
     """
     identity: dict[str, Any] = {group: dict(run[group]) for group in GROUPS}
-    for place in ("root", "download"):
+    for place in PLACES:
         identity["dataset"].pop(place, None)
     identity |= {key: run[key] for key in SCALARS}
     identity |= {"precision": precision, "teacher": teacher}

@@ -87,6 +87,7 @@ _ELSEWHERE = {
     "dataset.split": ("val validation valsplit evalsplit"),
     "dataset.validation_fraction": ("valfraction valratio testsize validationsplit valsize"),
     "dataset.download": ("downloaddataset"),
+    "dataset.storage": ("keepinmemory cache cacheimages inmemory memory ondisk memmap streaming"),
     "augment": (
         "aug augmentation augmentations transform transforms dataaugmentation aa autoaugment "
         "randaug randaugment trivialaugment"

@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ from titn.data.images import Images
 from titn.data.overlap import Place, check_overlap
 from titn.data.paths import check_unchanged, content_digests, explain_read_errors
 from titn.data.prepare import DecodedDataset, from_arrays, to_arrays
+from titn.data.row_file import Facts
 from titn.system.text import printable
 
 # As a channel in front or behind; other numbers are no images.
@@ -41,41 +43,47 @@ class Hub:
         The digest is that of cells and labels: the same in arrow and parquet files.
         """
         root = self.tables.root
-        stamp = self._stamp()
+        stamp = self.stamp()
 
         def arrays() -> tuple[dict[str, Tensor], dict]:
             with explain_read_errors(root):
                 train, test, facts = self._decode(size, channels)
-            check_unchanged(root, stamp, self._stamp)
+            check_unchanged(root, stamp, self.stamp)
             return to_arrays(train, test), facts
 
         tensors, facts = cached_arrays(repr(("huggingface", 1, size, channels, stamp)), arrays)
         return DecodedDataset(*from_arrays(tensors), tuple(facts["names"]), facts["digest"])
 
-    def _stamp(self) -> str:
+    def stamp(self) -> str:
         """A text that stands for the contents of all files, wherever they are."""
         tables = self.tables
         digests = [content_digests(files) for files in (tables.train, tables.test)]
         return repr((digests, tables.image, tables.label, tables.class_names))
 
     def _decode(self, size: int, channels: int) -> tuple[Images, Images, dict[str, Any]]:
-        tables = self.tables
-        labels = {file: self._labels(file) for file in (*tables.train, *tables.test)}
-        names, numbered = self._classes(labels)
-        sha = hashlib.sha256(repr(names).encode())
-        contents: dict[Place, str] = {}
+        numbered = self.numbered_rows()
         found = []
-        for split, files in (("train", tables.train), ("test", tables.test)):
-            pixels, digests = self._images(split, files, size, channels)
-            classes = [label for file in files for label in numbered[file]]
-            if len(classes) != len(pixels):
-                raise ValueError(f"root={tables.root}: {split} has rows without image or label")
-            for row, (label, digest) in enumerate(zip(classes, digests, strict=True)):
-                sha.update(repr((split, label, digest)).encode())
-                contents[split, names[label], f"row {row}"] = digest
-            found.append(Images(pixels, torch.tensor(classes, dtype=torch.int64)))
-        check_overlap(tables.root, contents)
-        return found[0], found[1], {"digest": sha.hexdigest(), "names": names}
+        for split in ("train", "test"):
+            pixels, digests = self._images(split, size, channels)
+            numbered.check(split, digests)
+            labels = torch.tensor(numbered.labels[split], dtype=torch.int64)
+            found.append(Images(pixels, labels))
+        check_overlap(self.tables.root, numbered.contents)
+        facts = {"digest": numbered.sha.hexdigest(), "names": numbered.class_names}
+        return found[0], found[1], facts
+
+    def numbered_rows(self) -> "NumberedRows":
+        """The labels of all rows as the numbers of their classes; ValueError for one of none."""
+        files = self.files()
+        labels = {file: self._labels(file) for split in files for file in files[split]}
+        names, numbered = self._classes(labels)
+        by_split = {
+            split: [label for file in files[split] for label in numbered[file]] for split in files
+        }
+        return NumberedRows(self.tables.root, names, by_split)
+
+    def files(self) -> dict[str, tuple[Path, ...]]:
+        return {"train": self.tables.train, "test": self.tables.test}
 
     # --- labels -----------------------------------------------------------------------------------
 
@@ -123,25 +131,38 @@ class Hub:
 
     # --- images -----------------------------------------------------------------------------------
 
-    def _images(
-        self, split: str, files: tuple[Path, ...], size: int, channels: int
-    ) -> tuple[Tensor, list[str]]:
+    def _images(self, split: str, size: int, channels: int) -> tuple[Tensor, list[str]]:
         """(N, channels, size, size) uint8, and the digest of each cell."""
-        total = sum(len(part) for file in files for part in parts(*self._of(file)))
+        total = sum(len(part) for file in self.files()[split] for part in parts(*self._of(file)))
         with explain_memory_errors(size):
             pixels = torch.empty(total, channels, size, size, dtype=torch.uint8)
         digests: list[str] = []
         bar = tqdm(total=total, desc=f"decoding {split}", unit="img", disable=None, leave=False)
         with bar:
-            for file in files:
-                for row, cell in enumerate(self._cells(file)):
+            for image in self.one_by_one(split, size, channels, digests):
+                assert image is not None  # from the first on
+                pixels[len(digests) - 1] = image
+                bar.update()
+        return pixels, digests
+
+    def one_by_one(
+        self, split: str, size: int, channels: int, digests: list[str], first: int = 0
+    ) -> Iterator[Tensor | None]:
+        """Each image of a split, (channels, size, size); None before the `first`.
+
+        digests: that of each cell is added before its image is returned. ValueError that names the
+        row that has none.
+        """
+        for file in self.files()[split]:
+            for row, cell in enumerate(self._cells(file)):
+                image = None
+                if len(digests) >= first:
                     try:
-                        pixels[len(digests)] = _pixels(cell, size, channels)
+                        image = _pixels(cell, size, channels)
                     except ImageError as error:
                         raise self._bad(file, row, f"is not an image ({error})") from None
-                    digests.append(_digest(cell))
-                    bar.update()
-        return pixels, digests
+                digests.append(_digest(cell))
+                yield image
 
     def _of(self, file: Path) -> tuple[Path, Path, str]:
         return self.tables.root, file, self.tables.image
@@ -159,6 +180,78 @@ class Hub:
     def _bad(self, file: Path, row: int, what: str, remedy: str = "leave it out") -> ValueError:
         place = f"root={self.tables.root}: row {row} of {file.relative_to(self.tables.root)}"
         return ValueError(printable(f"{place} {what}; {remedy}"))
+
+
+class NumberedRows:
+    """The labels of all rows, with what stands for labels and images together.
+
+    labels: split -> the class of each row. contents: where each image is, once it is checked. sha:
+    of the class names, and of the label and the image of each row, as far as they are checked.
+    """
+
+    def __init__(self, root: Path, class_names: tuple[str, ...], labels: dict[str, list[int]]):
+        self.root = root
+        self.class_names = class_names
+        self.labels = labels
+        self.contents: dict[Place, str] = {}
+        self.sha = hashlib.sha256(repr(class_names).encode())
+
+    def check(self, split: str, digests: list[str]) -> None:
+        """Add the images of a split, train before test; ValueError if they are not as many."""
+        labels = self.labels[split]
+        if len(labels) != len(digests):
+            raise ValueError(f"root={self.root}: {split} has rows without image or label")
+        for row, (label, digest) in enumerate(zip(labels, digests, strict=True)):
+            self.sha.update(repr((split, label, digest)).encode())
+            self.contents[split, self.class_names[label], f"row {row}"] = digest
+
+
+@dataclass(frozen=True)
+class HubRows:
+    """The images of a Hugging Face data set, decoded one after the other."""
+
+    hub: Hub
+    goes_on: ClassVar[bool] = True
+
+    @cached_property
+    def numbered(self) -> NumberedRows:
+        with explain_read_errors(self.root):
+            return self.hub.numbered_rows()
+
+    @cached_property
+    def known(self) -> str:
+        return self.hub.stamp()
+
+    @property
+    def root(self) -> Path:
+        return self.hub.tables.root
+
+    @property
+    def num_images(self) -> int:
+        return sum(map(len, self.numbered.labels.values()))
+
+    def memory(self, size: int, channels: int) -> int:
+        return self.num_images * channels * size * size
+
+    def stamp(self) -> str:
+        return repr(("huggingface", self.known))
+
+    def rows(self, size: int, channels: int, first: int) -> Iterator[Tensor | None]:
+        with explain_read_errors(self.root):
+            for split in ("train", "test"):
+                digests: list[str] = []
+                yield from self.hub.one_by_one(split, size, channels, digests, first)
+                self.numbered.check(split, digests)
+                first -= len(digests)
+
+    def facts(self) -> Facts:
+        check_unchanged(self.root, self.known, self.hub.stamp)
+        check_overlap(self.root, self.numbered.contents)
+        train, test = (
+            torch.tensor(self.numbered.labels[split], dtype=torch.int64)
+            for split in ("train", "test")
+        )
+        return Facts(train, test, self.numbered.class_names, self.numbered.sha.hexdigest())
 
 
 def _names(labels: Any) -> tuple[str, ...]:

@@ -1,6 +1,9 @@
 """Find the arrays of images and labels in an .npz file, or say what is wrong. No torch here."""
 
 import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,16 +36,21 @@ class Arrays(NamedTuple):
     class_names: tuple[str, ...]
 
     def check_opaque(self) -> None:
-        """ValueError if images have a fourth channel that is not opaque throughout.
-
-        It may be transparency, or a colour that people do not see: only who made it knows.
-        """
+        """ValueError if images have a fourth channel that is not opaque throughout."""
         for images, _ in (self.train, self.test):
-            if images.shape[1] == 4 and (images[:, 3] != OPAQUE).any():
-                raise ValueError(
-                    f"root={self.file}: the images' fourth channel is not opaque; "
-                    "dataset.channels=4 keeps it, or save them with three"
-                )
+            check_opaque(self.file, images)
+
+
+def check_opaque(file: Path, images: NDArray[np.uint8]) -> None:
+    """ValueError if images (N, c, h, w) have a fourth channel that is not opaque throughout.
+
+    It may be transparency, or a colour that people do not see: only who made it knows.
+    """
+    if images.shape[1] == 4 and (images[:, 3] != OPAQUE).any():
+        raise ValueError(
+            f"root={file}: the images' fourth channel is not opaque; "
+            "dataset.channels=4 keeps it, or save them with three"
+        )
 
 
 def npz(*, root: str | None = None, num_classes: int | None = None, **_: Any) -> Path:
@@ -65,34 +73,61 @@ def read_arrays(file: Path) -> Arrays:
 
     Pickled arrays are not read: they could run code.
     """
+    with errors_named(file), np.load(file, allow_pickle=False) as archive:
+        names = array_names(list(archive.files))
+        images = [as_images(name, archive[name]) for name in names[::2]]
+        labels, given = read_labels(archive, names)
+    class_names = checked_class_names(file, [one.shape for one in images], labels, given)
+    return Arrays(file, (images[0], labels[0]), (images[1], labels[1]), class_names)
+
+
+@contextmanager
+def errors_named(file: Path) -> Iterator[None]:
+    """What is wrong with a file becomes a ValueError of one line that begins with root=."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            names = _names(list(archive.files))
-            images = [_images(archive, name) for name in names[::2]]
-            labels = [_labels(archive, name) for name in names[1::2]]
-            given = archive[CLASS_NAMES] if CLASS_NAMES in archive.files else None
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+        yield
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
         said = first_line(error)
         if "allow_pickle" in said:
             said = "has an array of Python objects, which could run code; save arrays of numbers"
         raise ValueError(printable(f"root={file}: {said}")) from None
+
+
+def read_labels(
+    archive: Any, names: Sequence[str]
+) -> tuple[list[NDArray[np.int64]], NDArray | None]:
+    """The labels of train and of test, and the names of the classes if the file has them."""
+    given = archive[CLASS_NAMES] if CLASS_NAMES in archive.files else None
+    return [_labels(archive, name) for name in names[1::2]], given
+
+
+def checked_class_names(
+    file: Path,
+    shapes: Sequence[tuple[int, ...]],
+    labels: list[NDArray[np.int64]],
+    given: NDArray | None,
+) -> tuple[str, ...]:
+    """The names of the classes; ValueError if the arrays do not go together.
+
+    shapes: of the images of train and of test, (N, c, h, w).
+    """
     try:
-        for split, pixels, own in zip(("train", "test"), images, labels, strict=True):
-            if len(pixels) != len(own):
-                raise ValueError(f"has {len(pixels)} images and {len(own)} labels of {split}")
-        if images[0].shape[1:] != images[1].shape[1:]:
-            shapes = " and ".join(str(one.shape[1:]) for one in images)
-            raise ValueError(f"has images of {shapes} (channels, height, width) in train and test")
+        for split, shape, own in zip(("train", "test"), shapes, labels, strict=True):
+            if shape[0] != len(own):
+                raise ValueError(f"has {shape[0]} images and {len(own)} labels of {split}")
+        if shapes[0][1:] != shapes[1][1:]:
+            sizes = " and ".join(str(shape[1:]) for shape in shapes)
+            raise ValueError(f"has images of {sizes} (channels, height, width) in train and test")
         class_names = _class_names(labels, given)
         counts = (np.bincount(own, minlength=len(class_names)).tolist() for own in labels)
         check_class_names(class_names)
         check_classes(class_names, *counts)
     except ValueError as error:
         raise ValueError(printable(f"root={file}: {error}")) from None
-    return Arrays(file, (images[0], labels[0]), (images[1], labels[1]), class_names)
+    return class_names
 
 
-def _names(found: list[str]) -> tuple[str, str, str, str]:
+def array_names(found: list[str]) -> tuple[str, str, str, str]:
     for names in NAMES:
         if set(names) <= set(found):
             return names
@@ -100,19 +135,23 @@ def _names(found: list[str]) -> tuple[str, str, str, str]:
     raise ValueError(f"has no arrays {', '.join(NAMES[0])}, but {has}; save them by these names")
 
 
-def _images(archive: Any, name: str) -> NDArray:
-    """(N, h, w), (N, h, w, c) or (N, c, h, w), uint8 or floating point in [0, 1]."""
-    images = archive[name]
+def as_images(
+    name: str, images: NDArray, shape: tuple[int, ...] | None = None
+) -> NDArray[np.uint8]:
+    """(N, h, w), (N, h, w, c) or (N, c, h, w), uint8 or floating point in [0, 1], to (N, c, h, w).
+
+    shape: that of the whole array of this name, if these are some of its images.
+    """
+    shape = shape or images.shape
     if images.ndim == 3:
         images = images[:, None]
     elif images.ndim == 4 and images.shape[3] in CHANNELS and images.shape[1] not in CHANNELS:
         images = images.transpose(0, 3, 1, 2)
     elif images.ndim == 4 and images.shape[1] in CHANNELS and images.shape[3] in CHANNELS:
-        raise ValueError(f"{name}: of {images.shape} nothing says which axis is the channels'")
-    if images.ndim != 4 or images.shape[1] not in CHANNELS or 0 in images.shape:
+        raise ValueError(f"{name}: of {shape} nothing says which axis is the channels'")
+    if images.ndim != 4 or images.shape[1] not in CHANNELS or 0 in shape:
         raise ValueError(
-            f"{name}: is {archive[name].shape}; give (N, h, w), (N, h, w, c) or (N, c, h, w), with "
-            "c of 1, 3 or 4"
+            f"{name}: is {shape}; give (N, h, w), (N, h, w, c) or (N, c, h, w), with c of 1, 3 or 4"
         )
     if np.issubdtype(images.dtype, np.floating):
         low, high = float(images.min()), float(images.max())

@@ -2,22 +2,30 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
+from titn.data.channels import to_channels
 from titn.data.classes import MAX_CLASSES, check_classes
-from titn.data.decoding import ImageError, read_image
+from titn.data.decoding import ImageError, read_image, resize
 from titn.data.images import Images
-from titn.data.paths import content_digests, explain_read_errors
+from titn.data.paths import check_unchanged, content_digests, explain_read_errors
+from titn.data.row_digest import RowDigest
+from titn.data.row_file import Facts
 from titn.data.shards import Shards, open_shard
 from titn.system.text import printable
 
 # The rows to read at once.
 PART = 1024
+# Images that are resized together.
+RESIZED_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -149,3 +157,102 @@ class Parquet:
     def _bad(self, shard: Path, row: int, what: str) -> ValueError:
         place = f"root={self.shards.root}: row {row} of {shard.relative_to(self.shards.root)}"
         return ValueError(f"{place} {what}; fetch it again or leave it out")
+
+
+@dataclass(frozen=True)
+class ParquetRows:
+    """The images of a parquet data set, decoded one after the other and resized.
+
+    They are always decoded from the first on: their digest is that of the images in their own size.
+    """
+
+    source: Parquet
+    goes_on: ClassVar[bool] = False
+
+    @property
+    def root(self) -> Path:
+        return self.source.root
+
+    @property
+    def num_images(self) -> int:
+        return self.source.shards.num_train + self.source.shards.num_test
+
+    def memory(self, size: int, channels: int) -> int:
+        """Of the resized images, and of those in their own size if all are like the first."""
+        with explain_read_errors(self.root):
+            first = next(self._decoded(self.source.shards.train), None)
+        own = 0 if first is None or first.shape[:2] == (size, size) else first.size
+        return self.num_images * (channels * size * size + own)
+
+    @cached_property
+    def known(self) -> str:
+        return self.source.stamp()
+
+    def stamp(self) -> str:
+        return self.known
+
+    @cached_property
+    def labels(self) -> dict[Path, list[int]]:
+        with explain_read_errors(self.root):
+            return {shard: self.source._labels(shard) for shard in self.source._files()}
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        return self.source._names(self.labels)
+
+    @cached_property
+    def digest(self) -> RowDigest:
+        return RowDigest(self.class_names)
+
+    def rows(self, size: int, channels: int, first: int) -> Iterator[Tensor | None]:
+        """Each image (channels, size, size); first: 0."""
+        with explain_read_errors(self.root):
+            for split, shards in zip(("train", "test"), self.source._splits(), strict=True):
+                for images in self._together(split, shards):
+                    yield from to_channels(resize(images, size), channels)
+                self.digest.end(self._labels_of(shards).numpy())
+
+    def facts(self) -> Facts:
+        check_unchanged(self.root, self.known, self.source.stamp)
+        train, test = map(self._labels_of, self.source._splits())
+        return Facts(train, test, self.class_names, self.digest.hexdigest())
+
+    def _labels_of(self, shards: tuple[Path, ...]) -> Tensor:
+        labels = [one for shard in shards for one in self.labels[shard]]
+        return torch.tensor(labels, dtype=torch.int64)
+
+    def _together(self, split: str, shards: tuple[Path, ...]) -> Iterator[Tensor]:
+        """Some images at a time, (n, c, h, w) uint8, as they are; ValueError if they differ."""
+        num_rows = sum(len(self.labels[shard]) for shard in shards)
+        shapes: set[tuple[int, ...]] = set()
+        decoded = self._checked(shards)
+        while some := list(islice(decoded, RESIZED_AT_ONCE)):
+            is_first, shapes = not shapes, shapes | {image.shape for image in some}
+            if len(shapes) > 1:
+                raise ValueError(
+                    f"root={self.root}: the images of {split} differ in size or mode; "
+                    "dataset=folder takes such, a file for each"
+                )
+            images = np.stack(some)
+            # (n, h, w) -> (n, 1, h, w) for grey, (n, h, w, 3) -> (n, 3, h, w) for RGB.
+            images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+            images = np.ascontiguousarray(images)
+            if is_first:
+                self.digest.begin(num_rows, images.shape[1:])
+            self.digest.add(images)
+            yield torch.from_numpy(images)
+
+    def _checked(self, shards: tuple[Path, ...]) -> Iterator[np.ndarray]:
+        """The images; ValueError if a file has more labels, or fewer."""
+        for shard in shards:
+            count = 0
+            for image in self._decoded((shard,)):
+                count += 1
+                yield image
+            if count != (expected := len(self.labels[shard])):
+                raise self.source._bad(shard, min(count, expected), "has not both image and label")
+
+    def _decoded(self, shards: tuple[Path, ...]) -> Iterator[np.ndarray]:
+        bar = tqdm(disable=True)  # whoever takes the rows has one
+        for shard in shards:
+            yield from self.source._decoded(shard, bar)

@@ -6,7 +6,9 @@ share of each class and the same images for every seed. split: "validation" eval
 `validation_fraction` of train, held out, instead of on test.
 
 Those of one's own images have channels: 3 for colours, 1 for grey (their luma), 4 for colours and
-transparency; the networks are built for as many. With 3, transparency is put on white.
+transparency; the networks are built for as many. With 3, transparency is put on white. storage:
+where the decoded images are, "ram", "disk", or "auto": on the disk if they do not fit into memory.
+It changes no number.
 """
 
 from typing import Annotated
@@ -22,18 +24,20 @@ from titn.config.annotations import (
     ProperFraction,
     Published,
     Split,
+    Storage,
     Text,
     WithoutAlpha,
 )
 from titn.data import csv_list, hub_columns, layouts, npz_arrays
 from titn.data.cache import cached_arrays
 from titn.data.channels import dataset_in_channels, to_channels
-from titn.data.folder import FileList, Folder
-from titn.data.hub import Hub
+from titn.data.folder import FileList, FileRows, Folder
+from titn.data.hub import Hub, HubRows
 from titn.data.images import Dataset, Images, images_digest
 from titn.data.npz_arrays import read_arrays
-from titn.data.overlap import check_overlap
-from titn.data.parquet import Parquet
+from titn.data.npz_rows import NpzRows
+from titn.data.overlap import Place, check_overlap
+from titn.data.parquet import Parquet, ParquetRows
 from titn.data.paths import expand_root
 from titn.data.prepare import (
     DecodedDataset,
@@ -44,6 +48,7 @@ from titn.data.prepare import (
     prepare_counted,
     to_arrays,
 )
+from titn.data.storage import stored
 from titn.data.torchvision_layout import TorchvisionLayout
 from titn.system.files import cache_dir
 
@@ -123,6 +128,7 @@ def parquet(
     root: Annotated[str | None, CheckedBy("titn.data.layouts.parquet")] = None,
     image_size: Count = 32,
     channels: WithoutAlpha = 3,
+    storage: Storage = "auto",
     num_classes: Classes | None = None,
     fraction: Portion = 1.0,
     split: Split = "test",
@@ -137,6 +143,8 @@ def parquet(
     """
     source = Parquet(layouts.parquet(root=root, num_classes=num_classes))
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
+    if on_disk := stored(ParquetRows(source), storage, image_size, channels):
+        return on_disk.prepared("parquet", selection)
     dataset = prepare_counted("parquet", decode_cached(source), selection)
     return dataset_in_channels(dataset, channels)
 
@@ -150,6 +158,7 @@ def huggingface(
     label_column: Text | None = None,
     image_size: Count = 32,
     channels: Channels = 3,
+    storage: Storage = "auto",
     num_classes: Classes | None = None,
     fraction: Portion = 1.0,
     split: Split = "test",
@@ -176,6 +185,8 @@ def huggingface(
         num_classes=num_classes,
     )
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
+    if on_disk := stored(HubRows(Hub(tables)), storage, image_size, channels):
+        return on_disk.prepared("huggingface", selection)
     decoded = Hub(tables).decoded(image_size, 4 if channels == 4 else 3)
     return dataset_in_channels(prepare_counted("huggingface", decoded, selection), channels)
 
@@ -185,6 +196,7 @@ def folder(
     root: Annotated[str | None, CheckedBy("titn.data.layouts.folder")] = None,
     image_size: Count = 32,
     channels: Channels = 3,
+    storage: Storage = "auto",
     num_classes: Classes | None = None,
     fraction: Portion = 1.0,
     split: Split = "test",
@@ -200,8 +212,7 @@ def folder(
     """
     files = Folder(layouts.folder(root=root, num_classes=num_classes))
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
-    decoded = _decode_files(files, image_size, channels)
-    return dataset_in_channels(prepare_counted("folder", decoded, selection), channels)
+    return _from_files("folder", files, selection, channels, storage)
 
 
 def csv(
@@ -209,6 +220,7 @@ def csv(
     root: Annotated[str | None, CheckedBy("titn.data.csv_list.csv")] = None,
     image_size: Count = 32,
     channels: Channels = 3,
+    storage: Storage = "auto",
     num_classes: Classes | None = None,
     fraction: Portion = 1.0,
     split: Split = "test",
@@ -223,8 +235,7 @@ def csv(
     """
     files = FileList(csv_list.csv(root=root, num_classes=num_classes))
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
-    decoded = _decode_files(files, image_size, channels)
-    return dataset_in_channels(prepare_counted("csv", decoded, selection), channels)
+    return _from_files("csv", files, selection, channels, storage)
 
 
 def npz(
@@ -232,6 +243,7 @@ def npz(
     root: Annotated[str | None, CheckedBy("titn.data.npz_arrays.npz")] = None,
     image_size: Count = 32,
     channels: Channels = 3,
+    storage: Storage = "auto",
     num_classes: Classes | None = None,
     fraction: Portion = 1.0,
     split: Split = "test",
@@ -246,7 +258,11 @@ def npz(
     Raises ValueError that names the array; of a fourth channel, too, that is neither opaque nor to
     be kept.
     """
-    arrays = read_arrays(npz_arrays.npz(root=root))
+    file = npz_arrays.npz(root=root)
+    selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
+    if on_disk := stored(NpzRows(file), storage, image_size, channels):
+        return on_disk.prepared("npz", selection)
+    arrays = read_arrays(file)
     train, test = (
         Images(torch.from_numpy(pixels), torch.from_numpy(labels))
         for pixels, labels in (arrays.train, arrays.test)
@@ -259,20 +275,31 @@ def npz(
             Images(to_channels(images.pixels, channels), images.labels) for images in (train, test)
         )
     decoded = DecodedDataset(train, test, arrays.class_names, digest)
-    selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
     return dataset_in_channels(prepare_counted("npz", decoded, selection), channels)
 
 
-def _decode_files(files: Folder, image_size: int, channels: int) -> DecodedDataset:
-    """Images from files of any size, resized and kept in the cache, with 3 or 4 channels."""
+def _from_files(
+    name: str, files: Folder, selection: Selection, channels: int, storage: Storage
+) -> Dataset:
+    """Images from files of any size, resized."""
     contents = files.contents()
     check_overlap(files.folders.root, contents)
+    size = selection.image_size
+    if on_disk := stored(FileRows(files, contents), storage, size, channels):
+        return on_disk.prepared(name, selection)
+    decoded = _decode_files(files, contents, size, 4 if channels == 4 else 3)
+    return dataset_in_channels(prepare_counted(name, decoded, selection), channels)
+
+
+def _decode_files(
+    files: Folder, contents: dict[Place, str], size: int, channels: int
+) -> DecodedDataset:
+    """All images with 3 or 4 channels, kept in the cache."""
     digest = files.digest(contents)
-    stamp: tuple = ("folder", 3, image_size, digest)
+    stamp: tuple = ("folder", 3, size, digest)
     if channels == 4:
         stamp = (*stamp, "rgba")
     tensors, _ = cached_arrays(
-        repr(stamp),
-        lambda: (to_arrays(*files.decode(image_size, contents, 4 if channels == 4 else 3)), {}),
+        repr(stamp), lambda: (to_arrays(*files.decode(size, contents, channels)), {})
     )
     return DecodedDataset(*from_arrays(tensors), files.class_names, digest)

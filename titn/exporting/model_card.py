@@ -5,6 +5,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 from scipy.stats import binomtest
 
+from titn.config.identity import PLACES
 from titn.config.spelling import as_typed
 from titn.records import hub_folder
 from titn.records.summary import epochs_text
@@ -114,7 +115,7 @@ def wilson_interval(share: float, n: int, level: float = 0.95) -> tuple[float, f
 
 def _data(config: dict[str, Any], record: dict[str, Any], data: str) -> str:
     node = config["dataset"]
-    settings = {k: v for k, v in node.items() if k not in ("_target_", "root", "download")}
+    settings = {k: v for k, v in node.items() if k not in ("_target_", *PLACES)}
     classes = record["class_names"]
     named = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
     return (

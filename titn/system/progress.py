@@ -140,6 +140,39 @@ class Silent(Progress):
         pass
 
 
+class Counter:
+    """Counts work of one kind before training: a bar on a terminal, a line now and then elsewhere.
+
+    total: all of it; done: by an earlier process.
+    """
+
+    def __init__(self, title: str, *, total: int, done: int = 0, unit: str = "img"):
+        self.title, self.unit = title, unit
+        self.total, self.done, self.done_before = total, done, done
+        self.started = self.last_line = time.monotonic()
+        self.bar = tqdm(
+            total=total, initial=done, desc=title, unit=unit, disable=None, leave=False, delay=0.5
+        )
+
+    def __enter__(self) -> "Counter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def add(self, count: int) -> None:
+        self.done += count
+        self.bar.update(count)
+        now = time.monotonic()
+        if self.bar.disable and now - self.last_line > LINE_SECS:
+            self.last_line = now
+            rate = (self.done - self.done_before) / (now - self.started)
+            left = tqdm.format_interval((self.total - self.done) / rate)
+            say(
+                f"{self.title}: {self.done} of {self.total} | {rate:.0f} {self.unit}/s, {left} left"
+            )
+
+
 def say(text: str) -> None:
     """A line for the user, where the bar is, and for the log; standard output is for results."""
     label = LABEL.get()

@@ -373,5 +373,5 @@ def test_a_file_that_goes_while_it_is_read_is_named(root, monkeypatch):
 
 
 def test_an_image_size_that_no_memory_can_hold_is_refused(root):
-    with pytest.raises(ValueError, match=r"^image_size=10000000: .* choose a smaller one"):
+    with pytest.raises(ValueError, match=r"^image_size=10000000: .* makes them smaller"):
         folder(root=str(root), image_size=10**7)

@@ -41,6 +41,7 @@ LEFT_OUT = {
 }  # fmt: skip
 LEFT_OUT_ENDINGS = (
     "root", "run_dir", "runs_dir", "checkpoint_secs", "tensorboard", "force", "retry", "download",
+    "dataset.storage",
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ follows by itself, as both sides are composed anew for every row.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from titn.config.identity import PLACES
 from titn.config.keys import GROUPS, SWITCHES
 from titn.config.overrides import override_key
 from titn.records.ablation import Change, Overrides, State, row_overrides
@@ -18,7 +19,7 @@ Compose = Callable[[Sequence[str]], dict]
 
 CHOSEN = (*GROUPS, "teacher", "protocol")
 # Keys of a data set that may differ: the test images are the same all the same.
-FREE_OF_TEST_IMAGES = ("root", "download", "fraction", "image_size")
+FREE_OF_TEST_IMAGES = (*PLACES, "fraction", "image_size")
 
 
 @dataclass(frozen=True)
