@@ -32,7 +32,7 @@ run.predict("image.png").names                    # paths, PIL images, arrays, t
 run.model                                         # the network, a torch.nn.Module
 ```
 
-It takes RGB images of {size}x{size} pixels in [0, 1], and normalises them itself. titn resizes
+It takes {kind} images of {size}x{size} pixels in [0, 1], and normalises them itself. titn resizes
 the whole image (bilinear, antialiased), as `preprocessor_config.json` says."""
 
 
@@ -43,7 +43,7 @@ def model_card(parts: dict[str, Any], license_name: str) -> str:
     network, data = names.get("model") or "network", names.get("dataset") or "images"
     sections = {
         "": f"{network}, trained on {data} with titn.",
-        "Use": USE.format(size=config["dataset"]["image_size"]),
+        "Use": USE.format(size=config["dataset"]["image_size"], kind=_kind(config["dataset"])),
         "Results": _results(record),
         "Data": _data(config, record, data),
         "Recipe": _recipe(config),
@@ -59,16 +59,25 @@ def model_card(parts: dict[str, Any], license_name: str) -> str:
     return f"---\n{front}\n---\n\n# {network} on {data}\n\n{text}\n"
 
 
+def _kind(dataset: dict[str, Any]) -> str:
+    return {1: "grey", 4: "RGBA"}.get(dataset.get("channels", 3), "RGB")
+
+
 def _front_matter(name: str, data: str, record: dict[str, Any], license_name: str) -> str:
-    """The card's YAML, with the accuracy as the hub's tables read it."""
-    accuracy = EvalResult(
-        task_type="image-classification",
-        dataset_type=HUB_DATASETS.get(data, data),
-        dataset_name=data,
-        dataset_split=record["split"],
-        metric_type="accuracy",
-        metric_value=record["top1"],
-    )
+    """The card's YAML, with the accuracies as the hub's tables read them."""
+    accuracies = {"accuracy": record["top1"], "balanced_accuracy": record.get("balanced_accuracy")}
+    results = [
+        EvalResult(
+            task_type="image-classification",
+            dataset_type=HUB_DATASETS.get(data, data),
+            dataset_name=data,
+            dataset_split=record["split"],
+            metric_type=metric,
+            metric_value=value,
+        )
+        for metric, value in accuracies.items()
+        if value is not None
+    ]
     return ModelCardData(
         license=license_name,
         library_name="titn",
@@ -76,7 +85,7 @@ def _front_matter(name: str, data: str, record: dict[str, Any], license_name: st
         tags=["titn", "knowledge-distillation"],
         datasets=[HUB_DATASETS[data]] if data in HUB_DATASETS else None,
         model_name=name,
-        eval_results=[accuracy],
+        eval_results=results,
     ).to_yaml()
 
 
@@ -93,8 +102,14 @@ def _results(record: dict[str, Any]) -> str:
                 f"| {head} | {100 * metrics['top1']:.2f} | {100 * low:.2f} to {100 * high:.2f} "
                 f"| {top5} | {metrics['nll']:.4f} |"
             )
+    balance = ""
+    if (balanced := record.get("balanced_accuracy")) is not None:
+        balance = (
+            f"\n\nBalanced accuracy of `fused`: {100 * balanced:.2f} %, the mean over classes of "
+            "the share that is recognised: the classes differ in their number of images."
+        )
     return "\n".join(lines) + (
-        f"\n\nOf {n} {record['split']} images, after {epochs_text(record)}. "
+        f"{balance}\n\nOf {n} {record['split']} images, after {epochs_text(record)}. "
         "`fused` is the mean of the softmaxes of the tokens that were trained, and what `predict` "
         "says. The intervals (Wilson's) are about other images of the same kind. This is one seed: "
         "another training run may differ by more than they say.\n\n"

@@ -435,7 +435,7 @@ def test_arrays_that_cannot_be_read_a_few_at_a_time_are_named(tmp_path, arrays, 
 
 # --- memory -----------------------------------------------------------------------------------
 
-# 4,100 images of 49 kB, 202 MB, with room for 150 MB.
+# 4,100 images of 49 kB, 202 MB, with room for 180 MB.
 LIMITED = """
     import os, psutil, resource
     import torch
@@ -444,7 +444,7 @@ LIMITED = """
     from titn.data.mixing import Unmixed
     from titn.data.views import Plain
     import titn.data.decoding, titn.training.engine
-    limit = psutil.Process().memory_info().data + 150_000_000
+    limit = psutil.Process().memory_info().data + 180_000_000
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     dataset = sources.folder(
         root=os.environ["ROOT"], image_size=128, storage=os.environ["STORAGE"]

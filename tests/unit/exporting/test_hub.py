@@ -91,6 +91,22 @@ def test_the_card_says_what_the_record_says(finished, folder):
         assert said in text
 
 
+def test_the_card_says_the_balanced_accuracy_of_a_record_that_has_it(finished):
+    parts = hub_folder.of_run(finished.directory.path)
+    parts["record"]["balanced_accuracy"] = 0.1234
+    card = ModelCard(model_card(parts, "mit"))
+    found = {one.metric_type: one.metric_value for one in card.data.eval_results}
+    assert found == {"accuracy": parts["record"]["top1"], "balanced_accuracy": 0.1234}
+    assert "Balanced accuracy of `fused`: 12.34 %" in card.text
+
+
+@pytest.mark.parametrize(("channels", "kind"), [(1, "grey"), (3, "RGB"), (4, "RGBA")])
+def test_the_card_says_which_images_it_takes(finished, channels, kind):
+    parts = hub_folder.of_run(finished.directory.path)
+    parts["config"]["dataset"]["channels"] = channels
+    assert f"It takes {kind} images of 8x8 pixels" in model_card(parts, "mit")
+
+
 def test_a_card_without_a_teacher_says_so(finished):
     parts = hub_folder.of_run(finished.directory.path)
     parts["config"]["teacher"] = parts["record"]["teacher"] = None

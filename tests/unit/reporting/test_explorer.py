@@ -57,6 +57,16 @@ def test_a_run_is_its_numbers_and_its_settings(runs):
     assert (found["classes"], found["seed"], found["status"]) == (10, 3, "recorded")
 
 
+def test_balanced_accuracy_is_a_result_of_the_runs_that_have_it(runs):
+    runs.cell("a", 3, 30)
+    assert "balanced_accuracy" not in columns(contents(runs.root).table)
+    runs.cell("b", 4, 30, record={"balanced_accuracy": 0.5})
+    table = contents(runs.root).table
+    (found,) = (one for one in table["columns"] if one["key"] == "balanced_accuracy")
+    assert (found["part"], found["kind"]) == ("result", "fraction")
+    assert sorted(columns(table)["balanced_accuracy"], key=str) == [0.5, None]
+
+
 def test_runs_without_a_record_are_rows_too(runs):
     runs.row("a", [30, 31])
     runs.cell("b", 0, state="diverged")

@@ -10,7 +10,8 @@ Values = Mapping[str, Any]
 
 # Key -> how the page calls it. Fractions are shown in percent.
 FRACTIONS = {
-    "top1": "top-1", "top5": "top-5", "best_top1": "best top-1", "cls.top1": "class token top-1",
+    "top1": "top-1", "top5": "top-5", "balanced_accuracy": "balanced accuracy",
+    "best_top1": "best top-1", "cls.top1": "class token top-1",
     "dist.top1": "distillation token top-1", "train.top1": "top-1 on train",
     "teacher.top1": "teacher's top-1", "precision": "precision", "recall": "recall", "f1": "F1",
     "ece": "calibration error",
@@ -41,7 +42,7 @@ LEFT_OUT = {
 }  # fmt: skip
 LEFT_OUT_ENDINGS = (
     "root", "run_dir", "runs_dir", "checkpoint_secs", "tensorboard", "force", "retry", "download",
-    "dataset.storage",
+    "storage",
 )  # fmt: skip
 
 

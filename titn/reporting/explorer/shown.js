@@ -1,8 +1,8 @@
 // The table as it stands: which runs or groups, in which columns, in which order.
 
 const FIRST_COLUMNS = [
-  "id", "dataset", "classes", "model", "teacher", "loss", "epochs", "seed", "top1", "parameters",
-  "macs", "train_secs", "status",
+  "id", "dataset", "classes", "model", "teacher", "loss", "epochs", "seed", "top1",
+  "balanced_accuracy", "parameters", "macs", "train_secs", "status",
 ];
 
 const chosenColumns = () =>
