@@ -95,6 +95,7 @@ def report(arguments: argparse.Namespace) -> int:
     from titn.reporting.latex.write import write_latex_tables
     from titn.reporting.manifest import kept_pages, publish, staging
     from titn.reporting.readme_table import fill_readme
+    from titn.reporting.searches import read_searches
     from titn.reporting.sweep_plans import read_plans, runs_elsewhere
     from titn.reporting.write import write_report
 
@@ -118,7 +119,8 @@ def report(arguments: argparse.Namespace) -> int:
     unseen: list[Fault] = []
     if explorer:
         with _writing("--html", explorer.parent):
-            unseen = write_explorer(runs, read_plans(arguments.runs)[0], explorer)
+            plans, searches = read_plans(arguments.runs)[0], read_searches(arguments.runs)[0]
+            unseen = write_explorer(runs, plans, searches, explorer)
     if arguments.readme:
         with _opening("--readme", arguments.readme, "give another"):
             fill_readme(arguments.readme, written.pages, out)

@@ -152,6 +152,19 @@ def test_columns_can_be_chosen(opened):
     assert "loss" not in heads
 
 
+@pytest.mark.parametrize("splits", [("test",), ("test", "validation")])
+def test_the_table_says_the_split_where_runs_differ_in_it(opened, tmp_path, splits):
+    contents = generated_contents(2, images=20, classes=CLASSES, epochs=2)
+    values = [splits[run % len(splits)] for run in range(2)]
+    column = {"key": "dataset.split", "label": "dataset.split", "part": "setting", "kind": "text"}
+    kept = [one for one in contents.table["columns"] if one["key"] != "dataset.split"]
+    contents.table["columns"] = [*kept, column | {"values": values}]
+    path = tmp_path / "explorer.html"
+    path.write_text(rendered(contents), encoding="utf-8")
+    heads = opened(path=path).locator("#table thead th").all_inner_texts()
+    assert ("dataset.split" in heads) == (len(splits) > 1)
+
+
 def test_a_group_has_its_mean_and_its_t_interval(opened):
     page = opened(f"group=seed&{only('model', 'vit')}&{only('seed', '1')}&cols=top1,seed")
     alone = opened(f"{only('model', 'vit')}&{only('seed', '1')}")

@@ -18,6 +18,7 @@ from titn.reporting.explorer.contents import collect_contents
 from titn.reporting.explorer.curves import curves, thinned
 from titn.reporting.explorer.page import SCRIPTS, inlined, page
 from titn.reporting.explorer.predictions import every_so_many
+from titn.reporting.searches import read_searches
 from titn.reporting.sweep_plans import read_plans
 
 
@@ -28,7 +29,7 @@ def without_questions(monkeypatch):
 
 
 def contents(*roots):
-    return collect_contents(load(*roots), read_plans(roots)[0])
+    return collect_contents(load(*roots), read_plans(roots)[0], read_searches(roots)[0])
 
 
 def columns(table):
@@ -81,6 +82,25 @@ def test_a_run_knows_the_questions_that_it_is_a_cell_of(runs):
     runs.ask(*cells, name="ablation/other", key="cd" * 32)
     (found,) = columns(contents(runs.root).table)["question"]
     assert found == ["ablation/other: a", "ablation/own: a"]
+
+
+def test_a_run_knows_the_trials_of_searches_that_it_is(runs):
+    cell = runs.cell("trial", 0)
+    runs.cell("of no search", 1)
+    asked = {"title": "Rate?", "asks": "The best.", "space": {"lr": "interval(0,1)"}, "trials": 2}
+    trial = {"number": 7, "outcome": "complete", "chosen": {"lr": 0.5}, "values": [0.5]}
+    place = runs.root / "sweeps" / "rate"
+    place.mkdir(parents=True)
+    content = {
+        "study": "rate", "search": asked, "seed": 0, "command": "titn train", "best": [],
+        "domains": {"lr": {"low": 0.0, "high": 1.0}},
+        "trials": [trial | {"config_hash": cell.config_hash}],
+    }  # fmt: skip
+    (place / "trials.json").write_text(json.dumps(content))
+    found = columns(contents(runs.root).table)
+    assert dict(zip(found["seed"], found["question"], strict=True)) == {
+        0: ["search/rate: trial 7"], 1: None,
+    }  # fmt: skip
 
 
 def test_a_run_of_other_code_is_no_cell_of_the_question(runs):

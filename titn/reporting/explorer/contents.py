@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,6 +10,8 @@ from titn.records.cell_state import DONE
 from titn.records.collation import Records, has_value
 from titn.records.epochs_and_samples import read_epochs, read_samples
 from titn.records.rows import flatten
+from titn.records.search import trial_row
+from titn.records.trials import TrialsFile
 from titn.reporting.evidence.run_files import Fault
 from titn.reporting.evidence.run_index import identity_of
 from titn.reporting.explorer.columns import run_columns
@@ -34,12 +36,15 @@ class Contents:
     faults: list[Fault]
 
 
-def collect_contents(runs: Records, plans: Sequence[PlannedSetting]) -> Contents:
-    """The same for the same records, wherever they lie."""
-    asked = _questions(plans)
+def collect_contents(
+    runs: Records, plans: Sequence[PlannedSetting], searches: Mapping[str, TrialsFile]
+) -> Contents:
+    """The same for the same records, wherever they lie. searches: name -> its trials."""
+    asked, tried = _questions(plans), _trials(searches)
     rows = [_known(row) for row in runs.to_dict("records")]
     for row in rows:
-        row["question"] = sorted(asked.get(_identity(row), ())) or None
+        of_searches = tried.get(row.get("config_hash", ""), set())
+        row["question"] = sorted(asked.get(_identity(row), set()) | of_searches) or None
     rows.sort(key=_order)
     for row, name in zip(rows, _names(rows), strict=True):
         row["id"] = name
@@ -88,6 +93,16 @@ def _questions(plans: Sequence[PlannedSetting]) -> dict[tuple[str, str], set[str
             if cell.role == "cell":
                 asked[identity_of(cell, plan.setting)].add(f"{plan.name}: {cell.name}")
     return asked
+
+
+def _trials(searches: Mapping[str, TrialsFile]) -> dict[str, set[str]]:
+    """Hash -> the trials of searches with this cell, as "search/rate: trial 3"."""
+    tried: dict[str, set[str]] = defaultdict(set)
+    for name, found in searches.items():
+        for trial in found.trials:
+            if trial.config_hash is not None:
+                tried[trial.config_hash].add(f"{name}: {trial_row(trial.number)}")
+    return tried
 
 
 def _order(row: dict[str, Any]) -> tuple[list[str], str]:

@@ -4,11 +4,12 @@ import base64
 import gzip
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from titn.records.collation import Records
+from titn.records.trials import TrialsFile
 from titn.reporting.evidence.run_files import Fault
 from titn.reporting.explorer.contents import Contents, collect_contents
 from titn.reporting.sweep_plans import PlannedSetting
@@ -50,10 +51,15 @@ def check_replaceable(file: Path) -> None:
                 )
 
 
-def write_explorer(runs: Records, plans: Sequence[PlannedSetting], file: Path) -> list[Fault]:
+def write_explorer(
+    runs: Records,
+    plans: Sequence[PlannedSetting],
+    searches: Mapping[str, TrialsFile],
+    file: Path,
+) -> list[Fault]:
     """Write the page; what could not be read is returned, and the page goes without it."""
     check_installed()
-    contents = collect_contents(runs, plans)
+    contents = collect_contents(runs, plans, searches)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, page(contents))
     return contents.faults

@@ -1,12 +1,17 @@
 // The table as it stands: which runs or groups, in which columns, in which order.
 
 const FIRST_COLUMNS = [
-  "id", "dataset", "classes", "model", "teacher", "loss", "epochs", "seed", "top1",
+  "id", "dataset", "dataset.split", "classes", "model", "teacher", "loss", "epochs", "seed", "top1",
   "balanced_accuracy", "parameters", "macs", "train_secs", "status",
 ];
 
+/** On which split numbers are is said where they are not all of one: a search's trials are on validation. */
+const saysSomething = (column) => column.key !== "dataset.split" || varies(column);
+
 const chosenColumns = () =>
-  (state.cols.length ? state.cols : FIRST_COLUMNS).map(columnOf).filter(Boolean);
+  state.cols.length
+    ? state.cols.map(columnOf).filter(Boolean)
+    : FIRST_COLUMNS.map(columnOf).filter((column) => column && saysSomething(column));
 
 /** All that a run's row says, in small letters, for the search. */
 const searchTexts = [];
