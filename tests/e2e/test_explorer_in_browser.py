@@ -165,6 +165,38 @@ def test_the_table_says_the_split_where_runs_differ_in_it(opened, tmp_path, spli
     assert ("dataset.split" in heads) == (len(splits) > 1)
 
 
+def test_runs_of_one_network_are_drawn_by_what_they_differ_in(opened, tmp_path):
+    """As those of a search, of which the first has no record: it was pruned."""
+    contents = generated_contents(4, images=20, classes=CLASSES, epochs=2)
+    kept = [one for one in contents.table["columns"]
+            if one["part"] != "setting" and one["key"] not in ("macs", "top1")]  # fmt: skip
+    number = {"label": "a", "kind": "number", "values": [1, 1, None, 1]}
+    contents.table["columns"] = [
+        *kept,
+        number | {"key": "macs", "part": "result"},
+        number | {"key": "top1", "part": "result", "values": [None, 0.1, 0.2, 0.3]},
+        number | {"key": "seed", "part": "setting", "values": [0, 1, 2, 3]},
+        number | {"key": "optimizer.lr", "part": "setting", "values": [0.1, 0.2, 0.3, 0.4]},
+        number | {"key": "model", "kind": "text", "part": "setting", "values": ["deit"] * 4},
+        number | {"key": "dataset.split", "kind": "text", "part": "setting",
+                  "values": ["test", "test", "validation", "test"]},
+    ]  # fmt: skip
+    path = tmp_path / "explorer.html"
+    path.write_text(rendered(contents), encoding="utf-8")
+    page = opened("tab=scatter", path=path)
+    assert page.input_value("#x") == "optimizer.lr"
+    assert page.input_value("#colour") == "dataset.split"
+    page.click("#tab-curves")
+    assert "splits are mixed (test, validation)" in page.inner_text("#curves-note")
+    page.click("#tab-compare")
+    ids = columns_of(contents)["id"]
+    assert [page.input_value(f"#run-{side}") for side in "ab"] == [ids[1], ids[2]]
+
+
+def columns_of(contents):
+    return {one["key"]: one["values"] for one in contents.table["columns"] if "values" in one}
+
+
 def test_a_group_has_its_mean_and_its_t_interval(opened):
     page = opened(f"group=seed&{only('model', 'vit')}&{only('seed', '1')}&cols=top1,seed")
     alone = opened(f"{only('model', 'vit')}&{only('seed', '1')}")

@@ -30,9 +30,11 @@ function drawSortable(table, columns, rows, by, down) {
 
 const runOf = (id) => (data.ids.includes(id) ? data.ids.indexOf(id) : null);
 
-/** A and B: as chosen, or the first two selected runs, or the first two of the table. */
+/** A and B: as chosen, or the first two selected runs, or the first two of the table that have a record. */
 function comparedRuns() {
-  const candidates = [...state.sel.map(runOf), ...sortedRuns(), ...data.runs];
+  const top1 = columnOf("top1");
+  const recorded = sortedRuns().filter((run) => top1 && top1.values[run] !== null);
+  const candidates = [...state.sel.map(runOf), ...recorded, ...sortedRuns(), ...data.runs];
   const a = runOf(state.a) ?? candidates.find((run) => data.ids[run] !== state.b) ?? null;
   const b = runOf(state.b) ?? candidates.find((run) => run !== a) ?? null;
   return [a, b];

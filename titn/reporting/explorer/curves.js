@@ -33,7 +33,12 @@ function curvesNote(chosen, candidates, able, runs) {
     : runs.length < able.length
       ? `The first ${runs.length} runs of the table; select others there.`
       : `All ${counted(runs.length, "run")} of the table.`;
-  return which + (missing ? ` ${counted(missing, "run")} without such a curve.` : "");
+  const mixed = mixedIn(runs);
+  return [
+    which,
+    missing ? `${counted(missing, "run")} without such a curve.` : "",
+    mixed ? `Data sets or splits are mixed (${mixed}): filter by one before comparing.` : "",
+  ].filter(Boolean).join(" ");
 }
 
 /** Groups of runs, each in one colour, as lines; an entry of the legend for each group. */

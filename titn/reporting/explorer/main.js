@@ -92,6 +92,7 @@ function restore() {
 async function start() {
   if (typeof DecompressionStream === "undefined") throw new Error("the browser is too old; take one of 2023 or later");
   await readData();
+  settleDefaults();
   for (const setUp of [setUpFilters, setUpTable, setUpScatter, setUpCurves, setUpCompare, setUpConfusion, setUpExports, setUpTabs, setUpTheme]) setUp();
   window.addEventListener("hashchange", restore);
   await restore();

@@ -8,6 +8,17 @@ const DEFAULTS = {
 const LISTS = ["cols", "sel", "hide"];
 const state = structuredClone(DEFAULTS);
 
+/** Where all runs have one size or one model, as a search's have, what they differ in is drawn first. */
+function settleDefaults() {
+  const differ = (column) => column && new Set(column.values.filter((value) => value !== null)).size > 1;
+  const settings = data.columns.filter((column) => column.part === "setting" && differ(column));
+  const first = (wanted) => settings.find(wanted)?.key;
+  if (!differ(columnOf(DEFAULTS.x)))
+    DEFAULTS.x = first((column) => column.numeric && column.key !== "seed") ?? DEFAULTS.x;
+  if (!differ(columnOf(DEFAULTS.colour)))
+    DEFAULTS.colour = first((column) => column.key === "dataset.split") ?? first((column) => !column.numeric) ?? "";
+}
+
 /** A filter: {key, words} keeps these values, {key, low, high} a range; ends may be null. */
 function encodeFilter(filter) {
   const parts = filter.words
