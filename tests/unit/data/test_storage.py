@@ -1,5 +1,6 @@
 """Images on a disk: the same as in memory to the last bit, made once, and never half of them."""
 
+import errno
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from PIL import Image
 
 from titn.cells.ensure import ensure
 from titn.data import folder as folder_layout
-from titn.data import sources, storage, stored
+from titn.data import row_file, sources, storage, stored
 from titn.data.batches import sequential_batches, training_batches
 from titn.data.images import Images
 from titn.data.mixing import MixUp
@@ -216,6 +217,25 @@ def shutil_usage(free: int):
     from shutil import _ntuple_diskusage
 
     return _ntuple_diskusage(10**9, 10**9 - free, free)
+
+
+def test_a_disk_that_gets_full_is_named_and_decoding_goes_on_when_there_is_room(
+    tmp_path, monkeypatch, capsys
+):
+    root = save_files(tmp_path / "data")
+
+    def full(self, row, real=row_file.RowWriter._add):
+        if len(self.sums) == 50:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(self, row)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(row_file.RowWriter, "_add", full)
+        with pytest.raises(ValueError, match=r"^storage=disk: the disk of .* is full; make room, "):
+            sources.folder(root=root, storage="disk")
+    read = sources.folder(root=root, storage="disk")
+    assert "50 of 72 images are decoded already" in capsys.readouterr().err
+    assert torch.equal(rows_of(read), rows_of(sources.folder(root=root, storage="ram")))
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
