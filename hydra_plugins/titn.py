@@ -1,16 +1,49 @@
 """Hydra's interface to titn's sweeps. No __init__.py: other distributions have plugins here too."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from titn.sweeps.slurm.options import SlurmOptions, read_options
 from titn.sweeps.sweep import read_sweep
 from titn.sweeps.sweeper import run_sweep
 from titn.system.errors import ConfigError, one_line
+
+
+class SlurmLauncher(Launcher):
+    """The keys of conf/hydra/launcher/slurm.yaml; titn.sweeps.slurm queues the cells.
+
+    Not by `launch`: a list of overrides is not enough to know how long a cell takes, which one is
+    queued, and which teacher it needs.
+    """
+
+    options: SlurmOptions
+
+    def __init__(self, **given: Any):
+        self.given = given
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        self.options = read_options(
+            {
+                key: OmegaConf.to_container(value, resolve=True)
+                if OmegaConf.is_config(value)
+                else value
+                for key, value in self.given.items()
+            }
+        )
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        raise ConfigError("hydra/launcher=slurm: queues the cells of titn's own sweeper alone")
 
 
 class TitnSweeper(Sweeper):

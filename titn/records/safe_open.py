@@ -31,6 +31,7 @@ MAX_MEGABYTES = {
     "latency.json": 64,
     "postponed.json": 4,
     "trials.json": 100,
+    "submission.json": 4,
 }
 MAX_DEPTH = 30
 MAX_VALUES = 1_000_000

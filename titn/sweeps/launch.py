@@ -8,6 +8,7 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
 from titn.config.overrides import quote
+from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.plan import SweepCell
 from titn.system import signals
 from titn.system.errors import CellError, ConfigError, first_line
@@ -44,6 +45,10 @@ class CellLauncher:
         self.stop_file = stop_file
         self.round = 0
         self.stopped_by = ""  # what the launcher said when it last stopped
+
+    def plan_lines(self, cells: Sequence[SweepCell], estimator: TimeEstimator) -> list[str]:
+        """What there is to say of the jobs before they begin."""
+        return []
 
     def make(self, cells: Sequence[SweepCell], wait: bool) -> dict[str, Outcome]:
         """config_hash -> outcome of each cell.

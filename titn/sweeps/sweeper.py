@@ -20,6 +20,8 @@ from titn.sweeps.greedy_path import announce_path, choose_path, is_path
 from titn.sweeps.latencies import record_latencies
 from titn.sweeps.launch import CellLauncher, Outcome
 from titn.sweeps.plan import SweepCell, SweepPart, check_source, plan_setting
+from titn.sweeps.slurm.launch import Detached, SlurmCells, without_slurm
+from titn.sweeps.slurm.options import SlurmOptions
 from titn.sweeps.sweep import Sweep
 from titn.sweeps.tuning import plan_candidates, plan_cells, rows_without_choice
 from titn.system.console import complain
@@ -29,6 +31,8 @@ from titn.system.text import counted
 
 if TYPE_CHECKING:
     from titn.cells.planning import Planner
+
+Launches = CellLauncher | SlurmCells
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,44 @@ def run_sweep(sweep: Sweep, launcher: Launcher) -> None:
 
     from titn.cells.planning import Planner
 
-    stop_file = sweep.directory.path / "stopped" if sweep.fail_fast else None
-    if stop_file is not None:
-        stop_file.unlink(missing_ok=True)  # of an earlier sweep
-    planner, launches = Planner(), CellLauncher(launcher, sweep.name, stop_file)
+    planner, launches = Planner(), _launches(sweep, launcher)
     for line in sweep.remarks:
         say(line)
+    try:
+        _run_planned(sweep, planner, launches)
+    except Detached:
+        return
+
+
+def _launches(sweep: Sweep, launcher: Launcher) -> Launches:
+    """What makes cells: Hydra's launcher, or the queue of Slurm. ConfigError for a search there."""
+    stop_file = sweep.directory.path / "stopped"
+    options = getattr(launcher, "options", None)
+    if not isinstance(options, SlurmOptions):
+        if sweep.fail_fast:
+            stop_file.unlink(missing_ok=True)  # of an earlier sweep
+        return CellLauncher(launcher, sweep.name, stop_file if sweep.fail_fast else None)
+    if sweep.search is not None:
+        raise ConfigError(
+            "hydra/launcher=slurm: queues cells that are known, and a search decides as it goes; "
+            "leave it out, and start the search's workers with sbatch (docs/clusters.md)"
+        )
+    if not sweep.dry_run and (absent := without_slurm()):
+        raise ConfigError(
+            f"hydra/launcher=slurm: there is no {absent} on this machine; give the command on one "
+            "that submits jobs, or choose hydra/launcher=joblib"
+        )
+    if not (sweep.fail_fast or sweep.dry_run):
+        stop_file.unlink(missing_ok=True)  # else it would stop jobs that are queued
+    return SlurmCells(options, sweep, stop_file if sweep.fail_fast else None)
+
+
+def _run_planned(sweep: Sweep, planner: "Planner", launches: Launches) -> None:
+    """Plan, announce and make the cells of all stages of a sweep."""
     if sweep.search is not None:
         from titn.sweeps.run_search import run_search
+
+        assert isinstance(launches, CellLauncher)
 
         def confirm(known: Sweep, parts: Sequence[SweepPart]) -> None:
             missing = _make(known, planner, launches, parts)
@@ -88,7 +122,7 @@ def run_sweep(sweep: Sweep, launcher: Launcher) -> None:
     _raise_if_incomplete(sweep.name, unrecorded, undecided)
 
 
-def _run_path(sweep: Sweep, planner: "Planner", launches: CellLauncher) -> None:
+def _run_path(sweep: Sweep, planner: "Planner", launches: Launches) -> None:
     """For each request the rounds of its steps, then the rows that they have chosen."""
     missing: list[Unrecorded] = []
     undecided: list[str] = []
@@ -107,7 +141,7 @@ def _run_path(sweep: Sweep, planner: "Planner", launches: CellLauncher) -> None:
 
 
 def _make(
-    sweep: Sweep, planner: "Planner", launches: CellLauncher, parts: Sequence[SweepPart]
+    sweep: Sweep, planner: "Planner", launches: Launches, parts: Sequence[SweepPart]
 ) -> list[Unrecorded]:
     """Announce the cells, and unless it is a dry run write the plan and make the open ones."""
     parts = [part for part in parts if part.cells]
@@ -116,6 +150,8 @@ def _make(
     estimator = TimeEstimator(sweep.runs_dir)
     for part in parts:
         announce(sweep, part.cells, estimator)
+        for line in launches.plan_lines(part.cells, estimator):
+            say(line)
     if sweep.dry_run:
         return []
     cells = [cell for part in parts for cell in part.cells]

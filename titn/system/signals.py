@@ -27,6 +27,8 @@ REPEATED = getattr(signal, "SIGXCPU", None)
 # A terminal, or a scheduler, may tell controller and workers at once; what a worker hears again
 # within so many seconds is the same signal.
 SAME_SECS = 1.0
+# What Slurm sends, with SIGTERM after it, to a job that it takes its place from.
+BEFORE_TERM = getattr(signal, "SIGCONT", None)
 # So often a worker looks whether its controller is still there.
 LOOK_SECS = 1.0
 
@@ -58,16 +60,19 @@ class _Process:
     raises = False
     at_work = False
     passes_on = False
+    in_queue = False
 
 
 _own = _Process()
 
 
-def install(worker: bool = False) -> None:
+def install(worker: bool = False, in_queue: bool = False) -> None:
     """Take the signals that would end this process; one that it was told to ignore stays ignored.
 
-    worker: a process that makes cells for the sweep of its parent. Only a main thread can; in
-    another one signals do what they did.
+    worker: a process that makes cells for the sweep of its parent. in_queue: a job of a scheduler,
+    which sends one signal after the other and SIGKILL when it has waited long enough: SIGCONT asks
+    to leave too, and no second signal cuts the saving short. Only a main thread can; in another one
+    signals do what they did.
     """
     if (
         _own.installed_by == os.getpid()
@@ -76,7 +81,9 @@ def install(worker: bool = False) -> None:
         return
     _own.installed_by, _own.controller = os.getpid(), _parent() if worker else None
     _own.asked, _own.raises, _own.passes_on = None, False, False
-    for number in NUMBERS:
+    _own.in_queue = in_queue
+    more = (BEFORE_TERM,) if in_queue and BEFORE_TERM is not None else ()
+    for number in (*NUMBERS, *more):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _heard)
     if worker:
@@ -92,7 +99,7 @@ def _parent() -> int:
 def _heard(number: int, _: FrameType | None) -> None:
     now = time.monotonic()
     if _own.asked is not None:
-        if number == REPEATED:
+        if number == REPEATED or _own.in_queue:
             return
         if _own.controller is None or now - _own.asked_at > SAME_SECS:
             _leave_at_once(number)
