@@ -13,6 +13,9 @@ RECORDED, RUNNING, HALF_DONE, WAITING, PRUNED, DIVERGED, FAILED, DAMAGED, STOPPE
 )  # fmt: skip
 # There is a record: of all epochs that were asked for, or of a run that its patience has ended.
 DONE = (RECORDED, STOPPED)
+# What a scheduler says of a cell that waits, or is half done (titn.records.slurm_jobs).
+QUEUED, PREEMPTED = "queued", "preempted"
+WITH_QUEUE = (*STATES[:2], QUEUED, PREEMPTED, *STATES[2:])
 
 
 def cell_state(directory: RunDir) -> str:

@@ -3,13 +3,14 @@
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from titn.records.cell_state import DONE, RUNNING
+from titn.records.cell_state import DONE, HALF_DONE, RUNNING, WAITING
 from titn.records.live_runs import LiveRun, RunReader, config_or_empty, file_entry
 from titn.records.run_dir import RUN_MARKERS
+from titn.records.slurm_jobs import Queue, QueueWatcher, state_in_queue
 from titn.records.sweep_dir import PLAN, SweepDir
 from titn.records.sweep_plan import PlannedCell
 from titn.system.errors import ConfigError
@@ -49,8 +50,10 @@ class Picture:
 class Watcher:
     """Looks at sweeps and runs; only what has changed is read again."""
 
-    def __init__(self, directories: Sequence[Path]):
+    def __init__(self, directories: Sequence[Path], queue: QueueWatcher | None = None):
+        """queue: where a scheduler's queue is looked at, too."""
         self.directories = directories
+        self.queue = queue
         self.reader = RunReader()
         self.real: dict[Path, str] = {}
         self.configs: dict[Path, dict[str, Any]] = {}
@@ -64,6 +67,9 @@ class Watcher:
                 plans.append(SweepDir(path))
             if any(mark in names for mark in RUN_MARKERS):
                 runs[self._real(path)] = path
+        in_queue = Queue()
+        if self.queue is not None:
+            in_queue = self.queue.look([plan.path for plan in plans])
         cells: dict[tuple[str, str, str], LiveCell] = {}
         for plan in {os.path.realpath(plan.path): plan for plan in plans}.values():
             try:
@@ -74,10 +80,17 @@ class Watcher:
             for cell, path in planned:
                 key = (name, cell.name, self._real(path))
                 said = f"{cell.name}, seed {cell.seed}"
-                cells[key] = LiveCell(name, cell.row, said, self.reader.read(path))
+                run = self.reader.read(path)
+                if self.queue is not None:
+                    place = in_queue.places.get(cell.config_hash)
+                    run = replace(run, state=state_in_queue(run.state, place))
+                cells[key] = LiveCell(name, cell.row, said, run)
                 if cell.teacher:
                     teacher = path.parent / cell.teacher
                     runs.setdefault(self._real(teacher), teacher)
+        if self.queue is not None and self.queue.problem:
+            is_open = any(cell.run.state in (WAITING, HALF_DONE) for cell in cells.values())
+            problems += [self.queue.problem] if is_open else []
         known = {real for _, _, real in cells}
         others = [self.reader.read(path) for real, path in runs.items() if real not in known]
         if cells:

@@ -13,6 +13,7 @@ None of it says that a cell is queued: that is what squeue lists under the submi
 """
 
 import json
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -22,12 +23,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
+from titn.records.cell_state import HALF_DONE, QUEUED, RUNNING, WAITING
+from titn.records.cell_state import PREEMPTED as PREEMPTED_CELL
 from titn.records.run_dir import read_json, write_json
 from titn.records.safe_open import safe_path
 from titn.records.schemas import Digest, Schema, validate
 from titn.system import slurm
 from titn.system.files import write_text
-from titn.system.slurm import Task
+from titn.system.slurm import SlurmError, Task
 
 FOLDER = "slurm"
 SUBMISSION, JOB, OVER = "submission.json", "job", "over"
@@ -138,6 +141,20 @@ class Place:
         return f"{self.submission.job or '?'}_{self.index}"
 
 
+def state_in_queue(state: str, place: Place | None) -> str:
+    """A cell's state with what Slurm knows of it: its own files come first.
+
+    Slurm has a job as COMPLETED whose cell has failed, and as RUNNING whose cell is recorded.
+    """
+    if place is None or place.listed is None or state not in (WAITING, HALF_DONE):
+        return state
+    if place.listed.kind == slurm.RUNNING:
+        return RUNNING
+    if place.listed.kind == slurm.QUEUED:
+        return PREEMPTED_CELL if place.was_begun else QUEUED
+    return state
+
+
 @dataclass(frozen=True)
 class Queue:
     """Submissions, and where Slurm has their cells: config_hash -> the latest place."""
@@ -194,6 +211,29 @@ def look(folders: Iterable[Path], timeout_secs: float = slurm.TIMEOUT_SECS) -> Q
         if one in asked and not any(place.is_live for place in own) and _is_settled(one, own):
             one.end()
     return Queue(found, places)
+
+
+class QueueWatcher:
+    """Looks again and again, and asks squeue less often. problem: why it is not known."""
+
+    def __init__(self, ask_secs: float = 15.0) -> None:
+        self.ask_secs = ask_secs
+        self.asked_at = -math.inf
+        self.queue, self.problem = Queue(), ""
+
+    def look(self, folders: Sequence[Path]) -> Queue:
+        if time.monotonic() - self.asked_at >= self.ask_secs:
+            self.queue, self.problem = look_or_say(folders)
+            self.asked_at = time.monotonic()
+        return self.queue
+
+
+def look_or_say(folders: Iterable[Path]) -> tuple[Queue, str]:
+    """The queue, or an empty one with a line that says why it is not known."""
+    try:
+        return look(folders), ""
+    except SlurmError as error:
+        return Queue(), f"{error}; which cells are queued is not known"
 
 
 def _is_settled(submission: Submission, places: Sequence[Place]) -> bool:

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from titn.records.cell_state import (
@@ -11,9 +11,12 @@ from titn.records.cell_state import (
     DIVERGED,
     FAILED,
     HALF_DONE,
+    PREEMPTED,
+    QUEUED,
     RUNNING,
     STATES,
     STOPPED,
+    WITH_QUEUE,
     cell_state,
     damage_reason,
 )
@@ -21,6 +24,7 @@ from titn.records.run_dir import RunDir
 from titn.records.run_files import read_config, read_run_files
 from titn.records.safe_open import safe_path
 from titn.records.search import SEARCH
+from titn.records.slurm_jobs import Place, look_or_say, state_in_queue
 from titn.records.sweep_dir import SweepDir, sweep_dirs
 from titn.records.sweep_plan import PlannedCell
 from titn.system.errors import ConfigError
@@ -28,19 +32,20 @@ from titn.system.files import check_can_be_listed
 from titn.system.text import printable
 
 # A cell in one of these states has a message.
-NOTEWORTHY = (STOPPED, RUNNING, HALF_DONE, DIVERGED, FAILED, DAMAGED)
+NOTEWORTHY = (STOPPED, RUNNING, PREEMPTED, HALF_DONE, DIVERGED, FAILED, DAMAGED)
 
 Row = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class CellStatus:
-    """A planned cell with its state; sweep: the sweep's name."""
+    """A planned cell with its state; sweep: the sweep's name. place: where Slurm has it."""
 
     sweep: str
     cell: PlannedCell
     run: RunDir
     state: str
+    place: Place | None = None
 
     @property
     def row(self) -> str:
@@ -68,6 +73,8 @@ class CellStatus:
             reason = failure["reason"]
         else:
             reason = f"{self.epochs or 'no'} epochs"
+            if self.place is not None and self.place.is_live:
+                reason += f", job {self.place.id}"
         cell = f"{self.sweep}, {self.cell.name}, seed {self.cell.seed}"
         return f"{cell}: {self.state}, {reason}; {place}"
 
@@ -79,19 +86,26 @@ class CellStatus:
 
 @dataclass(frozen=True)
 class SweepsStatus:
-    """The cells of several sweeps, and a message for each damaged plan and postponed request."""
+    """The cells of several sweeps, and a message for each damaged plan and postponed request.
+
+    has_jobs: whether some were given to a scheduler. unanswered: why it is not known which are
+    queued.
+    """
 
     cells: list[CellStatus]
     damaged_plans: list[str]
     postponed: list[str]
+    has_jobs: bool = False
+    unanswered: str = ""
 
     def row_table(self) -> tuple[Row, list[Row]]:
         """Columns, and for each row of each sweep the number of its cells in each state."""
         counts: dict[tuple[str, str], Counter[str]] = {}
         for status in self.cells:
             counts.setdefault((status.sweep, status.row), Counter())[status.state] += 1
-        rows = [(*row, *(str(count[state]) for state in STATES)) for row, count in counts.items()]
-        return ("sweep", "row", *STATES), _printable(rows)
+        states = WITH_QUEUE if self.has_jobs else STATES
+        rows = [(*row, *(str(count[state]) for state in states)) for row, count in counts.items()]
+        return ("sweep", "row", *states), _printable(rows)
 
     def cell_table(self) -> tuple[Row, list[Row]]:
         """Columns, and a row for each cell."""
@@ -111,7 +125,20 @@ class SweepsStatus:
     def messages(self, states: Sequence[str] = NOTEWORTHY) -> list[str]:
         """A line for each cell in one of these states, and for each postponed request."""
         lines = [status.message for status in self.cells if status.state in states]
+        lines += [*self._queued(), *([self.unanswered] if self.unanswered else [])]
         return [printable(line) for line in (*lines, *self.postponed)]
+
+    def _queued(self) -> list[str]:
+        """For each sweep and array how many cells are queued, and what Slurm says they wait for."""
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for one in self.cells:
+            if one.state == QUEUED and one.place is not None and one.place.listed is not None:
+                listed = one.place.listed
+                counts[one.sweep, listed.job, listed.reason] += 1
+        return [
+            f"{sweep}: {number} queued as job {job} ({reason})"
+            for (sweep, job, reason), number in counts.items()
+        ]
 
 
 def read_status(directories: Sequence[Path]) -> SweepsStatus:
@@ -132,7 +159,15 @@ def read_status(directories: Sequence[Path]) -> SweepsStatus:
     if len(errors) == len(sweeps):
         raise errors[0]
     postponed = [line for sweep in sweeps for line in _read_postponed(sweep)]
-    return SweepsStatus(cells, [str(error) for error in errors], postponed)
+    queue, unanswered = look_or_say(sweep.path for sweep in sweeps)
+    places = [queue.places.get(one.cell.config_hash) for one in cells]
+    cells = [
+        replace(one, state=state_in_queue(one.state, place), place=place)
+        for one, place in zip(cells, places, strict=True)
+    ]
+    damaged = [str(error) for error in errors]
+    has_jobs = bool(queue.submissions or unanswered)
+    return SweepsStatus(cells, damaged, postponed, has_jobs, unanswered)
 
 
 def check_directory(directory: Path) -> None:

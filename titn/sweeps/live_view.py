@@ -14,7 +14,7 @@ from titn.records.cell_state import (
     PRUNED,
     RECORDED,
     RUNNING,
-    STATES,
+    WITH_QUEUE,
 )
 from titn.records.live_sweeps import LiveCell, Picture
 from titn.sweeps.time_left import run_secs_left
@@ -168,7 +168,9 @@ def _bars(picture: Picture, width: int, glyphs: Glyphs) -> list[list[str]]:
 
 def _counts(cells: Sequence[LiveCell]) -> str:
     counts = Counter(cell.run.state for cell in cells)
-    others = [f"{counts[state]} {state}" for state in STATES if counts[state] and state != RECORDED]
+    others = [
+        f"{counts[state]} {state}" for state in WITH_QUEUE if counts[state] and state != RECORDED
+    ]
     return ", ".join([f"{counts[RECORDED]} of {len(cells)} done", *others])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from titn.records.cell_state import DONE, HALF_DONE, RUNNING, WAITING
+from titn.records.cell_state import DONE, HALF_DONE, PREEMPTED, QUEUED, RUNNING, WAITING
 from titn.records.live_runs import LiveRun, config_or_empty
 from titn.records.live_sweeps import LiveCell, Picture
 from titn.sweeps.estimate import PendingRun, TimeEstimator
@@ -45,7 +45,8 @@ class TimeLeft:
         A cell without a similar one in the past is taken to be as long as the others.
         """
         cells = {cell.run.path: cell for cell in (*picture.cells, *picture.others)}.values()
-        is_open = [cell for cell in cells if cell.run.state in (RUNNING, HALF_DONE, WAITING)]
+        open_states = (RUNNING, HALF_DONE, WAITING, QUEUED, PREEMPTED)
+        is_open = [cell for cell in cells if cell.run.state in open_states]
         if not is_open:
             return 0.0
         sweeps = {cell.sweep for cell in is_open}

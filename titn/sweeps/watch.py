@@ -15,6 +15,7 @@ from typing import TextIO
 
 from titn.records.cell_state import DONE, RUNNING, WAITING
 from titn.records.live_sweeps import LiveCell, Picture, Watcher
+from titn.records.slurm_jobs import QueueWatcher
 from titn.sweeps.live_view import (
     ASCII,
     ENDED,
@@ -54,7 +55,7 @@ def watch(
     Without a plan, all are done when what was seen running has ended.
     """
     clock, out = clock or Clock(), sys.stdout
-    watcher, time_left = Watcher(directories), TimeLeft()
+    watcher, time_left = Watcher(directories, QueueWatcher()), TimeLeft()
     glyphs = UNICODE if _can_print(UNICODE, out) else ASCII
     picture, has_run = Picture(), False
     show = _Screen(out, glyphs) if is_terminal else _Lines(out)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 # Half as long again, and what a job needs to start, to decode images and to save.
 SLACK, START_MINUTES, LEAST_MINUTES = 1.5, 5, 10
 
-# MiB: Python with torch (measured: 1.0 GiB for a tiny network), and what CUDA's libraries take of the host's memory.
+# MiB: Python with torch (measured: 1.0 GiB with a tiny network), and what CUDA's libraries take of
+# the host's memory.
 BASE_MIB, CUDA_MIB = 1536, 3072
 # Of the images: as they are decoded, as they are trained on, and their views of an epoch's batches.
 COPIES_OF_IMAGES = 3
