@@ -136,9 +136,8 @@ class Place:
 
     @property
     def id(self) -> str:
-        if self.listed is not None:
-            return self.listed.id
-        return f"{self.submission.job or '?'}_{self.index}"
+        job = self.listed.job if self.listed is not None else self.submission.job
+        return f"{job or '?'}_{self.index}"
 
 
 def state_in_queue(state: str, place: Place | None) -> str:
@@ -201,7 +200,7 @@ def look(folders: Iterable[Path], timeout_secs: float = slurm.TIMEOUT_SECS) -> Q
     places: dict[str, Place] = {}
     for one in found:
         own = [
-            Place(one, index, tasks.get((one.name, index)))
+            Place(one, index, tasks.get((one.name, index)) or tasks.get((one.name, None)))
             for index in range(len(one.content.cells))
         ]
         for place in own:

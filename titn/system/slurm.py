@@ -44,11 +44,12 @@ class SlurmError(RuntimeError):
 class Task:
     """A task of an array, as squeue lists it.
 
-    job: the array's number. index: of the task. state: Slurm's word. reason: why it waits.
+    job: the array's number. index: of the task; None for all that had not begun when the array was
+    cancelled, of which Slurm keeps one entry. state: Slurm's word. reason: why it waits.
     """
 
     job: str
-    index: int
+    index: int | None
     name: str
     state: str
     reason: str
@@ -56,11 +57,6 @@ class Task:
     @property
     def kind(self) -> str:
         return KINDS.get(self.state, ENDED)
-
-    @property
-    def id(self) -> str:
-        """As scancel and scontrol take it."""
-        return f"{self.job}_{self.index}"
 
 
 def call(*command: str, timeout_secs: float = TIMEOUT_SECS) -> str:
@@ -103,12 +99,13 @@ def listed(names: Iterable[str], timeout_secs: float = TIMEOUT_SECS) -> list[Tas
 
 
 def parse(printed: str) -> list[Task]:
-    """Lines of squeue; what is no task of an array is left out."""
+    """Lines of squeue; what is no job is left out."""
     found = []
     for line in printed.splitlines():
         number, name, state, reason = [*line.strip().split("|"), "", "", ""][:4]
-        if match := re.fullmatch(r"(\d+)_(\d+)", number):
-            found.append(Task(match[1], int(match[2]), name, state, reason))
+        if match := re.fullmatch(r"(\d+)(?:_(\d+))?", number):
+            index = None if match[2] is None else int(match[2])
+            found.append(Task(match[1], index, name, state, reason))
     return found
 
 

@@ -25,10 +25,12 @@ def command(tmp_path, monkeypatch):
 
 
 def test_tasks_of_arrays_are_read():
-    printed = "12_3|titn-mix-1|PENDING|Resources\n12_10|titn-mix-1|RUNNING|None\n7|other|RUNNING|\n"
+    printed = "12_3|titn-mix-1|PENDING|Resources\n12_10|titn-mix-1|RUNNING|None\n"
+    printed += "13|titn-mix-2|CANCELLED|JobArrayTaskLimit\nsqueue: warning\n"
     assert slurm.parse(printed) == [
         Task("12", 3, "titn-mix-1", "PENDING", "Resources"),
         Task("12", 10, "titn-mix-1", "RUNNING", "None"),
+        Task("13", None, "titn-mix-2", "CANCELLED", "JobArrayTaskLimit"),
     ]
 
 
@@ -48,7 +50,7 @@ def test_a_state_of_slurm_is_one_of_three(state, kind):
 def test_squeue_is_asked_once_for_all_names_and_with_titns_own_format(command, monkeypatch):
     monkeypatch.setenv("SQUEUE_FORMAT", "%A")
     said = command("squeue", 'test -z "$SQUEUE_FORMAT" && echo "12_0|b|RUNNING|None"')
-    assert [task.id for task in slurm.listed(["b", "a", "b"])] == ["12_0"]
+    assert [task.job for task in slurm.listed(["b", "a", "b"])] == ["12"]
     assert said.read_text().splitlines() == [
         "--array --noheader --states=all --name=a,b --format=%i|%j|%T|%r"
     ]
@@ -62,7 +64,7 @@ def test_nothing_is_asked_for_no_names(command):
 
 def test_a_command_that_is_not_there_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SlurmError, match="^there is no squeue on this machine$"):
+    with pytest.raises(SlurmError, match=r"^there is no squeue on this machine$"):
         slurm.listed(["a"])
 
 
@@ -75,8 +77,9 @@ def test_a_command_that_does_not_answer_is_not_waited_for(command):
 
 
 def test_what_sbatch_refuses_is_one_line(command):
-    command("sbatch", 'echo "sbatch: error: invalid partition specified: x" >&2\n'
-            'echo "sbatch: error: Batch job submission failed: Invalid partition" >&2\nexit 1')  # fmt: skip
+    first = 'echo "sbatch: error: invalid partition specified: x" >&2'
+    last = 'echo "sbatch: error: Batch job submission failed: Invalid partition" >&2'
+    command("sbatch", f"{first}\n{last}\nexit 1")
     with pytest.raises(SlurmError) as error:
         slurm.submit("job.sh")
     assert str(error.value) == "sbatch: Batch job submission failed: Invalid partition"

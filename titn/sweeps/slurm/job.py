@@ -23,6 +23,7 @@ from titn.records.slurm_jobs import (
     read_task,
     write_task,
 )
+from titn.sweeps.slurm.verdicts import NOT_BEGUN
 from titn.system import signals, slurm
 from titn.system.console import run_command
 from titn.system.errors import CellError, ConfigError
@@ -92,7 +93,7 @@ class Job:
         label = self.cell["label"]
         self._write(BEGUN)
         if self.stop_file is not None and self.stop_file.exists():
-            return self._end(1, reason="not begun, as another has failed (fail_fast=true)")
+            return self._end(1, reason=NOT_BEGUN)
         try:
             with signals.interruptible(), labelled(label, self.cell["sweep"]):
                 return self._make()

@@ -59,9 +59,11 @@ def resources_for(
         minutes = minutes_for(max(known)) if known and len(known) == len(secs) else None
         if minutes is not None:
             minutes = max(minutes, math.ceil((options.signal_secs + 60) / 60) + START_MINUTES)
-    # Seeds and rates change nothing of it, and a network is built for each.
-    different = {_size_key(cell): cell for cell in cells}.values()
-    mebibytes = options.memory or max(memory_of(cell, on_gpu) for cell in different)
+    mebibytes = options.memory
+    if mebibytes is None:
+        # Seeds and rates change nothing of it, and a network is built for each.
+        different = {_size_key(cell): cell for cell in cells}.values()
+        mebibytes = max(memory_of(cell, on_gpu) for cell in different)
     return Resources(minutes, mebibytes, gpus)
 
 

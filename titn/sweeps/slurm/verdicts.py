@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # A cell whose jobs died so often without a record is not queued again by the same call.
 MAX_DEATHS = 5
-NOT_BEGUN = "not begun, as another has failed (fail_fast=true)"
+NOT_BEGUN = "not begun, as another has failed; fail_fast=false or retry=failed queues it"
 AGAIN = "the same command queues it again"
 
 
@@ -38,11 +38,11 @@ class Verdicts:
         place = queue.places.get(cell.config_hash)
         if place is None:
             return None
+        if is_stopped and not place.was_begun:
+            return Outcome(reason=NOT_BEGUN)
         outcome = self._of_place(cell.label, place)
         if outcome is None or not _is_cancelled(place):
             return outcome
-        if is_stopped:
-            return Outcome(reason=NOT_BEGUN)
         # Slurm cancels what waits for a job that has failed.
         teacher = cell.cell.teacher
         key = teacher.identity["config_hash"] if teacher is not None else ""
