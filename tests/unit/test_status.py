@@ -6,12 +6,21 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from titn import status
+from titn.records.live_sweeps import Watcher
 from titn.records.postponed import Postponed
 from titn.records.run_dir import RunDir
+from titn.records.slurm_jobs import (
+    QueueWatcher,
+    SubmissionFile,
+    TaskFile,
+    write_submission,
+    write_task,
+)
 from titn.records.sweep_dir import SweepDir
 from titn.records.sweep_plan import PlannedCell, Setting
 
@@ -279,3 +288,65 @@ def test_a_question_that_is_put_off_is_told_with_its_reason(told, runs, sweep):
     sweep.postpone("ablation/mix", note)
     _, _, lines = told(runs)
     assert lines[-1] == "ablation/mix is put off: no time; 2 cells"
+
+
+# What was given to Slurm
+
+
+@pytest.fixture
+def queued(sweep, tmp_path, monkeypatch):
+    """Gives all cells of the sweep to Slurm as job 12; lines: what squeue answers."""
+    names = [f"{row}{seed}" for seed in range(3) for row in ("A", "B")]
+    path = sweep.path / "slurm" / "titn-mix-1"
+    listed = [{"config_hash": name, "label": name} for name in names]
+    cells = [{"config_hash": name} for name in names]
+    content = {"name": path.name, "sweep": "ablation/mix", "submitted": 0.0, "cells": listed}
+    write_submission(path, SubmissionFile.model_validate(content), cells)
+    bin_dir = tmp_path / "bin"
+    bin_dir.mkdir()
+    monkeypatch.setenv("PATH", f"{bin_dir}{os.pathsep}{os.environ['PATH']}")
+
+    def answer(*lines: str) -> Path:
+        said = "".join(f"echo '{number}|titn-mix-1|{rest}'\n" for number, rest in map(_cut, lines))
+        (bin_dir / "squeue").write_text(f"#!/bin/sh\n{said if lines else 'exit 1'}\n")
+        (bin_dir / "squeue").chmod(0o755)
+        return path
+
+    return answer
+
+
+def _cut(line: str) -> tuple[str, str]:
+    number, _, rest = line.partition("|")
+    return number, rest
+
+
+def test_what_slurm_knows_of_cells_comes_after_their_files(told, runs, sweep, queued):
+    path = queued("12_0|RUNNING|None", "12_1|COMPLETED|None", "12_2|PENDING|BeginTime",
+                  "12_3|PENDING|Resources", "12_4|RUNNING|None", "12_5|COMPLETED|None")  # fmt: skip
+    write_task(path, 2, TaskFile(state="preempted", job="12_2", starts=1))
+    _, table, lines = told(runs)
+    head = ["sweep", "row", "recorded", "running", "queued", "preempted", "half done", "waiting"]
+    assert [row[:8] for row in table] == [
+        head,
+        ["ablation/mix", "A", "1", "1", "0", "1", "0", "0"],
+        ["ablation/mix", "B", "0", "0", "1", "0", "0", "1"],  # and a divergence
+    ]
+    assert "ablation/mix: 1 queued as job 12 (Resources)" in lines
+    assert (
+        f"ablation/mix, A, seed 1: preempted, 2/15 epochs, job 12_2; {runs / 'A1'}/log.txt" in lines
+    )
+
+
+def test_a_slurm_that_does_not_answer_is_told_and_the_files_count(told, runs, sweep, queued):
+    queued()
+    code, table, lines = told(runs)
+    assert code == 0
+    assert table[1][:8] == ["ablation/mix", "A", "1", "0", "0", "0", "1", "1"]
+    assert "squeue: ?; which cells are queued is not known" in lines
+
+
+def test_a_watch_sees_what_is_queued(runs, sweep, queued):
+    queued("12_2|PENDING|Resources", "12_3|RUNNING|None")
+    picture = Watcher([runs], QueueWatcher()).look()
+    states = {cell.name: cell.run.state for cell in picture.cells}
+    assert (states["A, seed 1"], states["B, seed 1"]) == ("queued", "running")

@@ -6,6 +6,7 @@ import sys
 import time
 
 import psutil
+import pytest
 
 SWEEP = """
 import multiprocessing, os, sys, time
@@ -64,3 +65,28 @@ def test_a_limit_of_processor_time_lets_a_run_save():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == f"saved\nSIGXCPU {128 + signal.SIGXCPU}\n"
+
+
+@pytest.mark.parametrize("first", ["SIGCONT", "SIGTERM", "SIGUSR1"])
+def test_a_job_of_a_scheduler_saves_whatever_is_sent_after_the_first_signal(first):
+    """Slurm sends SIGCONT and SIGTERM together, and again when a grace is over."""
+    code = (
+        "import os, signal\nfrom titn.system import signals\nsignals.install(in_queue=True)\n"
+        "with signals.deferred():\n"
+        f"    for name in ('{first}', 'SIGTERM', 'SIGUSR1', 'SIGCONT'):\n"
+        "        os.kill(os.getpid(), getattr(signal, name))\n"
+        "    print('saved', flush=True)\n"
+        "    try: signals.check()\n"
+        "    except signals.Leave as leave: print(leave, leave.exit_code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == f"saved\n{first} {128 + getattr(signal, first)}\n"
+
+
+def test_elsewhere_a_process_that_goes_on_after_a_stop_does_not_leave():
+    code = (
+        "import os, signal\nfrom titn.system import signals\nsignals.install()\n"
+        "os.kill(os.getpid(), signal.SIGCONT)\nsignals.check()\nprint('here')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "here\n"

@@ -1,7 +1,7 @@
 """A Slurm of one host in a directory, from Debian's packages: brought up and down by hand.
 
-python tests/services/slurm.py up DIR      # prints the line that lets a shell see it
-python tests/services/slurm.py down DIR
+python tests/services/slurm_service.py up DIR      # prints the line that lets a shell see it
+python tests/services/slurm_service.py down DIR
 
 Needs slurmctld, slurmd and munged (apt-get install --no-install-recommends slurm-wlm munge). It has
 a key, sockets and ports of its own, and keeps all its files in DIR; it heeds loopback alone.
@@ -164,7 +164,7 @@ def _run(command: list[str], environment: dict[str, str] | None = None, check: b
 
 if __name__ == "__main__":
     if len(sys.argv) != 3 or sys.argv[1] not in ("up", "down"):
-        sys.exit("usage: slurm.py up|down DIR")
+        sys.exit("usage: slurm_service.py up|down DIR")
     if absent := missing():
         sys.exit(f"there is no {absent[0]} here: {INSTALL}")
     if sys.argv[1] == "up":
