@@ -137,7 +137,7 @@ def test_other_programs_are_given_what_is_there(call):
         assert words[:2] in (["-m", "venv"], ["-m", "pytest"])
         assert [word for word in words[2:] if "/" in word and not (CHECKOUT / word).exists()] == []
     else:
-        assert program in ("mkdocs", "scontrol")
+        assert program in ("mkdocs", "scontrol", "squeue", "scancel")
 
 
 def test_a_block_that_cannot_be_run_says_why():

@@ -207,10 +207,10 @@ def _no_such_choice(wanted: str, arguments: Sequence[str]) -> str:
     for directory in own:
         if (directory / plain_group / f"{choice}.yml").is_file():
             return f"{group}={choice}: Hydra reads no .yml; rename {choice}.yml to {choice}.yaml"
-    choices = sorted({*choices_of(plain_group), *choices_in(own, plain_group)})
+    of_hydra = ("basic", "joblib") if group == "hydra/launcher" else ()
+    choices = sorted({*choices_of(plain_group), *choices_in(own, plain_group), *of_hydra})
     near = difflib.get_close_matches(choice.lower(), choices, n=1, cutoff=LIKENESS)
     meant = f"did you mean {group}={near[0]}? --help lists all" if near else ""
-    choices = choices or (["basic", "joblib"] if group == "hydra/launcher" else [])
     listed = f"choose one of {', '.join(choices)}" if choices else "see --help"
     timm = f", or any of timm's as {group}=timm {group}.name=NAME" if group == "model" else ""
     return f"{group}={choice}: there is no such choice; {meant or listed}{timm}"
@@ -225,8 +225,10 @@ def _no_such_key(key: str, arguments: Sequence[str]) -> str:
             fast = FOLLOWED_BY_FAST_CNNS.get(node)
             remark = f", or {key.replace(node, fast)} for airbench and resnet9" if fast else ""
             return f"a teacher follows {source} there; set {instead}{remark}"
+    if key.startswith("hydra.launcher.") and "hydra/launcher=slurm" in arguments:
+        return "hydra/launcher=slurm has no such key; docs/clusters.md lists them"
     if key.startswith("hydra.launcher."):
-        return "the chosen launcher has no such key; add hydra/launcher=joblib"
+        return "the chosen launcher has no such key; add hydra/launcher=joblib or slurm"
     if key.startswith("hydra."):
         return "Hydra has no such key; --cfg hydra lists them, and +KEY=VALUE adds one"
     group, _, name = key.rpartition(".")
