@@ -318,7 +318,7 @@ MISFITS = {
     "-m hydra/launcher=joblib hydra.launcher.n_jobs=0": "hydra.launcher.n_jobs=0: no job at a "
     "time; give 1 or more, or -1 for one a core",
     "-m hydra.launcher.n_jobs=2": "hydra.launcher.n_jobs=2: the chosen launcher has no such key; "
-    "add hydra/launcher=joblib",
+    "add hydra/launcher=joblib or slurm",
     "device=cuda:x": "device=cuda:x: choose auto, cpu, cuda, cuda:INDEX or mps",
     "device=nonsense": "device=nonsense: choose auto, cpu, cuda, cuda:INDEX or mps",
     "model=titn optimizer=sgd optimizer.nesterov=true optimizer.momentum=0": "optimizer."

@@ -139,9 +139,8 @@ def test_a_sweep_survives_what_happens_to_its_jobs(tmp_path, cluster, monkeypatc
     wait_for(lambda: "it is queued again" in sweep.said(), 120)
     controller.send_signal(signal.SIGINT)
     assert controller.wait(60) == 130
-    queued = sweep.tasks()
-    assert "queued" in sweep.status()
-    assert preempted in queued  # its jobs go on
+    assert len(sweep.tasks()) == 3  # its jobs go on
+    assert "preempted" in sweep.status()
 
     # Slurm lets two minutes pass before it runs a requeued job.
     sweep.slurm("scontrol", "update", f"JobId={preempted}", "StartTime=now")
@@ -164,5 +163,5 @@ def test_jobs_that_only_wait_are_cancelled_when_one_fails(tmp_path, cluster, mon
     assert "the loss is nan" in sweep.said()
     assert sweep.said().count("not begun, as another has failed") == 5
     assert list(sweep.place.glob("runs/*/result.json")) == []
-    assert sweep.slurm("squeue", "--noheader", "--format=%i %T").split() == [other, "PENDING"]
+    assert f"{other} PENDING" in sweep.slurm("squeue", "--noheader", "--format=%i %T")
     sweep.slurm("scancel", other)

@@ -84,7 +84,9 @@ class SlurmCells:
             while todo:
                 signals.check()
                 try:
-                    outcomes |= self._look(todo, wait)
+                    # Told to leave while it submits, it first writes down what it has submitted.
+                    with signals.deferred():
+                        outcomes |= self._look(todo, wait)
                     unanswered = 0
                 except SlurmError as error:
                     unanswered += 1
