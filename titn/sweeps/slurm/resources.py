@@ -12,6 +12,7 @@ from titn.system import slurm
 from titn.system.errors import ConfigError
 from titn.system.progress import duration
 from titn.system.slurm import SlurmError
+from titn.system.text import counted
 
 if TYPE_CHECKING:
     from titn.cells.cell import Cell
@@ -42,7 +43,9 @@ class Resources:
 
     def describe(self) -> str:
         time = "the partition's time" if self.minutes is None else duration(self.minutes * 60)
-        gpus = {"0": "no GPU", "1": "1 GPU"}.get(self.gpus, f"GPUs {self.gpus}")
+        gpus = f"GPUs {self.gpus}"
+        if self.gpus.isdecimal():
+            gpus = counted(int(self.gpus), "GPU") if self.gpus != "0" else "no GPU"
         return f"{time}, {gpus}, {self.mebibytes / 1024:.1f} GiB of memory"
 
 
@@ -79,13 +82,15 @@ def pending(cell: "Cell", on_gpu: bool) -> PendingRun:
 
 
 def gpus_for(runs: Iterable[dict[str, Any]], options: SlurmOptions) -> str:
-    """As --gres takes it; auto: none for device=cpu, else one if the partition has any."""
+    """As --gres takes it; auto: none for device=cpu, else one a device if the partition has any."""
+    runs = list(runs)
     if options.gpus is not None:
         return options.gpus
     if all(run["device"] == "cpu" for run in runs):
         return "0"
     try:
-        return "1" if slurm.has_gpus(options.partition) else "0"
+        most = max(run["devices"] for run in runs)
+        return str(most) if slurm.has_gpus(options.partition) else "0"
     except SlurmError as error:
         raise ConfigError(f"{KEY}.gpus=auto: {error}; give {KEY}.gpus=0 or 1") from None
 
@@ -117,7 +122,7 @@ def memory_of(cell: "Cell", on_gpu: bool) -> int:
 
 
 def _size_key(cell: "Cell") -> str:
-    keys = ("model", "dataset", "batch_size")
+    keys = ("model", "dataset", "batch_size", "accumulate", "devices")
     runs = [cell.run] if cell.teacher is None else [cell.run, cell.teacher.run]
     return json.dumps([[run[key] for key in keys] for run in runs], sort_keys=True)
 
@@ -128,15 +133,17 @@ def _memory_of_one(cell: "Cell", on_gpu: bool) -> float:
         for one in (cell.dataset.train, cell.dataset.evaluated)
     )
     weights, outputs = _size_of_network(cell)
-    needed = COPIES_OF_IMAGES * images + BYTES_A_WEIGHT * weights
+    a_process = COPIES_OF_IMAGES * images + BYTES_A_WEIGHT * weights
     step = outputs
     if cell.teacher is not None:
         weights_of_teacher, outputs_of_teacher = _size_of_network(cell.teacher)
-        needed += BYTES_A_TEACHERS_WEIGHT * weights_of_teacher
+        a_process += BYTES_A_TEACHERS_WEIGHT * weights_of_teacher
         step += outputs_of_teacher
-    if not on_gpu:
-        needed += 4 * SLACK_OF_STEP * cell.run["batch_size"] * step
-    return BASE_MIB + CUDA_MIB * on_gpu + needed / 2**20
+    a_process += (BASE_MIB + CUDA_MIB * on_gpu) * 2**20
+    needed = cell.run["devices"] * a_process
+    if not on_gpu:  # of a micro-batch, whose rows the processes share
+        needed += 4 * SLACK_OF_STEP * cell.run["batch_size"] / cell.run["accumulate"] * step
+    return needed / 2**20
 
 
 def _size_of_network(cell: "Cell") -> tuple[int, int]:
