@@ -73,6 +73,8 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     frame = frame.map(lambda value: _inert(value) if isinstance(value, str) else value)
+    # A zero without a sign, which rounding gives it on one kind of CPU and not on another.
+    frame = frame.map(lambda value: value + 0.0 if isinstance(value, float) else value)
     write_text(path, frame.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
 
 

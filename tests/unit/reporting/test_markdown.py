@@ -80,9 +80,10 @@ def test_halves_that_were_summed_in_another_order_are_rounded_alike(shown, value
     assert len({shown(value * (1 + tiny)) for tiny in (-1e-15, 0, 1e-15)}) == 1
 
 
-def test_csv_has_ten_digits(tmp_path):
-    write_csv(pd.DataFrame({"a": [1 / 3], "b": ["x, y"]}), tmp_path / "new" / "x.csv")
-    assert (tmp_path / "new" / "x.csv").read_bytes() == b'a,b\n0.3333333333,"x, y"\n'
+def test_csv_has_ten_digits_and_zero_no_sign(tmp_path):
+    frame = pd.DataFrame({"a": [1 / 3, -0.0], "b": ["x, y", "z"]})
+    write_csv(frame, tmp_path / "new" / "x.csv")
+    assert (tmp_path / "new" / "x.csv").read_bytes() == b'a,b\n0.3333333333,"x, y"\n0,z\n'
 
 
 @pytest.mark.parametrize(
