@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from titn.records.cell_state import DONE, cell_state
 from titn.sweeps.estimate import PendingRun, TimeEstimator
+from titn.sweeps.makespan import Work, makespan, numbers_of_workers
 from titn.sweeps.plan import SweepCell
 from titn.sweeps.sweep import Sweep
 from titn.system.progress import duration, say
@@ -56,6 +57,26 @@ def work_left(cells: Sequence[SweepCell], estimator: TimeEstimator) -> str:
     if unknown:
         text += f"; no past cell tells how long {', '.join(unknown)} takes"
     return text
+
+
+def workers_line(cells: Sequence[SweepCell], estimator: TimeEstimator) -> str | None:
+    """How long several workers would take for the open cells; None where no past cell tells it."""
+    works = list[Work]()
+    for cell in (planned.cell for planned in cells if planned.is_open):
+        teacher = cell.teacher
+        if teacher is not None and cell_state(teacher.directory) in DONE:
+            teacher = None
+        secs = estimator.seconds(pending_run(cell))
+        teacher_secs = 0.0 if teacher is None else estimator.seconds(pending_run(teacher))
+        if secs is None or teacher_secs is None:
+            return None
+        name = None if teacher is None else teacher.identity["config_hash"]
+        works.append(Work(cell.identity["config_hash"], secs, name, teacher_secs))
+    numbers = numbers_of_workers(works)
+    if not numbers:
+        return None
+    told = [f"{number} in {duration(makespan(works, number))}" for number in numbers]
+    return f"  workers at once, each as fast as one alone: {', '.join(told)} (by calculation)"
 
 
 def pending_run(cell: "Cell") -> PendingRun:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hydra.plugins.launcher import Launcher
 
 from titn.records.cell_state import DIVERGED, DONE, FAILED
-from titn.sweeps.announce import announce
+from titn.sweeps.announce import announce, workers_line
 from titn.sweeps.counting import counting
 from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.greedy_path import announce_path, choose_path, is_path
@@ -152,6 +152,8 @@ def _make(
         announce(sweep, part.cells, estimator)
         for line in launches.plan_lines(part.cells, estimator):
             say(line)
+        if sweep.dry_run and (line_of_workers := workers_line(part.cells, estimator)):
+            say(line_of_workers)
     if sweep.dry_run:
         return []
     cells = [cell for part in parts for cell in part.cells]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from titn.sweeps.announce import plan_lines
+from titn.sweeps.announce import plan_lines, workers_line
 from titn.sweeps.estimate import TimeEstimator
 
 
@@ -55,6 +55,17 @@ def test_what_is_known_is_summed_and_what_is_not_is_named(planned, tmp_path):
         "  to do: 2 of 3 cells, about 60 s one after another, going by past cells; "
         "no past cell tells how long vgg16_bn takes"
     )
+
+
+def test_several_workers_share_the_time(planned, tmp_path):
+    cells = [planned("A", seed) for seed in range(4)]
+    cells[0].cell.finish(wall_secs=120)
+    assert workers_line(cells, TimeEstimator(tmp_path / "runs")) == (
+        "  workers at once, each as fast as one alone: 2 in 4 min, 4 in 2 min (by calculation)"
+    )
+    assert workers_line(cells[:2], TimeEstimator(tmp_path / "runs")) is None  # one is open
+    new = planned("B", model={"_target_": "VGG"}, choices={"model": "vgg16_bn"})
+    assert workers_line([*cells, new], TimeEstimator(tmp_path / "runs")) is None
 
 
 # Teachers
