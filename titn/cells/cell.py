@@ -6,6 +6,7 @@ import torch
 
 from titn.data.images import Dataset
 from titn.records.run_dir import RunDir
+from titn.system.text import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,5 +39,7 @@ class Cell:
 
     def describe(self) -> str:
         """Its setting in a few words."""
-        data, seed, epochs = self.run["choices"]["dataset"], self.run["seed"], self.run["epochs"]
-        return f"on {data}, seed {seed}, {epochs} epochs, {self.precision} on {self.device}"
+        data, seed = self.run["choices"]["dataset"], self.run["seed"]
+        epochs, num_devices = counted(self.run["epochs"], "epoch"), self.run["devices"]
+        several = f" ({num_devices} devices)" if num_devices > 1 else ""
+        return f"on {data}, seed {seed}, {epochs}, {self.precision} on {self.device}{several}"

@@ -92,8 +92,9 @@ def _say_what_sees_micro_batches(cell: Cell, parts: build.Parts) -> None:
     num_parts = cell.run["accumulate"]
     if num_parts > 1 and (seeing := whole_batch_is_seen(parts.model, parts.loss)):
         size = cell.run["batch_size"]
+        see = "sees" if len(seeing) == 1 else "see"
         say(
-            f"{cell.name}: {cell.prefix}accumulate={num_parts}: {' and '.join(seeing)} see "
+            f"{cell.name}: {cell.prefix}accumulate={num_parts}: {' and '.join(seeing)} {see} "
             f"{size // num_parts} images at once, and not the {size} of a batch"
         )
 

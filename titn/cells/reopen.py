@@ -144,8 +144,7 @@ def open_run(path: Path, trust: bool = False) -> FinishedRun:
             raise ConfigError("no such directory; give a run's, as runs/<config_hash>")
         result = _result(directory)
         if result is None:
-            failed = "; it failed" if (path / "failure.json").exists() else ""
-            raise ConfigError(f"holds no finished run{failed}; result.json is what says so")
+            raise ConfigError(_why_unfinished(directory))
         _check_result(result)
     is_exported = hub_folder.is_one(path)
     with _errors_named(path / (hub_folder.CONFIG if is_exported else "config.yaml")):
@@ -155,6 +154,15 @@ def open_run(path: Path, trust: bool = False) -> FinishedRun:
         run = resolve.resolve_recorded(content)
         _check_identity(run, result)
     return FinishedRun(directory, run, result)
+
+
+def _why_unfinished(directory: RunDir) -> str:
+    """What is there instead of a finished run, and what to do."""
+    if (directory.path / "failure.json").exists():
+        return "holds no finished run: it failed; its log.txt says why"
+    if directory.is_run():
+        return "holds no finished run: it is half done, and the command that began it goes on"
+    return "holds no finished run, nor one that was begun; give a run's, as runs/<config_hash>"
 
 
 def _result(directory: RunDir) -> dict | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from titn.records.cell_state import DONE, cell_state
+from titn.records.cell_state import DONE, STOPPED, cell_state
 from titn.sweeps.estimate import PendingRun, TimeEstimator
 from titn.sweeps.makespan import Work, makespan, numbers_of_workers
 from titn.sweeps.plan import SweepCell
@@ -33,12 +33,21 @@ def plan_lines(cells: Sequence[SweepCell], estimator: TimeEstimator) -> list[str
         states.setdefault(planned.name, {})[planned.cell.run["seed"]] = planned.state
     seeds = sorted({planned.cell.run["seed"] for planned in cells})
     width = max(map(len, states))
-    header = "".join(f"  {f'seed {seed}':9}" for seed in seeds)
+    column = max(9, *(len(planned.state) for planned in cells))
+    header = "".join(f"  {f'seed {seed}':{column}}" for seed in seeds)
     lines = [f"  {'':{width}}{header}".rstrip()]
     for row, by_seed in states.items():
-        line = "".join(f"  {by_seed.get(seed, ''):9}" for seed in seeds)
+        line = "".join(f"  {by_seed.get(seed, ''):{column}}" for seed in seeds)
         lines.append(f"  {row:{width}}{line}".rstrip())
     return [*lines, f"  {work_left(cells, estimator)}"]
+
+
+def num_recorded(cells: Sequence[SweepCell]) -> str:
+    """How many of the cells have a record, in words, and how many of those their patience ended."""
+    states = [planned.state for planned in cells]
+    num_stopped = states.count(STOPPED)
+    stopped = f", {num_stopped} of them stopped early" if num_stopped else ""
+    return f"{sum(state in DONE for state in states)} of {len(cells)} cells recorded{stopped}"
 
 
 def work_left(cells: Sequence[SweepCell], estimator: TimeEstimator) -> str:

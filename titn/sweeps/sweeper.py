@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hydra.plugins.launcher import Launcher
 
 from titn.records.cell_state import DIVERGED, DONE, FAILED
-from titn.sweeps.announce import announce, workers_line
+from titn.sweeps.announce import announce, num_recorded, workers_line
 from titn.sweeps.counting import counting
 from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.greedy_path import announce_path, choose_path, is_path
@@ -176,8 +176,7 @@ def _report(
     unrecorded = [
         _explain(cell, outcomes.get(cell.config_hash)) for cell in cells if cell.state not in DONE
     ]
-    num_recorded = len(cells) - len(unrecorded)
-    say(f"{name}: {num_recorded} of {len(cells)} cells recorded, {duration(secs)}")
+    say(f"{name}: {num_recorded(cells)}, {duration(secs)}")
     for one in unrecorded:
         complain(f"{one.cell.label}: {one.reason}", 0)
     return [one for one in unrecorded if (one.cell.role, one.cell.state) != ("candidate", DIVERGED)]

@@ -122,7 +122,9 @@ def option_error(message: str) -> str:
     """What argparse says of bad arguments, with the option in front and the remedy at the end."""
     unknown = message.removeprefix("unrecognized arguments: ")
     if unknown != message:
-        return f"{unknown}: there is no such option; --help lists them"
+        if unknown.startswith("-"):
+            return f"{unknown}: there is no such option; --help lists them"
+        return f"{unknown}: more than this command takes; --help says more"
     said = message
     if message.startswith("argument "):
         option, _, reason = message.removeprefix("argument ").partition(": ")

@@ -196,8 +196,13 @@ def test_a_run_that_is_not_there_is_named(tmp_path):
 
 def test_an_unfinished_run_is_named(finished):
     (finished / "result.json").unlink()
-    with pytest.raises(ConfigError, match="holds no finished run"):
+    with pytest.raises(ConfigError, match="it is half done, and the command that began it goes on"):
         open_run(finished)
+    (finished / "failure.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"it failed; its log\.txt says why"):
+        open_run(finished)
+    with pytest.raises(ConfigError, match="nor one that was begun; give a run's, as runs/<config"):
+        open_run(finished.parent)
 
 
 @pytest.mark.parametrize("name", ["result.json", "config.yaml"])

@@ -28,11 +28,11 @@ class StubCell:
         run = self.run | {"precision": self.precision}
         self.directory.begin(run, self.identity | environment)
 
-    def finish(self, wall_secs: float = 1.0, top1: float = 0.5) -> None:
-        """A record of 2 epochs; 20 seconds are 0.1 an image."""
+    def finish(self, wall_secs: float = 1.0, top1: float = 0.5, **more) -> None:
+        """A record of 2 epochs; 20 seconds are 0.1 an image. more: other keys of the record."""
         self.begin(self.identity["source_digest"])
         scores = {"top1": top1, "nll": 1.0, "seed": self.run["seed"], "num_train": 100}
-        self.directory.finish(self.identity | scores | {"epochs": 2, "wall_secs": wall_secs})
+        self.directory.finish(self.identity | scores | {"epochs": 2, "wall_secs": wall_secs} | more)
 
     def fail(self, kind: str) -> None:
         """kind: "diverged" or "error"."""

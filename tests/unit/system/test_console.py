@@ -74,6 +74,7 @@ def test_a_long_complaint_keeps_its_key_and_its_remedy(capsys):
         (["--no"], "--no: there is no such option; --help lists them"),
         (["--top", "0"], "--top 0: should be a whole number, 1 or more; --help says more"),
         (["--top"], "--top expected one argument; --help says more"),
+        (["--top", "1", "a"], "a: more than this command takes; --help says more"),
         ([], "the following arguments are required: --top; --help says more"),
     ],
 )
