@@ -13,6 +13,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
+from titn.records.summary import epochs_text
 from titn.system.console import (
     Arguments,
     complain,
@@ -92,13 +93,16 @@ def extend(arguments: argparse.Namespace) -> int:
 def explained(extension: "Extension") -> list[str]:
     """What is trained, and how it differs from a longer run, with the command of that one."""
     parent, run = extension.parent, extension.run
-    name, before = run["choices"]["model"], extension.epochs_before
+    origin = parent.run["checkpoint"]  # of an extension that is extended
+    begun = f" from the weights of {origin}" if origin else ""
     lines = [
-        f"{name}, trained for {before} epochs (top1 {parent.result['top1']:.4f}), is trained for "
+        f"{run['choices']['model']}, trained for {epochs_text(parent.result)}{begun} "
+        f"(top1 {parent.result['top1']:.4f}), is trained for "
         f"{run['epochs']} more from its recorded weights, by seed {run['seed']}: with views and "
         "mixes that it has not seen",
         "its schedule begins anew, with the full learning rate, and so does the optimizer: it is "
-        f"not what a run of {extension.epochs_in_all} epochs would be, whose rate falls once",
+        f"not what a run of {extension.epochs_in_all} epochs{begun} would be, whose rate falls "
+        "once",
     ]
     overrides = extension.from_the_start()
     if overrides is None:

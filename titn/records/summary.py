@@ -1,5 +1,7 @@
 """A record in a few lines, for a terminal."""
 
+from titn.system.text import counted
+
 
 def summarise_record(result: dict) -> str:
     """Accuracies of each token, size, cost and time.
@@ -38,4 +40,4 @@ def epochs_text(result: dict) -> str:
     """How long the run of a record was: "100 epochs", "12 of 100 epochs (stopped early)"."""
     if (stopped := result.get("stopped_after")) is not None:
         return f"{stopped} of {result['epochs']} epochs (stopped early)"
-    return f"{result['epochs']} epochs"
+    return counted(result["epochs"], "epoch")

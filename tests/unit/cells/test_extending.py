@@ -13,6 +13,7 @@ from titn.cells.ensure import ensure
 from titn.cells.extending import plan_extension
 from titn.config.assignments import parse_assignments
 from titn.config.respell import overrides_of
+from titn.extend import explained
 from titn.records.collation import load
 from titn.system.errors import ConfigError
 from titn.training import build
@@ -58,6 +59,9 @@ def test_an_extension_is_extended_from_where_it_ended(parent):
     extended, _ = ensure(plan_extension(parent[0].path, 1, {}).run)
     again = plan_extension(extended.path, 2, {})
     assert (again.run["seed"], again.run["checkpoint"]) == (2003, str(extended.path))
+    first, second, _ = explained(again)
+    assert f"trained for 1 epoch from the weights of {parent[0].path} (top1 " in first
+    assert f"a run of 3 epochs from the weights of {parent[0].path} would be" in second
 
 
 def test_what_is_changed_of_a_student_is_changed_of_a_teacher_that_follows(parent):
