@@ -97,7 +97,7 @@ def explained(extension: "Extension") -> list[str]:
     begun = f" from the weights of {origin}" if origin else ""
     lines = [
         f"{run['choices']['model']}, trained for {epochs_text(parent.result)}{begun} "
-        f"(top1 {parent.result['top1']:.4f}), is trained for "
+        f"to a top1 of {parent.result['top1']:.4f}, is trained for "
         f"{run['epochs']} more from its recorded weights, by seed {run['seed']}: with views and "
         "mixes that it has not seen",
         "its schedule begins anew, with the full learning rate, and so does the optimizer: it is "

@@ -70,6 +70,8 @@ def _from_array(image: np.ndarray) -> Tensor:
         raise ImageError(f"an array of shape {image.shape}; give (h, w) or (h, w, c), c of 1, 3, 4")
     # torch has no arrays of other byte orders, or with steps that go back.
     native = np.ascontiguousarray(channels_last, channels_last.dtype.newbyteorder("="))
+    if not native.flags.writeable:  # as np.asarray(PIL image) is, of which torch warns
+        native = native.copy()
     return _checked(torch.from_numpy(native).permute(2, 0, 1))
 
 

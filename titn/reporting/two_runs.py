@@ -16,6 +16,7 @@ from titn.records.epochs_and_samples import read_epochs, read_samples
 from titn.records.rows import flatten, read_row
 from titn.records.run_dir import RunDir
 from titn.records.run_files import read_config
+from titn.records.summary import epochs_text
 from titn.reporting.statistics.predictions import mcnemar
 from titn.system.errors import ConfigError
 from titn.system.text import counted, printable
@@ -51,7 +52,8 @@ def compare_runs(first: Path, second: Path) -> Comparison:
         predictions, verdict = _predictions(rows, [read_samples(row) for row in rows])
     except ValueError as error:
         raise ConfigError(f"{first}, {second}: {printable(error)}; put back a copy") from None
-    return Comparison([*settings, *_metrics(*rows), *curves, *predictions], verdict)
+    lines = [*settings, *_endings(*rows), *_metrics(*rows), *curves, *predictions]
+    return Comparison(lines, verdict)
 
 
 def _recorded(path: Path) -> dict[str, Any]:
@@ -105,6 +107,14 @@ def _name(key: str, run: dict[str, Any]) -> str:
         return "none" if key == "teacher" else as_typed(node)
     choices = (node if key == "teacher" else run).get("choices") or {}
     return str(choices.get("model" if key == "teacher" else key))
+
+
+def _endings(*rows: dict[str, Any]) -> list[Line]:
+    """How long each was trained, if the patience of one has ended it."""
+    if not any(row.get("stopped_after") for row in rows):
+        return []
+    first, second = map(epochs_text, rows)
+    return [("run", "trained for", first, second)]
 
 
 def _metrics(first: dict[str, Any], second: dict[str, Any]) -> list[Line]:

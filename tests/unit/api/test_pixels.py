@@ -82,6 +82,18 @@ def test_arrays_may_be_views_and_of_either_byte_order():
     assert stack_images(swapped, 4).unique().tolist() == [0.5]
 
 
+def test_arrays_that_must_not_be_written_to_are_read_without_a_warning(recwarn):
+    array = np.asarray(Image.fromarray(PIXELS))
+    assert not array.flags.writeable
+    warned_before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)  # torch says it once in a process
+    try:
+        assert torch.equal(stack_images(array, 8), stack_images(PIXELS, 8))
+    finally:
+        torch.set_warn_always(warned_before)
+    assert not recwarn.list
+
+
 def test_none_at_all():
     assert stack_images([], 8).shape == (0, 3, 8, 8)
 

@@ -60,7 +60,7 @@ def test_an_extension_is_extended_from_where_it_ended(parent):
     again = plan_extension(extended.path, 2, {})
     assert (again.run["seed"], again.run["checkpoint"]) == (2003, str(extended.path))
     first, second, _ = explained(again)
-    assert f"trained for 1 epoch from the weights of {parent[0].path} (top1 " in first
+    assert f"trained for 1 epoch from the weights of {parent[0].path} to a top1" in first
     assert f"a run of 3 epochs from the weights of {parent[0].path} would be" in second
 
 

@@ -43,6 +43,12 @@ def test_equal_settings_are_said_to_be_so(runs):
     assert found == {"all": ("the same", "the same")}
 
 
+def test_a_run_that_stopped_early_is_said_to_have(runs):
+    first = runs.cell("a", 0, changes={"epochs": 9}, record={"epochs": 9, "stopped_after": 2})
+    found = compared(runs, first, runs.cell("b", 0))
+    assert part(found, "run") == {"trained for": ("2 of 9 epochs (stopped early)", "2 epochs")}
+
+
 def test_curves_have_the_last_epoch(runs):
     curve = tuple(0.1 + i / 100 for i in range(30))
     first = runs.cell("a", 0, curve=curve, changes={"epochs": 30})
