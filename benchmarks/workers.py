@@ -26,6 +26,7 @@ from titn.reporting.markdown import table
 from titn.sweeps.makespan import Work, makespan
 from titn.system.files import write_text
 from titn.system.progress import duration
+from titn.system.text import counted
 
 HERE = Path(__file__).resolve().parent
 RESULTS, PAGE = HERE / "results" / "workers.json", HERE / "workers.md"
@@ -126,7 +127,7 @@ def write_page(found: dict) -> None:
         "# What a sweep costs, and how workers share it",
         f"Twelve cells (`python -m titn.train --multirun {found['setting']}`) by one, two and four "
         f"processes with one command and one thread each, on {found['cores']} cores of "
-        f"{found['cpu']}; medians of {num_rounds} rounds in turns, with smallest and largest. All "
+        f"{found['cpu']}; medians of {counted(num_rounds, 'round')} in turns, with smallest and largest. All "
         "rounds recorded the same numbers. Written by `python benchmarks/workers.py`.",
         "![seconds against workers](workers.svg)",
         table(
