@@ -127,8 +127,8 @@ def write_page(found: dict) -> None:
         "# What a sweep costs, and how workers share it",
         f"Twelve cells (`python -m titn.train --multirun {found['setting']}`) by one, two and four "
         f"processes with one command and one thread each, on {found['cores']} cores of "
-        f"{found['cpu']}; medians of {counted(num_rounds, 'round')} in turns, with smallest and largest. All "
-        "rounds recorded the same numbers. Written by `python benchmarks/workers.py`.",
+        f"{found['cpu']}; medians of {counted(num_rounds, 'round')} in turns, with smallest and "
+        "largest. All rounds recorded the same numbers. Written by `python benchmarks/workers.py`.",
         "![seconds against workers](workers.svg)",
         table(
             ("workers", "measured, s", "calculated, s", "times as fast, calculated"),
