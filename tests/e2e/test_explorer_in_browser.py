@@ -216,6 +216,44 @@ def test_a_group_of_one_run_has_no_interval(opened):
     assert all(re.fullmatch(r"[\d.]+", text) for text in shown(page, "top-1 (%)"))
 
 
+@pytest.fixture(scope="module")
+def file_with_stopped_runs(tmp_path_factory):
+    """Five runs of each model; of vit one stopped early and one was pruned, of titn all stopped."""
+    contents = generated_contents(20, images=20, classes=2, epochs=2)
+    columns = {column["key"]: column for column in contents.table["columns"]}
+    states = ["recorded"] * 20
+    states[1::4] = ["stopped early"] * 5
+    states[15], states[19] = "stopped early", "pruned"
+    words = sorted(set(states))
+    columns["status"] |= {"words": words, "codes": [words.index(state) for state in states]}
+    top1 = [0.6] * 20
+    top1[3::4] = [0.1, 0.2, 0.3, 0.9, None]
+    columns["top1"].pop("words", None)
+    columns["top1"]["values"] = top1
+    path = tmp_path_factory.mktemp("stopped") / "explorer.html"
+    path.write_text(rendered(contents), encoding="utf-8")
+    return path
+
+
+def test_runs_that_stopped_early_are_in_no_mean_and_are_counted(opened, file_with_stopped_runs):
+    page = opened("group=model&cols=top1", path=file_with_stopped_runs)
+    assert shown(page, "left out") == ["", "5 stopped early", "", "1 pruned, 1 stopped early"]
+    # s = 0.1 of three values: t(2) s / sqrt(3) = 4.303 * 0.0577.
+    assert shown(page, "top-1 (%)")[1::2] == ["–", "20.00 ± 24.84 (n 3)"]
+    assert "Left out of means: runs that stopped early" in page.inner_text("#table-note")
+    rows = list(csv.DictReader(io.StringIO(downloaded(page, "#csv").decode())))
+    assert [(row["left_out"], row["top1_n"]) for row in rows][1::2] == [
+        ("5 stopped early", "0"), ("1 pruned, 1 stopped early", "3")
+    ]  # fmt: skip
+
+
+def test_a_point_of_a_group_is_of_whole_runs(opened, file_with_stopped_runs):
+    page = opened("tab=scatter&group=model&means=1", path=file_with_stopped_runs)
+    drawn(page, "scatter-plot")
+    assert page.locator("#scatter-legend button").all_inner_texts() == ["deit", "tnt", "vit"]
+    assert "Left out of means: 6 stopped early." in page.inner_text("#scatter-note")
+
+
 def test_a_legend_hides_and_shows_runs(opened):
     page = opened("tab=scatter")
     drawn(page, "scatter-plot")

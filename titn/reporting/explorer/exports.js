@@ -11,10 +11,12 @@ function tableContents() {
     };
   }
   const { keys, columns, groups } = sortedGroups();
+  const anyLeftOut = groups.some((group) => group.leftOut);
   return {
     columns: [
       ...keys.map((key) => ({ key, label: labelOf(columnOf(key)), numeric: false })),
       { key: "runs", label: "runs", numeric: true },
+      ...(anyLeftOut ? [{ key: "left_out", label: "left out", numeric: false }] : []),
       ...columns.map((column) => ({
         key: column.key, label: labelOf(column), numeric: column.numeric,
         parts: column.numeric && column.part === "result" ? ["mean", "low", "high", "n"] : null,
@@ -23,6 +25,7 @@ function tableContents() {
     rows: groups.map((group) => [
       ...keys.map((key, place) => ({ values: [plainText(group.values[place])], text: shown(group.values[place], columnOf(key).kind) })),
       { values: [group.runs.length], text: String(group.runs.length) },
+      ...(anyLeftOut ? [{ values: [group.leftOut || null], text: group.leftOut }] : []),
       ...group.cells.map((cell, place) => groupContents(cell, columns[place])),
     ]),
   };

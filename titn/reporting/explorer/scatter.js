@@ -6,12 +6,13 @@ function drawScatter() {
   const [xColumn, yColumn] = [columnOf(state.x), columnOf(state.y)];
   const all = filteredRuns();
   const has = (column, run) => column && column.values[run] !== null;
-  const known = all.filter((run) => has(xColumn, run) && has(yColumn, run));
   const byGroup = state.means === "1" && groupKeys().length > 0;
+  const numbered = all.filter((run) => has(xColumn, run) && has(yColumn, run));
+  const known = byGroup ? numbered.filter(isWhole) : numbered;
   byId("means").disabled = !groupKeys().length;
   byId("colour").disabled = byGroup;
   const isLog = state.logx === "1" && known.every((run) => xColumn.values[run] > 0);
-  byId("scatter-note").textContent = scatterNote(all, known, isLog, byGroup);
+  byId("scatter-note").textContent = scatterNote(all, numbered, known, isLog, byGroup);
   if (!known.length) return showNothing("scatter-plot", "scatter-legend");
   const x = axisOf(xColumn, known.map((run) => xColumn.values[run]));
   const y = axisOf(yColumn, known.map((run) => yColumn.values[run]));
@@ -31,13 +32,15 @@ function drawScatter() {
   return showFigure("scatter-plot", figure, entries.map((entry) => ({ ...entry, kind: "marker" })), label);
 }
 
-function scatterNote(all, known, isLog, byGroup) {
+function scatterNote(all, numbered, known, isLog, byGroup) {
+  const leftOut = leftOutOf(numbered.filter((run) => !known.includes(run)));
   const mixed = mixedIn(known);
   return [
-    known.length < all.length ? `Without such a number: ${all.length - known.length} of ${counted(all.length, "run")}.` : "",
+    numbered.length < all.length ? `Without such a number: ${all.length - numbered.length} of ${counted(all.length, "run")}.` : "",
     state.logx === "1" && !isLog ? "Not logarithmic: a number is not above zero." : "",
     mixed ? `Data sets or splits are mixed (${mixed}): filter by one before comparing.` : "",
     byGroup ? "Means and their 95% intervals of the groups of the table of runs." : "",
+    leftOut ? `Left out of means: ${leftOut}.` : "",
     known.length && !byGroup ? "A click on a point selects its run." : "",
   ].filter(Boolean).join(" ");
 }
@@ -88,7 +91,7 @@ function drawGroupPoints(figure, known, xColumn, yColumn, scales) {
   return groups.map((group, index) => {
     const style = styleOf(index);
     const name = group.values.map((value, place) => shown(value, columnOf(keys[place]).kind)).join(" · ");
-    const [x, y] = [xColumn, yColumn].map((column) => summaryOf(group.runs.map((run) => column.values[run])));
+    const [x, y] = [xColumn, yColumn].map((column) => summaryOfRuns(group.runs, column));
     const text = ({ mean, half, n }, kind) =>
       shownNumber(mean, kind) + (half === null ? "" : ` ± ${shownHalf(half, mean, kind)}`) + ` (n ${n})`;
     const source = new Bokeh.ColumnDataSource({

@@ -78,6 +78,7 @@ function sortedGroups() {
   const groups = groupsOf(filteredRuns(), keys).map((group) => ({
     ...group,
     mixed: mixedIn(group.runs),
+    leftOut: leftOutOf(group.runs),
     cells: columns.map((column) => groupCell(column, group.runs)),
   }));
   const column = sortKey();
@@ -96,11 +97,11 @@ function sortedGroups() {
 
 /** A mean with its interval for results; for settings the value, or how many there are. */
 function groupCell(column, runs) {
-  const values = runs.map((run) => column.values[run]);
   if (column.numeric && column.part === "result") {
-    const summary = summaryOf(values);
+    const summary = summaryOfRuns(runs, column);
     return { summary, sortable: summary.mean };
   }
+  const values = runs.map((run) => column.values[run]);
   const different = [...new Set(values.map((value) => shown(value, column.kind)))];
   if (different.length === 1) return { text: different[0], sortable: Array.isArray(values[0]) ? different[0] : values[0] };
   const few = different.length <= 3 && different.join(", ").length <= 24;

@@ -1,5 +1,20 @@
 // Means of groups of runs, with 95% t intervals over the runs.
 
+/** Whether a run is of all epochs that were asked for: only such a run is in a mean. */
+const isWhole = (run) => columnOf("status").values[run] === "recorded";
+
+/** What has become of the other runs: "2 stopped early, 1 diverged"; empty without any. */
+function leftOutOf(runs) {
+  const states = runs.filter((run) => !isWhole(run)).map((run) => columnOf("status").values[run]);
+  return [...new Set(states)]
+    .sort(compareValues)
+    .map((state) => `${states.filter((other) => other === state).length} ${state}`)
+    .join(", ");
+}
+
+/** `summaryOf` the numbers that a group's whole runs have in a column. */
+const summaryOfRuns = (runs, column) => summaryOf(runs.filter(isWhole).map((run) => column.values[run]));
+
 /** {n, mean, half}: half of the interval is null for n < 2, and where all runs have one value. */
 function summaryOf(values) {
   const known = values.filter((value) => value !== null && value !== undefined);

@@ -79,9 +79,11 @@ function select(run, isChosen) {
 function drawGroups() {
   const { keys, columns, groups } = sortedGroups();
   const anyMixed = groups.some((group) => group.mixed);
+  const anyLeftOut = groups.some((group) => group.leftOut);
   const head = [
     ...keys.map((key) => header(key, labelOf(columnOf(key)), columnOf(key).numeric)),
     header(SIZE, "runs", true),
+    anyLeftOut ? element("th", { scope: "col" }, "left out") : null,
     anyMixed ? element("th", { scope: "col" }, "mixes") : null,
     ...columns.map((column) => header(column.key, labelOf(column), column.numeric)),
   ].filter(Boolean);
@@ -90,6 +92,7 @@ function drawGroups() {
       "tr", {},
       ...keys.map((key, place) => element("td", {}, shown(group.values[place], columnOf(key).kind))),
       element("td", { class: "number" }, String(group.runs.length)),
+      anyLeftOut ? element("td", {}, group.leftOut) : null,
       anyMixed ? element("td", {}, group.mixed) : null,
       ...group.cells.map((cell, place) => groupTd(cell, columns[place], group.runs.length)),
     ),
@@ -98,6 +101,7 @@ function drawGroups() {
   byId("more").hidden = true;
   byId("table-note").textContent =
     "Mean ± half of the 95% t interval over a group's runs; n where a number is not of all of them." +
+    (anyLeftOut ? " Left out of means: runs that stopped early or have no record." : "") +
     (anyMixed ? " Groups that mix data sets, classes or splits answer no question: group by these, too, or filter." : "");
 }
 
