@@ -8,10 +8,11 @@ from typing import Any
 
 from titn.cells.reopen import FinishedRun, open_run
 from titn.config.checks import check_places
+from titn.config.compose import compose_with_choices
 from titn.config.keys import GROUPS
 from titn.config.resolve import resolve_recorded
 from titn.config.respell import overrides_of
-from titn.config.spelling import as_typed
+from titn.config.spelling import as_typed, for_hydra
 from titn.config.suggestions import no_such_key
 from titn.records import hub_folder
 from titn.system.errors import ConfigError
@@ -50,7 +51,7 @@ class Extension:
         return self.epochs_before + self.run["epochs"]
 
     def from_the_start(self) -> list[str] | None:
-        """Overrides of the run of as many epochs in one; None where they are not known."""
+        """Overrides of the run of as many epochs in one, beside these; None where not known."""
         whole = self.parent.run | {"epochs": self.epochs_in_all, "patience": None}
         whole["teacher"] = self.run["teacher"]  # with its choices
         device = hardware.device(self.run["device"])
@@ -59,9 +60,17 @@ class Extension:
             if whole["teacher"] and whole["teacher"]["precision"] == self.run["precision"]:
                 whole["teacher"] = whole["teacher"] | {"precision": "auto"}
         found = overrides_of(whole)
-        if found is None or any(one.startswith("epochs=") for one in found):
-            return found
-        return [*found, f"epochs={self.epochs_in_all}"]  # a default, and what it is about
+        if found is None:
+            return None
+        if not any(one.startswith("epochs=") for one in found):
+            found.append(f"epochs={self.epochs_in_all}")  # a default, and what it is about
+        return [*found, *self._place()]
+
+    def _place(self) -> list[str]:
+        """Where the runs lie, if it is not where a command puts them."""
+        place, usual = Path(self.run["runs_dir"]), compose_with_choices([])[0]["runs_dir"]
+        is_usual = place.resolve() == Path(usual).resolve()
+        return [] if is_usual else [f"runs_dir={for_hydra(str(place))}"]
 
 
 def plan_extension(

@@ -13,6 +13,7 @@ from titn.cells.ensure import ensure
 from titn.cells.extending import plan_extension
 from titn.config.assignments import parse_assignments
 from titn.config.respell import overrides_of
+from titn.config.spelling import for_hydra
 from titn.extend import explained
 from titn.records.collation import load
 from titn.system.errors import ConfigError
@@ -53,6 +54,16 @@ def test_an_extension_is_recorded_beside_its_parent_and_names_it(parent):
     assert len(runs) == 3
     (found,) = runs[runs["parent.config_hash"] == result["config_hash"]].to_dict("records")
     assert (found["teacher"], found["status"]) == ("little", "recorded")
+
+
+@pytest.mark.parametrize("place", ["runs", "of mine, and 'yours'"])
+def test_the_longer_run_in_one_goes_where_the_first_lies(tiny, tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("titn.cells.extending.overrides_of", lambda run: ["model=vit"])
+    directory, _ = ensure(tiny("epochs=0", f"runs_dir={for_hydra(place)}"))
+    overrides = plan_extension(directory.path, 1, {}).from_the_start()
+    assert titn.compose(overrides)["runs_dir"] == place
+    assert ("runs_dir" in " ".join(overrides)) == (place != "runs")
 
 
 def test_an_extension_is_extended_from_where_it_ended(parent):
