@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -28,11 +29,12 @@ class StubCell:
         run = self.run | {"precision": self.precision}
         self.directory.begin(run, self.identity | environment)
 
-    def finish(self, wall_secs: float = 1.0, top1: float = 0.5, **more) -> None:
-        """A record of 2 epochs; 20 seconds are 0.1 an image. more: other keys of the record."""
+    def finish(self, wall_secs: float = 1.0, top1: float = 0.5, **more: Any) -> None:
+        """A record of 2 epochs; 20 seconds are 0.1 an image. more: of the record."""
         self.begin(self.identity["source_digest"])
         scores = {"top1": top1, "nll": 1.0, "seed": self.run["seed"], "num_train": 100}
-        self.directory.finish(self.identity | scores | {"epochs": 2, "wall_secs": wall_secs} | more)
+        record = scores | {"epochs": 2, "wall_secs": wall_secs} | more
+        self.directory.finish(self.identity | record)
 
     def fail(self, kind: str) -> None:
         """kind: "diverged" or "error"."""

@@ -69,6 +69,8 @@ def candidates(planned):
         (["recorded", "recorded"], True),
         (["recorded", "diverged"], True),
         (["diverged", "diverged"], False),
+        (["stopped early", "diverged"], True),
+        (["recorded", "stopped early"], True),
         (["recorded", "error"], False),
         (["recorded", "waiting"], False),
     ],
@@ -79,6 +81,8 @@ def test_a_row_can_choose_once_all_values_are_tried_and_one_can_be_trained(
     for candidate, state in zip(candidates, states, strict=True):
         if state == "recorded":
             candidate.cell.finish()
+        elif state == "stopped early":
+            candidate.cell.finish(stopped_after=1)
         elif state != "waiting":
             candidate.cell.fail(state)
     assert can_choose(candidates, "SGD") == expected
@@ -102,6 +106,12 @@ def test_the_value_with_the_best_top1_is_chosen_and_the_first_of_equals(
     for candidate, value in zip(candidates, top1, strict=True):
         candidate.cell.finish(top1=value)
     assert tuned_cells(sweep, request_, candidates) == {"SGD": best, "AdamW": 0.001}
+
+
+def test_a_value_whose_candidate_stopped_early_may_be_the_best(sweep, request_, candidates):
+    candidates[0].cell.finish(top1=0.5)
+    candidates[1].cell.finish(top1=0.6, stopped_after=1)
+    assert tuned_cells(sweep, request_, candidates) == {"SGD": 0.2, "AdamW": 0.001}
 
 
 def test_a_row_that_cannot_choose_has_no_cells_and_is_named(sweep, request_, candidates):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from titn.records.cell_state import DIVERGED, FAILED, RECORDED, RUNNING, cell_state
+from titn.records.cell_state import DIVERGED, DONE, FAILED, RUNNING, cell_state
 from titn.records.slurm_jobs import FOLDER, SUBMISSION, Queue, look
 from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.launch import Outcome
@@ -219,7 +219,7 @@ def _label(teacher: "Cell") -> str:
 
 def _say_outcome(cell: SweepCell, outcome: Outcome) -> None:
     """What a worker would say of a cell that is recorded; what has failed is listed at the end."""
-    if outcome.reason or outcome.busy or cell.state != RECORDED:
+    if outcome.reason or outcome.busy or cell.state not in DONE:
         return
     result = cell.cell.directory.result() or {}
     secs = duration(result.get("wall_secs", 0.0))

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from titn.records.cell_state import DIVERGED, FAILED, RECORDED, cell_state
+from titn.records.cell_state import DIVERGED, DONE, FAILED, cell_state
 from titn.records.slurm_jobs import ENDED, Place, Queue
 from titn.sweeps.launch import Outcome
 from titn.sweeps.plan import SweepCell
@@ -105,7 +105,7 @@ class Verdicts:
 
 
 def is_unrecorded(cell: "Cell") -> bool:
-    return cell_state(cell.directory) != RECORDED
+    return cell_state(cell.directory) not in DONE
 
 
 def _is_cancelled(place: Place) -> bool:

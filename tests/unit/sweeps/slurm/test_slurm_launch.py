@@ -193,9 +193,12 @@ def test_a_teacher_that_is_a_cell_of_the_sweep_is_queued_once(cell, call, fake_s
     assert fake_slurm.after(1) == "afterok:12_0"
 
 
-def test_students_wait_for_no_job_once_their_teacher_is_recorded(cell, planned, call, fake_slurm):
+@pytest.mark.parametrize("record", [{}, {"stopped_after": 1}])
+def test_students_wait_for_no_job_once_their_teacher_is_recorded(
+    cell, planned, call, fake_slurm, record
+):
     teacher = planned("teacher").cell
-    teacher.finish()
+    teacher.finish(**record)
     one = cell(teacher=teacher)
     call([one], finish(one))
     assert fake_slurm.queued == [["A, seed 0"]]
