@@ -3,8 +3,10 @@
 import pytest
 import torch
 from lightning_fabric import Fabric
+from safetensors.torch import load_file
 from torch import nn
 
+from titn.cells.ensure import ensure
 from titn.models.titn import TITN
 from titn.training import compiling
 from titn.types import ImageSpec, Output
@@ -114,3 +116,21 @@ def test_compiled_for_real_it_computes_what_it_did(fabric, way):
         torch.autograd.grad(o.cls.sum() + o.dist.sum(), parameters) for o in (compiled, plain)
     )
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.long
+def test_gradients_are_accumulated_of_compiled_layers(tiny):
+    """Micro-batches of two sizes, 86 and 85 images, are two graphs."""
+    asked = ("accumulate=3", "dataset.fraction=0.4", "optimizer=sgd", "optimizer.lr=0.1")
+    untrained, plain, compiled = (
+        _weights_and_mode(ensure(tiny(*asked, *more)))
+        for more in (("epochs=0",), ("epochs=1",), ("epochs=1", "compile=layers", "force=true"))
+    )
+    assert (plain[1], compiled[1]) == ("none", "layers")
+    assert any((plain[0][name] - untrained[0][name]).abs().max() > 1e-2 for name in plain[0])
+    torch.testing.assert_close(compiled[0], plain[0], rtol=1e-4, atol=1e-6)
+
+
+def _weights_and_mode(made) -> tuple[dict[str, torch.Tensor], str]:
+    directory, result = made
+    return load_file(directory.weights), result["compiled"]
