@@ -48,6 +48,7 @@ TRAINING_PHRASES = {
     "repeats": "{} views of an image in a batch",
     "clip_grad": "gradients clipped at {}",
     "ema_decay": "an average of the weights (decay {})",
+    "patience": "an early stop (patience {})",
     "optimizer._target_": "{} instead of {}",
     "optimizer.lr": "learning rate {} instead of {}",
     "optimizer.momentum": "momentum {} instead of {}",
@@ -89,6 +90,12 @@ SIZE_PHRASES = {
     "dataset.image_size": "images of {0}x{0} instead of {1}x{1}",
 }
 
+# Networks that see each image by itself, but for a stem of convolutions: micro-batches change
+# nothing. Others have batch normalisation, or may have it.
+IMAGE_BY_IMAGE = ("ViT", "TITN", "vgg16", "vgg19", "squeezenet")
+# As titn.training.accumulation.COMPARE_IMAGES, whose import takes torch.
+COMPARE_IMAGES = ("CorrelationDistillation", "RelationalDistillation")
+
 # What each departure of a teacher begins with.
 TEACHER_PREFIX = "teacher: "
 
@@ -127,7 +134,7 @@ def departures(config: Mapping[str, Any], dataset: str, varied: Collection[str] 
     found = [
         *_data(run, dataset),
         *_phrases(run, _printed_sizes(run), SIZE_PHRASES),
-        *_training(run, paper),
+        *_training(run, paper, config),
     ]
     # The paper does not say whether its teachers were trained with a mix: only students' mixes
     # are compared.
@@ -135,7 +142,7 @@ def departures(config: Mapping[str, Any], dataset: str, varied: Collection[str] 
         found += _phrases(run, paper, MIX_PHRASES)
     if _has_teacher(config):
         found += _phrases(run, paper, LOSS_PHRASES)
-        found += [f"{TEACHER_PREFIX}{phrase}" for phrase in _teacher(run, paper)]
+        found += [f"{TEACHER_PREFIX}{phrase}" for phrase in _teacher(run, paper, config)]
     elif run.get("model.distillation_token") and not _is_covered("teacher", varied):
         found.append("no teacher")
     return found
@@ -237,8 +244,13 @@ def _student_name(run: Mapping[str, Any]) -> str | None:
     return STUDENTS[network][bool(run.get("model.distillation_token"))]
 
 
-def _training(run: Mapping[str, Any], paper: Mapping[str, Any]) -> Iterator[str]:
-    """Initial weights, recipe and augmentation; of a student or of a teacher."""
+def _training(
+    run: Mapping[str, Any], paper: Mapping[str, Any], config: Mapping[str, Any]
+) -> Iterator[str]:
+    """Initial weights, recipe and augmentation; of a student or of a teacher.
+
+    config: the run's, with what is not compared.
+    """
     if "checkpoint" in run:
         yield "weights from a checkpoint"
     if "weights" in run:
@@ -248,7 +260,18 @@ def _training(run: Mapping[str, Any], paper: Mapping[str, Any]) -> Iterator[str]
             yield "not trained"
         return
     yield from _phrases(run, paper, TRAINING_PHRASES)
+    num_parts = run.get("accumulate", 1)
+    if num_parts > 1 and _sees_batch(config):
+        yield f"batches in {num_parts:g} micro-batches"
     yield from _augmentation(run, paper)
+
+
+def _sees_batch(config: Mapping[str, Any]) -> bool:
+    """Whether a network or its loss looks, or may look, at several images of a batch at once."""
+    network = _class_name(config.get("model._target_"))
+    is_seen = network is not None and network not in IMAGE_BY_IMAGE
+    is_seen |= config.get("model.patch_embed") == "conv"
+    return is_seen or _class_name(config.get("loss._target_")) in COMPARE_IMAGES
 
 
 def _augmentation(run: Mapping[str, Any], paper: Mapping[str, Any]) -> Iterator[str]:
@@ -273,13 +296,11 @@ def _is_on(run: Mapping[str, Any], target: str, part: str, unknown: bool) -> boo
     return any(values) if values else unknown
 
 
-def _teacher(run: Mapping[str, Any], paper: Mapping[str, Any]) -> Iterator[str]:
+def _teacher(
+    run: Mapping[str, Any], paper: Mapping[str, Any], config: Mapping[str, Any]
+) -> Iterator[str]:
     """A teacher's departures, compared as its student's are, except for the mix."""
-    teacher = {
-        key.removeprefix("teacher."): value
-        for key, value in run.items()
-        if key.startswith("teacher.")
-    }
+    teacher = _of_teacher(run)
     network = _student_name(teacher)
     named = {**run, "teacher.model._target_": network} if network else run
     yield from _phrases(named, paper, TEACHER_PHRASES)
@@ -288,7 +309,15 @@ def _teacher(run: Mapping[str, Any], paper: Mapping[str, Any]) -> Iterator[str]:
         # A smaller data set, which both have, is named once.
         student = set(_data(run, dataset))
         yield from (phrase for phrase in _data(teacher, dataset) if phrase not in student)
-    yield from _training(teacher, paper)
+    yield from _training(teacher, paper, _of_teacher(config))
+
+
+def _of_teacher(run: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key.removeprefix("teacher."): value
+        for key, value in run.items()
+        if key.startswith("teacher.")
+    }
 
 
 def _phrases(

@@ -11,6 +11,7 @@ EVERYWHERE = {
     "repeats": 1,
     "clip_grad": "none",
     "ema_decay": 0.0,
+    "patience": "none",
     "optimizer._target_": "titn.optim.optimizers.sgd",
     "optimizer.lr": 0.1,
     "optimizer.momentum": 0.9,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from titn.records.cell_state import DONE
+from titn.records.cell_state import DONE, STOPPED
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.formats import number
@@ -38,6 +38,8 @@ def recipe_line(evidence: Evidence) -> str:
     parts = [*_work(row), optimizer_text(row), str(row.shared_value("environment.precision") or "")]
     if smoothing := row.shared_value("loss.label_smoothing"):
         parts.append(f"label smoothing {number(smoothing)}")
+    if patience := row.shared_value("patience"):
+        parts.append(f"early stop (patience {number(patience)})")
     if row.shared_value("teacher") not in (None, "none"):
         epochs = row.shared_value("teacher.epochs")
         known = "" if epochs is None else f" ({number(epochs)} epochs)"
@@ -46,7 +48,7 @@ def recipe_line(evidence: Evidence) -> str:
 
 
 def _work(row: Row) -> list[str]:
-    """Images and steps; empty for a row without a record, which has counted neither."""
+    """Images and steps; empty for a row whose cells have not gone through all of them."""
     found = count_steps(row)
     if found is None:
         return []
@@ -60,7 +62,9 @@ def _work(row: Row) -> list[str]:
 
 
 def count_steps(row: Row) -> tuple[int, float] | None:
-    """Steps of a row's cells and images of a step; None without a record."""
+    """Steps of a row's cells and images of a step; None without a record of all epochs."""
+    if not row.runs:
+        return None
     num_train, batch_size = row.shared_value("num_train"), row.shared_value("batch_size")
     if num_train is None or batch_size is None:
         return None
@@ -70,9 +74,10 @@ def count_steps(row: Row) -> tuple[int, float] | None:
 
 
 def optimizer_text(row: Row) -> str:
-    """Its name and learning rate, and what is done to its gradients and its weights."""
+    """Its name and learning rate, and how its gradients and its weights come about."""
     lr, clip = row.shared_value("optimizer.lr"), row.shared_value("clip_grad")
     decay, repeats = row.shared_value("ema_decay"), row.shared_value("repeats")
+    num_parts = row.shared_value("accumulate")
     return "".join(
         [
             choice_name(row, "optimizer"),
@@ -80,6 +85,7 @@ def optimizer_text(row: Row) -> str:
             f", gradients clipped at {number(clip)}" if clip else "",
             f", weights averaged with decay {number(decay)}" if decay else "",
             f", {number(repeats)} views of an image in a batch" if (repeats or 1) > 1 else "",
+            f", batches in {number(num_parts)} micro-batches" if (num_parts or 1) > 1 else "",
         ]
     )
 
@@ -104,9 +110,15 @@ def origin_lines(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str
 def source_lines(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str]:
     """Source, versions, hardware, and the hours of cells, candidates and teachers."""
     runs = list(evidence.runs)
+    stopped = [
+        run for row in evidence.rows for run in row.unrecorded.values() if run["status"] == STOPPED
+    ]
     tried = [run for _, run in evidence.candidates if run and run["status"] in DONE]
-    known = [*runs, *tried, *teachers]
-    text = f"{len(runs)} cells with a record: {_duration(runs)}"
+    known = [*runs, *stopped, *tried, *teachers]
+    which = "a record of all epochs" if stopped else "a record"
+    text = f"{len(runs)} cells with {which}: {_duration(runs)}"
+    if stopped:
+        text += f"; {len(stopped)} that stopped early: {_duration(stopped)}"
     if tried:
         text += f"; {len(tried)} candidates: {_duration(tried)}"
     if teachers:

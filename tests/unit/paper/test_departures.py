@@ -2,8 +2,13 @@ import math
 
 import pytest
 
-from titn.paper.departures import departures, in_one_line
+import titn.models.cnn
+import titn.models.titn
+import titn.models.vit
+from titn.paper.departures import COMPARE_IMAGES, IMAGE_BY_IMAGE, departures, in_one_line
 from titn.paper.protocol import PROTOCOL
+from titn.training import accumulation
+from titn.types import ImageSpec
 
 
 def flat(node: dict, prefix: str = "") -> dict:
@@ -59,6 +64,7 @@ FULL = ("dataset=cifar100", "teacher=vgg16_bn", "protocol=paper")
         ("schedule.warmup_epochs=0.5", "warm-up of 0.5 epochs"),
         ("clip_grad=1", "gradients clipped at 1"),
         ("ema_decay=0.99", "an average of the weights (decay 0.99)"),
+        ("teacher.accumulate=8", "teacher: batches in 8 micro-batches"),
         ("teacher.ema_decay=0.9", "teacher: an average of the weights (decay 0.9)"),
         ("schedule=one_cycle", "one-cycle instead of cosine schedule"),
         ("epochs=10", "10 epochs instead of 600"),
@@ -93,6 +99,45 @@ def test_one_departure_is_said_once(run, override, said):
     # A list of overrides may not choose twice in one group.
     kept = [one for one in FULL if one.split("=")[0] != override.split("=")[0]]
     assert departures(run(*kept, override), "cifar100") == [said]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "is_departure"),
+    [
+        (["model=titn"], False),
+        (["model=deit", "model.patch_embed=conv"], True),
+        (["model=titn", "teacher=vgg16_bn", "loss=dist"], True),
+        (["model=titn", "teacher=vgg16_bn", "loss=rkd"], True),
+        (["model=vgg16", "teacher=none"], False),
+        (["model=resnet18", "teacher=none"], True),
+        (["model=timm", "model.name=vit_tiny_patch16_224", "teacher=none"], True),
+    ],
+)
+@pytest.mark.parametrize("varied", [(), ("model", "loss")])
+def test_micro_batches_depart_where_several_images_are_seen_at_once(
+    run, overrides, is_departure, varied
+):
+    found = departures(run("dataset=cifar100", "accumulate=8", *overrides), "cifar100", varied)
+    assert ("batches in 8 micro-batches" in found) == is_departure
+
+
+def test_an_early_stop_departs(run):
+    config = run(*FULL, "dataset.split=validation", "patience=5")
+    assert departures(config, "cifar100") == [
+        "evaluated on a validation split", "an early stop (patience 5)"
+    ]  # fmt: skip
+
+
+def test_the_losses_that_compare_images_are_those_that_accumulation_knows():
+    assert {one.__name__ for one in accumulation.COMPARE_IMAGES} == set(COMPARE_IMAGES)
+
+
+@pytest.mark.parametrize("name", IMAGE_BY_IMAGE)
+def test_networks_that_see_each_image_by_itself_have_no_batch_normalisation(name):
+    models = {**vars(titn.models.vit), **vars(titn.models.titn), **vars(titn.models.cnn)}
+    token = {"distillation_token": True} if name in ("ViT", "TITN") else {}
+    model = models[name](images=ImageSpec(num_classes=10), **token)
+    assert accumulation.whole_batch_is_seen(model, None) == []
 
 
 def test_padding_is_not_printed(run):

@@ -178,6 +178,16 @@ def test_a_setting_whose_cells_all_diverged_is_a_result(runs, drawn):
     assert line(said, "a")[-2] == "2 of 2 diverged"
 
 
+def test_cells_that_all_stopped_early_are_counted_and_in_no_number(runs, drawn):
+    said = drawn(*[runs.cell("a", seed, state="stopped early") for seed in (0, 1)]).text
+    assert "**No cell has a record of all its epochs: 2 stopped early.**" in said
+    assert "no record" not in said.lower()
+    assert line(said, "a")[1:] == ["–"] * 4 + ["2 of 2 stopped early", "0"]
+    assert "steps of" not in said  # they did not go through those of 2 epochs
+    # 140 seconds each in the record.
+    assert "0 cells with a record of all epochs: 0.0 minutes; 2 that stopped early: 4.7" in said
+
+
 def test_cells_that_failed_before_their_first_step_are_a_result(runs, text):
     cell = runs.cell("a", 0, state="failed")
     for file in ("environment.json", "config.yaml"):
@@ -557,11 +567,15 @@ def test_each_row_says_its_epochs_steps_seeds_hours_and_hardware(runs, text, tmp
 
 
 def test_a_row_says_what_was_done_to_its_gradients_and_weights(runs, text):
-    said = text(*runs.row("a", A, changes={"clip_grad": 1.0, "ema_decay": 0.99}))
+    changes = {"clip_grad": 1.0, "ema_decay": 0.99, "accumulate": 4, "patience": 3}
+    said = text(*runs.row("a", A, changes=changes))
     after = fold(said, "How each row was trained")
-    assert line(after, "a")[2] == (
-        "adamw at 0.001, gradients clipped at 1, weights averaged with decay 0.99"
+    done = (
+        "adamw at 0.001, gradients clipped at 1, weights averaged with decay 0.99, "
+        "batches in 4 micro-batches"
     )
+    assert line(after, "a")[2] == done
+    assert f"{done}; 32-true; early stop (patience 3)." in said
 
 
 def test_a_row_that_diverged_says_with_what_it_was_to_be_trained(runs, text):
