@@ -56,7 +56,7 @@ def _sentences(effects: Effects) -> Iterator[str]:
 def _aside(effects: Effects) -> str:
     unjudged = [one for one in effects.changes if one.unjudged]
     lines = [f"{_name(one)} ({escape(one.unjudged)})" for one in unjudged]
-    lines += [f"{escape(name)} (no record of its rows)" for name in effects.missing]
+    lines += [f"{escape(name)} (no number of its rows)" for name in effects.missing]
     return f"No verdict: {'; '.join(lines)}." if lines else ""
 
 

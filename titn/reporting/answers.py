@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from titn.records.cell_state import DIVERGED
+from titn.records.cell_state import DIVERGED, STOPPED
 from titn.reporting.comparisons.chance import is_near_chance
 from titn.reporting.comparisons.differences import Difference
 from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one
@@ -42,7 +42,8 @@ def answer(evidence: Evidence, found: Sequence[Difference]) -> Answer:
 def why_unranked(evidence: Evidence) -> Answer | None:
     """Why the rows are not compared; None if they are."""
     if not evidence.recorded:
-        return Answer(f"No cell has a record: {_states(evidence.rows)}.", "No record.")
+        lacking = _record_lacked(evidence.rows)
+        return Answer(f"No cell has a {lacking}: {_states(evidence.rows)}.", f"No {lacking}.")
     chance = [row for row in evidence.recorded if is_near_chance(row)]
     learned = [row for row in evidence.recorded if not is_near_chance(row)]
     if chance and (evidence.baseline in chance or len(learned) < 2):
@@ -52,11 +53,15 @@ def why_unranked(evidence: Evidence) -> Answer | None:
         return Answer(text, "Near chance: nothing is compared.")
     if evidence.baseline is None:
         label = evidence.question.baseline if evidence.question else evidence.rows[0].label
-        states = _states(row for row in evidence.rows if row.label == label) or "not asked for"
-        text = f"The baseline, {escape(label)}, has no record ({states}): nothing is compared."
-        return Answer(text, "The baseline has no record.")
+        rows = [row for row in evidence.rows if row.label == label]
+        states, lacking = _states(rows) or "not asked for", _record_lacked(rows)
+        text = f"The baseline, {escape(label)}, has no {lacking} ({states}): nothing is compared."
+        return Answer(text, f"The baseline has no {lacking}.")
     if len(evidence.recorded) == 1:
-        return Answer("Only one row has records: nothing is compared.", "One row: no comparison.")
+        is_stopped = any(row.count(STOPPED) for row in evidence.rows if not row.runs)
+        have = "records of all their epochs" if is_stopped else "records"
+        text = f"Only one row has {have}: nothing is compared."
+        return Answer(text, "One row: no comparison.")
     few = [row for row in learned if len(row.runs) < MIN_SEEDS]
     if evidence.baseline in few or len(few) >= len(learned) - 1:
         have = "has" if len(few) == 1 else "have"
@@ -80,8 +85,13 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def _record_lacked(rows: Iterable[Row]) -> str:
+    """What rows without numbers lack: of a run that stopped early there is a record, of less."""
+    return "record of all its epochs" if any(row.count(STOPPED) for row in rows) else "record"
+
+
 def _states(rows: Iterable[Row]) -> str:
-    """What has become of the cells without a record: "3 diverged, 1 missing"."""
+    """What has become of the cells without a number: "3 diverged, 1 missing"."""
     counted = Counter(state for row in rows for state in row.states.values())
     return ", ".join(f"{counted[state]} {state}" for state in STATES if counted[state])
 
@@ -187,7 +197,14 @@ def cautions(evidence: Evidence) -> list[str]:
             luck = "; the mean is of the others, which are the luckier ones" if row.runs else ""
             share = f"{row.count(DIVERGED)} of {row.num_planned} diverged"
             lines.append(f"{escape(row.label)}: {share}{luck}.")
-    states = [(row, _states_but_diverged(row)) for row in evidence.rows]
+    shares = [
+        f"{escape(row.label)} ({row.count(STOPPED)} of {row.num_planned})"
+        for row in evidence.rows
+        if row.count(STOPPED)
+    ]
+    if shares:
+        lines.append(f"Cells that stopped early, and are in no mean: {', '.join(shares)}.")
+    states = [(row, _states_without_record(row)) for row in evidence.rows]
     without = [f"{escape(row.label)} ({said})" for row, said in states if said]
     if without:
         lines.append(f"Cells without a record: {', '.join(without)}.")
@@ -225,8 +242,9 @@ def _warnings_about_data(reference: Row | None) -> Iterator[str]:
         yield "These are numbers of a validation split: they may choose, and are no result."
 
 
-def _states_but_diverged(row: Row) -> str:
-    return ", ".join(remark for remark in row.remarks() if not remark.endswith(DIVERGED))
+def _states_without_record(row: Row) -> str:
+    """Those that no line of their own tells."""
+    return ", ".join(one for one in row.remarks() if not one.endswith((DIVERGED, STOPPED)))
 
 
 def _omissions(evidence: Evidence) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from titn.records.cell_state import DAMAGED
+from titn.records.cell_state import DAMAGED, STOPPED
 from titn.records.collation import Records
 from titn.reporting.evidence.run_files import Fault
 from titn.reporting.formats import number, without_paths
@@ -39,16 +39,21 @@ def runs_page(runs: Records, faults: Sequence[Fault] = ()) -> str:
     lines_of = [
         [
             f"`{row['config_hash'][:12]}`" if isinstance(row["config_hash"], str) else "–",
-            *(
-                escape(_value(row[key]))
-                for key in ("model", "teacher", "dataset", "epochs", "seed")
-            ),
+            *(escape(_value(row[key])) for key in ("model", "teacher", "dataset")),
+            _epochs(row),
+            escape(_value(row["seed"])),
             percent(row["top1"]),
             str(row["status"]),
         ]
-        for row in runs_frame(runs).to_dict("records")
+        for row in _in_order(runs).to_dict("records")
     ]
     return "\n\n".join([*parts, table(columns, lines_of)]) + "\n"
+
+
+def _epochs(row: dict) -> str:
+    """Those that were asked for; of a run that stopped early "4 of 6"."""
+    done, asked = (_value(row[key]) for key in ("stopped_after", "epochs"))
+    return f"{done} of {asked}" if row["status"] == STOPPED else asked
 
 
 def _value(value: object) -> str:
@@ -57,7 +62,13 @@ def _value(value: object) -> str:
 
 def runs_frame(runs: Records) -> pd.DataFrame:
     """runs.csv: a row for each run, in an order that does not depend on where they lie."""
-    frame = pd.DataFrame(runs).reindex(columns=RUN_COLUMNS)
+    return _in_order(runs)[RUN_COLUMNS]
+
+
+def _in_order(runs: Records) -> pd.DataFrame:
+    """The columns of runs.csv, and what the page needs besides."""
+    columns = [*RUN_COLUMNS, "stopped_after"]
+    frame = pd.DataFrame(runs).reindex(columns=columns)
     rows = [
         {str(key): value for key, value in row.items() if value is not None and value == value}
         for row in frame.to_dict("records")
@@ -66,7 +77,7 @@ def runs_frame(runs: Records) -> pd.DataFrame:
         if "reason" in row:
             row["reason"] = without_paths(row["reason"])
     rows.sort(key=lambda row: [_rank(row.get(key)) for key in (*ORDER, *RUN_COLUMNS)])
-    return pd.DataFrame(rows, columns=RUN_COLUMNS)
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _rank(value: object) -> tuple[bool, float, str]:

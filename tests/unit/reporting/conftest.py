@@ -147,8 +147,11 @@ class Runs:
     ) -> PlannedCell:
         """A cell of a row in a state. right: how many of the images; None for a missing cell.
 
-        changes: of the configuration, record: of the record (None: without the key), by key.
+        changes: of the configuration, record: of the record (None: without the key), by key. One
+        that stopped early did so after the first of its epochs.
         """
+        if state == "stopped early":
+            state, record = "recorded", {"stopped_after": 1} | (record or {})
         run = config() | {"seed": seed, "teacher": taught} | (changes or {})
         spoken = json.dumps([row, run, tuned, role], sort_keys=True)
         hash_ = hashlib.sha256(spoken.encode()).hexdigest()

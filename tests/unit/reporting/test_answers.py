@@ -150,6 +150,29 @@ def test_without_any_record_it_says_what_became_of_the_cells(runs, said):
     assert said(*cells) == "No cell has a record: 2 diverged, 1 failed."
 
 
+STOPPED = "stopped early"
+
+
+def test_cells_that_stopped_early_have_a_record_of_less(runs):
+    cells = [runs.cell("a", seed, state=state) for seed, state in enumerate((STOPPED, "failed"))]
+    found = answer(runs.one(*cells), [])
+    assert found.text == "No cell has a record of all its epochs: 1 stopped early, 1 failed."
+    assert found.short == "No record of all its epochs."
+
+
+@pytest.mark.parametrize(
+    ("row", "said_of_it"),
+    [
+        ("a", "The baseline, a, has no record of all its epochs (2 stopped early): nothing is "),
+        ("b", "Only one row has records of all their epochs: nothing is compared."),
+    ],
+)
+def test_a_row_whose_cells_stopped_early_is_not_said_to_have_no_record(runs, said, row, said_of_it):
+    stopped = [runs.cell(row, seed, state=STOPPED) for seed in (0, 1)]
+    other = runs.row("b" if row == "a" else "a", A)
+    assert said(*(stopped + other if row == "a" else other + stopped)).startswith(said_of_it)
+
+
 def test_untrained_networks_are_not_compared(runs, said):
     assert said(*runs.row("a", [4], changes={"epochs": 0})).startswith("The networks were not")
 
@@ -188,6 +211,15 @@ def test_who_diverged_is_said_with_what_the_mean_is_of(runs):
     lines = cautions(runs.one(*cells))
     luck = "the mean is of the others, which are the luckier ones"
     assert f"a: 1 of 4 diverged; {luck}." in lines
+
+
+def test_who_stopped_early_is_not_among_the_cells_without_a_record(runs):
+    more = [
+        runs.cell("a", 3 + index, state=state) for index, state in enumerate((STOPPED, "failed"))
+    ]
+    lines = cautions(runs.one(*runs.row("a", A), *more))
+    assert "Cells that stopped early, and are in no mean: a (1 of 5)." in lines
+    assert "Cells without a record: a (1 of 5 failed)." in lines
 
 
 def test_where_all_diverged_there_are_no_luckier_ones(runs):

@@ -143,6 +143,11 @@ def test_a_claim_about_a_row_that_diverged_says_so_and_under_what_protocol(runs,
     assert "batches of 8 instead of 1024" in result.protocol
 
 
+def test_a_claim_about_a_row_that_stopped_early_is_undecided(runs, judge):
+    found = judge([*runs.row("a", A), runs.cell("b", 0, state="stopped early")])
+    assert (found.finding, found.reason) == ("undecided", "runs stopped early")
+
+
 def test_what_failed_before_it_began_does_not_hide_the_protocol_of_what_diverged(runs, judge):
     failed, diverged = (
         runs.cell("b", seed, state=state, changes=MNIST)

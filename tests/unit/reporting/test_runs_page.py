@@ -15,6 +15,11 @@ def test_every_run_is_listed(runs):
     assert states == [["75.00", "recorded"], ["–", "diverged"]]
 
 
+def test_a_stopped_run_shows_how_many_of_its_epochs_it_has(runs):
+    runs.cell("a", 0, 30, changes={"epochs": 6}, record={"stopped_after": 4})
+    assert "| 4 of 6 | 0 | 75.00 | stopped early |" in runs_page(load(runs.root))
+
+
 def test_a_seed_keeps_all_its_digits(runs):
     runs.cell("a", 1_234_567)
     # A run without a seed makes numbers with a decimal point of the others.

@@ -8,7 +8,7 @@ import numpy as np
 from titn.paper.departures import departures, other_task
 from titn.paper.printed import printed_table, table_title
 from titn.paper.protocol import PROTOCOL
-from titn.records.cell_state import DIVERGED
+from titn.records.cell_state import DIVERGED, STOPPED
 from titn.records.question import Bound, Claim, Question
 from titn.reporting.comparisons.differences import difference_interval
 from titn.reporting.comparisons.levels import metric_interval
@@ -52,7 +52,8 @@ def judge_claim(claim: Claim, evidence: Evidence) -> ClaimResult:
     """Agrees if the interval lies wholly between the claim's bounds, disagrees if wholly outside.
 
     Not comparable if a row was trained on other data or other classes than the claim is about. Not
-    run if a row has no record; if cells of it diverged, that is told instead. Else undecided.
+    run if a row has no record; if cells of it diverged, that is told instead. Else undecided, as
+    where all runs of a row stopped early.
     """
     rows = [row for label in claim.rows if (row := evidence.row(label))]
     if len(rows) < len(claim.rows) or not all(row.runs for row in rows):
@@ -136,9 +137,14 @@ def _first_run(row: Row) -> dict:
 
 def _not_judged(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> ClaimResult:
     begun = [run for row in rows if not row.runs for run in row.unrecorded.values()]
-    diverged = [run for run in begun if run["status"] == DIVERGED]
-    protocol = _protocol(claim, diverged, evidence) if diverged else []
-    return ClaimResult(claim, None, None, protocol, DIVERGED if diverged else NOT_RUN, 0, False)
+    for state, finding, reason in (
+        (DIVERGED, DIVERGED, ""),
+        (STOPPED, UNDECIDED, "runs stopped early"),
+    ):
+        if ended := [run for run in begun if run["status"] == state]:
+            protocol = _protocol(claim, ended, evidence)
+            return ClaimResult(claim, None, None, protocol, finding, 0, False, reason)
+    return ClaimResult(claim, None, None, [], NOT_RUN, 0, False)
 
 
 def _protocol(claim: Claim, runs: Sequence[dict], evidence: Evidence) -> list[str]:

@@ -66,7 +66,7 @@ class Effects:
 
     total: of all changes together. changes, pairs: of each alone and of two. rest: what the effects
     of single changes do not add up to; None where they do by construction. missing: changes whose
-    rows have no record, or cannot be.
+    rows have no number, or cannot be.
     """
 
     ablation: Ablation
