@@ -45,9 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how far a number may lie from the recorded one (default 1e-6); another device, "
         "number of threads or version rounds otherwise",
     )
-    parser.add_argument(
-        "--trust", action="store_true", help="run code other than titn's that the record names"
-    )
+    parser.add_trust()
     return parser
 
 

@@ -62,9 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--license", default="mit", help="of the weights, for the card of --to hub (default mit)"
     )
-    parser.add_argument(
-        "--trust", action="store_true", help="run code other than titn's that the record names"
-    )
+    parser.add_trust()
     return parser
 
 

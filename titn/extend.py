@@ -47,9 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be trained, and stop"
     )
-    parser.add_argument(
-        "--trust", action="store_true", help="run code other than titn's that the record names"
-    )
+    parser.add_trust()
     return parser
 
 

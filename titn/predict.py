@@ -46,9 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto, cpu, cuda, cuda:1, mps",
     )
-    parser.add_argument(
-        "--trust", action="store_true", help="run code other than titn's that the record names"
-    )
+    parser.add_trust()
     return parser
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from titn.cells.identity import with_teachers
 from titn.cells.reopen import FinishedRun, open_run
 from titn.config.checks import check_places
 from titn.config.compose import compose_with_choices
@@ -102,7 +103,7 @@ def plan_extension(
         "run_dir": None,
     }
     teacher_choices = _teacher_choices(parent.directory.config())
-    for each in _with_teachers(run):
+    for each in with_teachers(run):
         each |= {"force": False, "retry": None}
         if path.resolve().name == parent.result["config_hash"]:
             each["runs_dir"] = str(path.parent)
@@ -111,7 +112,7 @@ def plan_extension(
     _let_teachers_follow(run, changes)
     run = resolve_recorded(run)
     # They name a teacher in records; what is checked anew has none.
-    for each, choices in zip(list(_with_teachers(run))[1:], teacher_choices, strict=True):
+    for each, choices in zip(list(with_teachers(run))[1:], teacher_choices, strict=True):
         each["choices"] = choices or each["choices"]
     check_places(run)
     return Extension(parent, run)
@@ -124,12 +125,6 @@ def _teacher_choices(config: dict) -> list[dict | None]:
         found.append(node.get("choices"))
         node = node.get("teacher")
     return found
-
-
-def _with_teachers(run: dict | None) -> Any:
-    while run is not None:
-        yield run
-        run = run["teacher"]
 
 
 def _change(run: dict, key: str, value: Any, path: Path) -> None:

@@ -45,16 +45,16 @@ def run_source_digest(run: dict[str, Any]) -> str:
 
 def source_targets(run: dict[str, Any]) -> set[str]:
     """The definitions from which all code is reached that decides the numbers of a run."""
-    groups = {each[group]["_target_"] for each in _with_teachers(run) for group in GROUPS}
+    groups = {each[group]["_target_"] for each in with_teachers(run) for group in GROUPS}
     own = {LOAD} if run["teacher"] is not None else set()
-    if any(each["accumulate"] > 1 for each in _with_teachers(run)):
+    if any(each["accumulate"] > 1 for each in with_teachers(run)):
         own |= {ACCUMULATED}
     return groups | ENGINE | own
 
 
 def unused_code(run: dict[str, Any]) -> frozenset[str]:
     """What the engine has for other runs."""
-    runs = list(_with_teachers(run))
+    runs = list(with_teachers(run))
     used = set()
     if len(runs) > 1:
         used |= {TEACHER, LOAD}
@@ -67,7 +67,8 @@ def unused_code(run: dict[str, Any]) -> frozenset[str]:
     return frozenset((LOAD, LOAD_PRETRAINED, TEACHER, AVERAGE, FILE_DIGEST)) - used
 
 
-def _with_teachers(run: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+def with_teachers(run: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """A run, its teacher, and the teacher's own."""
     while run is not None:
         yield run
         run = run["teacher"]

@@ -13,7 +13,7 @@ from titn.config.hydra_arguments import OWN_SWEEPER, RUN_DIR
 from titn.config.schema import validate_value
 from titn.records.cell_state import cell_state
 from titn.records.search import SEARCH
-from titn.records.summary import summarise_record
+from titn.records.summary import outcome_text, summarise_record
 from titn.sweeps.ablation.arguments import ABLATE
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import QUESTIONS
@@ -21,7 +21,7 @@ from titn.sweeps.search.read import named_search
 from titn.system import signals
 from titn.system.errors import CellError, ConfigError
 from titn.system.files import local_path
-from titn.system.progress import duration, labelled, say
+from titn.system.progress import labelled, say
 from titn.system.streams import open_streams
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
         if stop_file is not None:
             stop_file.touch()
         return Outcome(reason=str(error), bad_input=isinstance(error, ConfigError))
-    say(f"{label}: top1 {result['top1']:.4f} ({duration(result['wall_secs'])}), {directory.path}")
+    say(f"{label}: {outcome_text(result, directory.path)}")
     return Outcome()
 
 

@@ -114,6 +114,14 @@ class Arguments(ArgumentParser):
         super().__init__(name, **options)
         self.add_argument("--version", action=_PrintVersion, nargs=0, help="titn's version")
 
+    def add_trust(self) -> None:
+        """--trust, of commands that open a run."""
+        self.add_argument(
+            "--trust",
+            action="store_true",
+            help="run code other than titn's that the record names",
+        )
+
     def error(self, message: str) -> NoReturn:
         sys.exit(complain(option_error(message), BAD_INPUT))
 

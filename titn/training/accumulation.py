@@ -5,7 +5,7 @@ forward and backward before the next one. The training loop sees a batch, a loss
 ever; so schedule, clipping, average and checkpoints are those of whole batches.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from titn.losses.correlation import CorrelationDistillation
 from titn.losses.features import RelationalDistillation
 from titn.losses.terms import Loss, Terms
 from titn.training.assembly import AssembledRun, assemble
+from titn.training.engine import Task
 from titn.training.objective import Objective, mixed_accuracy
 from titn.types import Batch, Output
 
@@ -37,13 +38,28 @@ def assemble_accumulated(run: dict, *, dataset: Dataset, **others: Any) -> Assem
     largest, *_ = micro_batch_sizes(min(run["batch_size"], len(dataset.train)), num_parts)
     assembled = assemble(run | {"batch_size": largest}, dataset=dataset, **others)
     task = assembled.task
-    objective = AccumulatedObjective(
-        task.objective,
-        num_parts=num_parts,
-        fabric=task.fabric,
-        parameters=[one for group in task.optimizer.param_groups for one in group["params"]],
-    )
+    objective = accumulated(task.objective, num_parts, task)
     return replace(assembled, task=replace(task, batch_size=run["batch_size"], objective=objective))
+
+
+def accumulated(objective: Objective, num_parts: int, task: Task) -> Objective:
+    """An objective of a task in the form that goes through its batches in so many parts."""
+    if num_parts == 1:
+        return objective
+    parameters = trained_parameters(task)
+    return AccumulatedObjective(
+        objective, num_parts=num_parts, fabric=task.fabric, parameters=parameters
+    )
+
+
+def trained_parameters(task: Task) -> list[nn.Parameter]:
+    """Those that the optimizer moves, of the student and of the loss."""
+    return [one for group in task.optimizer.param_groups for one in group["params"]]
+
+
+def clear_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    for parameter in parameters:
+        parameter.grad = None
 
 
 def micro_batch_sizes(num_images: int, num_parts: int) -> list[int]:
@@ -105,12 +121,12 @@ class AccumulatedObjective(Objective):
             output: Output = self.student(part.images, *self.asked)
             terms = self.loss(output, part, answer)
             terms["accuracy"] = mixed_accuracy(output.cls.detach(), part)
-            self._clear()
+            clear_gradients(self.parameters)
             self.fabric.backward(weight * terms["loss"])
             self._add_to(gradients)
             for name, term in terms.items():
                 means[name] = means.get(name, 0.0) + weight * term.detach()
-        self._clear()
+        clear_gradients(self.parameters)
         means["loss"] = WithGradients.apply(means["loss"], gradients, *self.parameters)
         return means
 
@@ -124,10 +140,6 @@ class AccumulatedObjective(Objective):
         in_parts: Any = lambda _: torch.cat([teacher(part.images) for part in parts])  # noqa: E731
         answer: Any = self._answer(in_parts, batch)
         return iter(answer.split([len(part.images) for part in parts]))
-
-    def _clear(self) -> None:
-        for parameter in self.parameters:
-            parameter.grad = None
 
     def _add_to(self, sums: list[Tensor | None]) -> None:
         """Add the gradients of a part; None stays where no part has one."""

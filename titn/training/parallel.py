@@ -19,10 +19,12 @@ from titn.losses.terms import Terms
 from titn.system.errors import ConfigError
 from titn.system.text import counted
 from titn.training.accumulation import (
-    AccumulatedObjective,
     WithGradients,
+    accumulated,
     assemble_accumulated,
+    clear_gradients,
     micro_batch_sizes,
+    trained_parameters,
 )
 from titn.training.assembly import AssembledRun, assemble
 from titn.training.batch_norm import synchronise
@@ -51,7 +53,6 @@ def assemble_parallel(
     rows = ranks.rows(sizes[0])
     assembled = assemble(run | {"batch_size": rows.stop - rows.start}, dataset=dataset, **others)
     task = assembled.task
-    parameters = [one for group in task.optimizer.param_groups for one in group["params"]]
     whole = task.objective
     objective = Objective(
         SharedNetwork(whole.student, ranks),
@@ -59,10 +60,8 @@ def assemble_parallel(
         None if whole.teacher is None else SharedNetwork(whole.teacher, ranks),
         SharedAnswers(whole.answer_cache, ranks) if whole.teacher is not None else None,
     )
-    if run["accumulate"] > 1:
-        objective = AccumulatedObjective(
-            objective, num_parts=run["accumulate"], fabric=task.fabric, parameters=parameters
-        )
+    objective = accumulated(objective, run["accumulate"], task)
+    parameters = trained_parameters(task)
     of_loss = list(whole.loss.parameters()) if isinstance(whole.loss, nn.Module) else []
     task = replace(
         task,
@@ -142,8 +141,7 @@ class SharedObjective(Objective):
 
     def __call__(self, batch: Batch) -> Terms:
         terms = self.whole(batch)
-        for parameter in self.parameters:
-            parameter.grad = None
+        clear_gradients(self.parameters)
         self.fabric.backward(terms["loss"])
         self.ranks.sum_([parameter.grad for parameter in self.in_parts])
         gradients = [parameter.grad for parameter in self.parameters]

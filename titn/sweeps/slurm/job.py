@@ -23,11 +23,12 @@ from titn.records.slurm_jobs import (
     read_task,
     write_task,
 )
+from titn.records.summary import outcome_text
 from titn.sweeps.slurm.verdicts import NOT_BEGUN
 from titn.system import signals, slurm
 from titn.system.console import run_command
 from titn.system.errors import CellError, ConfigError
-from titn.system.progress import duration, labelled, say
+from titn.system.progress import labelled, say
 from titn.system.slurm import SlurmError
 
 # A job that has not come any further in so many starts would come no further in more of them.
@@ -124,8 +125,7 @@ class Job:
         except BusyError:
             say("another process is making it, or its teacher")
             return self._end(BUSY, reason="another process is making it", busy=True)
-        top1, secs = result["top1"], duration(result["wall_secs"])
-        say(f"top1 {top1:.4f} ({secs}), {cell.directory.path}")
+        say(outcome_text(result, cell.directory.path))
         return self._end(0)
 
     def _leave(self, leave: signals.Leave) -> int:

@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from titn.records.cell_state import DIVERGED, DONE, FAILED, RUNNING, cell_state
 from titn.records.slurm_jobs import FOLDER, SUBMISSION, Queue, look
+from titn.records.summary import outcome_text
 from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.launch import Outcome
 from titn.sweeps.plan import SweepCell
@@ -26,7 +27,7 @@ from titn.sweeps.slurm.verdicts import NOT_BEGUN, Verdicts
 from titn.sweeps.sweep import Sweep
 from titn.system import signals, slurm
 from titn.system.errors import CellError
-from titn.system.progress import duration, say
+from titn.system.progress import say
 from titn.system.slurm import SlurmError
 from titn.system.text import counted
 
@@ -221,9 +222,8 @@ def _say_outcome(cell: SweepCell, outcome: Outcome) -> None:
     """What a worker would say of a cell that is recorded; what has failed is listed at the end."""
     if outcome.reason or outcome.busy or cell.state not in DONE:
         return
-    result = cell.cell.directory.result() or {}
-    secs = duration(result.get("wall_secs", 0.0))
-    say(f"{cell.label}: top1 {result['top1']:.4f} ({secs}), {cell.cell.directory.path}")
+    directory = cell.cell.directory
+    say(f"{cell.label}: {outcome_text(directory.result() or {}, directory.path)}")
 
 
 def without_slurm() -> str | None:
