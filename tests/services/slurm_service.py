@@ -19,6 +19,8 @@ import sys
 import time
 from pathlib import Path
 
+from titn.system.ports import free_port
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
 INSTALL = "apt-get install -y --no-install-recommends slurm-wlm munge"
 # Daemons lie where the path of a user may not lead.
@@ -82,7 +84,7 @@ def up(home: Path, timeout_secs: float = 60.0) -> dict[str, str]:
     conf.write_text(
         CONF.format(
             home=home, name=home.name.lower()[:20], user=getpass.getuser(),
-            ctld_port=_free_port(), slurmd_port=_free_port(),
+            ctld_port=free_port(), slurmd_port=free_port(),
             node=socket.gethostname().partition(".")[0],
             hardware=re.sub(r"^NodeName=\S+ ", "", hardware),
         )
@@ -135,12 +137,6 @@ def _start_munge(place: Path) -> None:
 
 def _program(name: str) -> str:
     return shutil.which(name, path=PATH) or name
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def _signal(number: int, which: int) -> bool:

@@ -226,7 +226,7 @@ class TrainingRun:
             progress.close()
 
     def _check_weights(self) -> None:
-        """ApartError where processes that train together have come apart."""
+        """RanksDifferError where processes that train together have come apart."""
         if self.ranks is not None:
             state, weights = self.state, self.assembled.parts.model.parameters()
             sums = [float(weight.detach().double().sum()) for weight in weights]
@@ -323,9 +323,9 @@ class TrainingRun:
         """`_resume`, first in the process that leads, which may put a damaged file aside."""
         if ranks.leads:
             state = self._resume()
-            ranks.tell()
+            ranks.broadcast_number()
         else:
-            ranks.tell()
+            ranks.broadcast_number()
             state = self._resume()
         ranks.check_same("checkpoint", [state.epoch, state.step])
         return state

@@ -42,7 +42,7 @@ class Planner:
         on the command line, "teacher." for a teacher's. Raises ConfigError.
         """
         device = hardware.device(run["device"])
-        hardware.check_number(run["devices"], run["device"], device)
+        hardware.check_devices(run["devices"], run["device"], device)
         precision = hardware.precision(run["precision"], device)
         dataset = _once(self.datasets, run["dataset"], lambda: build_checked(run, build.dataset))
         origin = self._origin(run, dataset, prefix)

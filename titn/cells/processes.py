@@ -14,7 +14,8 @@ import torch
 
 from titn.cells.cell import Cell
 from titn.system.errors import ConfigError, first_line
-from titn.training.ranks import Ranks, free_port, joined
+from titn.system.ports import free_port
+from titn.training.ranks import Ranks, joined
 
 READY = "ready"
 # An exchange with a process that has died fails at once; so long its end may take to be seen.

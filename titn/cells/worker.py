@@ -12,7 +12,7 @@ from titn.cells.make import follow
 from titn.cells.planning import Planner
 from titn.cells.processes import READY, last_words
 from titn.training import hardware
-from titn.training.ranks import ApartError, joined
+from titn.training.ranks import RanksDifferError, joined
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def _train_along(job: dict[str, Any]) -> None:
         torch.cuda.set_device(rank)
     cell = Planner(checked=True).plan(run, job["prefix"])
     if cell.identity != job["identity"]:
-        raise ApartError("a process that trains along composes another run")
+        raise RanksDifferError("a process that trains along composes another run")
     print(READY, flush=True)
     with joined(rank, job["size"], job["port"], cell.device) as ranks:
         follow(cell, ranks)

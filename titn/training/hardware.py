@@ -45,7 +45,7 @@ def device(name: str) -> torch.device:
     return chosen
 
 
-def check_number(devices: int, name: str, device: torch.device) -> None:
+def check_devices(devices: int, name: str, device: torch.device) -> None:
     """ConfigError unless so many devices can train together; name: that of the configuration."""
     if devices == 1:
         return

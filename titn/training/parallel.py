@@ -42,7 +42,10 @@ def assemble_parallel(
     """
     if ranks is None:
         return assemble_accumulated(run, dataset=dataset, **others)
-    synchronise(others["parts"].model)
+    try:
+        synchronise(others["parts"].model)
+    except ValueError as error:
+        raise ConfigError(f"devices={ranks.size}: {error}; set devices=1") from None
     # What is compiled is compiled for this process's rows of a micro-batch.
     sizes = micro_batch_sizes(min(run["batch_size"], len(dataset.train)), run["accumulate"])
     if sizes[-1] < ranks.size:
@@ -169,15 +172,15 @@ class SharedAnswers:
             return self._follow(ask)
 
         def announced() -> Tensor:
-            self.ranks.tell(self.ASK)
+            self.ranks.broadcast_number(self.ASK)
             return ask()
 
         answer = self.cache.answer_to(batch, announced)
-        self.ranks.tell(self.ANSWERED)
-        return self.ranks.spread(answer.contiguous())
+        self.ranks.broadcast_number(self.ANSWERED)
+        return self.ranks.broadcast(answer.contiguous())
 
     def _follow(self, ask: Callable[[], Tensor]) -> Tensor:
-        while self.ranks.tell() == self.ASK:
+        while self.ranks.broadcast_number() == self.ASK:
             self.last = ask()
         # The first batch of an epoch is always asked for, and all batches have as many images.
-        return self.ranks.spread(torch.empty_like(self.last))
+        return self.ranks.broadcast(torch.empty_like(self.last))

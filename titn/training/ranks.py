@@ -1,6 +1,5 @@
 """Several processes that train one network together: what they tell each other."""
 
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,14 +10,14 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from titn.system.ports import LOOPBACK
 from titn.training.accumulation import micro_batch_sizes
 
 # The others wait so long for one that compiles, evaluates or saves.
-PATIENCE = timedelta(minutes=30)
-LOOPBACK = "127.0.0.1"
+EXCHANGE_TIMEOUT = timedelta(minutes=30)
 
 
-class ApartError(RuntimeError):
+class RanksDifferError(RuntimeError):
     """What has to be the same in all processes is not."""
 
 
@@ -66,24 +65,26 @@ class Ranks:
         for tensor, total in zip(present, flat.split([t.numel() for t in present]), strict=True):
             tensor.copy_(total.view_as(tensor))
 
-    def tell(self, number: int = 0) -> int:
+    def broadcast_number(self, number: int = 0) -> int:
         """The leader's number, on every process."""
         told = torch.tensor(number)
         dist.broadcast(told, 0, group=self.control)
         return int(told)
 
-    def spread(self, tensor: Tensor) -> Tensor:
+    def broadcast(self, tensor: Tensor) -> Tensor:
         """The leader's tensor, on every process; the others give one of its shape and type."""
         dist.broadcast(tensor, 0)
         return tensor
 
     def check_same(self, what: str, numbers: Sequence[float]) -> None:
-        """ApartError, naming `what`, unless all processes have the same numbers."""
+        """RanksDifferError, naming `what`, unless all processes have the same numbers."""
         own = torch.tensor(numbers, dtype=torch.float64)
         found = [torch.empty_like(own) for _ in range(self.size)]
         dist.all_gather(found, own, group=self.control)
         if not all(torch.equal(found[0], other) for other in found):
-            raise ApartError(f"the {self.size} processes of this run have not the same {what}")
+            raise RanksDifferError(
+                f"the {self.size} processes of this run have not the same {what}"
+            )
 
 
 class _Gather(torch.autograd.Function):
@@ -126,14 +127,6 @@ class _Sum(torch.autograd.Function):
         return total
 
 
-def free_port() -> int:
-    """A port of this machine that nobody listens at."""
-    with socket.socket() as listening:
-        listening.bind((LOOPBACK, 0))
-        port: int = listening.getsockname()[1]
-        return port
-
-
 @contextmanager
 def joined(rank: int, size: int, port: int, device: torch.device) -> Iterator[Ranks]:
     """Meet the other processes, on this machine, at a port of it."""
@@ -143,9 +136,9 @@ def joined(rank: int, size: int, port: int, device: torch.device) -> Iterator[Ra
         init_method=f"tcp://{LOOPBACK}:{port}",
         rank=rank,
         world_size=size,
-        timeout=PATIENCE,
+        timeout=EXCHANGE_TIMEOUT,
     )
     try:
-        yield Ranks(rank, size, dist.new_group(backend="gloo", timeout=PATIENCE))
+        yield Ranks(rank, size, dist.new_group(backend="gloo", timeout=EXCHANGE_TIMEOUT))
     finally:
         dist.destroy_process_group()

@@ -187,12 +187,12 @@ def test_a_script_cannot_end_its_element():
 
 
 def test_the_page_names_no_place_of_the_machine(runs):
-    changes = {"dataset": {"_target_": "titn.data.sources.published", "root": "/home/me/data"},
-               "checkpoint": "/home/me/weights.safetensors"}  # fmt: skip
+    changes = {"dataset": {"_target_": "titn.data.sources.published", "root": "/mnt/own/data"},
+               "checkpoint": "/mnt/own/weights.safetensors"}  # fmt: skip
     runs.cell("a", 0, changes=changes)
     html = page(contents(runs.root))
     table = unpacked(html, "table-data").decode()
-    assert "/home/me" not in html + table
+    assert "/mnt/own" not in html + table
     assert str(runs.root) not in html + table
     assert "weights.safetensors" in table
 

@@ -27,6 +27,11 @@ if __name__ == "__main__":
 """
 
 
+def printed_by(code: str) -> str:
+    """By a process of its own."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+
+
 def wait_for(condition) -> None:
     end = time.monotonic() + 30
     while not condition():
@@ -63,8 +68,7 @@ def test_a_limit_of_processor_time_lets_a_run_save():
         "    try: signals.check()\n"
         "    except signals.Leave as leave: print(leave, leave.exit_code)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout == f"saved\nSIGXCPU {128 + signal.SIGXCPU}\n"
+    assert printed_by(code) == f"saved\nSIGXCPU {128 + signal.SIGXCPU}\n"
 
 
 @pytest.mark.parametrize("first", ["SIGCONT", "SIGTERM", "SIGUSR1"])
@@ -79,8 +83,7 @@ def test_a_job_of_a_scheduler_saves_whatever_is_sent_after_the_first_signal(firs
         "    try: signals.check()\n"
         "    except signals.Leave as leave: print(leave, leave.exit_code)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout == f"saved\n{first} {128 + getattr(signal, first)}\n"
+    assert printed_by(code) == f"saved\n{first} {128 + getattr(signal, first)}\n"
 
 
 def test_elsewhere_a_process_that_goes_on_after_a_stop_does_not_leave():
@@ -88,5 +91,4 @@ def test_elsewhere_a_process_that_goes_on_after_a_stop_does_not_leave():
         "import os, signal\nfrom titn.system import signals\nsignals.install()\n"
         "os.kill(os.getpid(), signal.SIGCONT)\nsignals.check()\nprint('here')"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout == "here\n"
+    assert printed_by(code) == "here\n"

@@ -94,5 +94,5 @@ def test_left_off_it_changes_nothing_that_compiled_code_is_guarded_by():
 def test_devices_that_cannot_train_together_are_refused(monkeypatch, name, kind, line):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(ConfigError, match=line):
-        hardware.check_number(3, name, torch.device(kind))
-    hardware.check_number(1, name, torch.device(kind))
+        hardware.check_devices(3, name, torch.device(kind))
+    hardware.check_devices(1, name, torch.device(kind))

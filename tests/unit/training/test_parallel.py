@@ -9,11 +9,18 @@ from torch import nn
 from titn.losses.correlation import CorrelationDistillation
 from titn.losses.distillation import HardDistillation, SoftDistillation
 from titn.losses.features import Guidance
+from titn.system.errors import ConfigError
+from titn.system.ports import free_port
 from titn.training.accumulation import AccumulatedObjective
 from titn.training.batch_norm import synchronise
 from titn.training.objective import Objective
-from titn.training.parallel import SharedAnswers, SharedNetwork, SharedObjective
-from titn.training.ranks import ApartError, Ranks, free_port, joined
+from titn.training.parallel import (
+    SharedAnswers,
+    SharedNetwork,
+    SharedObjective,
+    assemble_parallel,
+)
+from titn.training.ranks import Ranks, RanksDifferError, joined
 from titn.types import Batch, Features, Output
 
 SIZE = 3
@@ -129,7 +136,7 @@ def talk(ranks: Ranks) -> dict:
     try:
         ranks.check_same("rank", [float(ranks.rank)])
         apart = "not noticed"
-    except ApartError as error:
+    except RanksDifferError as error:
         apart = str(error)
     few = SharedNetwork(nn.Identity(), ranks).eval()(images[:2])  # fewer rows than processes
     return {"asked": asked, "noisy": noisy, "apart": apart, "few": few}
@@ -190,5 +197,8 @@ def test_processes_that_come_apart_are_noticed(together):
 
 
 def test_a_normalisation_without_a_form_for_several_processes_is_refused():
+    network = nn.Sequential(nn.BatchNorm3d(2))
     with pytest.raises(ValueError, match=r"^BatchNorm3d has no form for several processes"):
-        synchronise(nn.Sequential(nn.BatchNorm3d(2)))
+        synchronise(network)
+    with pytest.raises(ConfigError, match=r"^devices=2: BatchNorm3d has no .*; set devices=1$"):
+        assemble_parallel({}, Ranks(0, 2, None), dataset=None, parts=SimpleNamespace(model=network))

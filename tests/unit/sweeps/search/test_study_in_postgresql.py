@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from titn.sweeps.search import study
 from titn.sweeps.search.space import read_space
 from titn.sweeps.search.study import StudyFile
 from titn.system.errors import ConfigError
+from titn.system.ports import free_port
 
 SPACE = {"lr": "tag(log, interval(1e-4, 1e-2))", "model": "choice(a,b)"}
 
@@ -25,9 +25,7 @@ class Server:
 
     def __init__(self, programs: Path, home: Path):
         self.programs, self.home = programs, home
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.user: dict[str, object] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")

@@ -66,6 +66,17 @@ def in_turn(*steps):
     return lambda: [step() for step in steps]
 
 
+@pytest.fixture
+def leave(call):
+    """The command with detach=true, given for cells that it leaves queued."""
+
+    def detach(*cells):
+        with pytest.raises(Detached):
+            call(list(cells), detach=True)
+
+    return detach
+
+
 def test_what_is_not_recorded_is_queued_as_one_array_and_collected(cell, call, fake_slurm):
     cells = [cell(seed=seed) for seed in range(3)]
     cells[1].cell.finish()
@@ -74,60 +85,51 @@ def test_what_is_not_recorded_is_queued_as_one_array_and_collected(cell, call, f
     assert fake_slurm.queued == [["A, seed 0", "A, seed 2"]]
 
 
-def test_a_controller_that_detaches_leaves_its_cells_queued(cell, call, fake_slurm, capsys):
-    with pytest.raises(Detached):
-        call([cell()], detach=True)
+def test_a_controller_that_detaches_leaves_its_cells_queued(cell, leave, fake_slurm, capsys):
+    leave(cell())
     assert fake_slurm.queued == [["A, seed 0"]]
     assert "scancel" not in capsys.readouterr().err  # squeue has not shown it yet
 
 
 @pytest.mark.parametrize("state", ["PENDING", "RUNNING", "REQUEUED", "SUSPENDED", "COMPLETING"])
 def test_what_is_queued_is_not_queued_again_by_the_same_command(
-    cell, call, fake_slurm, capsys, state
+    cell, leave, fake_slurm, capsys, state
 ):
     one = cell()
-    with pytest.raises(Detached):
-        call([one], detach=True)
+    leave(one)
     fake_slurm.lists(("12_0", state))
-    with pytest.raises(Detached):
-        call([one], detach=True)
+    leave(one)
     assert len(fake_slurm.queued) == 1
     assert "scancel 12 ends them" in capsys.readouterr().err
 
 
-def test_a_job_whose_number_was_not_written_down_is_known_by_its_name(cell, call, fake_slurm):
+def test_a_job_whose_number_was_not_written_down_is_known_by_its_name(cell, leave, fake_slurm):
     one = cell()
-    with pytest.raises(Detached):
-        call([one], detach=True)
+    leave(one)
     fake_slurm.lists(("12_0", "PENDING"))
     (fake_slurm.submissions[0] / "job").rename(fake_slurm.place / "lost")
-    with pytest.raises(Detached):
-        call([one], detach=True)
+    leave(one)
     assert len(list(fake_slurm.sweep.glob("slurm/*/submission.json"))) == 1
 
 
-def test_a_cell_that_another_sweep_has_queued_is_not_queued_here(cell, call, fake_slurm):
+def test_a_cell_that_another_sweep_has_queued_is_not_queued_here(cell, leave, fake_slurm):
     one, here = cell(), fake_slurm.sweep
     fake_slurm.sweep = here.with_name("other")
-    with pytest.raises(Detached):
-        call([one], detach=True)
+    leave(one)
     fake_slurm.lists(("12_0", "PENDING"))
     fake_slurm.sweep = here
-    with pytest.raises(Detached):
-        call([one], detach=True)
+    leave(one)
     assert fake_slurm.submissions == []
 
 
 @pytest.mark.parametrize("state", ["COMPLETED", "FAILED", "CANCELLED", "NODE_FAIL", "TIMEOUT"])
 def test_what_ended_without_a_record_before_this_call_is_queued_again(
-    cell, call, fake_slurm, state, capsys
+    cell, leave, fake_slurm, state, capsys
 ):
     one = cell()
-    with pytest.raises(Detached):
-        call([one], detach=True)
+    leave(one)
     fake_slurm.lists(("12_0", state))
-    with pytest.raises(Detached):
-        call([one], detach=True)
+    leave(one)
     assert fake_slurm.queued == [["A, seed 0"], ["A, seed 0"]]
     assert f"A, seed 0: job 12_0 left no record ({state}); it is queued again\n" in (
         capsys.readouterr().err
@@ -241,10 +243,9 @@ def test_fail_fast_cancels_what_waits_and_nothing_else(cell, call, fake_slurm):
     assert len(fake_slurm.queued) == 1
 
 
-def test_without_an_answer_of_squeue_nothing_is_queued(cell, call, fake_slurm):
+def test_without_an_answer_of_squeue_nothing_is_queued(cell, call, leave, fake_slurm):
     one = cell()
-    with pytest.raises(Detached):
-        call([one], detach=True)
+    leave(one)
     fake_slurm.answers(False)
     with pytest.raises(CellError) as error:
         call([one])
@@ -272,11 +273,10 @@ def test_what_slurm_refuses_is_bad_input(cell, call, fake_slurm):
 
 
 def test_a_submission_that_slurm_has_forgotten_is_not_asked_for_again(
-    cell, call, fake_slurm, monkeypatch
+    cell, call, leave, fake_slurm, monkeypatch
 ):
     one = cell()
-    with pytest.raises(Detached):
-        call([one], detach=True)
+    leave(one)
     one.cell.finish()
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 100)

@@ -23,7 +23,7 @@ def options(**more):
 def script(asked=SMALL, after=None, **more) -> list[str]:
     path = Path("/runs/sweeps/mix/slurm/titn-mix-1")
     return batch_script(
-        path, "titn-mix-1", 12, options(**more), asked, after, Path("/home/me/my work")
+        path, "titn-mix-1", 12, options(**more), asked, after, Path("/data/my work")
     ).splitlines()
 
 
@@ -35,7 +35,7 @@ def test_a_script_says_all_that_slurm_has_to_know():
         "#SBATCH --array=0-11",
         "#SBATCH --output=/runs/sweeps/mix/slurm/titn-mix-1/log-%a.txt",
         "#SBATCH --open-mode=append",
-        '#SBATCH --chdir="/home/me/my work"',
+        '#SBATCH --chdir="/data/my work"',
         "#SBATCH --requeue",
         "#SBATCH --signal=B:USR1@120",
         "#SBATCH --cpus-per-task=4",
