@@ -60,7 +60,10 @@ def predict(arguments: argparse.Namespace) -> int:
         complain(note, 0)
     guesses, errors = classify(run, arguments.images, top=arguments.top, device=arguments.device)
     for path, error in errors.items():
-        complain(f"{path}: is not an image that can be read ({error})", BAD_INPUT)
+        what = f"a folder; name its files: {path}/*"
+        if not path.is_dir():
+            what = f"not an image that can be read ({error})"
+        complain(f"{path}: is {what}", BAD_INPUT)
     if guesses:
         print_table(
             COLUMNS,

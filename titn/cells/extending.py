@@ -132,6 +132,8 @@ def _change(run: dict, key: str, value: Any, path: Path) -> None:
     typed = f"{key}={as_typed(value)}"
     if key in OWN_KEYS:
         raise ConfigError(f"{typed}: {OWN_KEYS[key]}; leave it out")
+    if key == "model":
+        raise ConfigError(f"{typed}: the weights are those of the run's network; leave it out")
     if key.partition("@")[0].rpartition(".")[2] in (*GROUPS, "teacher", "protocol"):
         raise ConfigError(
             f"{typed}: an extension has the parts of its run; set a key of them, as "

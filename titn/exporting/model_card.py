@@ -9,6 +9,7 @@ from titn.config.identity import PLACES
 from titn.config.spelling import as_typed
 from titn.records import hub_folder
 from titn.records.summary import epochs_text
+from titn.system.text import in_millions
 
 # The hub's names of published data sets, by the name of the file in conf/dataset.
 HUB_DATASETS = {
@@ -113,8 +114,8 @@ def _results(record: dict[str, Any]) -> str:
         "`fused` is the mean of the softmaxes of the tokens that were trained, and what `predict` "
         "says. The intervals (Wilson's) are about other images of the same kind. This is one seed: "
         "another training run may differ by more than they say.\n\n"
-        f"{record['parameters'] / 1e6:.2f}M parameters, {record['macs'] / 1e6:.1f}M "
-        "multiply-accumulates an image."
+        f"{in_millions(record['parameters'], 2)} parameters, "
+        f"{in_millions(record['macs'], 1)} multiply-accumulates an image."
     )
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from titn.system.progress import duration
-from titn.system.text import counted
+from titn.system.text import counted, in_millions
 
 
 def summarise_record(result: dict) -> str:
@@ -27,8 +27,8 @@ def summarise_record(result: dict) -> str:
             "number of images"
         )
     lines.append(
-        f"{result['parameters'] / 1e6:.2f}M parameters, "
-        f"{result['macs'] / 1e6:.1f}M multiply-accumulates an image"
+        f"{in_millions(result['parameters'], 2)} parameters, "
+        f"{in_millions(result['macs'], 1)} multiply-accumulates an image"
     )
     if result["train_secs"]:
         speed = result["images_per_sec"]

@@ -235,7 +235,7 @@ def _warnings_about_data(reference: Row | None) -> Iterator[str]:
     if reference.shared_value("dataset") == "digits" and num_images:
         yield (
             "Digits prove the machinery, not the paper: 8x8 pixels enlarged to 32x32, "
-            f"and {int(num_images)} test images, so that one image is "
+            f"and {int(num_images)} images to evaluate on, so that one image is "
             f"{100 / num_images:.2f} points."
         )
     if reference.shared_value("split") == "validation":
@@ -266,7 +266,7 @@ def _omissions(evidence: Evidence) -> list[str]:
     if lost:
         lines.append(
             f"Predictions by image are not kept, or not of the same images, for all seeds of "
-            f"{_named(lost)}: there is no interval that covers test images."
+            f"{_named(lost)}: there is no interval that covers other images."
         )
     faults = [fault for row in evidence.recorded for fault in row.faults]
     lines += [

@@ -6,6 +6,7 @@ from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.latencies import timed_rounds
 from titn.reporting.markdown import escape
+from titn.system.text import in_millions
 
 
 def cost_answer(evidence: Evidence) -> str:
@@ -38,8 +39,8 @@ def _size(row: Row) -> str:
     if np.isnan([*parameters, *macs]).any():
         return f"{escape(row.label)} is the baseline."
     return (
-        f"{escape(row.label)} has {parameters[0]:.2f}M parameters and does "
-        f"{macs[0] / 1e6:.1f}M multiply-accumulates for an image."
+        f"{escape(row.label)} has {in_millions(1e6 * parameters[0], 2)} parameters and does "
+        f"{in_millions(macs[0], 1)} multiply-accumulates for an image."
     )
 
 

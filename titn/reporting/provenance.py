@@ -116,7 +116,7 @@ def source_lines(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str
     tried = [run for _, run in evidence.candidates if run and run["status"] in DONE]
     known = [*runs, *stopped, *tried, *teachers]
     which = "a record of all epochs" if stopped else "a record"
-    text = f"{len(runs)} cells with {which}: {_duration(runs)}"
+    text = f"{counted(len(runs), 'cell')} with {which}: {_duration(runs)}"
     if stopped:
         text += f"; {len(stopped)} that stopped early: {_duration(stopped)}"
     if tried:

@@ -51,9 +51,10 @@ def runs_page(runs: Records, faults: Sequence[Fault] = ()) -> str:
 
 
 def _epochs(row: dict) -> str:
-    """Those that were asked for; of a run that stopped early "4 of 6"."""
+    """Those that were asked for; of a run that stopped early "4 of 6", of an extension "6 more"."""
     done, asked = (_value(row[key]) for key in ("stopped_after", "epochs"))
-    return f"{done} of {asked}" if row["status"] == STOPPED else asked
+    text = f"{done} of {asked}" if row["status"] == STOPPED else asked
+    return f"{text} more" if isinstance(row["checkpoint"], str) and row["epochs"] else text
 
 
 def _value(value: object) -> str:
@@ -67,7 +68,7 @@ def runs_frame(runs: Records) -> pd.DataFrame:
 
 def _in_order(runs: Records) -> pd.DataFrame:
     """The columns of runs.csv, and what the page needs besides."""
-    columns = [*RUN_COLUMNS, "stopped_after"]
+    columns = [*RUN_COLUMNS, "stopped_after", "checkpoint"]
     frame = pd.DataFrame(runs).reindex(columns=columns)
     rows = [
         {str(key): value for key, value in row.items() if value is not None and value == value}

@@ -18,6 +18,11 @@ def counted(number: float, noun: str) -> str:
     return f"{number:.0f} {noun}{'' if number == 1 else 's'}"
 
 
+def in_millions(number: float, digits: int) -> str:
+    """5.36M; a number that would have few digits so in full: 12,345."""
+    return f"{number / 1e6:.{digits}f}M" if number >= 1e5 else f"{number:,.0f}"
+
+
 def is_utf8(text: str) -> bool:
     """Whether it can be written: what is not UTF-8 on the disk has surrogates in Python."""
     try:

@@ -87,6 +87,7 @@ def test_what_is_changed_of_a_student_is_changed_of_a_teacher_that_follows(paren
     ("changes", "line"),
     [
         ({"epochs": 3}, "^epochs=3: --more says how many; leave it out$"),
+        ({"model": "vit"}, "^model=vit: the weights are those of the run's network; leave it out"),
         ({"optimizer": "sgd"}, "^optimizer=sgd: an extension has the parts of its run; "),
         ({"optimizer.rate": 1}, "^optimizer.rate=1: there is no such key; did you mean opt"),
         ({"optimizer.lr": -1}, "^optimizer.lr=-1: "),

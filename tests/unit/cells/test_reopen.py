@@ -106,6 +106,13 @@ def test_what_is_not_an_image_is_named_and_the_rest_answered(finished, digit, tm
     assert out.count("digit 3.png,1,") == 1
 
 
+def test_a_folder_is_not_an_image(finished, tmp_path, capsys):
+    assert run(predict, finished, tmp_path) == 2
+    assert (
+        capsys.readouterr().err == f"titn: {tmp_path}: is a folder; name its files: {tmp_path}/*\n"
+    )
+
+
 def test_nothing_but_what_is_not_an_image_prints_no_table(finished, tmp_path, capsys):
     assert run(predict, finished, tmp_path / "nothing.png") == 2
     assert capsys.readouterr().out == ""

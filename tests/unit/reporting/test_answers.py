@@ -246,7 +246,9 @@ def test_a_teacher_for_each_seed_needs_no_word(runs):
 def test_digits_say_what_an_image_is_worth(runs):
     # 40 images: 2.5 points each.
     lines = warnings(runs.one(*runs.row("a", A)))
-    assert any("40 test images, so that one image is 2.50 points" in line for line in lines)
+    assert any(
+        "40 images to evaluate on, so that one image is 2.50 points" in line for line in lines
+    )
 
 
 def test_changed_bounds_are_said(runs):
@@ -273,7 +275,7 @@ def test_several_records_of_a_cell_are_said(runs):
 
 def test_predictions_that_were_not_kept_are_said(runs):
     lines = cautions(runs.one(*runs.row("a", A, kept=False)))
-    assert any("no interval that covers test images" in line for line in lines)
+    assert any("no interval that covers other images" in line for line in lines)
 
 
 def test_a_damaged_file_is_said(runs):

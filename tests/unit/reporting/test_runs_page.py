@@ -20,6 +20,11 @@ def test_a_stopped_run_shows_how_many_of_its_epochs_it_has(runs):
     assert "| 4 of 6 | 0 | 75.00 | stopped early |" in runs_page(load(runs.root))
 
 
+def test_the_epochs_of_an_extension_are_those_after_its_run(runs):
+    runs.cell("a", 0, 30, changes={"epochs": 6, "checkpoint": "runs/other"})
+    assert "| 6 more | 0 | 75.00 | recorded |" in runs_page(load(runs.root))
+
+
 def test_a_seed_keeps_all_its_digits(runs):
     runs.cell("a", 1_234_567)
     # A run without a seed makes numbers with a decimal point of the others.

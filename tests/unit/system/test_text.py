@@ -2,7 +2,7 @@
 
 import pytest
 
-from titn.system.text import printable
+from titn.system.text import in_millions, printable
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,10 @@ from titn.system.text import printable
 )
 def test_what_is_no_character_is_escaped(text, shown):
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(5_364_000, "5.36M"), (123_456, "0.12M"), (12_345, "12,345")]
+)
+def test_a_small_number_is_written_in_full(number, shown):
+    assert in_millions(number, 2) == shown

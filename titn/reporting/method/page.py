@@ -30,7 +30,7 @@ def write_method_page(pages: Sequence[Page], out: Path) -> str:
     parts = [
         "# The method, beyond the paper",
         "What the records of all questions say of the two tokens, of a teacher's influence and of "
-        "training. The paper prints none of it. Intervals are 95%, over seeds and test images.",
+        "training. The paper prints none of it. Intervals are 95%, over seeds and images.",
         *found,
     ]
     return "\n\n".join(parts) + "\n"

@@ -36,10 +36,10 @@ def teachers_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
         heading,
         answers_by_dataset(rows, _how_much_alike),
         table(columns, [_table_line(setting, agreement) for setting, agreement in rows], 2),
-        "Of test images, means over seeds. A row that was not taught is compared with the teacher "
-        "of the rows beside it: so far a student agrees with it by being right, and by finding the "
-        "same images hard. Of the teacher's mistakes, how many get its very class, and how many "
-        f"the right one. {files.save_csv('teacher', frame)}",
+        "Of the evaluated images, means over seeds. A row that was not taught is compared with "
+        "the teacher of the rows beside it: so far a student agrees with it by being right, and by "
+        "finding the same images hard. Of the teacher's mistakes, how many get its very class, and "
+        f"how many the right one. {files.save_csv('teacher', frame)}",
     ]
 
 

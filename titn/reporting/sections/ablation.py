@@ -41,7 +41,7 @@ def effects_section(effects: Effects, evidence: Evidence, files: OutputFiles) ->
     parts = [
         files.image("waterfall.svg", "top-1 from one configuration to the other, by changes"),
         table(columns, [_line(one, effects) for one in shown]),
-        f"{MEANS[effects.ablation.design]} Intervals are for other seeds and other test images; "
+        f"{MEANS[effects.ablation.design]} Intervals are for other seeds and other images; "
         f"those of changes{' and pairs' if effects.pairs else ''} hold together. Costs are added "
         f"likewise; minutes are what the machine gave, whatever else it did. {link}",
     ]

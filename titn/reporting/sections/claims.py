@@ -42,7 +42,7 @@ def claims_section(results: Sequence[ClaimResult], revised: bool, files: OutputF
     text = (
         f"The bounds of the sweep's file were {fixed}. A claim agrees if the interval lies wholly "
         "within them, disagrees if wholly outside; to touch a bound is neither. The interval of "
-        "top-1 covers other seeds and other test images, that of other metrics other seeds alone. "
+        "top-1 covers other seeds and other images, that of other metrics other seeds alone. "
         f"{'† Conditional on one trained teacher. ' if is_marked else ''}{link}"
     )
     about_rows = [result for result in results if not _is_printed_level(result)]

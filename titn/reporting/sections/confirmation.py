@@ -116,7 +116,7 @@ def confirmation_section(
         "move to the same other images and the same larger training set. Optimism is the gain that "
         "the search believed less the gain on test. It has the luck of one seed and of the "
         "validation images in it, of the defaults' as well: it is rough, and below "
-        "zero it shows none. In brackets 95% intervals, for other seeds and other test images."
+        "zero it shows none. In brackets 95% intervals, for other seeds and other images."
     )
     return [table(columns, [_line(one) for one in rows]), f"{text} {link}"]
 

@@ -195,7 +195,7 @@ def _rule(rows: Sequence[Standing]) -> str:
     sizes = sorted({percent(size, 1) for size in (min(found), max(found))}, key=float)
     seeds = {len(row.row.runs) for row in rows if row.level and row.level.interval}
     return (
-        f"{text} Intervals are for other seeds and other test images, "
+        f"{text} Intervals are for other seeds and other images, "
         f"{counted(min(seeds), 'seed')} {'or more ' if len(seeds) > 1 else ''}a row; "
         f"{'those of differences hold for all rows together. ' if len(found) > 1 else ''}"
         f"Four times in five they find a difference of {' to '.join(sizes)} points."
