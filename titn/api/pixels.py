@@ -67,7 +67,10 @@ def _from_array(image: np.ndarray) -> Tensor:
     """(h, w) or (h, w, c) to (c, h, w)."""
     channels_last = image[..., None] if image.ndim == 2 else image
     if channels_last.ndim != 3 or channels_last.shape[-1] not in CHANNELS:
-        raise ImageError(f"an array of shape {image.shape}; give (h, w) or (h, w, c), c of 1, 3, 4")
+        raise ImageError(
+            f"an array of shape {image.shape}; give (h, w) or (h, w, c), c of 1, 3, 4; of several "
+            "images (n, h, w, c)"
+        )
     # torch has no arrays of other byte orders, or with steps that go back.
     native = np.ascontiguousarray(channels_last, channels_last.dtype.newbyteorder("="))
     if not native.flags.writeable:  # as np.asarray(PIL image) is, of which torch warns
@@ -80,7 +83,10 @@ def _from_tensor(image: Tensor) -> Tensor:
     channels_first = image[None] if image.ndim == 2 else image
     if channels_first.ndim != 3 or channels_first.shape[0] not in CHANNELS:
         shape = tuple(image.shape)
-        raise ImageError(f"a tensor of shape {shape}; give (h, w) or (c, h, w), c of 1, 3, 4")
+        raise ImageError(
+            f"a tensor of shape {shape}; give (h, w) or (c, h, w), c of 1, 3, 4; of several images "
+            "(n, c, h, w)"
+        )
     return _checked(channels_first.detach().cpu())
 
 

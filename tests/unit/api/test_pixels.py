@@ -104,12 +104,12 @@ def test_none_at_all():
         (
             [np.zeros((3, 8, 8), np.uint8)],
             "images[0]: is not an image that can be read (an array of shape (3, 8, 8); "
-            "give (h, w) or (h, w, c), c of 1, 3, 4)",
+            "give (h, w) or (h, w, c), c of 1, 3, 4; of several images (n, h, w, c))",
         ),
         (
             [torch.zeros(8, 8, 3)],
             "images[0]: is not an image that can be read (a tensor of shape (8, 8, 3); "
-            "give (h, w) or (c, h, w), c of 1, 3, 4)",
+            "give (h, w) or (c, h, w), c of 1, 3, 4; of several images (n, c, h, w))",
         ),
         (
             [np.zeros((2, 2)), np.full((2, 2), 255.0)],
