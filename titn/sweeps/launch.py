@@ -38,6 +38,8 @@ class Outcome:
 class CellLauncher:
     """Makes cells. Rounds have numbers, by which a worker knows that it is to take cells again."""
 
+    is_here = True  # its jobs share the memory of this machine
+
     def __init__(self, launcher: Launcher, name: str, stop_file: Path | None = None):
         """stop_file: a job that fails makes it, and where it is none begins; None: all are made."""
         self.launcher = launcher

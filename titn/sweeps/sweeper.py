@@ -6,7 +6,7 @@ work, and one that is killed loses no more than a part of an epoch.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.greedy_path import announce_path, choose_path, is_path
 from titn.sweeps.latencies import record_latencies
 from titn.sweeps.launch import CellLauncher, Outcome
+from titn.sweeps.memory import room_line
 from titn.sweeps.plan import SweepCell, SweepPart, check_source, plan_setting
 from titn.sweeps.slurm.launch import Detached, SlurmCells, without_slurm
 from titn.sweeps.slurm.options import SlurmOptions
@@ -152,8 +153,9 @@ def _make(
         announce(sweep, part.cells, estimator)
         for line in launches.plan_lines(part.cells, estimator):
             say(line)
-        if sweep.dry_run and (line_of_workers := workers_line(part.cells, estimator)):
-            say(line_of_workers)
+        if sweep.dry_run:
+            for line in _scaling_lines(part.cells, estimator, launches.is_here):
+                say(line)
     if sweep.dry_run:
         return []
     cells = [cell for part in parts for cell in part.cells]
@@ -164,6 +166,16 @@ def _make(
     with counting(sweep.name, sweep.directory.path, cells):
         outcomes = launches.make([cell for cell in cells if cell.is_open], sweep.wait)
     return _report(sweep.name, cells, outcomes, time.monotonic() - started)
+
+
+def _scaling_lines(
+    cells: Sequence[SweepCell], estimator: TimeEstimator, is_here: bool
+) -> Iterator[str]:
+    """What several workers would make of the open cells. is_here: they share this machine."""
+    if line := workers_line(cells, estimator):
+        yield line
+    if is_here and (todo := [planned.cell for planned in cells if planned.is_open]):
+        yield room_line(todo)
 
 
 def _report(

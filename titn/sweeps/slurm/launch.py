@@ -45,6 +45,8 @@ class Detached(Exception):  # noqa: N818 - nothing has gone wrong
 class SlurmCells:
     """Makes cells as `titn.sweeps.launch.CellLauncher` does, by jobs of Slurm."""
 
+    is_here = False  # its jobs have memory of their own
+
     def __init__(self, options: SlurmOptions, sweep: Sweep, stop_file: Path | None = None):
         """stop_file: a job that fails makes it, and where it is none begins; None: all are made."""
         self.options = options

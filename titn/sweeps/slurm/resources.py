@@ -1,12 +1,12 @@
 """What a job of a cell asks Slurm for: time by past cells, memory by calculation."""
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from titn.sweeps.estimate import PendingRun, TimeEstimator
+from titn.sweeps.memory import memory_needs
 from titn.sweeps.slurm.options import KEY, SlurmOptions
 from titn.system import slurm
 from titn.system.errors import ConfigError
@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 
 # Half as long again, and what a job needs to start, to decode images and to save.
 SLACK, START_MINUTES, LEAST_MINUTES = 1.5, 5, 10
-
-# MiB: Python with torch (measured: 1.0 GiB with a tiny network), and what CUDA's libraries take of
-# the host's memory.
-BASE_MIB, CUDA_MIB = 1536, 3072
-# Of the images: as they are decoded, as they are trained on, and their views of an epoch's batches.
-COPIES_OF_IMAGES = 3
-# Bytes a weight: of a student with gradient, two moments, an average, and as much again while a
-# checkpoint is written; of a teacher as it is and folded.
-BYTES_A_WEIGHT, BYTES_A_TEACHERS_WEIGHT = 36, 8
-# What the layers of a step put out is kept for the backward pass; views, masks and workspaces come
-# on top.
-SLACK_OF_STEP = 2.0
 
 
 @dataclass(frozen=True)
@@ -64,9 +52,7 @@ def resources_for(
             minutes = max(minutes, math.ceil((options.signal_secs + 60) / 60) + START_MINUTES)
     mebibytes = options.memory
     if mebibytes is None:
-        # Seeds and rates change nothing of it, and a network is built for each.
-        different = {_size_key(cell): cell for cell in cells}.values()
-        mebibytes = max(memory_of(cell, on_gpu) for cell in different)
+        mebibytes = max(needs.machine for needs in memory_needs(cells, on_gpu))
     return Resources(minutes, mebibytes, gpus)
 
 
@@ -109,71 +95,3 @@ def check_precision(cells: Iterable["Cell"], gpus: str) -> None:
             )
         if cell.teacher is not None:
             check_precision([cell.teacher], gpus)
-
-
-def memory_of(cell: "Cell", on_gpu: bool) -> int:
-    """MiB that a cell takes of a machine's memory, at most, by calculation.
-
-    Of a cell with a teacher that has to be made first, the larger of the two.
-    """
-    needs = [_memory_of_one(one, on_gpu) for one in (cell, cell.teacher) if one is not None]
-    # In steps of a quarter of a GiB: cells that are alike ask alike.
-    return 256 * math.ceil(max(needs) / 256)
-
-
-def _size_key(cell: "Cell") -> str:
-    keys = ("model", "dataset", "batch_size", "accumulate", "devices")
-    runs = [cell.run] if cell.teacher is None else [cell.run, cell.teacher.run]
-    return json.dumps([[run[key] for key in keys] for run in runs], sort_keys=True)
-
-
-def _memory_of_one(cell: "Cell", on_gpu: bool) -> float:
-    images = sum(
-        one.pixels.numel() * one.pixels.element_size()
-        for one in (cell.dataset.train, cell.dataset.evaluated)
-    )
-    weights, outputs = _size_of_network(cell)
-    a_process = COPIES_OF_IMAGES * images + BYTES_A_WEIGHT * weights
-    step = outputs
-    if cell.teacher is not None:
-        weights_of_teacher, outputs_of_teacher = _size_of_network(cell.teacher)
-        a_process += BYTES_A_TEACHERS_WEIGHT * weights_of_teacher
-        step += outputs_of_teacher
-    a_process += (BASE_MIB + CUDA_MIB * on_gpu) * 2**20
-    needed = cell.run["devices"] * a_process
-    if not on_gpu:  # of a micro-batch, whose rows the processes share
-        needed += 4 * SLACK_OF_STEP * cell.run["batch_size"] / cell.run["accumulate"] * step
-    return needed / 2**20
-
-
-def _size_of_network(cell: "Cell") -> tuple[int, int]:
-    """Weights, and numbers that all layers put out for one image.
-
-    Without memory for them, but for a network that looks at images when it is built.
-    """
-    try:
-        return _measured(cell, "meta")
-    except (RuntimeError, NotImplementedError):
-        return _measured(cell, "cpu")
-
-
-def _measured(cell: "Cell", device: str) -> tuple[int, int]:
-    import torch
-
-    from titn.training import build
-
-    sizes: list[int] = []
-
-    def count(_module: object, _inputs: object, output: object) -> None:
-        if isinstance(output, torch.Tensor):
-            sizes.append(output.numel())
-
-    spec, batch = cell.dataset.spec, 2
-    with torch.device(device), torch.no_grad():
-        network = build.instantiate(cell.run, "model", images=spec)
-        for layer in network.modules():
-            if not any(layer.children()):
-                layer.register_forward_hook(count)
-        network.eval()
-        network(torch.zeros(batch, spec.channels, spec.size, spec.size))
-    return sum(one.numel() for one in network.parameters()), sum(sizes) // batch

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from titn.cells.planning import Planner
 from titn.sweeps.slurm import resources
 from titn.system.errors import ConfigError
 from titn.system.slurm import SlurmError
@@ -40,17 +39,6 @@ def test_a_slurm_that_does_not_answer_leaves_the_number_to_the_user(monkeypatch)
 @pytest.mark.parametrize(("secs", "minutes"), [(1, 10), (240, 11), (3600, 95)])
 def test_a_job_has_half_as_long_again_as_past_cells(secs, minutes):
     assert resources.minutes_for(secs) == minutes
-
-
-# A tiny network and 1,437 small images take less than a quarter of a GiB beside torch's 1.5, and
-# CUDA's 3, in each process.
-@pytest.mark.parametrize(
-    ("devices", "on_gpu", "mebibytes"),
-    [(1, False, 1792), (2, False, 3328), (1, True, 4864), (2, True, 9472)],
-)
-def test_memory_is_that_of_all_processes(tiny, devices, on_gpu, mebibytes):
-    cell = Planner(checked=True).plan(tiny("model=titn", f"devices={devices}"))
-    assert resources.memory_of(cell, on_gpu) == mebibytes
 
 
 @pytest.mark.parametrize(
