@@ -1,6 +1,6 @@
 """Hydra's interface to titn's sweeps. No __init__.py: other distributions have plugins here too."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hydra.core.plugins import Plugins
@@ -10,20 +10,22 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from titn.sweeps.slurm.options import SlurmOptions, read_options
+from titn.sweeps.ray import options as ray_options
+from titn.sweeps.slurm import options as slurm_options
 from titn.sweeps.sweep import read_sweep
 from titn.sweeps.sweeper import run_sweep
 from titn.system.errors import ConfigError, one_line
 
 
-class SlurmLauncher(Launcher):
-    """The keys of conf/hydra/launcher/slurm.yaml; titn.sweeps.slurm queues the cells.
+class OwnLauncher(Launcher):
+    """The keys of a launcher of titn's own, which makes cells otherwise than by `launch`.
 
-    Not by `launch`: a list of overrides is not enough to know how long a cell takes, which one is
-    queued, and which teacher it needs.
+    A list of overrides is not enough to know how long a cell takes, which one is queued, and which
+    teacher it needs.
     """
 
-    options: SlurmOptions
+    options: Any
+    read_options: Callable[[Mapping[str, Any]], Any]
 
     def __init__(self, **given: Any):
         self.given = given
@@ -31,7 +33,7 @@ class SlurmLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        self.options = read_options(
+        self.options = type(self).read_options(
             {
                 key: OmegaConf.to_container(value, resolve=True)
                 if OmegaConf.is_config(value)
@@ -43,7 +45,19 @@ class SlurmLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        raise ConfigError("hydra/launcher=slurm: queues the cells of titn's own sweeper alone")
+        raise ConfigError("hydra/launcher: it makes the cells of titn's own sweeper alone")
+
+
+class SlurmLauncher(OwnLauncher):
+    """The keys of conf/hydra/launcher/slurm.yaml; titn.sweeps.slurm queues the cells."""
+
+    read_options = staticmethod(slurm_options.read_options)
+
+
+class RayLauncher(OwnLauncher):
+    """The keys of conf/hydra/launcher/ray.yaml; titn.sweeps.ray hands the cells over."""
+
+    read_options = staticmethod(ray_options.read_options)
 
 
 class TitnSweeper(Sweeper):

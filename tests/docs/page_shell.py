@@ -8,7 +8,18 @@ from pathlib import Path
 from doc_blocks import blocks
 
 # Everything that pages call. A block that calls something else fails with "command not found".
-PROGRAMS = ("python", "python3", "pip", "titn", "mkdocs", "srun", "scontrol", "squeue", "scancel")
+PROGRAMS = (
+    "python",
+    "python3",
+    "pip",
+    "titn",
+    "mkdocs",
+    "ray",
+    "srun",
+    "scontrol",
+    "squeue",
+    "scancel",
+)
 SAYS = (
     '#!/bin/sh\nprintf "%s\\0" "$PLACE" "${0##*/}" "$@" >>"$CALLS"; printf "\\036\\0" >>"$CALLS"\n'
 )

@@ -313,12 +313,16 @@ MISFITS = {
     "lists all",
     "model=ViT": "model=ViT: there is no such choice; did you mean model=vit? --help lists all, or "
     "any of timm's as model=timm model.name=NAME",
-    "-m hydra/launcher=ray": "hydra/launcher=ray: is not installed; run: pip install "
-    "hydra-ray-launcher",
+    "-m hydra/launcher=rq": "hydra/launcher=rq: is not installed; run: pip install "
+    "hydra-rq-launcher",
+    "-m hydra/launcher=ray hydra.launcher.gpus=1.5": "hydra.launcher.gpus=1.5: should be a whole "
+    "number, a part of one GPU as 0.25, or auto",
+    "-m hydra/launcher=ray hydra.launcher.n_jobs=2": "hydra.launcher.n_jobs=2: "
+    "hydra/launcher=ray has no such key; docs/clusters.md lists them",
     "-m hydra/launcher=joblib hydra.launcher.n_jobs=0": "hydra.launcher.n_jobs=0: no job at a "
     "time; give 1 or more, or -1 for one a core",
     "-m hydra.launcher.n_jobs=2": "hydra.launcher.n_jobs=2: the chosen launcher has no such key; "
-    "add hydra/launcher=joblib or slurm",
+    "add hydra/launcher=joblib, ray or slurm",
     "device=cuda:x": "device=cuda:x: choose auto, cpu, cuda, cuda:INDEX or mps",
     "device=nonsense": "device=nonsense: choose auto, cpu, cuda, cuda:INDEX or mps",
     "model=titn optimizer=sgd optimizer.nesterov=true optimizer.momentum=0": "optimizer."

@@ -225,10 +225,11 @@ def _no_such_key(key: str, arguments: Sequence[str]) -> str:
             fast = FOLLOWED_BY_FAST_CNNS.get(node)
             remark = f", or {key.replace(node, fast)} for airbench and resnet9" if fast else ""
             return f"a teacher follows {source} there; set {instead}{remark}"
-    if key.startswith("hydra.launcher.") and "hydra/launcher=slurm" in arguments:
-        return "hydra/launcher=slurm has no such key; docs/clusters.md lists them"
     if key.startswith("hydra.launcher."):
-        return "the chosen launcher has no such key; add hydra/launcher=joblib or slurm"
+        own = [one for one in ("hydra/launcher=slurm", "hydra/launcher=ray") if one in arguments]
+        if own:
+            return f"{own[-1]} has no such key; docs/clusters.md lists them"
+        return "the chosen launcher has no such key; add hydra/launcher=joblib, ray or slurm"
     if key.startswith("hydra."):
         return "Hydra has no such key; --cfg hydra lists them, and +KEY=VALUE adds one"
     group, _, name = key.rpartition(".")

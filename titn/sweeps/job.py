@@ -12,17 +12,16 @@ from titn.config.annotations import Busy
 from titn.config.hydra_arguments import OWN_SWEEPER, RUN_DIR
 from titn.config.schema import validate_value
 from titn.records.cell_state import cell_state
+from titn.records.run_dir import RunDir
 from titn.records.search import SEARCH
-from titn.records.summary import outcome_text, summarise_record
+from titn.records.summary import summarise_record
 from titn.sweeps.ablation.arguments import ABLATE
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import QUESTIONS
 from titn.sweeps.search.read import named_search
-from titn.system import signals
-from titn.system.errors import CellError, ConfigError
+from titn.sweeps.worker import ToldCell, make_cell
+from titn.system.errors import ConfigError
 from titn.system.files import local_path
-from titn.system.progress import labelled, say
-from titn.system.streams import open_streams
 
 if TYPE_CHECKING:
     from titn.cells.pruning import Prunes
@@ -69,36 +68,22 @@ def _run_single(composed: DictConfig) -> dict | None:
 
 
 def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
-    """Make one cell of a sweep. It raises nothing: a launcher would stop the other cells."""
-    from titn.cells.ensure import BusyError, ensure
-    from titn.cells.pruning import PrunedError
+    """Make one cell of a sweep."""
+    stop_file = composed.get("stop_file")
+    told = ToldCell(
+        label=composed.get("cell"),
+        sweep=composed.get("sweep"),
+        round=composed.get("round"),
+        stop_file=Path(stop_file) if stop_file else None,
+    )
 
-    label, wait = composed.get("cell"), composed.busy == "wait"
-    stop_file = Path(path) if (path := composed.get("stop_file")) else None
-    if stop_file is not None and stop_file.exists():
-        return Outcome(reason="not begun, as another has failed (fail_fast=true)")
-    open_streams()  # a worker's
-    signals.install(worker=True)
-    signals.begin_round(composed.get("round"))
-    try:
-        with signals.interruptible(), labelled(label, composed.get("sweep")):
-            prunes = _prunes(composed)
-            directory, result = ensure(_resolve(composed), wait, checked=True, prunes=prunes)
-    except signals.Leave:
-        return Outcome(left=True)
-    except PrunedError as error:
-        say(f"{label}: {error}")
-        return Outcome(pruned=True)
-    except BusyError:
-        say(f"{label}: another process is making it")
-        return Outcome(busy=True)
-    except (ConfigError, CellError) as error:
-        say(f"{label}: {error}")
-        if stop_file is not None:
-            stop_file.touch()
-        return Outcome(reason=str(error), bad_input=isinstance(error, ConfigError))
-    say(f"{label}: {outcome_text(result, directory.path)}")
-    return Outcome()
+    def make() -> tuple[RunDir, dict]:
+        from titn.cells.ensure import ensure
+
+        prunes, wait = _prunes(composed), composed.busy == "wait"
+        return ensure(_resolve(composed), wait, checked=True, prunes=prunes)
+
+    return make_cell(told, make)
 
 
 def _prunes(composed: DictConfig) -> "Prunes | None":

@@ -1,19 +1,26 @@
 """Launches cells as jobs of Hydra's launcher, in rounds until none is left by a dead worker."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
 from titn.config.overrides import quote
+from titn.records.cell_state import DONE, HALF_DONE, RUNNING, cell_state
+from titn.records.summary import outcome_text
 from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.plan import SweepCell
 from titn.system import signals
 from titn.system.errors import CellError, ConfigError, first_line
 from titn.system.progress import say
 from titn.system.text import counted
+
+if TYPE_CHECKING:
+    from titn.cells.cell import Cell
 
 # The sweep gives up after so many rounds in a row in which workers died and no cell was finished.
 MAX_VAIN_ROUNDS = 5
@@ -35,18 +42,20 @@ class Outcome:
     bad_input: bool = False
 
 
-class CellLauncher:
+class Rounds(ABC):
     """Makes cells. Rounds have numbers, by which a worker knows that it is to take cells again."""
 
     is_here = True  # its jobs share the memory of this machine
 
-    def __init__(self, launcher: Launcher, name: str, stop_file: Path | None = None):
+    def __init__(self, name: str, stop_file: Path | None = None):
         """stop_file: a job that fails makes it, and where it is none begins; None: all are made."""
-        self.launcher = launcher
         self.name = name
         self.stop_file = stop_file
         self.round = 0
         self.stopped_by = ""  # what the launcher said when it last stopped
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to end
+        """End what was started to make cells."""
 
     def plan_lines(self, cells: Sequence[SweepCell], estimator: TimeEstimator) -> list[str]:
         """What there is to say of the jobs before they begin."""
@@ -84,8 +93,22 @@ class CellLauncher:
             todo = left
         return outcomes
 
+    @abstractmethod
     def _launch_round(self, cells: Sequence[SweepCell], busy: str) -> dict[str, Outcome]:
-        """The outcome of each cell; all are left if a worker's death stopped the launcher."""
+        """The outcome of each cell; left are those that a worker's death has stopped.
+
+        busy: wait or leave, where another process is making a cell.
+        """
+
+
+class CellLauncher(Rounds):
+    """Makes cells by jobs of a launcher of Hydra's."""
+
+    def __init__(self, launcher: Launcher, name: str, stop_file: Path | None = None):
+        super().__init__(name, stop_file)
+        self.launcher = launcher
+
+    def _launch_round(self, cells: Sequence[SweepCell], busy: str) -> dict[str, Outcome]:
         self.round += 1
         jobs = [
             [
@@ -112,7 +135,12 @@ class CellLauncher:
         except (RuntimeError, OSError) as error:
             self.stopped_by = first_line(error)
             if signals.asked() is None:
-                say(f"{self.name}: the launcher stopped ({self.stopped_by}), and is started again")
+                lost = half_done(cells)
+                those = f"; half done: {'; '.join(lost)}" if lost else ""
+                say(
+                    f"{self.name}: the launcher stopped ({self.stopped_by}), and is started again"
+                    f"{those}"
+                )
             return {cell.config_hash: Outcome(left=True) for cell in cells}
         return {
             cell.config_hash: job_outcome(job) for cell, job in zip(cells, returns, strict=True)
@@ -125,3 +153,28 @@ def job_outcome(job: JobReturn) -> Outcome:
         return job.return_value
     except Exception as error:  # any that a launcher hands on
         return Outcome(reason=f"{type(error).__name__}: {first_line(error)}")
+
+
+def half_done(cells: Sequence[SweepCell]) -> list[str]:
+    """What a launcher that stopped was making: the labels of cells, and of their teachers."""
+    made = {cell.config_hash: (cell.label, cell.cell) for cell in cells}
+    for teacher in (cell.cell.teacher for cell in cells):
+        if teacher is not None:
+            made.setdefault(teacher.identity["config_hash"], (teacher_label(teacher), teacher))
+    # One that dies may hold its lock for a moment.
+    begun = (HALF_DONE, RUNNING)
+    return [label for label, cell in made.values() if cell_state(cell.directory) in begun]
+
+
+def say_outcome(cell: SweepCell, outcome: Outcome) -> None:
+    """What a worker would say of a cell that is recorded; what has failed is listed at the end."""
+    if outcome.reason or outcome.busy or cell.state not in DONE:
+        return
+    directory = cell.cell.directory
+    say(f"{cell.label}: {outcome_text(directory.result() or {}, directory.path)}")
+
+
+def teacher_label(teacher: "Cell") -> str:
+    """What messages call a teacher that is made by a job of its own."""
+    choices, seed = teacher.run["choices"], teacher.run["seed"]
+    return f"teacher {choices.get('model', '')}, seed {seed}"

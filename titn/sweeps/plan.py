@@ -21,14 +21,15 @@ class SweepCell:
     """A cell of a sweep: as it was requested, and as it will be made.
 
     role: "cell", or "candidate" for one that tries a value on a validation split. for_job: keys
-    that its job is given besides, which are no part of the configuration. known_as: what messages
-    call it, if not by its row, its tuned values and its seed.
+    that its job is given besides, which are no part of the configuration. trial: its number in a
+    search. known_as: what messages call it, if not by its row, its tuned values and its seed.
     """
 
     request: CellRequest
     cell: "Cell"
     role: str = "cell"
     for_job: tuple[str, ...] = ()
+    trial: int | None = None
     known_as: str | None = None
 
     @property

@@ -22,7 +22,7 @@ from titn.records.cell_state import (
 from titn.records.sweep_plan import Setting
 from titn.sweeps.announce_search import announce_search
 from titn.sweeps.confirm_search import MakeParts, best_distinct, plan_confirmation
-from titn.sweeps.launch import CellLauncher, Outcome
+from titn.sweeps.launch import Outcome, Rounds
 from titn.sweeps.plan import SweepCell, check_source, to_planned_cell
 from titn.sweeps.search import study
 from titn.sweeps.search.pruning import TrialReports, pruner_of
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from titn.cells.planning import Planner
 
 
-def run_search(sweep: Sweep, planner: "Planner", launches: CellLauncher, make: MakeParts) -> None:
+def run_search(sweep: Sweep, planner: "Planner", launches: Rounds, make: MakeParts) -> None:
     """Go on with the study to its total, say what was best, and confirm it where that is asked.
 
     make: the cells of the confirmation. Raises ConfigError before anything is made if the search
@@ -113,7 +113,7 @@ class SearchRun:
         sweep: Sweep,
         found: StudyFile,
         trials: TrialCells,
-        launches: CellLauncher,
+        launches: Rounds,
         probe: SweepCell,
     ):
         self.sweep, self.study, self.trials = sweep, found, trials

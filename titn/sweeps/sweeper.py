@@ -18,9 +18,12 @@ from titn.sweeps.counting import counting
 from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.greedy_path import announce_path, choose_path, is_path
 from titn.sweeps.latencies import record_latencies
-from titn.sweeps.launch import CellLauncher, Outcome
+from titn.sweeps.launch import CellLauncher, Outcome, Rounds
 from titn.sweeps.memory import room_line
 from titn.sweeps.plan import SweepCell, SweepPart, check_source, plan_setting
+from titn.sweeps.ray.cluster import check_installed
+from titn.sweeps.ray.launch import RayCells
+from titn.sweeps.ray.options import RayOptions
 from titn.sweeps.slurm.launch import Detached, SlurmCells, without_slurm
 from titn.sweeps.slurm.options import SlurmOptions
 from titn.sweeps.sweep import Sweep
@@ -33,7 +36,7 @@ from titn.system.text import counted
 if TYPE_CHECKING:
     from titn.cells.planning import Planner
 
-Launches = CellLauncher | SlurmCells
+Launches = Rounds | SlurmCells
 
 
 @dataclass(frozen=True)
@@ -66,16 +69,26 @@ def run_sweep(sweep: Sweep, launcher: Launcher) -> None:
         _run_planned(sweep, planner, launches)
     except Detached:
         return
+    finally:
+        launches.close()
 
 
 def _launches(sweep: Sweep, launcher: Launcher) -> Launches:
-    """What makes cells: Hydra's launcher, or the queue of Slurm. ConfigError for a search there."""
+    """What makes cells: a launcher of Hydra's, Ray, or the queue of Slurm.
+
+    ConfigError for a search in a queue, and for what is not there.
+    """
     stop_file = sweep.directory.path / "stopped"
     options = getattr(launcher, "options", None)
     if not isinstance(options, SlurmOptions):
         if sweep.fail_fast:
             stop_file.unlink(missing_ok=True)  # of an earlier sweep
-        return CellLauncher(launcher, sweep.name, stop_file if sweep.fail_fast else None)
+        stop = stop_file if sweep.fail_fast else None
+        if not isinstance(options, RayOptions):
+            return CellLauncher(launcher, sweep.name, stop)
+        if not sweep.dry_run or options.address is not None:
+            check_installed()
+        return RayCells(options, sweep, stop)
     if sweep.search is not None:
         raise ConfigError(
             "hydra/launcher=slurm: queues cells that are known, and a search decides as it goes; "
@@ -96,7 +109,7 @@ def _run_planned(sweep: Sweep, planner: "Planner", launches: Launches) -> None:
     if sweep.search is not None:
         from titn.sweeps.run_search import run_search
 
-        assert isinstance(launches, CellLauncher)
+        assert isinstance(launches, Rounds)
 
         def confirm(known: Sweep, parts: Sequence[SweepPart]) -> None:
             missing = _make(known, planner, launches, parts)

@@ -37,7 +37,10 @@ class TrialCells:
             values = self.sweep.search.space.values(trial.chosen)
             for_job = job_keys(self.sweep.search.name, self.sweep.search.search, trial.number)
             self.planned[trial.number] = replace(
-                self._plan(values), for_job=for_job, known_as=trial_row(trial.number)
+                self._plan(values),
+                for_job=for_job,
+                trial=trial.number,
+                known_as=trial_row(trial.number),
             )
         return self.planned[trial.number]
 

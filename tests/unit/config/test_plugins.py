@@ -25,8 +25,8 @@ def test_a_plugin_that_cannot_be_imported_is_left_out(tmp_path, raised):
 
 
 def test_a_choice_of_a_plugin_is_answered_with_what_installs_it():
-    assert plugin_missing("hydra/launcher", "ray") == (
-        "is not installed; run: pip install hydra-ray-launcher"
+    assert plugin_missing("hydra/launcher", "rq") == (
+        "is not installed; run: pip install hydra-rq-launcher"
     )
 
 

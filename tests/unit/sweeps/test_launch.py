@@ -57,6 +57,19 @@ def test_a_worker_that_died_is_replaced_and_the_user_is_told(planned, capsys):
     )
 
 
+def test_what_was_half_done_when_the_launcher_stopped_is_named_with_its_teacher(planned, capsys):
+    teacher = planned("T", 7).cell
+    cells = [planned(seed=seed, teacher=teacher) for seed in range(3)]
+    teacher.begin()
+    cells[0].cell.finish()
+    cells[1].cell.begin()
+    make(cells, RuntimeError("a worker was killed"), [DONE, DONE])
+    assert capsys.readouterr().err == (
+        "ablation/mix: the launcher stopped (a worker was killed), and is started again; half "
+        "done: A, seed 1; teacher titn, seed 7\n"
+    )
+
+
 def test_a_cell_that_was_finished_before_its_worker_died_is_not_launched_again(planned):
     cell = planned()
     cell.cell.finish()

@@ -30,7 +30,8 @@ def read_search(config: DictConfig) -> AskedSearch | None:
     if named is None:
         return None
     name, search = named
-    jobs = OmegaConf.select(config, "hydra.launcher.n_jobs") or 1
+    keys = ("hydra.launcher.n_jobs", "hydra.launcher.at_once")  # of joblib, of Ray
+    jobs = next(filter(None, (OmegaConf.select(config, key) for key in keys)), 1)
     return AskedSearch(
         name=name,
         search=search,

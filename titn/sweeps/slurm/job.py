@@ -1,7 +1,7 @@
 """What a task of an array runs on its node: python -m titn.sweeps.slurm.job SUBMISSION.
 
-The cell is made from the run that was checked when it was planned: nothing is composed again, and
-no other cell is planned. Told to leave, the job saves and puts itself into the queue again.
+The cell is made as it was planned (titn.sweeps.pinned). Told to leave, the job saves and puts
+itself into the queue again.
 """
 
 import os
@@ -24,6 +24,7 @@ from titn.records.slurm_jobs import (
     write_task,
 )
 from titn.records.summary import outcome_text
+from titn.sweeps.pinned import going_on, plan_pinned
 from titn.sweeps.slurm.verdicts import NOT_BEGUN
 from titn.system import signals, slurm
 from titn.system.console import run_command
@@ -108,18 +109,12 @@ class Job:
 
     def _make(self) -> int:
         from titn.cells.ensure import BusyError, ensure_recorded
-        from titn.cells.planning import Planner
 
         load_plugins()
         run = self.cell["run"]
         if self.starts > 1:
-            run = _without_force(run)
-        cell = Planner(checked=True).plan(run, self.cell["prefix"])
-        if cell.identity != self.cell["identity"]:
-            raise ConfigError(
-                f"{cell.place}: here it is another cell than it was planned as: the images, a file "
-                "of weights, or titn's source differ on this node; give all nodes the same"
-            )
+            run = going_on(run)
+        cell = plan_pinned(run, self.cell["prefix"], self.cell["identity"])
         try:
             result = ensure_recorded(cell, wait=False)
         except BusyError:
@@ -178,12 +173,6 @@ class Job:
         kept = {"vain": self.before.vain, "position": self.before.position} if self.before else {}
         task = {"job": self.where.id, "starts": self.starts, "peak_bytes": peak, "state": state}
         write_task(self.path, self.where.index, TaskFile.model_validate(kept | task | facts))
-
-
-def _without_force(run: dict[str, Any]) -> dict[str, Any]:
-    """A run that goes on: begun anew it was at its first start."""
-    teacher = run["teacher"]
-    return run | {"force": False, "teacher": teacher and _without_force(teacher)}
 
 
 if __name__ == "__main__":

@@ -10,15 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from titn.records.cell_state import DIVERGED, DONE, FAILED, RUNNING, cell_state
+from titn.records.cell_state import DIVERGED, FAILED, RUNNING, cell_state
 from titn.records.slurm_jobs import FOLDER, SUBMISSION, Queue, look
-from titn.records.summary import outcome_text
 from titn.sweeps.estimate import TimeEstimator
-from titn.sweeps.launch import Outcome
+from titn.sweeps.launch import Outcome, say_outcome, teacher_label
 from titn.sweeps.plan import SweepCell
 from titn.sweeps.slurm.options import SlurmOptions
 from titn.sweeps.slurm.resources import check_precision, gpus_for, resources_for
@@ -30,9 +28,6 @@ from titn.system.errors import CellError
 from titn.system.progress import say
 from titn.system.slurm import SlurmError
 from titn.system.text import counted
-
-if TYPE_CHECKING:
-    from titn.cells.cell import Cell
 
 # So many times in a row squeue may give no answer to a controller that waits.
 MAX_UNANSWERED = 20
@@ -57,6 +52,9 @@ class SlurmCells:
         self.estimator = TimeEstimator()
         self.verdicts = Verdicts()
         self.submitter = Submitter(self.name, self.folder, self.stop_file, options)
+
+    def close(self) -> None:
+        """Nothing was started here: jobs go on without their controller."""
 
     def plan_lines(self, cells: Sequence[SweepCell], estimator: TimeEstimator) -> list[str]:
         """What the jobs of the open cells will ask for. ConfigError where that cannot be told."""
@@ -130,7 +128,7 @@ class SlurmCells:
             self._stop(queue, todo, outcomes)
             outcomes |= self._queue(to_queue, queue)
         for key, outcome in outcomes.items():
-            _say_outcome(todo[key], outcome)
+            say_outcome(todo[key], outcome)
         return outcomes
 
     def _is_stopped(self) -> bool:
@@ -170,7 +168,7 @@ class SlurmCells:
             elif cell_state(teacher.directory) == RUNNING:
                 continue  # somebody else makes it: students wait here, and not in jobs
             elif key not in own:
-                teachers[key] = Work(teacher, _label(teacher))
+                teachers[key] = Work(teacher, teacher_label(teacher))
             behind.setdefault(key, []).append(work)
         self._submit(list(teachers.values()))
         # A teacher may be a cell of the sweep: those that wait for none come first.
@@ -213,19 +211,6 @@ class SlurmCells:
         except OSError as error:
             raise cannot_write(self.folder, error) from None
         return FileLock(self.folder / FOLDER / ".lock")
-
-
-def _label(teacher: "Cell") -> str:
-    choices, seed = teacher.run["choices"], teacher.run["seed"]
-    return f"teacher {choices.get('model', '')}, seed {seed}"
-
-
-def _say_outcome(cell: SweepCell, outcome: Outcome) -> None:
-    """What a worker would say of a cell that is recorded; what has failed is listed at the end."""
-    if outcome.reason or outcome.busy or cell.state not in DONE:
-        return
-    directory = cell.cell.directory
-    say(f"{cell.label}: {outcome_text(directory.result() or {}, directory.path)}")
 
 
 def without_slurm() -> str | None:

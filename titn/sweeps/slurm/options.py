@@ -77,7 +77,7 @@ def read_options(given: Mapping[str, Any]) -> SlurmOptions:
         account=_word("account", given),
         qos=_word("qos", given),
         time=time,
-        memory=_mebibytes(given["memory"]),
+        memory=mebibytes(given["memory"]),
         gpus=_gpus(given["gpus"]),
         cpus=value("cpus", Count),
         at_once=value("at_once", Count | None),
@@ -108,7 +108,7 @@ def _minutes(given: Any) -> int | None:
     )
 
 
-def _mebibytes(given: Any) -> int | None:
+def mebibytes(given: Any) -> int | None:
     """Of a memory as sbatch takes it, rounded up; None for auto."""
     if given == AUTO:
         return None

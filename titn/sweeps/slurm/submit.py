@@ -16,6 +16,7 @@ from titn.records.slurm_jobs import (
     write_submission,
 )
 from titn.sweeps.estimate import TimeEstimator
+from titn.sweeps.pinned import pinned_run
 from titn.sweeps.slurm.options import SlurmOptions
 from titn.sweeps.slurm.resources import resources_for
 from titn.sweeps.slurm.script import MAX_TASKS, batch_script
@@ -100,7 +101,7 @@ class Submitter:
             "identity": work.cell.identity,
             "stop_file": str(self.stop_file) if self.stop_file else None,
             "directories": [os.path.abspath(one.directory.path) for one in lineage],
-            "run": _pinned(work.cell),
+            "run": pinned_run(work.cell),
         }
 
 
@@ -127,15 +128,6 @@ def cannot_write(folder: Path, error: OSError) -> ConfigError:
         f"hydra.sweep.dir={folder}: cannot be written ({error_text(error)}); make room, or choose "
         "another"
     )
-
-
-def _pinned(cell: "Cell") -> dict[str, Any]:
-    """The run of a cell with the precision that it was planned with: no node chooses another.
-
-    A teacher that is to be begun anew has been so by its own job.
-    """
-    teacher = cell.teacher and _pinned(cell.teacher) | {"force": False}
-    return cell.run | {"precision": cell.precision, "teacher": teacher}
 
 
 def _word(name: str) -> str:
