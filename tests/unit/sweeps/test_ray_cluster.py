@@ -41,8 +41,9 @@ def test_a_cluster_that_does_not_answer_is_named(ray):
     with pytest.raises(ConfigError) as raised:
         Cluster(options(address="auto"))
     assert str(raised.value) == (
-        "hydra.launcher.address=auto: Could not find any running Ray instance.; start one with ray "
-        "start --head, or leave the address out"
+        "hydra.launcher.address=auto: Could not find any running Ray instance; start one with ray "
+        "start --head, give its token in RAY_AUTH_TOKEN with RAY_AUTH_MODE=token, or leave the "
+        "address out"
     )
 
 

@@ -76,10 +76,12 @@ class Cluster:
                 f"hydra/launcher=ray: Ray does not start here ({first_line(error)}); choose "
                 "hydra/launcher=joblib"
             )
-        remedy = "start one with ray start --head, or leave the address out"
-        if type(error).__name__ == "AuthenticationError":
-            remedy = "put the cluster's token into RAY_AUTH_TOKEN, with RAY_AUTH_MODE=token"
-        return f"{KEY}.address={self.address}: {first_line(error)}; {remedy}"
+        # Of a wrong token Ray says, after lines of its own, that there is no connection.
+        reason = first_line(error).partition(". ")[0].removesuffix(".")
+        return (
+            f"{KEY}.address={self.address}: {reason}; start one with ray start --head, give its "
+            "token in RAY_AUTH_TOKEN with RAY_AUTH_MODE=token, or leave the address out"
+        )
 
     def most(self, resource: str) -> float:
         """What the largest node has of it: CPU and GPU in pieces, memory in bytes."""
@@ -125,6 +127,8 @@ def _keep_to_oneself() -> None:
     It listens on all interfaces; a token that is written nowhere keeps others out.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # By default Ray's workers give way to whatever else runs on the machine.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
