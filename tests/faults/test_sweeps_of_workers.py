@@ -112,6 +112,7 @@ def test_a_worker_of_ray_is_killed_and_the_controller_told_to_leave(tmp_path, kn
     assert sweep.num_resumed() >= 2
 
 
+@pytest.mark.long
 def test_a_worker_of_joblib_is_killed(tmp_path, known):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     sweep = Sweep(tmp_path / "many", *JOBLIB)

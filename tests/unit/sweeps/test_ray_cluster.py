@@ -1,6 +1,9 @@
 """Where Ray is not there, does not answer, or is too small, one line says so. Without Ray."""
 
+import os
+import signal
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -55,5 +58,40 @@ def test_a_cell_that_fits_on_no_node_waits_for_one_and_on_this_machine_is_refuse
         "larger one comes"
     )
     line = r"^hydra.launcher.memory: a cell asks for 16 GiB, and this machine has 8 GiB; give less$"
+    own = Cluster(options())
     with pytest.raises(ConfigError, match=line):
-        Cluster(options()).check_fits({"memory": 16 * 2**30})
+        own.check_fits({"memory": 16 * 2**30})
+    own.close()
+
+
+def test_a_ray_of_ones_own_has_a_directory_that_goes_with_it_and_handlers_stay(ray, monkeypatch):
+    """Ray's init puts a handler of its own in the place of titn's."""
+
+    def init(**given):
+        assert given["address"] == "local"
+        assert given["include_dashboard"] is False
+        places.append(Path(given["_temp_dir"]))
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    places, before = [], signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(ray, "init", init)
+    own = Cluster(options())
+    assert places[0].is_dir()
+    assert signal.getsignal(signal.SIGTERM) == before
+    own.close()
+    assert not places[0].exists()
+
+
+def test_settings_that_the_user_made_stay_and_the_token_is_new(monkeypatch):
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
+    monkeypatch.setenv("RAY_worker_niceness", "7")
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.setenv(name, "")
+    cluster._keep_to_oneself()
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "1"
+    assert os.environ["RAY_worker_niceness"] == "7"  # noqa: SIM112 - so it is called
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+    first = os.environ["RAY_AUTH_TOKEN"]
+    assert len(first) == 64
+    cluster._keep_to_oneself()
+    assert os.environ["RAY_AUTH_TOKEN"] != first
