@@ -74,6 +74,14 @@ class RunDir:
             raise ValueError("result.json: has changed since it was written")
         return result
 
+    def record_stamp(self) -> tuple[int, int] | None:
+        """What tells one record of the cell from the next, which force=true makes; None without."""
+        try:
+            found = (self.path / "result.json").stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
     def failure(self) -> dict | None:
         return read_json(self.path / "failure.json")
 

@@ -73,7 +73,7 @@ def workers_line(cells: Sequence[SweepCell], estimator: TimeEstimator) -> str | 
     works = list[Work]()
     for cell in (planned.cell for planned in cells if planned.is_open):
         teacher = cell.teacher
-        if teacher is not None and cell_state(teacher.directory) in DONE:
+        if teacher is not None and not _is_to_make(teacher):
             teacher = None
         secs = estimator.seconds(pending_run(cell))
         teacher_secs = 0.0 if teacher is None else estimator.seconds(pending_run(teacher))
@@ -94,7 +94,7 @@ def pending_run(cell: "Cell") -> PendingRun:
 
 
 def _teachers_to_make(todo: Sequence[SweepCell]) -> list["Cell"]:
-    """Teachers without a record that are not cells of the sweep themselves."""
+    """Teachers that have no record, or are to be made again, and are no cells of the sweep."""
     teachers = {
         planned.cell.teacher.identity["config_hash"]: planned.cell.teacher
         for planned in todo
@@ -102,4 +102,8 @@ def _teachers_to_make(todo: Sequence[SweepCell]) -> list["Cell"]:
     }
     for planned in todo:
         teachers.pop(planned.config_hash, None)
-    return [cell for cell in teachers.values() if cell_state(cell.directory) not in DONE]
+    return [cell for cell in teachers.values() if _is_to_make(cell)]
+
+
+def _is_to_make(teacher: "Cell") -> bool:
+    return teacher.run["force"] or cell_state(teacher.directory) not in DONE

@@ -1,8 +1,8 @@
 """Launches cells as jobs of Hydra's launcher, in rounds until none is left by a dead worker."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 
 from titn.config.overrides import quote
-from titn.records.cell_state import DONE, HALF_DONE, RUNNING, cell_state
+from titn.records.cell_state import DIVERGED, DONE, FAILED, HALF_DONE, RUNNING, cell_state
 from titn.records.summary import outcome_text
 from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.plan import SweepCell
@@ -108,6 +108,13 @@ class CellLauncher(Rounds):
         super().__init__(name, stop_file)
         self.launcher = launcher
 
+    def make(self, cells: Sequence[SweepCell], wait: bool) -> dict[str, Outcome]:
+        """As `Rounds.make`; a teacher that is to be made again is so by its first student."""
+        outcomes: dict[str, Outcome] = {}
+        for part in _first_students_first(cells):
+            outcomes |= super().make(part, wait)
+        return outcomes
+
     def _launch_round(self, cells: Sequence[SweepCell], busy: str) -> dict[str, Outcome]:
         self.round += 1
         jobs = [
@@ -145,6 +152,32 @@ class CellLauncher(Rounds):
         return {
             cell.config_hash: job_outcome(job) for cell, job in zip(cells, returns, strict=True)
         }
+
+
+def _first_students_first(cells: Sequence[SweepCell]) -> Iterator[list[SweepCell]]:
+    """The cells in two parts; those of the second have teachers that the first part makes again.
+
+    They are not to make it a third time (force=true), or to try once more what has just failed.
+    """
+    first, second, seen = list[SweepCell](), list[SweepCell](), set[str]()
+    for cell in cells:
+        teacher = cell.cell.teacher
+        if teacher is None or not _is_made_again(teacher):
+            first.append(cell)
+        elif (name := teacher.identity["config_hash"]) not in seen:
+            seen.add(name)
+            first.append(cell)
+        else:
+            for_job = (*cell.for_job, "teacher.force=false", "teacher.retry=null")
+            second.append(replace(cell, for_job=for_job))
+    yield first
+    if second:
+        yield second
+
+
+def _is_made_again(teacher: "Cell") -> bool:
+    has_failed = cell_state(teacher.directory) in (FAILED, DIVERGED)
+    return teacher.run["force"] or (teacher.run["retry"] == "failed" and has_failed)
 
 
 def job_outcome(job: JobReturn) -> Outcome:

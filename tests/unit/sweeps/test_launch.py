@@ -70,6 +70,25 @@ def test_what_was_half_done_when_the_launcher_stopped_is_named_with_its_teacher(
     )
 
 
+@pytest.mark.parametrize(
+    ("keys", "end"), [({"force": True}, "finish"), ({"retry": "failed"}, "fail")]
+)
+def test_a_teacher_is_made_again_by_its_first_student_alone(planned, keys, end):
+    teacher = planned("T", 7, **keys).cell
+    teacher.fail("error") if end == "fail" else teacher.finish()
+    cells = [planned(seed=seed, teacher=teacher) for seed in range(3)]
+    outcomes, launcher = make(
+        [*cells[:2], planned("B"), cells[2]], [LEFT, DONE], [DONE], [DONE] * 2
+    )
+    assert outcomes == [DONE] * 4
+    seeds = [[job[0] for job in jobs] for jobs in launcher.jobs]
+    assert seeds == [["seed=0", "seed=0"], ["seed=0"], ["seed=1", "seed=2"]]
+    once = ["teacher.force=false", "teacher.retry=null"]
+    assert [[job[-2:] == once for job in jobs] for jobs in launcher.jobs] == [
+        [False, False], [False], [True, True],
+    ]  # fmt: skip
+
+
 def test_a_cell_that_was_finished_before_its_worker_died_is_not_launched_again(planned):
     cell = planned()
     cell.cell.finish()

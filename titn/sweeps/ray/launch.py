@@ -162,14 +162,6 @@ class Task:
     def config_hash(self) -> str:
         return self.cell.identity["config_hash"]
 
-    def look_at_record(self) -> tuple[int, int] | None:
-        """What tells one record of the cell from another; None without one."""
-        try:
-            found = self.cell.directory.result_files()[0].stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns
-
 
 @dataclass
 class Round:
@@ -232,7 +224,7 @@ class Round:
             self._end(self.ready.pop(), Outcome(left=True))
         while self.ready and len(self.running) < most:
             task = self.ready.pop(0)
-            task.record = task.look_at_record()
+            task.record = task.cell.directory.record_stamp()
             named = self.remote.options(name=task.job.told.label)
             self.running[named.remote(task.job)] = task
 
@@ -269,7 +261,9 @@ class Round:
             self._end(task, Outcome(reason=reason))
         else:
             say(f"{label}: its worker died ({why}); it goes on in another")
-            if task.look_at_record() != task.record:  # force=true: it was begun anew before
+            if (
+                task.cell.directory.record_stamp() != task.record
+            ):  # force=true: it was begun anew before
                 task.job = replace(task.job, run=going_on(task.job.run))
             self.ready.insert(0, task)
 

@@ -112,7 +112,7 @@ class Job:
 
         load_plugins()
         run = self.cell["run"]
-        if self.starts > 1:
+        if self.starts > 1 and not self._has_old_record():
             run = going_on(run)
         cell = plan_pinned(run, self.cell["prefix"], self.cell["identity"])
         try:
@@ -122,6 +122,11 @@ class Job:
             return self._end(BUSY, reason="another process is making it", busy=True)
         say(outcome_text(result, cell.directory.path))
         return self._end(0)
+
+    def _has_old_record(self) -> bool:
+        """Whether it is that which force=true replaces: an earlier start did not come so far."""
+        old, there = self.cell.get("record"), RunDir(Path(self.cell["directories"][0]))
+        return old is not None and there.record_stamp() == tuple(old)
 
     def _leave(self, leave: signals.Leave) -> int:
         """Saved, as far as there was anything: into the queue again, unless that is not wanted.

@@ -100,6 +100,7 @@ class Submitter:
             "prefix": work.cell.prefix,
             "identity": work.cell.identity,
             "stop_file": str(self.stop_file) if self.stop_file else None,
+            "record": work.cell.directory.record_stamp(),
             "directories": [os.path.abspath(one.directory.path) for one in lineage],
             "run": pinned_run(work.cell),
         }

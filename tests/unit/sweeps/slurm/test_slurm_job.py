@@ -168,6 +168,21 @@ def test_a_cell_is_begun_anew_by_its_first_start_alone(submitted, ensured):
     assert [run["force"] for run in runs] == [True, False]
 
 
+def test_a_record_that_is_to_be_replaced_is_so_by_the_first_start_that_comes_so_far(
+    tiny, submitted, ensured
+):
+    record = Planner(checked=True).plan(tiny("model.depth=1", "epochs=1")).directory
+    record.begin({}, {})
+    record.finish({"top1": 0.5})
+    _, task = submitted("force=true")
+    runs = ensured(CellError("enough"))
+    for _ in range(2):
+        task.run()
+    record.finish({"top1": 0.6})  # another file
+    task.run()
+    assert [run["force"] for run in runs] == [True, True, False]
+
+
 def test_once_one_has_failed_no_other_begins(submitted, ensured, requeued, tmp_path):
     stop_file = tmp_path / "stopped"
     _, task = submitted(stop_file=stop_file)
