@@ -54,6 +54,12 @@ class RunDir:
         return sorted(self.path.glob("checkpoint-*.safetensors"), reverse=True)
 
     @property
+    def position(self) -> str:
+        """How far the run has come: the name of its record, of its newest checkpoint, or ""."""
+        found = [self.path / "result.json", *self.checkpoints()]
+        return next((path.name for path in found if path.exists()), "")
+
+    @property
     def weights(self) -> Path:
         return self.path / "weights.safetensors"
 

@@ -22,7 +22,7 @@ from titn.system.text import counted
 if TYPE_CHECKING:
     from titn.cells.cell import Cell
 
-# The sweep gives up after so many rounds in a row in which workers died and no cell was finished.
+# The sweep gives up after so many rounds in a row in which workers died and no cell came further.
 MAX_VAIN_ROUNDS = 5
 
 
@@ -79,10 +79,11 @@ class Rounds(ABC):
         outcomes: dict[str, Outcome] = {}
         todo, vain_rounds = list(cells), 0
         while todo:
+            before = positions(todo)
             outcomes |= self._launch_round(todo, busy)
             signals.check()
             left = [cell for cell in todo if outcomes[cell.config_hash].left and cell.is_open]
-            vain_rounds = vain_rounds + 1 if len(left) == len(todo) else 0
+            vain_rounds = vain_rounds + 1 if positions(left) == before else 0
             # With force=true another round would begin cells anew that are finished.
             if vain_rounds == MAX_VAIN_ROUNDS or (left and left[0].cell.run["force"]):
                 why = f" ({self.stopped_by})" if self.stopped_by else ""
@@ -186,6 +187,12 @@ def job_outcome(job: JobReturn) -> Outcome:
         return job.return_value
     except Exception as error:  # any that a launcher hands on
         return Outcome(reason=f"{type(error).__name__}: {first_line(error)}")
+
+
+def positions(cells: Sequence[SweepCell]) -> list[str]:
+    """How far each cell and its teacher have come."""
+    made = (one for cell in cells for one in (cell.cell, cell.cell.teacher) if one is not None)
+    return [one.directory.position for one in made]
 
 
 def half_done(cells: Sequence[SweepCell]) -> list[str]:

@@ -101,6 +101,19 @@ def test_workers_that_keep_dying_end_the_sweep(planned):
         make([planned()], *[[LEFT]] * MAX_VAIN_ROUNDS)
 
 
+def test_workers_that_come_further_before_they_die_do_not_end_it(planned, monkeypatch):
+    cell, teacher = planned(), planned("T", 7).cell
+    cell.cell.teacher = teacher
+    launch, steps = FakeLauncher.launch, iter(range(MAX_VAIN_ROUNDS + 1))
+
+    def train(*args, **more):
+        teacher.directory.checkpoint(next(steps)).touch()
+        return launch(*args, **more)
+
+    monkeypatch.setattr(FakeLauncher, "launch", train)
+    assert make([cell], *[[LEFT]] * MAX_VAIN_ROUNDS, [DONE])[0] == [DONE]
+
+
 def test_with_force_there_is_no_second_round(planned):
     with pytest.raises(CellError, match=r"^workers died 1 time; the same"):
         make([planned(seed=0, force=True), planned(seed=1, force=True)], [DONE, LEFT])

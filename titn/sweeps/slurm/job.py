@@ -153,11 +153,7 @@ class Job:
 
     def _position(self) -> str:
         """How far the cell and its teacher have come: their newest checkpoints, and the record."""
-        found = []
-        for directory in map(RunDir, map(Path, self.cell["directories"])):
-            newest = directory.checkpoints()[:1]
-            found += ["recorded" if directory.result_files()[0].exists() else "", *newest]
-        return " ".join(Path(one).name for one in found)
+        return " ".join(RunDir(Path(one)).position for one in self.cell["directories"])
 
     def _stop_others(self) -> None:
         """With fail_fast=true: no other cell begins, and those of this array are not queued."""
