@@ -17,15 +17,20 @@ class Autosave:
     them: with its optimizer VGG-16 is 1.6 GB on the disk. 0: after every step.
     """
 
-    def __init__(self, state: State, secs: float, save: Callable[[], None]):
+    def __init__(
+        self, state: State, secs: float, save: Callable[[], None], check: Callable[[], None]
+    ):
+        """check: raises if the run is no longer this process's, and costs nothing."""
         self.state = state
         self.secs = secs
         self.save = save
+        self.check = check
         self.saved = (state.epoch, state.step)
         self.due = time.monotonic() + secs
         self.is_failing = False
 
     def __call__(self) -> None:
+        self.check()
         if (number := signals.asked()) is not None:
             self._save_and_leave(number)
         if time.monotonic() >= self.due:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from filelock import FileLock, Timeout
 
 from titn.cells.identity import run_source_digest
 from titn.config import resolve
@@ -24,11 +23,11 @@ from titn.records.cell_state import (
     RUNNING,
     STOPPED,
     cell_state,
-    is_locked,
 )
 from titn.records.run_dir import RunDir, run_paths
 from titn.records.run_files import read_config, read_run_files
 from titn.system.errors import ConfigError, error_text
+from titn.system.locks import HeldError, Lock, is_held, lock_files, lock_names
 
 # Where a runs_dir has what teachers answered; the names of titn.training.answer_cache's kinds.
 ANSWERS = ("labels", "logits")
@@ -76,7 +75,7 @@ def find_items(directory: Path) -> list[Item]:
         raise ConfigError(f"{directory}: no such directory; give one with runs in it")
     runs = [RunDir(path) for path in run_paths(directory)]
     items = [item for run in runs for item in _of_run(run)]
-    in_use = any(is_locked(run.lock) for run in runs)
+    in_use = any(is_held(run.lock) for run in runs)
     return [*items, *_answers(directory, IN_USE if in_use else KEPT_ANSWERS)]
 
 
@@ -91,9 +90,11 @@ def remove(items: Sequence[Item]) -> int:
             continue
         try:
             # Answers have no lock: a student that misses one asks its teacher.
-            with FileLock(item.lock, timeout=0) if item.lock else nullcontext():
+            with Lock(item.lock, timeout=0) if item.lock else nullcontext() as lock:
                 removed += _remove_files(item)
-        except Timeout:
+                if lock is not None and item.kind == ORPHANS and _is_empty(item):
+                    lock.release(remove=True)
+        except HeldError:
             continue
         except OSError as error:
             raise ConfigError(
@@ -106,9 +107,9 @@ def remove(items: Sequence[Item]) -> int:
 
 def _of_run(run: RunDir) -> Iterator[Item]:
     files = {path for path in run.path.rglob("*") if not path.is_dir() or path.is_symlink()}
-    files.discard(run.lock)
+    files -= lock_files(run.lock)
     state = cell_state(run)
-    if state == RUNNING or is_locked(run.lock):
+    if state == RUNNING or is_held(run.lock):
         yield Item(IN_USE, run.path, tuple(sorted(files)))
         return
     checkpoints = {path for path in files if path.name.startswith("checkpoint-")}
@@ -170,9 +171,13 @@ def _remove_files(item: Item) -> int:
 def _remove_directory(item: Item) -> None:
     """The directory too, unless somebody has put something of his own there."""
     with suppress(OSError):
-        if item.lock and not any(path != item.lock for path in item.place.iterdir()):
-            item.lock.unlink(missing_ok=True)
         item.place.rmdir()
+
+
+def _is_empty(item: Item) -> bool:
+    """Whether nothing but the lock is left of a run."""
+    own = lock_names(item.lock.name) if item.lock else ()
+    return all(path.name in own for path in item.place.iterdir())
 
 
 def _size(file: Path) -> int:

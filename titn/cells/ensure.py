@@ -6,8 +6,6 @@ A teacher's cell is planned and made by the same code as its student's.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from filelock import FileLock, Timeout
-
 from titn.cells.cell import Cell
 from titn.cells.failures import disk_errors_named, failure_recorded
 from titn.cells.make import make
@@ -16,6 +14,7 @@ from titn.cells.pruning import Prunes
 from titn.records.cell_state import PRUNED
 from titn.records.run_dir import RunDir
 from titn.system.errors import CellError, ConfigError, first_line
+from titn.system.locks import HeldError, Lock, LockLostError
 from titn.system.progress import log_to, say
 
 
@@ -32,7 +31,8 @@ def ensure(
     prunes: may end the run after an epoch; its teacher is always trained to the end.
 
     Raises ConfigError before anything is trained; CellError if the cell cannot be finished;
-    PrunedError if it is ended; BusyError, without `wait`, if another process is making it.
+    PrunedError if it is ended; BusyError, without `wait`, if another process is making it;
+    LockLostError if another has taken it over.
     """
     cell = Planner(checked).plan(run)
     return cell.directory, ensure_recorded(cell, wait, prunes)
@@ -49,7 +49,7 @@ def ensure_recorded(cell: Cell, wait: bool = True, prunes: Prunes | None = None)
         _tidy(cell)
         return result
     teacher_record = _ensure_teacher(cell.teacher, wait)
-    with _locked(cell, wait):
+    with _locked(cell, wait) as lock:
         # Another process may have been here while this one waited.
         _check_identity(cell)
         if cell.run["force"]:
@@ -57,9 +57,9 @@ def ensure_recorded(cell: Cell, wait: bool = True, prunes: Prunes | None = None)
         if (result := _recorded(cell)) is not None:
             return result
         _check_failure(cell)
-        with disk_errors_named(cell), log_to(cell.directory.log), failure_recorded(cell):
+        with disk_errors_named(cell), log_to(cell.directory.log), failure_recorded(cell, lock):
             say(f"{cell.name} {cell.describe()}, in {cell.directory.path}")
-            return make(cell, teacher_record, prunes)
+            return make(cell, teacher_record, prunes, lock)
 
 
 def _ensure_teacher(teacher: Cell | None, wait: bool) -> dict | None:
@@ -70,6 +70,8 @@ def _ensure_teacher(teacher: Cell | None, wait: bool) -> dict | None:
         say(f"{teacher.name} is not recorded yet: it is made first, once, for all its students")
     try:
         record = ensure_recorded(teacher, wait)
+    except LockLostError:
+        raise  # it has not failed: another process makes it
     except CellError as error:
         raise CellError(f"the teacher failed: {error}") from error
     if not teacher.directory.weights.exists():
@@ -89,19 +91,19 @@ def _tidy(cell: Cell) -> None:
 
 
 @contextmanager
-def _locked(cell: Cell, wait: bool) -> Iterator[None]:
-    """One process at a time; the system frees the lock of a process that dies."""
-    lock = FileLock(cell.directory.lock)
-    try:
-        with disk_errors_named(cell):
+def _locked(cell: Cell, wait: bool) -> Iterator[Lock]:
+    """One process at a time; the lock of one that dies comes free."""
+    lock = Lock(cell.directory.lock)
+    with disk_errors_named(cell):
+        try:
             lock.acquire(timeout=0)
-    except Timeout:
-        if not wait:
-            raise BusyError from None
-        say(f"{cell.name} is being made by another process in {cell.directory.path}; waiting")
-        lock.acquire()
+        except HeldError:
+            if not wait:
+                raise BusyError from None
+            say(f"{cell.name} is being made by another process in {cell.directory.path}; waiting")
+            lock.acquire()
     try:
-        yield
+        yield lock
     finally:
         lock.release()
 

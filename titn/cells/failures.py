@@ -5,12 +5,11 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from filelock import Timeout
-
 from titn.cells.cell import Cell
 from titn.cells.pruning import PrunedError
 from titn.records.cell_state import PRUNED
 from titn.system.errors import CellError, ConfigError, file_error_text, first_line, is_full
+from titn.system.locks import Lock, LockLostError
 from titn.system.progress import note
 from titn.training import hardware
 from titn.training.engine import DivergenceError
@@ -27,8 +26,6 @@ def disk_errors_named(cell: Cell) -> Iterator[None]:
     """
     try:
         yield
-    except Timeout:
-        raise  # another process has the lock
     except OSError as error:
         if error.errno in UNUSABLE:
             raise ConfigError(
@@ -42,20 +39,22 @@ def disk_errors_named(cell: Cell) -> Iterator[None]:
 
 
 @contextmanager
-def failure_recorded(cell: Cell) -> Iterator[None]:
+def failure_recorded(cell: Cell, lock: Lock) -> Iterator[None]:
     """Write an exception into the cell's failure.json and raise CellError; interrupts pass.
 
     So does a PrunedError, which is written down as well: nothing has failed.
 
     A run that diverges is a result of its configuration: its failure has the kind "diverged" and
-    the epoch, and the metrics of the epochs before stay beside it.
+    the epoch, and the metrics of the epochs before stay beside it. Nothing is written once another
+    process has the cell's lock.
     """
     try:
         yield
-    except (OSError, ConfigError):
+    except (OSError, ConfigError, LockLostError):
         raise  # the fault of the disk, or of a file on it, and not of the cell
     except PrunedError as error:
         facts = {"epoch": error.epoch, "wall_secs": error.wall_secs, "seed": cell.run["seed"]}
+        lock.check()
         cell.directory.fail({"kind": PRUNED, "reason": str(error), **facts, **cell.identity})
         raise
     except Exception as error:
@@ -69,6 +68,7 @@ def failure_recorded(cell: Cell) -> Iterator[None]:
             "traceback": traceback.format_exc(),
         }
         note(failure["traceback"])
+        lock.check()
         cell.directory.fail(failure)
         file = cell.directory.path / "failure.json"
         raise CellError(

@@ -24,6 +24,7 @@ from titn.optim.state import load_state
 from titn.records import provenance
 from titn.system import signals, tensor_files
 from titn.system.errors import ConfigError
+from titn.system.locks import Lock
 from titn.system.progress import Progress, Silent, say
 from titn.system.text import counted
 from titn.tracking.tracking import Tracking
@@ -37,17 +38,18 @@ from titn.training.parallel import assemble_parallel
 from titn.training.ranks import Ranks
 
 
-def make(cell: Cell, teacher_record: dict | None, prunes: Prunes | None = None) -> dict:
-    """Train, or go on training, and write the record; the cell's directory is locked.
+def make(cell: Cell, teacher_record: dict | None, prunes: Prunes | None, lock: Lock) -> dict:
+    """Train, or go on training, and write the record; lock: the cell's, which is held.
 
-    Raises PrunedError where `prunes` ends the run; its checkpoint stays.
+    Raises PrunedError where `prunes` ends the run; its checkpoint stays. LockLostError where
+    another process has taken the lock over: it writes there, and this one no more.
     """
     clock = Clock()
     hardware.release_memory()
     with together(cell) as ranks:
         assembled = _assemble(cell, ranks)
         with signals.deferred(), hardware.deterministic(cell.run["deterministic"]):
-            return TrainingRun(cell, assembled, clock, prunes, ranks).record(teacher_record)
+            return TrainingRun(cell, assembled, clock, prunes, ranks, lock).record(teacher_record)
 
 
 def follow(cell: Cell, ranks: Ranks) -> None:
@@ -147,13 +149,16 @@ class TrainingRun:
         clock: Clock,
         prunes: Prunes | None = None,
         ranks: Ranks | None = None,
+        lock: Lock | None = None,
     ):
+        """lock: of the process that writes, and none other."""
         self.cell = cell
         self.assembled = assembled
         self.task = assembled.task
         self.clock = clock
         self.prunes = prunes
         self.ranks = ranks
+        self.lock = lock
         self.checkpoints = Checkpoints(cell.directory, cell.identity)
         self.steps_per_epoch = steps_per_epoch(len(self.task.dataset.train), self.task.batch_size)
         self.state = self._resume() if ranks is None else self._resume_together(ranks)
@@ -165,9 +170,12 @@ class TrainingRun:
     def record(self, teacher_record: dict | None) -> dict:
         """Train to the last epoch, or until patience ends, evaluate, and write the record."""
         cell = self.cell
+        self._check_lock()
         environment = self._environment()
         cell.directory.begin(cell.run | {"precision": cell.precision}, environment)
-        autosave = Autosave(self.state, cell.run["checkpoint_secs"], self._save)
+        autosave = Autosave(
+            self.state, cell.run["checkpoint_secs"], self._save, self._raise_if_lost
+        )
         with tracked(cell, self.state.rows) as trackings:
             self._fit(autosave, trackings)
             record = self._recorded(autosave, environment, teacher_record)
@@ -184,8 +192,10 @@ class TrainingRun:
         predictions = evaluate(network, dataset.evaluated, frozen, autosave=autosave)
         train_images = result.evenly_spaced(unread(dataset.train), result.TRAIN_IMAGES)
         train_predictions = evaluate(network, train_images, autosave=autosave)
+        self._check_lock()
         self.checkpoints.giving_room(lambda: self._write_files(predictions))
         record = self._result(predictions, train_predictions, environment, teacher_record)
+        self._check_lock()
         self.checkpoints.giving_room(lambda: cell.directory.finish(record))
         return record
 
@@ -202,6 +212,7 @@ class TrainingRun:
 
         def on_epoch(row: dict) -> None:
             self._check_weights()
+            self._check_lock()
             self.cell.directory.add_epoch(row)
             for tracking in trackings:
                 tracking.add(row)
@@ -224,6 +235,15 @@ class TrainingRun:
             autosave()
         finally:
             progress.close()
+
+    def _check_lock(self) -> None:
+        """Before anything is written."""
+        if self.lock is not None:
+            self.lock.check()
+
+    def _raise_if_lost(self) -> None:
+        if self.lock is not None:
+            self.lock.raise_if_lost()
 
     def _check_weights(self) -> None:
         """RanksDifferError where processes that train together have come apart."""
@@ -298,6 +318,7 @@ class TrainingRun:
 
     def _save(self) -> None:
         """Write all that the rest of the run depends on."""
+        self._check_lock()
         state, parts, answers = self.state, self.assembled.parts, self.assembled.answer_cache
         tree = {
             "model": parts.model.state_dict(),

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol
 
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from titn.config.annotations import Storage
@@ -17,6 +16,7 @@ from titn.data.row_file import Facts, RowFile, RowPaths, RowWriter, open_rows, r
 from titn.data.stored import prepare_stored
 from titn.system.errors import error_text, is_full
 from titn.system.files import cache_dir
+from titn.system.locks import HeldError, Lock
 from titn.system.memory import available_memory, size_text
 from titn.system.progress import say
 from titn.system.text import printable
@@ -113,7 +113,7 @@ def _made(
     """The rows that are decoded now, by one process at a time. line: says what is done."""
     with _disk_errors_named(source, storage):
         paths.directory.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(paths.lock)
+        lock = Lock(paths.lock)
         _acquire(lock, source)
     try:
         # Another process may have made them while this one waited.
@@ -122,7 +122,7 @@ def _made(
             _check_room(source, storage, paths, shape)
         say(line)
         if found is None:
-            _decode(source, storage, paths, shape)
+            _decode(source, storage, paths, shape, lock)
             found = open_rows(paths, shape)
     finally:
         lock.release()
@@ -131,10 +131,10 @@ def _made(
     return OnDisk(*found)
 
 
-def _acquire(lock: FileLock, source: RowSource) -> None:
+def _acquire(lock: Lock, source: RowSource) -> None:
     try:
         lock.acquire(timeout=0)
-    except Timeout:
+    except HeldError:
         say(f"{source.root}: another process decodes these images; waiting for it")
         lock.acquire()
 
@@ -158,7 +158,7 @@ def _check_room(
 
 
 def _decode(
-    source: RowSource, storage: Storage, paths: RowPaths, shape: tuple[int, int, int]
+    source: RowSource, storage: Storage, paths: RowPaths, shape: tuple[int, int, int], lock: Lock
 ) -> None:
     channels, size, _ = shape
     with _disk_errors_named(source, storage):
@@ -167,7 +167,8 @@ def _decode(
         say(f"{source.root}: {writer.num_kept} of {source.num_images} images are decoded already")
     try:
         with _disk_errors_named(source, storage):
-            writer.write(source.rows(size, channels, writer.num_kept))
+            writer.write(_while_held(lock, source.rows(size, channels, writer.num_kept)))
+            lock.check()
             writer.finish(source.facts())
     except _UnwritableError:
         raise
@@ -176,6 +177,13 @@ def _decode(
         raise
     finally:
         writer.close()
+
+
+def _while_held(lock: Lock, rows: Iterator[Tensor | None]) -> Iterator[Tensor | None]:
+    """The rows, until it is known that another process has taken the lock over."""
+    for row in rows:
+        lock.raise_if_lost()
+        yield row
 
 
 class _UnwritableError(ValueError):
@@ -187,8 +195,6 @@ def _disk_errors_named(source: RowSource, storage: Storage) -> Iterator[None]:
     """What the system says of the cache becomes a line with a remedy."""
     try:
         yield
-    except Timeout:
-        raise
     except OSError as error:
         another = "TITN_CACHE=DIR in the environment names another disk"
         if is_full(error):

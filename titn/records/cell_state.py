@@ -1,11 +1,8 @@
 """What has become of a cell, as the files in its run directory show. No torch here."""
 
-from pathlib import Path
-
-from filelock import FileLock, Timeout
-
 from titn.records.run_dir import RunDir
 from titn.records.run_files import RunFiles, read_run_files
+from titn.system.locks import is_held
 
 RECORDED, RUNNING, HALF_DONE, WAITING, PRUNED, DIVERGED, FAILED, DAMAGED, STOPPED = STATES = (
     "recorded", "running", "half done", "waiting", "pruned", "diverged", "failed", "damaged",
@@ -21,19 +18,19 @@ WITH_QUEUE = (*STATES[:2], QUEUED, PREEMPTED, *STATES[2:])
 def cell_state(directory: RunDir) -> str:
     """One of STATES; damaged if a file that decides the state is not as titn wrote it."""
     # The lock comes first: a cell that finishes in between is then recorded, not half done.
-    is_held = is_locked(directory.lock)
+    is_running = is_held(directory.lock)
     try:
         files = read_run_files(directory.path)
     except ValueError:
         return DAMAGED
-    return state_of(files, is_held)
+    return state_of(files, is_running)
 
 
-def state_of(files: RunFiles, is_held: bool) -> str:
-    """The state that undamaged files show; is_held: whether a process holds the cell's lock."""
+def state_of(files: RunFiles, is_running: bool) -> str:
+    """The state that undamaged files show; is_running: whether a process holds the cell's lock."""
     if files.result is not None:
         return done_state(files.result)
-    if is_held:
+    if is_running:
         return RUNNING
     if files.failure is not None:
         return ended_state(files.failure)
@@ -57,19 +54,3 @@ def damage_reason(directory: RunDir) -> str:
     except ValueError as error:
         return str(error)
     return ""
-
-
-def is_locked(lock: Path) -> bool:
-    """Whether another process holds the lock."""
-    # To try a lock opens its file, and a link could lead to anyone's file.
-    if not lock.is_file() or lock.is_symlink():
-        return False
-    probe = FileLock(lock)
-    try:
-        probe.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError:
-        return False  # unknown: the lock is another user's, or on a read-only disk
-    probe.release()
-    return False

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from titn.records.cell_state import DAMAGED, done_state, is_locked, state_of
+from titn.records.cell_state import DAMAGED, done_state, state_of
 from titn.records.run_dir import RunDir
 from titn.records.run_files import RunFiles, read_config, read_run_files
 from titn.records.safe_open import safe_path
+from titn.system.locks import is_held
 
 STATE_FILES = ("result.json", "failure.json", "environment.json")
 
@@ -85,7 +86,7 @@ class RunReader:
         # The lock comes first, as in `cell_state`; of a recorded run it no longer matters.
         last = kept.contents.get("state")
         is_recorded = isinstance(last, RunFiles) and last.result is not None
-        is_held = not is_recorded and is_locked(RunDir(path).lock)
+        is_running = not is_recorded and is_held(RunDir(path).lock)
         entries = tuple(file_entry(path, name) for name in STATE_FILES)
         files = kept.get("state", entries, lambda: _files_or_reason(path))
         if not isinstance(files, str) and files.result is not None:
@@ -97,7 +98,7 @@ class RunReader:
         if isinstance(files, str):
             return LiveRun(path, DAMAGED, None, config, learned, files)
         reason = str((files.failure or {}).get("reason", ""))
-        return LiveRun(path, state_of(files, is_held), files, config, learned, reason)
+        return LiveRun(path, state_of(files, is_running), files, config, learned, reason)
 
 
 def file_entry(directory: Path, name: str = "") -> tuple[int, int]:

@@ -26,6 +26,7 @@ import yaml
 from titn.records.safe_open import read_yaml, walk_directories
 from titn.system.errors import first_line
 from titn.system.files import remove_leftovers, replacing, write_text
+from titn.system.locks import lock_names
 
 # One of these shows that a directory is a run's: the first is there from before the first step, the
 # second if the run failed, the third when it is done.
@@ -105,7 +106,7 @@ class RunDir:
 
     def foreign_files(self) -> list[str]:
         """Names of files that are not from a run which failed before its first step."""
-        own = (self.lock.name, self.log.name, "failure.json")
+        own = (*lock_names(self.lock.name), self.log.name, "failure.json")
         names = (item.name for item in self.path.iterdir())
         return sorted(name for name in names if name not in own and not name.endswith(".tmp"))
 

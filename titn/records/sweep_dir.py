@@ -16,8 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from titn.records.postponed import Postponed
 from titn.records.run_dir import RunDir, read_json, write_json
 from titn.records.safe_open import check_plain, safe_path, walk_directories
@@ -26,6 +24,7 @@ from titn.records.sweep_plan import PlannedCell, Setting, merge_settings
 from titn.records.sweep_schemas import LatencySchema, PlanFile, PostponedFile
 from titn.records.trials import TrialsFile
 from titn.system.errors import ConfigError, first_line
+from titn.system.locks import Lock
 from titn.system.text import printable
 
 PLAN, LATENCY, POSTPONED = "sweep.json", "latency.json", "postponed.json"
@@ -192,7 +191,7 @@ class SweepDir:
         """The directory for one process at a time; ConfigError where it cannot be written."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.path / ".lock"):
+            with Lock(self.path / ".lock"):
                 yield
         except OSError as error:
             raise ConfigError(

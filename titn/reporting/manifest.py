@@ -16,12 +16,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock
 from pydantic import BaseModel, ValidationError
 
 from titn.reporting.pages import Page
 from titn.system.errors import ConfigError, file_error_text
 from titn.system.files import replacing, write_text
+from titn.system.locks import Lock
 from titn.system.text import counted, printable
 
 MANIFEST, LOCK = "report.json", ".report.lock"
@@ -234,9 +234,9 @@ def _move(staged: Path, target: Path) -> None:
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
     """One report at a time."""
+    lock = Lock(out / LOCK)
+    lock.acquire()
     try:
-        with FileLock(out / LOCK):
-            yield
+        yield
     finally:
-        with suppress(OSError):
-            (out / LOCK).unlink()
+        lock.release(remove=True)

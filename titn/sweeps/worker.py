@@ -12,6 +12,7 @@ from titn.records.summary import outcome_text
 from titn.sweeps.launch import Outcome
 from titn.system import signals
 from titn.system.errors import CellError, ConfigError
+from titn.system.locks import LockLostError
 from titn.system.progress import labelled, say
 from titn.system.streams import open_streams
 
@@ -51,6 +52,9 @@ def make_cell(told: ToldCell, ensure: Callable[[], tuple[RunDir, dict]]) -> Outc
     except PrunedError as error:
         say(f"{told.label}: {error}")
         return Outcome(pruned=True)
+    except LockLostError as error:
+        say(f"{told.label}: {error}")
+        return Outcome(busy=True)
     except BusyError:
         say(f"{told.label}: another process is making it")
         return Outcome(busy=True)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
@@ -14,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from titn.records.search import Search, without_password
 from titn.system.errors import ConfigError, first_line
+from titn.system.locks import HeldError, Lock
 
 JOURNAL = "journal.log"
 # A journal is locked for milliseconds.
@@ -22,13 +22,15 @@ CONNECT_SECS = 10
 
 
 class _SystemLock(JournalFileSymlinkLock):
-    """A lock that the system frees when its process dies; Timeout where none frees it."""
+    """A lock that comes free when its process dies; HeldError where it does not."""
 
     def __init__(self, path: Path):
-        self.lock = FileLock(path, timeout=LOCK_SECS)
+        self.path = path
 
     def acquire(self) -> bool:
-        self.lock.acquire()
+        lock = Lock(self.path)
+        lock.acquire(LOCK_SECS)
+        self.lock = lock  # of the one thread that has it
         return True
 
     def release(self) -> None:
@@ -74,7 +76,7 @@ class StudyStorage:
         """One process at a time asks or tells."""
         with self.errors_named():
             self.directory.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.directory / ".study.lock", timeout=LOCK_SECS):
+            with Lock(self.directory / ".study.lock", timeout=LOCK_SECS):
                 yield
 
     @contextmanager
@@ -88,9 +90,9 @@ class StudyStorage:
                 f"({first_line(cause)}); see that it runs, and the same command "
                 "goes on"
             ) from None
-        except Timeout as error:
+        except HeldError as error:
             raise ConfigError(
-                f"{error.lock_file}: another process holds it for longer than {LOCK_SECS:.0f} s; "
+                f"{error} for longer than {LOCK_SECS:.0f} s; "
                 "end that process, and the same command goes on"
             ) from None
         except OSError as error:

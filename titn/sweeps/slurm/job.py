@@ -29,6 +29,7 @@ from titn.sweeps.slurm.verdicts import NOT_BEGUN
 from titn.system import signals, slurm
 from titn.system.console import run_command
 from titn.system.errors import CellError, ConfigError
+from titn.system.locks import LockLostError
 from titn.system.progress import labelled, say
 from titn.system.slurm import SlurmError
 
@@ -117,6 +118,9 @@ class Job:
         cell = plan_pinned(run, self.cell["prefix"], self.cell["identity"])
         try:
             result = ensure_recorded(cell, wait=False)
+        except LockLostError as error:
+            say(str(error))
+            return self._end(BUSY, reason=str(error), busy=True)
         except BusyError:
             say("another process is making it, or its teacher")
             return self._end(BUSY, reason="another process is making it", busy=True)

@@ -11,8 +11,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from filelock import FileLock
-
 from titn.records.cell_state import DIVERGED, FAILED, RUNNING, cell_state
 from titn.records.slurm_jobs import FOLDER, SUBMISSION, Queue, look
 from titn.sweeps.estimate import TimeEstimator
@@ -25,6 +23,7 @@ from titn.sweeps.slurm.verdicts import NOT_BEGUN, Verdicts
 from titn.sweeps.sweep import Sweep
 from titn.system import signals, slurm
 from titn.system.errors import CellError
+from titn.system.locks import Lock
 from titn.system.progress import say
 from titn.system.slurm import SlurmError
 from titn.system.text import counted
@@ -204,13 +203,13 @@ class SlurmCells:
         found = [self.folder, *(path.parents[2] for path in below)]
         return list(dict.fromkeys(path.resolve() for path in found))
 
-    def _locked(self) -> FileLock:
+    def _locked(self) -> Lock:
         """One controller at a time asks what is queued, and queues what is not."""
         try:
             (self.folder / FOLDER).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(self.folder, error) from None
-        return FileLock(self.folder / FOLDER / ".lock")
+        return Lock(self.folder / FOLDER / ".lock")
 
 
 def without_slurm() -> str | None:
