@@ -14,8 +14,12 @@ from titn.system.progress import note
 from titn.training import hardware
 from titn.training.engine import DivergenceError
 
-# Errors for which the path is to blame, and not the moment.
-UNUSABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG)
+# Errors for which the path is to blame, and not the moment; the last two are of a file system that
+# cannot do what is asked, as rename.
+UNUSABLE = (
+    errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG,
+    errno.ENOSYS, errno.EOPNOTSUPP,
+)  # fmt: skip
 
 
 @contextmanager

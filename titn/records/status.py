@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +30,10 @@ from titn.records.sweep_dir import SweepDir, sweep_dirs
 from titn.records.sweep_plan import PlannedCell
 from titn.system.errors import ConfigError
 from titn.system.files import check_can_be_listed
+from titn.system.locks import holder_text
 from titn.system.text import printable
+
+LOOKS_AT_ONCE = 32
 
 # A cell in one of these states has a message.
 NOTEWORTHY = (STOPPED, RUNNING, PREEMPTED, HALF_DONE, DIVERGED, FAILED, DAMAGED)
@@ -75,6 +79,8 @@ class CellStatus:
             reason = f"{self.epochs or 'no'} epochs"
             if self.place is not None and self.place.is_live:
                 reason += f", job {self.place.id}"
+            if self.state == RUNNING and (holder := holder_text(self.run.lock)):
+                reason += f", {holder}"
         cell = f"{self.sweep}, {self.cell.name}, seed {self.cell.seed}"
         return f"{cell}: {self.state}, {reason}; {place}"
 
@@ -196,7 +202,12 @@ def _read_cells(sweep: SweepDir) -> list[CellStatus]:
     cells = (cell for setting in sweep.settings() for cell in setting.cells)
     different = {(cell.row, cell.config_hash): cell for cell in cells}.values()
     runs = [(cell, sweep.run_dir(cell)) for cell in different]
-    return [CellStatus(name, cell, run, cell_state(run)) for cell, run in runs]
+    # At once: a lease that looks as if nobody renewed it is watched for some seconds.
+    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+        states = list(pool.map(cell_state, (run for _, run in runs)))
+    return [
+        CellStatus(name, cell, run, state) for (cell, run), state in zip(runs, states, strict=True)
+    ]
 
 
 def _read_postponed(sweep: SweepDir) -> list[str]:

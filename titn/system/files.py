@@ -1,6 +1,7 @@
 """Files that are whole or not there, whatever happens while they are written."""
 
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -58,7 +59,8 @@ def replacing(path: Path) -> Iterator[Path]:
     It is on the disk before it is renamed, and so is the new name at the end: after a kill or a
     power cut there is the old file or the new one. If writing fails nothing is left behind.
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    # Not by the number of the process, which one of another host or container may have as well.
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(6)}{TEMPORARY}")
     try:
         yield temporary
         with open(temporary, "rb") as file:
@@ -88,6 +90,16 @@ def sync_directory(directory: Path) -> None:
         pass  # some network file systems cannot: then the rename alone has to do
     finally:
         os.close(descriptor)
+
+
+def see_what_others_wrote(directory: Path) -> None:
+    """Ask a network's file system anew what is in a directory.
+
+    A client of NFS keeps for up to a minute that a file is not there; to open the directory makes
+    it compare with the server (close-to-open consistency).
+    """
+    with suppress(OSError):
+        os.scandir(directory).close()
 
 
 def remove_leftovers(directory: Path, older_than_secs: float = 0.0) -> None:

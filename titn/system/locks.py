@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from titn.system import leases
 from titn.system.errors import ConfigError, error_text
+from titn.system.files import see_what_others_wrote
 from titn.system.leases import Found, Holder, Lease, LockLostError, Watch
 from titn.system.progress import say
 
@@ -70,6 +71,7 @@ class Lock:
                 self._take_lease(timeout)
             else:
                 self._sign()
+            see_what_others_wrote(self.path.parent)
         except BaseException:
             self._free_flock()
             raise

@@ -26,6 +26,7 @@ from titn.data.images import Images
 from titn.records.cell_state import cell_state
 from titn.records.run_dir import RunDir, read_json, write_json
 from titn.system.errors import CellError, ConfigError
+from titn.system.leases import Holder, LockLostError
 from titn.training import engine
 
 
@@ -577,6 +578,57 @@ def test_a_cell_that_failed_before_it_began_can_be_tried_again(tiny, monkeypatch
         with pytest.raises(CellError, match="ZeroDivisionError"):
             ensure(tiny())
     assert ensure(tiny("retry=failed"))[1]["epochs"] == 2
+
+
+def taken_elsewhere(path: Path) -> None:
+    """What a host leaves in a run's lock that takes it too, where flock is each host's own."""
+    (path / ".lock").write_bytes(Holder("node7", 42, "their-token", "their-kernel").to_bytes())
+
+
+def files_of(path: Path) -> dict[str, int]:
+    """When each was written, but for the log, which has the lines of both."""
+    files = (file for file in path.iterdir() if file.name != "log.txt")
+    return {file.name: file.stat().st_mtime_ns for file in files}
+
+
+def test_a_run_that_another_host_has_taken_writes_nothing_more(tiny, monkeypatch):
+    add_epoch, found = RunDir.add_epoch, {}
+
+    def then_taken(directory: RunDir, row: dict) -> None:
+        add_epoch(directory, row)
+        taken_elsewhere(directory.path)
+        found.update(files_of(directory.path))
+
+    monkeypatch.setattr(RunDir, "add_epoch", then_taken)
+    with pytest.raises(LockLostError, match="process 42 of host node7"):
+        ensure(tiny())
+    (run,) = Path(tiny()["runs_dir"]).glob("*/")
+    assert found == files_of(run)
+
+
+def test_what_goes_wrong_in_a_run_that_another_host_has_taken_is_not_written_down(
+    tiny, monkeypatch
+):
+    def then_fails(directory: RunDir, _: dict) -> None:
+        taken_elsewhere(directory.path)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(RunDir, "add_epoch", then_fails)
+    with pytest.raises(LockLostError):
+        ensure(tiny())
+    assert not list(Path(tiny()["runs_dir"]).glob("*/failure.json"))
+
+
+def test_a_teacher_that_another_host_has_taken_has_not_failed(tiny, monkeypatch):
+    monkeypatch.setattr(RunDir, "add_epoch", lambda directory, _: taken_elsewhere(directory.path))
+    with pytest.raises(LockLostError, match=r"^\S+: process 42 of host node7"):
+        ensure(tiny(*TEACHER))
+
+
+def test_a_disk_that_cannot_rename_is_one_line(tiny, monkeypatch):
+    monkeypatch.setattr(os, "replace", raising(OSError(errno.ENOSYS, "Function not implemented")))
+    with pytest.raises(ConfigError, match=r"^run_dir=.*cannot be written \(Function not impl"):
+        ensure(tiny())
 
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "weights.safetensors")

@@ -21,6 +21,14 @@ def test_what_is_half_written_never_is_in_its_place(tmp_path):
         assert not (tmp_path / "x").exists()
 
 
+def test_two_at_once_do_not_share_what_is_half_written(tmp_path):
+    """Processes of two hosts may have the same number."""
+    with replacing(tmp_path / "x") as first, replacing(tmp_path / "x") as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert (tmp_path / "x").read_text() == "first"
+
+
 def test_what_fails_leaves_nothing(tmp_path):
     with pytest.raises(UnicodeEncodeError):
         write_text(tmp_path / "x", "half of it is no text: \ud800")

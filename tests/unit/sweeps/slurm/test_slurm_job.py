@@ -14,6 +14,7 @@ from titn.sweeps.slurm.submit import Submitter, Work
 from titn.sweeps.slurm.verdicts import NOT_BEGUN
 from titn.system import signals
 from titn.system.errors import CellError, ConfigError
+from titn.system.leases import LockLostError
 
 VARIABLES = {"SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "0", "SLURM_JOB_ID": "15"}
 
@@ -107,6 +108,7 @@ def test_a_node_that_would_make_another_cell_makes_none(submitted):
     [
         (ConfigError("bad"), 2, {"reason": "bad", "bad_input": True}),
         (CellError("it failed"), 1, {"reason": "it failed", "bad_input": False}),
+        (LockLostError("taken over"), 75, {"reason": "taken over", "busy": True}),
         (BusyError(), 75, {"reason": "another process is making it", "busy": True}),
     ],
 )
