@@ -19,6 +19,7 @@ PROGRAMS = (
     "scontrol",
     "squeue",
     "scancel",
+    "flock",
 )
 SAYS = (
     '#!/bin/sh\nprintf "%s\\0" "$PLACE" "${0##*/}" "$@" >>"$CALLS"; printf "\\036\\0" >>"$CALLS"\n'

@@ -24,7 +24,7 @@ from titn.sweeps.overrides import quote_for_hydra
 from titn.sweeps.sweep import Sweep
 
 # Blocks that no machine like this one can run, by their reason; composed all the same.
-NOT_RUN = {"needs Slurm": 6, "needs a cluster of Ray": 1, "needs two GPUs": 1}
+NOT_RUN = {"needs Slurm": 6, "needs a cluster of Ray": 1, "needs two GPUs": 1, "needs two hosts": 1}
 
 SHELL_PAGES = sorted(
     {block.place.partition(":")[0] for block in blocks() if block.language == "sh"}
@@ -137,7 +137,7 @@ def test_other_programs_are_given_what_is_there(call):
         assert words[:2] in (["-m", "venv"], ["-m", "pytest"])
         assert [word for word in words[2:] if "/" in word and not (CHECKOUT / word).exists()] == []
     else:
-        assert program in ("mkdocs", "ray", "scontrol", "squeue", "scancel")
+        assert program in ("mkdocs", "ray", "scontrol", "squeue", "scancel", "flock")
 
 
 def test_a_block_that_cannot_be_run_says_why():
