@@ -79,10 +79,15 @@ class CellStatus:
             reason = f"{self.epochs or 'no'} epochs"
             if self.place is not None and self.place.is_live:
                 reason += f", job {self.place.id}"
-            if self.state == RUNNING and (holder := holder_text(self.run.lock)):
+            if holder := self._holder():
                 reason += f", {holder}"
         cell = f"{self.sweep}, {self.cell.name}, seed {self.cell.seed}"
         return f"{cell}: {self.state}, {reason}; {place}"
+
+    def _holder(self) -> str:
+        if self.state not in (RUNNING, HALF_DONE):
+            return ""
+        return holder_text(self.run.lock, is_running=self.state == RUNNING)
 
     def _failure(self) -> dict | None:
         if self.state not in (DIVERGED, FAILED):

@@ -142,7 +142,12 @@ class Watch:
         if self.seen != found or now - self.last > found.secs / 3:
             self.seen, self.since = found, now
         self.last = now
-        return now - self.since
+        return self.secs
+
+    @property
+    def secs(self) -> float:
+        """What `unchanged_secs` said last."""
+        return self.last - self.since
 
 
 class Lease:
@@ -268,7 +273,13 @@ def remove_files(directory: Path) -> None:
 
 @contextmanager
 def _opened(directory: Path) -> Iterator[int | None]:
-    """A descriptor: what is done through it is done in this directory, and in none of its name."""
+    """A descriptor: what is done through it is done in this directory, and in none of its name.
+
+    None if there is no such directory, as on systems that have no such descriptors.
+    """
+    if os.open not in os.supports_dir_fd:
+        yield None
+        return
     try:
         place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:

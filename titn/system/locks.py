@@ -62,7 +62,7 @@ class Lock:
                     f"{self.path}: {signed.name} took it with flock, which this host has not here "
                     f"({error_text(missing)}); {ALL_HOSTS}, and remove this file if it has ended"
                 )
-            if signed is not None and signed.kernel != self.me.kernel:
+            if signed is not None and not is_local(signed):
                 say(
                     f"{self.path}: {signed.name} never gave it back: it was killed, or flock works "
                     f"on each host alone here; if so, {ALL_HOSTS}"
@@ -101,12 +101,17 @@ class Lock:
         while not lease.take():
             found = leases.find(lease.directory)
             is_silent = found is not None and _looks_silent(found) and not lease.watch.has_changed
-            if is_silent and found is not None and not is_said:
+            if (
+                is_silent
+                and found is not None
+                and not is_said
+                and _is_late(lease.watch.secs, found)
+            ):
                 is_said = True
                 name = found.holder.name if found.holder else "a process"
                 say(
                     f"{self.path.parent}: {name} seems to be gone: its lease is taken over if it "
-                    f"does not renew it for {found.secs:.0f} s"
+                    f"is not renewed for {found.secs:.0f} s"
                 )
             if not is_silent and end is not None and time.monotonic() >= end:
                 raise HeldError(f"{self.path}: another process holds it")
@@ -192,13 +197,10 @@ def is_held(path: Path) -> bool:
     By the clock of the disk, where that agrees with this host's; else a lease is watched for some
     seconds.
     """
-    try:
-        found = leases.find(_lease_place(path))
-    except OSError:
-        found = None  # unknown, as below
-    if found is not None and not found.is_free:
-        place = _lease_place(path)
-        if not (_looks_silent(found) and _stays(place, found.content, found.secs)):
+    place = _lease_place(path)
+    with suppress(OSError):  # unknown, as below
+        found = leases.find(place)
+        if found is not None and not found.is_free and not _is_over(place, found):
             return True
     # To try a lock opens its file, and a link could lead to anyone's file.
     if not path.is_file() or path.is_symlink():
@@ -214,38 +216,52 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def holder_text(path: Path) -> str:
-    """Who holds a lock that is held, as far as it is written down: on host X; else empty.
+def holder_text(path: Path, is_running: bool) -> str:
+    """On which host a run is, or was when its process died; empty where nothing tells.
 
-    Of a lease also since when it was not renewed, if that is long and the clocks agree.
+    Nothing tells of flock on this host. Of a lease also for how long it was not renewed, if that is
+    long: by the disk's clock, unless that is plainly another than this host's.
     """
     try:
         found = leases.find(_lease_place(path))
     except OSError:
         return ""
-    if found is not None and not found.is_free:
-        host = f"on host {found.holder.host}" if found.holder else ""
-        is_late = MISSED * found.secs / leases.RENEWALS < found.age
-        return f"{host}, not renewed for {found.age:.0f} s" if host and is_late else host
-    signed = _signature(path)
-    is_other = signed is not None and signed.kernel != leases.kernel_of_host()
-    return f"on host {signed.host}" if signed is not None and is_other else ""
+    holder = _signature(path) if found is None else found.holder
+    if holder is None or holder.is_free or (found is None and is_local(holder)):
+        return ""
+    if not is_running:
+        return f"last on host {holder.host}"
+    if found is not None and _is_late(found.age, found) and not _looks_silent(found):
+        return f"on host {holder.host}, not renewed for {found.age:.0f} s"
+    return f"on host {holder.host}"
+
+
+def _is_over(place: Path, found: Found) -> bool:
+    """Whether nobody renews a lease any more; it is watched where clocks differ or it is late."""
+    return _looks_silent(found) and _stays(place, found.content, found.secs)
+
+
+def is_local(holder: Holder) -> bool:
+    """Whether its kernel is this process's, too."""
+    return holder.kernel == leases.kernel_of_host()
 
 
 @lru_cache(maxsize=4096)
 def _stays(place: Path, content: bytes, secs: float) -> bool:
     """Whether a lease is not renewed. Known once and for all: a renewal is another content."""
-    watch, limit = Watch(), MISSED * secs / leases.RENEWALS
+    watch = Watch()
     while True:
-        try:
-            found = leases.find(place)
-        except OSError:
-            return False  # the disk does not tell
+        found = leases.find(place)
         if found is None or found.content != content:
             return False
-        if watch.unchanged_secs(found) >= limit:
+        if _is_late(watch.unchanged_secs(found), found):
             return True
-        time.sleep(min(limit / 10, POLL_SECS))
+        time.sleep(min(secs / 50, POLL_SECS))
+
+
+def _is_late(secs: float, found: Found) -> bool:
+    """Whether a lease that was not renewed for so long should have been."""
+    return secs > MISSED * found.secs / leases.RENEWALS
 
 
 def _looks_silent(found: Found) -> bool:

@@ -14,6 +14,7 @@ from titn.cells.cleaning import find_items, remove
 from titn.cells.identity import run_source_digest
 from titn.records.run_dir import RunDir
 from titn.system.errors import ConfigError
+from titn.system.locks import Lock
 from titn.training.answer_cache import Labels, Logits
 
 ANSWERS = "a" * 64
@@ -106,6 +107,22 @@ def test_a_held_lock_keeps_a_run_and_the_answers(runs):
         other.communicate(b"\n")
     remove(find_items(runs))
     assert done.checkpoints() == []
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_lease_goes_with_its_run_unless_it_is_held(runs, monkeypatch, is_held):
+    monkeypatch.setenv("TITN_LOCKS", "lease")
+    orphan = begun(runs, "o", digest="other")
+    items = find_items(runs)
+    lock = Lock(orphan.lock)
+    lock.acquire()
+    if is_held:
+        lock._free_flock()  # what another host would see
+    else:
+        lock.release()
+    remove(items)
+    assert orphan.path.exists() is is_held
+    lock.release()
 
 
 def test_a_run_that_is_taken_up_meanwhile_stays(runs):

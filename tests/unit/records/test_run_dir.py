@@ -99,7 +99,9 @@ def test_clearing_leaves_what_is_not_a_runs(directory):
     assert directory.foreign_files() == ["notes.txt"]
 
 
-@pytest.mark.parametrize("name", [".lock", "log.txt", "failure.json", "result.json.tmp"])
+@pytest.mark.parametrize(
+    "name", [".lock", ".lock.lease", "log.txt", "failure.json", "result.json.tmp"]
+)
 def test_what_a_run_leaves_that_ended_before_it_began_is_its_own(directory, name):
     (directory.path / name).touch()
     assert directory.foreign_files() == []
