@@ -6,6 +6,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import io
 import json
+import signal
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,10 @@ from PIL import Image
 from titn.config import resolve
 from titn.config.paths import conf_dir
 from titn.data import layouts
+
+# A shell lets what it starts in the background ignore Ctrl-C, and all that is started from there.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
