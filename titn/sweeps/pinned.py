@@ -4,7 +4,7 @@ It is made from the run that was checked when it was planned: nothing is compose
 other cell is planned.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from titn.system.errors import ConfigError
@@ -39,3 +39,19 @@ def plan_pinned(run: dict[str, Any], prefix: str, identity: Mapping[str, Any]) -
             "of weights, or titn's source differ on this node; give all nodes the same"
         )
     return cell
+
+
+def check_precision(cells: Iterable["Cell"], gpus: str) -> None:
+    """ConfigError where this machine would decide a precision that is a GPU's to decide.
+
+    It is a part of a cell's identity: planned here, and made there, it would be another cell.
+    """
+    for cell in cells:
+        key = f"{cell.prefix}precision"
+        if gpus != "0" and cell.run["precision"] == "auto" and cell.device.type != "cuda":
+            raise ConfigError(
+                f"{key}=auto: is decided by the machine that plans, and this one has no GPU; give "
+                f"{key}=bf16-mixed (GPUs since Ampere) or {key}=32-true"
+            )
+        if cell.teacher is not None:
+            check_precision([cell.teacher], gpus)

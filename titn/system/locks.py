@@ -101,19 +101,15 @@ class Lock:
         while not lease.take():
             found = leases.find(lease.directory)
             is_silent = found is not None and _looks_silent(found) and not lease.watch.has_changed
-            if (
-                is_silent
-                and found is not None
-                and not is_said
-                and _is_late(lease.watch.secs, found)
-            ):
+            silent = found if is_silent else None
+            if silent is not None and not is_said and _is_late(lease.watch.secs, silent):
                 is_said = True
-                name = found.holder.name if found.holder else "a process"
+                name = silent.holder.name if silent.holder else "a process"
                 say(
                     f"{self.path.parent}: {name} seems to be gone: its lease is taken over if it "
-                    f"is not renewed for {found.secs:.0f} s"
+                    f"is not renewed for {silent.secs:.0f} s"
                 )
-            if not is_silent and end is not None and time.monotonic() >= end:
+            if silent is None and end is not None and time.monotonic() >= end:
                 raise HeldError(f"{self.path}: another process holds it")
             time.sleep(poll)
             poll = min(1.5 * poll, POLL_SECS, leases.lease_secs() / 10)

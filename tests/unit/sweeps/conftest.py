@@ -58,3 +58,19 @@ def planned(tmp_path):
         return SweepCell(CellRequest(row, str(seed), (), tuned or {}), cell, role)
 
     return plan
+
+
+@pytest.fixture
+def cell(planned):
+    """A planned cell, and a teacher for it, as jobs on other machines need them."""
+    keys = {"device": "cpu", "precision": "auto", "teacher": None, "batch_size": 1, "devices": 1}
+
+    def plan(row="A", seed=0, **more) -> SweepCell:
+        one = planned(row, seed, **more)
+        for each in (one.cell, one.cell.teacher):
+            if each is not None:
+                each.prefix = "" if each is one.cell else "teacher."
+                each.run |= keys
+        return one
+
+    return plan

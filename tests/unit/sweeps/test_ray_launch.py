@@ -83,21 +83,6 @@ class FakeRay:
 
 
 @pytest.fixture
-def cell(planned):
-    """A planned cell, and a teacher for it, as tasks need them."""
-
-    def plan(row="A", seed=0, **more):
-        one = planned(row, seed, **more)
-        for each in (one.cell, one.cell.teacher):
-            if each is not None:
-                each.prefix = "" if each is one.cell else "teacher."
-                each.run |= {"device": "cpu", "precision": "32-true", "teacher": None, "devices": 1}
-        return one
-
-    return plan
-
-
-@pytest.fixture
 def call(tmp_path):
     """Outcomes in the order of the cells, and the Ray that has made them; rays: gets it, too."""
 

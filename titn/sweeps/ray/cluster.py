@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from titn.sweeps.launcher_keys import KEY
 from titn.sweeps.ray.options import RayOptions
-from titn.sweeps.slurm.options import KEY
 from titn.system import signals
 from titn.system.errors import ConfigError, first_line
 

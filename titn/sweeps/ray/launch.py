@@ -13,12 +13,11 @@ from titn.records.cell_state import DONE, RUNNING, cell_state
 from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.launch import Outcome, Rounds, say_outcome, teacher_label
 from titn.sweeps.memory import memory_needs
-from titn.sweeps.pinned import going_on, pinned_run
+from titn.sweeps.pinned import check_precision, going_on, pinned_run
 from titn.sweeps.plan import SweepCell
 from titn.sweeps.ray.cluster import Cluster
 from titn.sweeps.ray.job import Job, Trial, run_job
 from titn.sweeps.ray.options import RayOptions
-from titn.sweeps.slurm.resources import check_precision
 from titn.sweeps.sweep import Sweep
 from titn.sweeps.worker import ToldCell
 from titn.system import signals
@@ -261,9 +260,8 @@ class Round:
             self._end(task, Outcome(reason=reason))
         else:
             say(f"{label}: its worker died ({why}); it goes on in another")
-            if (
-                task.cell.directory.record_stamp() != task.record
-            ):  # force=true: it was begun anew before
+            # With force=true: it was begun anew before the worker died.
+            if task.cell.directory.record_stamp() != task.record:
                 task.job = replace(task.job, run=going_on(task.job.run))
             self.ready.insert(0, task)
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from titn.config.annotations import Count, Text
 from titn.config.schema import validate_value
 from titn.config.spelling import as_typed
-from titn.sweeps.slurm.options import AUTO, KEY, mebibytes
+from titn.sweeps.launcher_keys import AUTO, KEY, mebibytes
 from titn.system.errors import ConfigError
 
 ADDRESS = re.compile(r"auto|[^\s:/]+:\d{1,5}|\[[\da-fA-F:]+\]:\d{1,5}")

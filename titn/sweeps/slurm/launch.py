@@ -15,9 +15,10 @@ from titn.records.cell_state import DIVERGED, FAILED, RUNNING, cell_state
 from titn.records.slurm_jobs import FOLDER, SUBMISSION, Queue, look
 from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.launch import Outcome, say_outcome, teacher_label
+from titn.sweeps.pinned import check_precision
 from titn.sweeps.plan import SweepCell
 from titn.sweeps.slurm.options import SlurmOptions
-from titn.sweeps.slurm.resources import check_precision, gpus_for, resources_for
+from titn.sweeps.slurm.resources import gpus_for, resources_for
 from titn.sweeps.slurm.submit import Submitter, Work, cannot_write
 from titn.sweeps.slurm.verdicts import NOT_BEGUN, Verdicts
 from titn.sweeps.sweep import Sweep

@@ -10,10 +10,8 @@ from pydantic import Field
 from titn.config.annotations import Count, Text
 from titn.config.schema import validate_value
 from titn.config.spelling import as_typed
+from titn.sweeps.launcher_keys import AUTO, KEY, mebibytes
 from titn.system.errors import ConfigError
-
-KEY = "hydra.launcher"
-AUTO = "auto"
 
 # Options that titn sets itself, or that would tear a cell's job apart.
 OWN = {
@@ -28,9 +26,7 @@ HAS_A_KEY = {
 # What the options take. A word is whatever a line of the script may have after an equality sign.
 WORD = re.compile(r"[^\s\"'`$;&|<>\\#]+")
 CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d\d)(?::(\d\d))?")
-MEMORY = re.compile(r"(\d+)([KMGT]?)B?", re.IGNORECASE)
 GPUS = re.compile(r"(?:[A-Za-z][\w.-]*:)?\d+")
-UNITS = {"K": 1 / 1024, "": 1, "M": 1, "G": 1024, "T": 1024**2}
 # Before there is a checkpoint, a job loads torch and decodes its images.
 START_SECS = 60
 
@@ -106,18 +102,6 @@ def _minutes(given: Any) -> int | None:
         f"{KEY}.time={as_typed(given)}: should be minutes, HOURS:MINUTES:SECONDS, "
         "DAYS-HOURS:MINUTES:SECONDS, or auto"
     )
-
-
-def mebibytes(given: Any) -> int | None:
-    """Of a memory as sbatch takes it, rounded up; None for auto."""
-    if given == AUTO:
-        return None
-    match = MEMORY.fullmatch(str(given)) if isinstance(given, int | str) else None
-    if match is None or isinstance(given, bool) or not int(match[1]):
-        raise ConfigError(
-            f"{KEY}.memory={as_typed(given)}: should be a number with K, M, G or T, as 8G, or auto"
-        )
-    return max(1, round(int(match[1]) * UNITS[match[2].upper()]))
 
 
 def _gpus(given: Any) -> str | None:

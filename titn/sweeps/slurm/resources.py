@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from titn.sweeps.estimate import PendingRun, TimeEstimator
+from titn.sweeps.launcher_keys import KEY
 from titn.sweeps.memory import memory_needs
-from titn.sweeps.slurm.options import KEY, SlurmOptions
+from titn.sweeps.slurm.options import SlurmOptions
 from titn.system import slurm
 from titn.system.errors import ConfigError
 from titn.system.progress import duration
@@ -79,19 +80,3 @@ def gpus_for(runs: Iterable[dict[str, Any]], options: SlurmOptions) -> str:
         return str(most) if slurm.has_gpus(options.partition) else "0"
     except SlurmError as error:
         raise ConfigError(f"{KEY}.gpus=auto: {error}; give {KEY}.gpus=0 or 1") from None
-
-
-def check_precision(cells: Iterable["Cell"], gpus: str) -> None:
-    """ConfigError where this machine would decide a precision that is a GPU's to decide.
-
-    It is a part of a cell's identity: planned here, and made there, it would be another cell.
-    """
-    for cell in cells:
-        key = f"{cell.prefix}precision"
-        if gpus != "0" and cell.run["precision"] == "auto" and cell.device.type != "cuda":
-            raise ConfigError(
-                f"{key}=auto: is decided by the machine that plans, and this one has no GPU; give "
-                f"{key}=bf16-mixed (GPUs since Ampere) or {key}=32-true"
-            )
-        if cell.teacher is not None:
-            check_precision([cell.teacher], gpus)

@@ -16,21 +16,6 @@ from titn.system.errors import CellError, ConfigError
 
 
 @pytest.fixture
-def cell(planned):
-    """A planned cell, and a teacher for it, as jobs need them."""
-
-    def plan(row="A", seed=0, **more):
-        one = planned(row, seed, **more)
-        for each in (one.cell, one.cell.teacher):
-            if each is not None:
-                each.prefix = "" if each is one.cell else "teacher."
-                each.run |= {"device": "cpu", "precision": "auto", "teacher": None, "batch_size": 1}
-        return one
-
-    return plan
-
-
-@pytest.fixture
 def call(fake_slurm, tmp_path):
     """A call of the sweep's command: outcomes in the order of the cells.
 
