@@ -21,6 +21,7 @@ ADDED_LATER: dict[str, Any] = {
     "loss.token": "dist",
     "model.conv_mlp": False,
     "model.inner_depth": 1,
+    "model.local_attention": False,
     "model.outer_embed": "learned",
     "model.patch_embed": "linear",
     "model.stem": "imagenet",

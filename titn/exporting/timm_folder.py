@@ -27,7 +27,7 @@ ARCHITECTURES = {False: "vit_tiny_patch16_224", True: "deit_tiny_distilled_patch
 TIMMS_EPS = 1e-6
 VIT, TIMM_NETWORK = "titn.models.vit.ViT", "titn.models.timm_network.TimmNetwork"
 # What timm's networks have no choice of.
-PLAIN = {"patch_embed": "linear", "conv_mlp": False}
+PLAIN = {"patch_embed": "linear", "conv_mlp": False, "local_attention": False}
 
 # Prefixes of names, ours and timm's.
 PREFIXES = {"layers.": "blocks.", "heads.cls.": "head.", "heads.dist.": "head_dist."}

@@ -68,10 +68,16 @@ class Attention(nn.Module):
         q = q[:, :, rows]
         # Spelled out because it is faster here than the fused kernel: sequences are short and the
         # inner heads are 6 wide (1.5 times the images a second: benchmarks/cpu_choices.py).
-        # (b, h, n, d) @ (b, h, d, n) -> (b, h, n, n), each row of which sums to 1.
-        weights = (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(-1)
+        weights = self.weights(q, k, rows)
         heads = weights @ v  # (b, h, n, n) @ (b, h, n, d) -> (b, h, n, d)
         return self.proj(rearrange(heads, "b h n d -> b n (h d)"))
+
+    def weights(self, q: Tensor, k: Tensor, rows: slice = ALL) -> Tensor:
+        """(b, h, n, n), each row of which sums to 1, of queries and keys (b, h, n, d).
+
+        The queries may be those `rows` of n alone.
+        """
+        return (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(-1)
 
     def product_macs(self, num_tokens: int) -> int:
         """Multiply-accumulates of q k^T and of the weights times v, for one sequence."""
@@ -83,7 +89,8 @@ class Block(nn.Module):
 
     (b, n, d) to (b, n, d), or to those `rows` of n alone. The MLP is d -> mlp_ratio d -> d with a
     GELU between (equation 4). drop_path: the probability in [0, 1) that a branch of a sample is
-    left out in training (stochastic depth, Huang et al., 2016). mlp: another one in its place.
+    left out in training (stochastic depth, Huang et al., 2016). mlp, attention: others in their
+    place.
     """
 
     def __init__(
@@ -94,10 +101,11 @@ class Block(nn.Module):
         qkv_bias: bool,
         drop_path: float,
         mlp: nn.Module | None = None,
+        attention: Attention | None = None,
     ):
         super().__init__()
         self.norm1 = nn.LayerNorm(width)
-        self.attn = Attention(width, num_heads, qkv_bias)
+        self.attn = attention or Attention(width, num_heads, qkv_bias)
         self.norm2 = nn.LayerNorm(width)
         self.mlp = mlp or Mlp(width, hidden_features=int(width * mlp_ratio))
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()

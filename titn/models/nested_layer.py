@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from titn.models.layers import ALL, Block
+from titn.models.layers import ALL, Attention, Block
 
 
 class NestedLayer(nn.Module):
@@ -14,7 +14,7 @@ class NestedLayer(nn.Module):
     rows of zeros for the class and the distillation token (section 3.2).
 
     inner_depth: the number of inner blocks; figure 1 and algorithm 1 have one. drop_path: the rate
-    of every block, inner and outer. outer_mlp: another MLP of the outer block.
+    of every block, inner and outer. outer_mlp, outer_attention: other ones of the outer block.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class NestedLayer(nn.Module):
         mlp_ratio: float,
         drop_path: float,
         outer_mlp: nn.Module | None = None,
+        outer_attention: Attention | None = None,
     ):
         super().__init__()
         self.inner = Block(pixel_dim, inner_heads, mlp_ratio, True, drop_path)
@@ -40,7 +41,9 @@ class NestedLayer(nn.Module):
         )
         self.residual_norm = nn.LayerNorm(pixel_dim)
         self.residual = nn.Linear(pixels_per_patch * pixel_dim, patch_dim)
-        self.outer = Block(patch_dim, outer_heads, mlp_ratio, True, drop_path, outer_mlp)
+        self.outer = Block(
+            patch_dim, outer_heads, mlp_ratio, True, drop_path, outer_mlp, outer_attention
+        )
 
     def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """pixels (b n, p, d) and tokens (b, n + 1 or n + 2, d) to the same shapes.

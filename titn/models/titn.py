@@ -25,6 +25,7 @@ from titn.models.layers import (
     mapped_layers,
     normal_parameter,
 )
+from titn.models.local_attention import outer_attentions
 from titn.models.nested_layer import NestedLayer
 from titn.models.patch_embedding import embed_patches, patch_embedding
 from titn.models.pixels_last import PixelsLast
@@ -56,7 +57,8 @@ class TITN(nn.Module):
 
     None of the paper's: outer_embed adds to the learned tokens what a linear layer makes of each
     patch, as Han et al. do, or a stem of convolutions (`ConvStem`). conv_mlp: whether the outer
-    MLPs look at the neighbouring patches (`ConvMlp`).
+    MLPs look at the neighbouring patches (`ConvMlp`). local_attention: whether no outer token
+    attends to itself, and the outer temperatures are learned (`LocalAttention`).
     """
 
     gives_features = True
@@ -82,6 +84,7 @@ class TITN(nn.Module):
         token_std: Positive = 0.5,
         outer_embed: OuterEmbed = "learned",
         conv_mlp: bool = False,
+        local_attention: bool = False,
     ):
         super().__init__()
         patch_grid = grid_side(images.size, patch_size, "the image's size", "patch_size")
@@ -102,6 +105,7 @@ class TITN(nn.Module):
         self.token_pos = normal_parameter(num_tokens, patch_dim, std=token_std)
         rates = drop_path_rates(drop_path, depth)
         mlps = outer_mlps(conv_mlp, depth, patch_dim, mlp_ratio, patch_grid, num_tokens)
+        attentions = outer_attentions(local_attention, depth, patch_dim, outer_heads, True)
         self.layers = nn.ModuleList(
             NestedLayer(
                 pixels_per_patch=pixel_grid**2,
@@ -113,8 +117,9 @@ class TITN(nn.Module):
                 mlp_ratio=mlp_ratio,
                 drop_path=rate,
                 outer_mlp=mlp,
+                outer_attention=attention,
             )
-            for rate, mlp in zip(rates, mlps, strict=True)
+            for rate, mlp, attention in zip(rates, mlps, attentions, strict=True)
         )
         self.norm = nn.LayerNorm(patch_dim)
         self.heads = Heads(patch_dim, images.num_classes, distillation_token)

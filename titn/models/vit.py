@@ -29,6 +29,7 @@ from titn.models.layers import (
     mapped_layers,
     normal_parameter,
 )
+from titn.models.local_attention import outer_attentions
 from titn.models.patch_embedding import embed_patches, patch_embedding
 from titn.types import Compiler, ImageSpec, Output
 
@@ -43,7 +44,8 @@ class ViT(nn.Module):
     q, k and v have no bias: that gives the printed parameter counts (table 3).
 
     patch_embed: conv is a stem of convolutions in place of the linear layer (`ConvStem`). conv_mlp:
-    whether the MLPs look at the neighbouring patches (`ConvMlp`).
+    whether the MLPs look at the neighbouring patches (`ConvMlp`). local_attention: whether no
+    token attends to itself, and temperatures are learned (`LocalAttention`).
     """
 
     gives_features = True
@@ -66,6 +68,7 @@ class ViT(nn.Module):
         token_std: Positive = 0.5,
         patch_embed: PatchEmbed = "linear",
         conv_mlp: bool = False,
+        local_attention: bool = False,
     ):
         super().__init__()
         patch_grid = grid_side(images.size, patch_size, "the image's size", "patch_size")
@@ -82,9 +85,10 @@ class ViT(nn.Module):
         self.token_pos = normal_parameter(num_tokens, patch_dim, std=token_std)
         rates = drop_path_rates(drop_path, depth)
         mlps = outer_mlps(conv_mlp, depth, patch_dim, mlp_ratio, patch_grid, num_tokens)
+        attentions = outer_attentions(local_attention, depth, patch_dim, heads, qkv_bias)
         self.layers = nn.ModuleList(
-            Block(patch_dim, heads, mlp_ratio, qkv_bias, rate, mlp)
-            for rate, mlp in zip(rates, mlps, strict=True)
+            Block(patch_dim, heads, mlp_ratio, qkv_bias, rate, mlp, attention)
+            for rate, mlp, attention in zip(rates, mlps, attentions, strict=True)
         )
         self.norm = nn.LayerNorm(patch_dim)
         self.heads = Heads(patch_dim, images.num_classes, distillation_token)

@@ -64,6 +64,7 @@ TRAINING_PHRASES = {
     "model.patch_embed": "patches embedded by convolutions",
     "model.outer_embed": "outer tokens with embedded patches ({})",
     "model.conv_mlp": "MLPs with a depthwise convolution",
+    "model.local_attention": "attention that looks away from itself",
 }
 MIX_PHRASES = {
     "mix._target_": "{} instead of {}",

@@ -32,6 +32,7 @@ EVERYWHERE = {
     "model.patch_embed": "linear",
     "model.outer_embed": "learned",
     "model.conv_mlp": False,
+    "model.local_attention": False,
     "teacher.model._target_": "titn.models.cnn.vgg16_bn",
     "teacher.model.stem": "imagenet",
 }

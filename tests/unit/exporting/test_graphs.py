@@ -68,6 +68,7 @@ def test_every_network_of_conf_answers_the_same_in_both_graphs(name, tmp_path):
     [
         ["model=titn", "model.depth=2", "model.conv_mlp=true", "model.outer_embed=conv"],
         ["model=vit", "model.depth=2", "model.conv_mlp=true", "model.patch_embed=conv"],
+        ["model=deit", "model.depth=2", "model.local_attention=true"],
         ["model=resnet18", "model.stem=cifar"],
         ["model=timm", "model.name=deit_tiny_distilled_patch16_224", "model.depth=1"],
     ],

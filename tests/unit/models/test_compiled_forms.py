@@ -30,6 +30,12 @@ NETWORKS = {
     "DeiT with convolutions": lambda: stirred(
         ViT(**SMALL, distillation_token=True, patch_embed="conv", conv_mlp=True)
     ),
+    "TITN with local attention": lambda: TITN(
+        **SMALL, distillation_token=True, local_attention=True
+    ),
+    "DeiT with local attention": lambda: ViT(
+        **SMALL, distillation_token=True, local_attention=True
+    ),
     "ViT": lambda: ViT(**SMALL, distillation_token=False),
 }
 

@@ -1,4 +1,4 @@
-"""Convolutions in a vision transformer: before it, and in its MLPs."""
+"""Structure in a vision transformer: convolutions before it and in its MLPs, local attention."""
 
 import pytest
 import torch
@@ -7,6 +7,7 @@ from timm.layers import Mlp
 from torch import nn
 
 from titn.models.conv_mlp import ConvMlp
+from titn.models.local_attention import LocalAttention
 from titn.models.patch_embedding import ConvStem, embed_patches, patch_embedding
 from titn.models.titn import TITN
 from titn.models.vit import ViT
@@ -86,6 +87,28 @@ def test_a_conv_mlp_begins_as_the_plain_one():
     torch.testing.assert_close(mlp(x), plain(x))
 
 
+def test_local_attention_by_hand():
+    """Token by token: a softmax over the scores of all others, at each head's own temperature."""
+    torch.manual_seed(0)
+    attention, x = LocalAttention(6, 2, qkv_bias=False), torch.randn(2, 4, 6)
+    torch.testing.assert_close(attention.scale, torch.full((2, 1, 1), 3**-0.5))
+    with torch.no_grad():
+        attention.scale.copy_(torch.tensor([0.3, 1.7]).reshape(2, 1, 1))
+        q, k, v = (x @ attention.qkv.weight.T).split(6, dim=-1)
+        expected = torch.zeros(2, 4, 6)
+        for head, scale in enumerate((0.3, 1.7)):
+            own = slice(3 * head, 3 * head + 3)
+            for i in range(4):
+                others = [j for j in range(4) if j != i]
+                scores = torch.einsum("bd,bjd->bj", q[:, i, own], k[:, others, own]) * scale
+                weighted = scores.softmax(-1)[..., None] * v[:, others, own]
+                expected[:, i, own] = weighted.sum(1)
+        expected = expected @ attention.proj.weight.T + attention.proj.bias
+        torch.testing.assert_close(attention(x), expected)
+        # Rows that are asked for alone are what they are among all.
+        torch.testing.assert_close(attention(x, slice(0, None, 3)), expected[:, [0, 3]])
+
+
 @pytest.mark.parametrize("token", [True, False])
 def test_options_are_in_the_network_and_off_they_are_not(token):
     """The parameters that each option adds, counted by hand, for d 24, hidden 96, patch 8.
@@ -102,6 +125,9 @@ def test_options_are_in_the_network_and_off_they_are_not(token):
 
     assert size(ViT, conv_mlp=True) - size(ViT) == conv_mlp
     assert size(ViT, patch_embed="conv") - size(ViT) == stem - linear
+    # The temperatures of 3 heads in each of 2 layers.
+    assert size(ViT, local_attention=True) - size(ViT) == 6
+    assert size(TITN, local_attention=True) - size(TITN) == 6
     assert size(TITN, conv_mlp=True) - size(TITN) == conv_mlp
     assert size(TITN, outer_embed="conv") - size(TITN) == stem
     assert size(TITN, outer_embed="linear") - size(TITN) == linear
