@@ -72,7 +72,7 @@ class Attention(nn.Module):
         heads = weights @ v  # (b, h, n, n) @ (b, h, n, d) -> (b, h, n, d)
         return self.proj(rearrange(heads, "b h n d -> b n (h d)"))
 
-    def weights(self, q: Tensor, k: Tensor, rows: slice = ALL) -> Tensor:
+    def weights(self, q: Tensor, k: Tensor, rows: slice) -> Tensor:
         """(b, h, n, n), each row of which sums to 1, of queries and keys (b, h, n, d).
 
         The queries may be those `rows` of n alone.
@@ -89,8 +89,8 @@ class Block(nn.Module):
 
     (b, n, d) to (b, n, d), or to those `rows` of n alone. The MLP is d -> mlp_ratio d -> d with a
     GELU between (equation 4). drop_path: the probability in [0, 1) that a branch of a sample is
-    left out in training (stochastic depth, Huang et al., 2016). mlp, attention: others in their
-    place.
+    left out in training (stochastic depth, Huang et al., 2016). mlp: another one in its place.
+    attention: its class.
     """
 
     def __init__(
@@ -101,11 +101,11 @@ class Block(nn.Module):
         qkv_bias: bool,
         drop_path: float,
         mlp: nn.Module | None = None,
-        attention: Attention | None = None,
+        attention: type[Attention] = Attention,
     ):
         super().__init__()
         self.norm1 = nn.LayerNorm(width)
-        self.attn = attention or Attention(width, num_heads, qkv_bias)
+        self.attn = attention(width, num_heads, qkv_bias)
         self.norm2 = nn.LayerNorm(width)
         self.mlp = mlp or Mlp(width, hidden_features=int(width * mlp_ratio))
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from titn.models.layers import ALL, Attention
+from titn.models.layers import Attention
 
 
 class LocalAttention(Attention):
@@ -20,14 +20,7 @@ class LocalAttention(Attention):
         # (h, 1, 1), to broadcast over (b, h, n, d): one over the temperature of each head.
         self.scale = nn.Parameter(torch.full((num_heads, 1, 1), (width // num_heads) ** -0.5))
 
-    def weights(self, q: Tensor, k: Tensor, rows: slice = ALL) -> Tensor:
+    def weights(self, q: Tensor, k: Tensor, rows: slice) -> Tensor:
         scores = q * self.scale @ k.transpose(-2, -1)  # (b, h, n, n), or its rows
         itself = torch.eye(k.shape[-2], dtype=torch.bool, device=k.device)[rows]
         return scores.masked_fill(itself, -torch.inf).softmax(-1)
-
-
-def outer_attentions(
-    local: bool, depth: int, width: int, num_heads: int, qkv_bias: bool
-) -> list[Attention | None]:
-    """The attention of `depth` layers: with `local` a LocalAttention, None for the plain one."""
-    return [LocalAttention(width, num_heads, qkv_bias) if local else None for _ in range(depth)]

@@ -14,7 +14,8 @@ class NestedLayer(nn.Module):
     rows of zeros for the class and the distillation token (section 3.2).
 
     inner_depth: the number of inner blocks; figure 1 and algorithm 1 have one. drop_path: the rate
-    of every block, inner and outer. outer_mlp, outer_attention: other ones of the outer block.
+    of every block, inner and outer. outer_mlp: another MLP of the outer block.
+    outer_attention: the class of its attention.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class NestedLayer(nn.Module):
         mlp_ratio: float,
         drop_path: float,
         outer_mlp: nn.Module | None = None,
-        outer_attention: Attention | None = None,
+        outer_attention: type[Attention] = Attention,
     ):
         super().__init__()
         self.inner = Block(pixel_dim, inner_heads, mlp_ratio, True, drop_path)

@@ -18,6 +18,7 @@ from titn.config.annotations import (
 from titn.config.constraints import check_heads, grid_side
 from titn.models.conv_mlp import outer_mlps
 from titn.models.layers import (
+    Attention,
     Heads,
     Normalise,
     drop_path_rates,
@@ -25,7 +26,7 @@ from titn.models.layers import (
     mapped_layers,
     normal_parameter,
 )
-from titn.models.local_attention import outer_attentions
+from titn.models.local_attention import LocalAttention
 from titn.models.nested_layer import NestedLayer
 from titn.models.patch_embedding import embed_patches, patch_embedding
 from titn.models.pixels_last import PixelsLast
@@ -105,7 +106,6 @@ class TITN(nn.Module):
         self.token_pos = normal_parameter(num_tokens, patch_dim, std=token_std)
         rates = drop_path_rates(drop_path, depth)
         mlps = outer_mlps(conv_mlp, depth, patch_dim, mlp_ratio, patch_grid, num_tokens)
-        attentions = outer_attentions(local_attention, depth, patch_dim, outer_heads, True)
         self.layers = nn.ModuleList(
             NestedLayer(
                 pixels_per_patch=pixel_grid**2,
@@ -117,9 +117,9 @@ class TITN(nn.Module):
                 mlp_ratio=mlp_ratio,
                 drop_path=rate,
                 outer_mlp=mlp,
-                outer_attention=attention,
+                outer_attention=LocalAttention if local_attention else Attention,
             )
-            for rate, mlp, attention in zip(rates, mlps, attentions, strict=True)
+            for rate, mlp in zip(rates, mlps, strict=True)
         )
         self.norm = nn.LayerNorm(patch_dim)
         self.heads = Heads(patch_dim, images.num_classes, distillation_token)

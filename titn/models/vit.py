@@ -20,6 +20,7 @@ from titn.config.constraints import check_heads, grid_side
 from titn.models.conv_mlp import outer_mlps
 from titn.models.layers import (
     ALL,
+    Attention,
     Block,
     Heads,
     Normalise,
@@ -29,7 +30,7 @@ from titn.models.layers import (
     mapped_layers,
     normal_parameter,
 )
-from titn.models.local_attention import outer_attentions
+from titn.models.local_attention import LocalAttention
 from titn.models.patch_embedding import embed_patches, patch_embedding
 from titn.types import Compiler, ImageSpec, Output
 
@@ -85,10 +86,10 @@ class ViT(nn.Module):
         self.token_pos = normal_parameter(num_tokens, patch_dim, std=token_std)
         rates = drop_path_rates(drop_path, depth)
         mlps = outer_mlps(conv_mlp, depth, patch_dim, mlp_ratio, patch_grid, num_tokens)
-        attentions = outer_attentions(local_attention, depth, patch_dim, heads, qkv_bias)
+        attention = LocalAttention if local_attention else Attention
         self.layers = nn.ModuleList(
             Block(patch_dim, heads, mlp_ratio, qkv_bias, rate, mlp, attention)
-            for rate, mlp, attention in zip(rates, mlps, attentions, strict=True)
+            for rate, mlp in zip(rates, mlps, strict=True)
         )
         self.norm = nn.LayerNorm(patch_dim)
         self.heads = Heads(patch_dim, images.num_classes, distillation_token)
