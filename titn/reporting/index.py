@@ -52,7 +52,7 @@ def index_page(
     return "\n\n".join(parts) + "\n"
 
 
-def _weight(page: Page) -> tuple[bool, int, int, int]:
+def _weight(page: Page) -> tuple[bool, int, int, int, int]:
     """Of its first setting, which says most."""
     return setting_weight(page.settings[0].evidence)
 

@@ -85,8 +85,8 @@ def write_page(
     """Write the tables and figures of a question's page, and return the page.
 
     postponed: the parts of the question that were put off. is_own: titn has no such question; it is
-    the user's. The setting with the most data comes
-    first; the others are folds below it.
+    the user's. The setting that says most
+    (`setting_weight`) comes first; the others are folds below it.
     """
     parts = [f"# {escape(question.title if question else 'Sweeps without a question')}"]
     begun = sorted(
@@ -136,14 +136,18 @@ def _asked(name: str, question: Question, is_own: bool, commands: Sequence[str])
     return parts
 
 
-def setting_weight(evidence: Evidence) -> tuple[bool, int, int, int]:
-    """Orders settings by how much they say: test, then classes, training images and records."""
+def setting_weight(evidence: Evidence) -> tuple[bool, int, int, int, int]:
+    """Orders settings by how much they say.
+
+    Test before validation, then classes, training images, epochs of all records, and records.
+    """
     row = evidence.reference
     if row is None:
-        return False, 0, 0, 0
+        return False, 0, 0, 0, 0
     images = row.shared_value("num_train") or 0
     is_test = row.shared_value("split") != "validation"
-    return is_test, evidence.num_classes, int(images), sum(1 for _ in evidence.runs)
+    epochs = [int(run.get("stopped_after") or run["epochs"]) for run in evidence.runs]
+    return is_test, evidence.num_classes, int(images), sum(epochs), len(epochs)
 
 
 def postponement(note: Postponed, question: Question | None) -> str:

@@ -26,7 +26,8 @@ def describe_setting(row: Row | None) -> str:
         data += ", validation split"
     epochs = int(row.shared_value("epochs") or 0)
     if epochs:
-        return f"{data}, {counted(epochs, 'epoch')}"
+        at_most = "up to " if row.shared_value("patience") else ""
+        return f"{data}, {at_most}{counted(epochs, 'epoch')}"
     given = row.shared_value("checkpoint") or row.shared_value("weights")
     return f"{data}, {'weights from a file' if given else 'untrained'}"
 

@@ -93,16 +93,17 @@ def test_every_link_of_a_page_leads_to_a_file(runs, drawn, tmp_path):
     assert [one for one in targets if not (tmp_path / "ablation" / one).is_file()] == []
 
 
-def test_the_setting_with_most_records_comes_first(runs, written):
-    runs.ask(*runs.row("a", A[:1], changes={"epochs": 3}), key="ef" * 32)
+# Three records of two epochs each, 80 images, against one.
+@pytest.mark.parametrize(
+    ("epochs", "images", "order"),
+    [(3, 80, [3, 1]), (7, 80, [1, 3]), (1, 800, [1, 3])],
+    ids=["fewer epochs", "more epochs", "more images"],
+)
+def test_the_setting_that_was_trained_most_comes_first(runs, written, epochs, images, order):
+    other = runs.row("a", A[:1], changes={"epochs": epochs}, record={"num_train": images})
+    runs.ask(*other, key="ef" * 32)
     found = written(*runs.row("a", A)).settings
-    assert [len(one.evidence.rows[0].runs) for one in found] == [3, 1]
-
-
-def test_the_setting_with_more_images_comes_before_the_one_with_more_records(runs, written):
-    runs.ask(*runs.row("a", A[:1], changes={"epochs": 3}, record={"num_train": 800}), key="ef" * 32)
-    found = written(*runs.row("a", A)).settings
-    assert [len(one.evidence.rows[0].runs) for one in found] == [1, 3]
+    assert [len(one.evidence.rows[0].runs) for one in found] == order
 
 
 def test_other_settings_are_folds_that_say_their_answer(runs, text):
@@ -576,6 +577,7 @@ def test_a_row_says_what_was_done_to_its_gradients_and_weights(runs, text):
     )
     assert line(after, "a")[2] == done
     assert f"{done}; 32-true; early stop (patience 3)." in said
+    assert "On digits, up to 2 epochs." in said
 
 
 def test_a_row_that_diverged_says_with_what_it_was_to_be_trained(runs, text):
