@@ -126,11 +126,11 @@ def test_a_question_that_is_put_off_says_how_long_it_would_take(place):
     assert titn(place, *ASK, *TINY, *SOUND, "seed=0").code == 0
     # What is recorded already is not needed once more.
     more = titn(place, *ASK, *TINY, *SOUND, "seed=0,1,2", "postpone=no time")
-    assert "ablation/rate is put off: no time; 4 cells: " in more.err
+    assert "ablation/rate is postponed: no time; 4 cells: " in more.err
     later = [*ASK, *TINY, *SOUND, "seed=1,2", "epochs=2000"]
     done = titn(place, *later, "postpone=the weekend")
     assert done.code == 0
-    assert "ablation/rate is put off: the weekend; 4 cells: " in done.err
+    assert "ablation/rate is postponed: the weekend; 4 cells: " in done.err
     assert len(records(place)) == 2
     notes = place / "runs" / "sweeps" / "rate" / "postponed.json"
     _, note = json.loads(notes.read_text())["notes"]
@@ -139,7 +139,7 @@ def test_a_question_that_is_put_off_says_how_long_it_would_take(place):
     # A thousand times the epochs and twice the cells of two seconds or so.
     assert note["secs"] > 200
     titn(place, "runs", command="report")
-    assert "Put off:" in (place / "reports" / "ablation" / "rate.md").read_text()
+    assert "Postponed:" in (place / "reports" / "ablation" / "rate.md").read_text()
 
 
 @pytest.mark.parametrize("arguments", [("--multirun", "seed=0,1"), ("seed=0",)])

@@ -46,7 +46,7 @@ class Postponed:
 
     def message(self, sweep: str) -> str:
         """The note as one line; sweep: the sweep's name."""
-        return f"{sweep} is put off: {self.reason}; {self.needs}"
+        return f"{sweep} is postponed: {self.reason}; {self.needs}"
 
     @property
     def needs(self) -> str:
@@ -58,7 +58,7 @@ class Postponed:
             hours = self.secs / 3600
             least = "more than " if self.unknown else ""
             spent = f"{hours:.0f} hours" if hours >= 10 else f"{hours:.1f} hours"
-            text += f": {least}{spent} needed on {self.hardware}, by the time that past cells took"
+            text += f": {least}{spent} on {self.hardware}, estimated from past cells"
         if self.unknown:
             text += f"; no past cell tells how long {', '.join(self.unknown)} takes"
         return text

@@ -69,8 +69,9 @@ def why_unranked(evidence: Evidence) -> Answer | None:
         return Answer(text, "No verdict: fewer than three seeds a row.")
     if are_teachers_ranked_by_one(learned):
         text = (
-            "Teachers are not ranked: some were trained once, and the intervals are about students "
-            "of these very teachers. `teacher.seed='${seed}'` gives each seed its own."
+            "Teachers are not ranked: some were trained once, so the intervals cover other "
+            "students but not other teachers. `teacher.seed='${seed}'` trains a teacher for each "
+            "seed."
         )
         return Answer(text, "Teachers are not ranked: each was trained once.")
     return None
@@ -232,14 +233,18 @@ def _warnings_about_data(reference: Row | None) -> Iterator[str]:
     if reference is None:
         return
     num_images = reference.shared_value("num_evaluated")
-    if reference.shared_value("dataset") == "digits" and num_images:
+    if (
+        reference.shared_value("dataset") == "digits"
+        and num_images
+        and reference.shared_value("epochs")
+    ):
         yield (
-            "Digits prove the machinery, not the paper: 8x8 pixels enlarged to 32x32, "
-            f"and {int(num_images)} images to evaluate on, so that one image is "
+            "Digits show that the code works; they test no claim of the paper. They are 8x8 pixels "
+            f"enlarged to 32x32, with {int(num_images)} images to evaluate on: one image is "
             f"{100 / num_images:.2f} points."
         )
     if reference.shared_value("split") == "validation":
-        yield "These are numbers of a validation split: they may choose, and are no result."
+        yield "These numbers are of a validation split: use them to choose, not as results."
 
 
 def _states_without_record(row: Row) -> str:

@@ -17,7 +17,7 @@ from titn.reporting.comparisons.claims import (
 )
 from titn.reporting.markdown import escape, fold, link, table
 from titn.reporting.pages import Page, SettingSummary
-from titn.reporting.sections.claims import finding_text
+from titn.reporting.sections.claims import count_text, finding_text
 
 CLAIM_COLUMNS = [
     "page", "claim", "source", "dataset", "printed", "ours", "low", "high", "setting", "num_seeds",
@@ -29,8 +29,8 @@ def claims_page(pages: Sequence[Page]) -> str:
     """Claims about rows in a table, the printed numbers one by one in a fold."""
     parts = [
         "# The paper's claims",
-        "What the paper says of rows, and what our runs say of it. A finding holds for the "
-        "protocol that we ran, which the question's page compares with the paper's. "
+        "Each claim of the paper, and what our runs say about it. A finding holds for the protocol "
+        "that we ran; the question's page compares that with the paper's. "
         "[claims.csv](claims.csv)",
         f"{count_findings(pages)}.",
         _table(pages, 2),
@@ -48,7 +48,7 @@ def count_findings(pages: Sequence[Page]) -> str:
     findings[NOT_RUN] += sum(map(len, waiting))
     # That something diverged is named only where it did.
     listed = [finding for finding in FINDINGS if findings[finding] or finding != DIVERGED]
-    return ", ".join(f"{findings[finding]} {finding}" for finding in listed)
+    return ", ".join(count_text(findings[finding], finding) for finding in listed)
 
 
 def _table(pages: Sequence[Page], num_rows: int) -> str:

@@ -22,14 +22,13 @@ def cost_answer(evidence: Evidence) -> str:
     if label in latency:
         quicker = [other for other in latency if latency[other] < latency[label]]
         parts.append(
-            f"An image by itself takes it {latency[label]:.1f} ms; "
-            f"less: {_named(quicker, latency)}."
+            f"At batch 1 it takes {latency[label]:.1f} ms; faster: {_named(quicker, latency)}."
         )
     if label in throughput:
         quicker = [other for other in throughput if throughput[other] > throughput[label]]
         parts.append(
             f"At batch 128 it classifies {throughput[label]:.0f} images/s; "
-            f"more: {_named(quicker, throughput)}."
+            f"faster: {_named(quicker, throughput)}."
         )
     return " ".join(parts)
 

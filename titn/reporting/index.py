@@ -37,7 +37,7 @@ def index_page(
     others = [page for page in run if page not in on_digits]
     parts = [
         "# Reports",
-        "A line for each question: the rows against the question's baseline, and the verdict. "
+        "A line for each question: its rows against its baseline, and the verdict. "
         "Accuracies are of the last epoch, intervals 95%. Written by `python -m titn.report` from "
         "the records of runs; nothing here is edited by hand.",
         *_groups(others, topics),
@@ -79,7 +79,7 @@ def _of_machinery(pages: Sequence[Page]) -> list[str]:
         return []
     return [
         "## On digits",
-        "Digits show that the machinery works. They say little of networks: all rows make a few "
+        "Digits show that the code works. They say little about networks: all rows make a few "
         "mistakes in 360 images.",
         _table([_line(page) for page in pages]),
     ]
@@ -121,8 +121,8 @@ def _link(page: Page) -> str:
 def _waiting(run: Sequence[Page], not_run: Sequence[Page]) -> Iterator[str]:
     """What was put off, and what was not asked, with the reasons."""
     put_off = [page for page in run if page.postponed]
-    for title, pages in (("Rows and seeds that were put off", put_off),
-                         ("Questions that were not asked yet", not_run)):  # fmt: skip
+    for title, pages in (("Postponed rows and seeds", put_off),
+                         ("Questions that were not run yet", not_run)):  # fmt: skip
         if pages:
             lines = "\n".join(f"- {_link(page)}{_why_not(page)}" for page in pages)
             yield fold(f"{title} ({len(pages)})", [lines])

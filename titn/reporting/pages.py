@@ -84,8 +84,8 @@ def write_page(
 ) -> Page:
     """Write the tables and figures of a question's page, and return the page.
 
-    postponed: the parts of the question that were put off. is_own: titn has no such question; it is
-    the user's. The setting that says most
+    postponed: the postponed parts of the question. is_own: titn has no such question; it is the
+    user's. The setting that says most
     (`setting_weight`) comes first; the others are folds below it.
     """
     parts = [f"# {escape(question.title if question else 'Sweeps without a question')}"]
@@ -106,7 +106,7 @@ def write_page(
         parts.append("**Not run.** There is no record of any of its cells.")
     if postponed:
         lines = [f"{postponement(note, question)}. {code(note.command)}" for note in postponed]
-        parts += ["Put off:", _list(lines)]
+        parts += ["Postponed:", _list(lines)]
     if waiting:
         commands = (command for evidence in waiting for command in evidence.setting.commands)
         parts += ["Asked for, and not begun:", _list([code(command) for command in commands])]
@@ -151,7 +151,7 @@ def setting_weight(evidence: Evidence) -> tuple[bool, int, int, int, int]:
 
 
 def postponement(note: Postponed, question: Question | None) -> str:
-    """Which rows (unless all) and seeds were put off, why, and how long they would take."""
+    """Which rows (unless all) and seeds were postponed, why, and how long they would take."""
     is_whole = question is not None and list(question.rows) == note.rows
     rows = "" if is_whole else f"{'; '.join(note.rows)}, "
     seeds = f"seed{'s' if len(note.seeds) > 1 else ''} {', '.join(map(str, note.seeds))}"
@@ -197,7 +197,7 @@ def setting_part(
         f"**{found.text}** {found.aside}".rstrip(),
         f"On {escape(heading)}. {' '.join(warnings(evidence))}".rstrip(),
         *_body(evidence, question, differences, results, files, effects),
-        *_folds([("What to know of these numbers", _listed(cautions(evidence)))]),
+        *_folds([("Cautions", _listed(cautions(evidence)))]),
         *_folds([("How each row was trained", protocols_section(evidence, files))]),
         fold("Where this comes from", [_list(origin_lines(evidence, teachers))]),
         *cells_section(evidence, files),

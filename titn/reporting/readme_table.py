@@ -85,4 +85,4 @@ def _put_off(page: Page, setting: SettingSummary) -> list[str]:
     overrides = setting.evidence.setting.overrides
     notes = [note for note in page.postponed if note.overrides == overrides]
     reasons = [postponement(note, page.question) for note in notes]
-    return [f"Put off: {' / '.join(reasons)}."] if reasons else []
+    return [f"Postponed: {' / '.join(reasons)}."] if reasons else []

@@ -11,12 +11,11 @@ from titn.records.postponed import Postponed
         ({"num_cells": 1}, "1 cell"),
         (
             {"num_cells": 2, "num_teachers": 1, "secs": 5400.0, "hardware": "A CPU, 1 thread"},
-            "2 cells and 1 teacher: 1.5 hours needed on A CPU, 1 thread, by the time that past "
-            "cells took",
+            "2 cells and 1 teacher: 1.5 hours on A CPU, 1 thread, estimated from past cells",
         ),
         (
             {"num_cells": 2, "secs": 36e5, "unknown": ["vit", "tnt"], "hardware": "A GPU"},
-            "2 cells: more than 1000 hours needed on A GPU, by the time that past cells took; "
+            "2 cells: more than 1000 hours on A GPU, estimated from past cells; "
             "no past cell tells how long vit, tnt takes",
         ),
     ],

@@ -141,7 +141,7 @@ def test_a_baseline_of_one_seed_judges_nothing(runs, said):
 def test_a_row_of_one_seed_does_not_keep_others_from_being_compared(runs, said):
     text = said(*runs.row("a", A), *runs.row("b", B), *runs.row("c", C[:1]))
     assert "Worse than a: b" in text
-    assert text.endswith("No verdict: c (1 seed, not 3).")
+    assert text.endswith("No verdict: c (1 seed, 3 needed).")
 
 
 def test_without_any_record_it_says_what_became_of_the_cells(runs, said):
@@ -187,8 +187,8 @@ def test_of_networks_that_were_timed_the_quicker_ones_are_named(runs):
     found = replace(runs.one(*cells), timing={"how": "on a CPU", "rows": rows})
     text = answer(found, []).text
     # Medians: 4 ms and 1000 images/s; 3 and 500; 20 and 4000.
-    assert "An image by itself takes it 4.0 ms; less: b (3.0)." in text
-    assert "At batch 128 it classifies 1000 images/s; more: c (4000)." in text
+    assert "At batch 1 it takes 4.0 ms; faster: b (3.0)." in text
+    assert "At batch 128 it classifies 1000 images/s; faster: c (4000)." in text
 
 
 def test_teachers_of_one_seed_each_are_not_ranked(runs, said):
@@ -246,8 +246,12 @@ def test_a_teacher_for_each_seed_needs_no_word(runs):
 def test_digits_say_what_an_image_is_worth(runs):
     # 40 images: 2.5 points each.
     lines = warnings(runs.one(*runs.row("a", A)))
-    assert any(
-        "40 images to evaluate on, so that one image is 2.50 points" in line for line in lines
+    assert any("40 images to evaluate on: one image is 2.50 points" in line for line in lines)
+
+
+def test_digits_say_nothing_of_untrained_networks(runs):
+    assert not any(
+        "Digits" in line for line in warnings(runs.one(*runs.row("a", A, changes={"epochs": 0})))
     )
 
 

@@ -170,7 +170,7 @@ def test_fewer_than_three_seeds_find_nothing(runs, judge, seeds):
     result = judge([*runs.row("a", A[:seeds]), *runs.row("b", [8, 9, 8])])
     assert (result.finding, result.reason) == (
         "undecided",
-        f"{seeds} seed{'s'[: seeds - 1]}, not 3",
+        f"{seeds} seed{'s'[: seeds - 1]}, 3 needed",
     )
 
 
@@ -189,11 +189,11 @@ def test_our_number_is_of_all_seeds(runs, judge):
     assert result.estimate == result.interval.estimate == pytest.approx(33 / 40 - 25.5 / 40)
 
 
-def test_a_teacher_no_better_than_the_untaught_student_proves_nothing(runs, judge):
+def test_a_teacher_no_better_than_the_student_without_it_proves_nothing(runs, judge):
     # The teacher has 90% of the images, 36 of 40.
     taught = runs.row("a", [39, 40, 39], taught=runs.teacher())
     result = judge([*taught, *runs.row("b", [36, 37, 36])])
-    assert result.reason == "the teacher is no better than the untaught student"
+    assert result.reason == "the teacher is no better than the student without a teacher"
 
 
 def test_what_is_counted_has_no_width_and_needs_no_training(runs, judge):
@@ -262,7 +262,7 @@ def test_a_network_whose_last_layer_is_not_known_has_no_size_with_other_classes(
     ("rounds", "finding", "reason"),
     [
         ([0.004, 0.005, 0.004], "agrees", ""),
-        ([0.004, 0.005], "undecided", "2 rounds, not 3"),
+        ([0.004, 0.005], "undecided", "2 rounds, 3 needed"),
         ([0.005, 0.005, 0.005], "undecided", "nothing varies"),
     ],
 )

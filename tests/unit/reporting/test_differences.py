@@ -65,8 +65,8 @@ def test_rows_that_differ_plainly_are_told_apart(found, runs):
 @pytest.mark.parametrize(
     ("b", "why"),
     [
-        ([14, 17], "2 seeds, not 3"),
-        ([14], "1 seed, not 3"),
+        ([14, 17], "2 seeds, 3 needed"),
+        ([14], "1 seed, 3 needed"),
         ([7, 7, 7], "near chance"),
     ],
 )
@@ -77,7 +77,7 @@ def test_without_a_verdict_the_reason_is_said(found, runs, b, why):
 
 def test_two_seeds_of_the_baseline_are_too_few_for_all(found, runs):
     (one,) = found(*runs.row("a", A[:2]), *runs.row("b", B))
-    assert one.unjudged == "2 seeds, not 3"
+    assert one.unjudged == "2 seeds, 3 needed"
 
 
 def test_two_seeds_have_an_interval_all_the_same(found, runs):
@@ -153,7 +153,7 @@ def test_what_is_excluded_is_the_farther_end():
     ("untaught", "why"),
     [
         # The teacher of these cells has 90%: 36 of 40.
-        ([36, 37, 38], "the teacher (90.00%) is no better than the untaught student"),
+        ([36, 37, 38], "the teacher (90.00%) is no better than the student without a teacher"),
         ([30, 31, 32], None),
     ],
 )

@@ -105,7 +105,7 @@ def test_a_change_whose_row_has_no_record_is_missing(effects):
 
 def test_two_seeds_are_no_verdict(effects):
     rows = {"from": (NONE, WORSE), "step 1: width": (B, [30, 31]), "to": (BOTH, BEST)}
-    assert effects("path", rows).changes[0].unjudged == "2 seeds, not 3"
+    assert effects("path", rows).changes[0].unjudged == "2 seeds, 3 needed"
 
 
 def test_a_change_that_the_network_does_not_heed_is_said_to_change_nothing(effects):

@@ -66,9 +66,9 @@ def test_a_page_opens_with_title_answer_figure_and_table(runs, text):
     parts = text(*runs.row("a", A), *runs.row("b", B)).split("\n\n")
     assert parts[:2] == ["# Which one?", parts[1]]
     assert parts[1].startswith("**Worse than a: b by 38.3 points (")
-    assert parts[2].startswith("On digits, 2 epochs. Digits prove the machinery")
+    assert parts[2].startswith("On digits, 2 epochs. Digits show that the code works")
     assert parts[3].startswith("![top-1 accuracy")
-    assert parts[4].startswith("| row | top-1 (%) | 95% | less a (points) |")
+    assert parts[4].startswith("| row | top-1 (%) | 95% | minus a (points) |")
     assert parts[5].startswith("- a: 80 training and 40 test images; 20 steps of 8 images;")
 
 
@@ -126,7 +126,7 @@ def test_a_question_that_was_put_off_says_why_and_for_how_long(runs, tmp_path):
     )  # fmt: skip
     asked = parse_question(runs.question(["a"]))
     said = write_page("ablation/own", asked, [], {}, tmp_path, [note]).text
-    assert r"- seed 0: no \*time\*; 2 cells: 2.0 hours needed on A CPU, by the time that" in said
+    assert r"- seed 0: no \*time\*; 2 cells: 2.0 hours on A CPU, estimated from past cells" in said
     assert "`titn-train x`" in said
 
 
@@ -135,7 +135,7 @@ def test_rows_that_were_put_off_are_named_beside_what_was_run(runs, tmp_path):
     found, index = runs.evidence(), index_runs(load(runs.root))
     note = Postponed([], ["b"], [3], reason="no time", command="titn-train x", num_cells=1)
     said = write_page("ablation/own", found[0].question, found, index, tmp_path, [note]).text
-    assert "Put off:\n\n- b, seed 3: no time; 1 cell. `titn-train x`" in said
+    assert "Postponed:\n\n- b, seed 3: no time; 1 cell. `titn-train x`" in said
     assert "**Worse than a: b by" in said
 
 
@@ -213,12 +213,12 @@ def test_an_untrained_row_without_a_record_has_the_word(runs, text):
 def test_one_seed_has_no_interval_and_is_called_so(runs, text):
     said = text(*runs.row("a", A), *runs.row("b", B[:1]))
     row = line(said, "b")
-    assert (row[2], row[4], row[5]) == ("–", "–", "1 seed, not 3")
+    assert (row[2], row[4], row[5]) == ("–", "–", "1 seed, 3 needed")
 
 
 def test_one_seed_of_three_says_both(runs, text):
     cells = [runs.cell("b", 0), *[runs.cell("b", s, state="diverged") for s in (1, 2)]]
-    assert line(text(*runs.row("a", A), *cells), "b")[-2] == "1 seed, not 3; 2 of 3 diverged"
+    assert line(text(*runs.row("a", A), *cells), "b")[-2] == "1 seed, 3 needed; 2 of 3 diverged"
 
 
 def test_a_row_near_chance_has_no_verdict(runs, text, tmp_path):

@@ -80,7 +80,7 @@ def test_a_gap_in_the_table_has_its_reason_and_no_other_settings(pages, tmp_path
     file = tmp_path / "README.md"
     file.write_text(MARKS.format(""))
     fill_readme(file, [replace(pages[0], postponed=[note])], tmp_path / "reports")
-    assert ("Put off: b, seed 3: no time; 1 cell." in file.read_text()) == told
+    assert ("Postponed: b, seed 3: no time; 1 cell." in file.read_text()) == told
 
 
 def test_a_question_that_was_not_run_says_so(tmp_path, runs):

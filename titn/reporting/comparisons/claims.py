@@ -100,7 +100,7 @@ def _why_undecided(rows: Sequence[Row], evidence: Evidence) -> str:
     if are_teachers_ranked_by_one(rows):
         return "each teacher was trained once"
     if len(rows) > 1 and weak_teacher(rows[0], rows[1], evidence.recorded) is not None:
-        return "the teacher is no better than the untaught student"
+        return "the teacher is no better than the student without a teacher"
     return ""
 
 

@@ -78,7 +78,7 @@ def _why_unjudged(
         return why
     teacher = weak_teacher(row, baseline, evidence.recorded)
     if teacher is not None:
-        return f"the teacher ({percent(teacher)}%) is no better than the untaught student"
+        return f"the teacher ({percent(teacher)}%) is no better than the student without a teacher"
     return None
 
 

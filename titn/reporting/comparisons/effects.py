@@ -158,7 +158,10 @@ class _Judge:
         if len(used) == 2:
             teacher = weak_teacher(used[0][0], used[1][0], self.evidence.recorded)
             if teacher is not None:
-                return f"the teacher ({percent(teacher)}%) is no better than the untaught student"
+                return (
+                    f"the teacher ({percent(teacher)}%) is no better than the student without a "
+                    "teacher"
+                )
         return None
 
 

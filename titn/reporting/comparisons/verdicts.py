@@ -47,8 +47,8 @@ def too_little(rows: Sequence[Row]) -> str:
 
 
 def too_few(number: int, noun: str) -> str:
-    """As "2 seeds, not 3"; empty if there are enough of them for a verdict."""
-    return "" if number >= MIN_SEEDS else f"{counted(number, noun)}, not {MIN_SEEDS}"
+    """As "2 seeds, 3 needed"; empty if there are enough of them for a verdict."""
+    return "" if number >= MIN_SEEDS else f"{counted(number, noun)}, {MIN_SEEDS} needed"
 
 
 def no_width(interval: Interval | None) -> str:

@@ -77,7 +77,7 @@ def draw_question(path: Path, rows: Sequence[QuestionRow], *, baseline: str | No
         axes[0].set_xlabel("top-1 (%)")
         if has_differences:
             marks |= _differences(axes[1], rows)
-            axes[1].set_xlabel(f"top-1 less that of {shorten(baseline or '')} (points)")
+            axes[1].set_xlabel(f"top-1 minus that of {shorten(baseline or '')} (points)")
             axes[1].tick_params(axis="y", labelleft=False)
         if marks:
             figure.legend(

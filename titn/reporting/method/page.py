@@ -29,8 +29,8 @@ def write_method_page(pages: Sequence[Page], out: Path) -> str:
         return ""
     parts = [
         "# The method, beyond the paper",
-        "What the records of all questions say of the two tokens, of a teacher's influence and of "
-        "training. The paper prints none of it. Intervals are 95%, over seeds and images.",
+        "What the records of all questions say about the two tokens, the influence of a teacher, "
+        "and training. The paper reports none of it. Intervals are 95%, over seeds and images.",
         *found,
     ]
     return "\n\n".join(parts) + "\n"
@@ -45,4 +45,4 @@ def _training(pages: Sequence[Page]) -> list[str]:
     ]
     if not lines:
         return []
-    return ["## What training does to it", "\n".join(lines)]
+    return ["## The effect of the training recipe", "\n".join(lines)]

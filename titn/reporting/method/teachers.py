@@ -29,17 +29,18 @@ def teachers_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
     if not found:
         return []
     rows = list(found.values())
-    columns = ["on", "row", "taught by it", "teacher (%)", "= teacher (%)",
-               "mistakes repeated (%)", "mistakes put right (%)"]  # fmt: skip
+    columns = ["on", "row", "distilled from it", "teacher (%)", "= teacher (%)",
+               "mistakes repeated (%)", "mistakes corrected (%)"]  # fmt: skip
     frame = pd.DataFrame([_csv_record(setting, agreement) for setting, agreement in rows])
     return [
         heading,
         answers_by_dataset(rows, _how_much_alike),
         table(columns, [_table_line(setting, agreement) for setting, agreement in rows], 2),
-        "Of the evaluated images, means over seeds. A row that was not taught is compared with "
-        "the teacher of the rows beside it: so far a student agrees with it by being right, and by "
-        "finding the same images hard. Of the teacher's mistakes, how many get its very class, and "
-        f"how many the right one. {files.save_csv('teacher', frame)}",
+        "Over the evaluated images, means over seeds; = teacher is the share with the teacher's "
+        "prediction. A row without distillation is compared with the teacher of the rows beside "
+        "it: two networks also agree because both are right, or find the same images hard. Of the "
+        "images that the teacher gets wrong, *repeated* is the share with the teacher's wrong "
+        f"class, and *corrected* the share with the right one. {files.save_csv('teacher', frame)}",
     ]
 
 
@@ -49,12 +50,13 @@ def _how_much_alike(rows: list[TeacherAgreement]) -> str:
     parts = []
     if taught:
         parts.append(
-            f"taught rows say what their teacher says of {_range(taught, 'fused')} of the images, "
-            f"and repeat {_range(taught, 'repeated')} of its mistakes."
+            f"distilled rows predict their teacher's class for {_range(taught, 'fused')} of the "
+            f"images, and repeat {_range(taught, 'repeated')} of its mistakes."
         )
     if others:
         parts.append(
-            f"Rows that never heard it: {_range(others, 'fused')} and {_range(others, 'repeated')}."
+            f"Rows without distillation: {_range(others, 'fused')} and "
+            f"{_range(others, 'repeated')}."
         )
     apart = [
         (agreement.dist, agreement.cls)
@@ -65,8 +67,8 @@ def _how_much_alike(rows: list[TeacherAgreement]) -> str:
         more = sum(dist > cls for dist, cls in apart)
         gap = sum(dist - cls for dist, cls in apart) / len(apart)
         parts.append(
-            f"The distillation token is nearer to the teacher than the class token in {more} of "
-            f"{len(apart)} rows, by {points(gap)} points on average."
+            f"The distillation token agrees with the teacher more often than the class token in "
+            f"{more} of {len(apart)} rows, by {points(gap)} points on average over all."
         )
     return " ".join(parts)
 

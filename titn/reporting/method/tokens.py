@@ -44,17 +44,17 @@ def tokens_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
             )
             for name, (setting, tokens) in zip(names, rows, strict=True)
         ],
-        xlabel="distillation token less class token, top-1",
+        xlabel="distillation token minus class token, top-1",
     )
     columns = ["on", "row", "seeds", "cls (%)", "dist (%)", "dist − cls", "fused − cls"]
     frame = pd.DataFrame([_csv_record(setting, tokens) for setting, tokens in rows])
     return [
         heading,
         answers_by_dataset(rows, _which_token),
-        files.image("tokens.svg", "distillation token less class token"),
+        files.image("tokens.svg", "distillation token minus class token"),
         table(columns, [_table_line(setting, tokens) for setting, tokens in rows], 2),
-        "Rows that train both tokens. The class token learns the labels, the distillation token "
-        "the teacher's hard or soft ones; fused is the mean of their probabilities. "
+        "Rows that train both tokens. The class token learns from the labels, the distillation "
+        "token from the teacher's hard or soft labels; fused is the mean of their probabilities. "
         + files.save_csv("tokens", frame),
     ]
 
@@ -68,9 +68,9 @@ def _which_token(rows: list[TokenComparison]) -> str:
     return (
         f"of {counted(len(rows), 'row')} the distillation token is better in "
         f"{better['dist']}, the class token in {better['cls']}; they are not told apart in {rest}"
-        f"{f', and {few} with fewer than three seeds cannot say' if few else ''}. On average the "
-        f"distillation token is {points(ahead)} points from the class token, and the mean of the "
-        f"two {points(gain)} from the better one."
+        f"{f', and {few} have fewer than three seeds' if few else ''}. On average the distillation "
+        f"token minus the class token is {points(ahead)} points, and the mean of the two (fused) "
+        f"minus the better one {points(gain)}."
     )
 
 

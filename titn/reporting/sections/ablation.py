@@ -24,8 +24,8 @@ MEANS = {
     "add_one_in": "An effect is what the baseline gains by the change alone.",
     "path": "An effect is what the step adds to the one before it: chosen on validation, measured "
     "on test.",
-    "factorial": "An effect is the mean of the rows with the change less that of the rows without "
-    "it; an interaction, half of what one change does more with the other than without it.",
+    "factorial": "An effect is the mean of the rows with the change minus that of the rows "
+    "without it; an interaction, half of what one change does more with the other than without it.",
 }
 # The verdict of a pair: whether one changes what the other does.
 OF_PAIRS = {"better": "more together", "worse": "less together", "equal": "independent"}
@@ -42,15 +42,16 @@ def effects_section(effects: Effects, evidence: Evidence, files: OutputFiles) ->
         files.image("waterfall.svg", "top-1 from one configuration to the other, by changes"),
         table(columns, [_line(one, effects) for one in shown]),
         f"{MEANS[effects.ablation.design]} Intervals are for other seeds and other images; "
-        f"those of changes{' and pairs' if effects.pairs else ''} hold together. Costs are added "
-        f"likewise; minutes are what the machine gave, whatever else it did. {link}",
+        f"those of changes{' and pairs' if effects.pairs else ''} hold together. Costs are "
+        f"compared in the same way; minutes were taken as they came, beside other work "
+        f"or not. {link}",
     ]
     if effects.pairs:
         link = files.save_csv("interactions", pd.DataFrame([_record(one) for one in effects.pairs]))
         parts += [
             table(["two changes", "interaction (points)", "95%", "verdict"],
                   [_pair_line(one) for one in effects.pairs]),
-            f"Above zero, two changes give more together than each alone. {link}",
+            f"Above zero, two changes together give more than the sum of both. {link}",
         ]  # fmt: skip
     return parts
 

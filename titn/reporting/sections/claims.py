@@ -41,7 +41,7 @@ def claims_section(results: Sequence[ClaimResult], revised: bool, files: OutputF
     is_marked = any(result.is_conditional and result.interval for result in results)
     text = (
         f"The bounds of the sweep's file were {fixed}. A claim agrees if the interval lies wholly "
-        "within them, disagrees if wholly outside; to touch a bound is neither. The interval of "
+        "within them, disagrees if wholly outside; otherwise it is undecided. The interval of "
         "top-1 covers other seeds and other images, that of other metrics other seeds alone. "
         f"{'† Conditional on one trained teacher. ' if is_marked else ''}{link}"
     )
@@ -51,8 +51,14 @@ def claims_section(results: Sequence[ClaimResult], revised: bool, files: OutputF
     if levels:
         parts.append(fold("The printed numbers, one by one", _levels(levels, protocols)))
     counts = Counter(result.finding for result in results)
-    listed = ", ".join(f"{counts[one]} {one}" for one in FINDINGS if counts[one])
+    listed = ", ".join(count_text(counts[one], one) for one in FINDINGS if counts[one])
     return [fold(f"The paper's claims: {listed}", [*parts, *_listed(protocols), text])]
+
+
+def count_text(number: int, finding: str) -> str:
+    """How many claims have a finding: 1 agrees, 2 agree, 2 undecided."""
+    is_verb = finding in (AGREES, DISAGREES)
+    return f"{number} {finding.removesuffix('s') if is_verb and number != 1 else finding}"
 
 
 def _is_printed_level(result: ClaimResult) -> bool:

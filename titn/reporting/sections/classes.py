@@ -47,7 +47,7 @@ def classes_section(evidence: Evidence, found: list[Difference], files: OutputFi
         change = ours - theirs
         figures.draw_class_changes(
             files.path("classes.svg"), class_names, change, None, None,
-            xlabel=f"recall of {called[other.label]} less that of {called[baseline.label]}",
+            xlabel=f"recall of {called[other.label]} minus that of {called[baseline.label]}",
         )  # fmt: skip
         parts.append(files.image("classes.svg", "change of recall by class"))
         frame = pd.DataFrame(

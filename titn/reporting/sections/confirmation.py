@@ -104,19 +104,18 @@ def confirmation_section(
         "",
         "validation top-1 (%), one seed",
         f"test top-1 (%), {counted(seeds, 'fresh seed')}",
-        "gain believed (points)",
+        "gain on validation (points)",
         "gain on test (points)",
         "optimism (points)",
     ]
     text = (
-        "Validation: what the search saw, of the one seed that it chose by, the highest of many. "
-        "Test: the same configuration with seeds that chose nothing, trained on all training "
-        "images, judged on images that nobody saw. The two differ for other reasons than luck, so "
-        "their difference is no measure of it. Gains over the defaults are: both configurations "
-        "move to the same other images and the same larger training set. Optimism is the gain that "
-        "the search believed less the gain on test. It has the luck of one seed and of the "
-        "validation images in it, of the defaults' as well: it is rough, and below "
-        "zero it shows none. In brackets 95% intervals, for other seeds and other images."
+        "Validation: what the search saw, with the one seed that it used; the highest of many "
+        "trials. Test: the same configuration with fresh seeds, trained on all training images and "
+        "evaluated on the test images. The two columns also differ by the images and by the size "
+        "of the training set, so compare the gains over the defaults, where both configurations "
+        "have the same. Optimism is the gain on validation minus the gain on test. It is rough, "
+        "because the gain on validation is of one seed, of the defaults too; below zero there was "
+        "none. 95% intervals, for other seeds and other images, are in brackets."
     )
     return [table(columns, [_line(one) for one in rows]), f"{text} {link}"]
 

@@ -45,15 +45,15 @@ def learning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
             [[escape(name), *_shown_learning(learned)] for name, learned in found.items()],
         ),
         "Means over seeds. Train is top-1 on training images as they are, without augmentation; "
-        "cls and dist are the two tokens; = teacher is how often the student predicts what its "
-        f"teacher does. {link}",
+        "cls and dist are the two tokens; = teacher is how often the student predicts the "
+        f"class that its teacher predicts. {link}",
         table(
             ["row", "MACs (M)", "parameters (M)", "minutes", "images/s"],
             [[escape(name), *_shown_costs(learned)] for name, learned in found.items()],
         ),
-        "Minutes are of one cell, evaluation included; they and images/s are what the machine "
-        "gave, whatever else it did, and are left out where a cell was given the labels that its "
-        f"teacher gave another. {link}",
+        "Minutes are of one cell, evaluation included. They and images/s were taken as they came, "
+        "beside other work or not, and are left out where a cell reused teacher labels that "
+        f"another cell had stored. {link}",
         *_costs(evidence, files, called),
     ]
     return parts

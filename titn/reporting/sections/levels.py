@@ -28,14 +28,13 @@ def levels_section(rows: Sequence[Standing]) -> list[str]:
     return [
         table(columns, lines),
         "NLL: negative log-likelihood; ECE: expected calibration error. The best epoch is chosen "
-        "on the images that it is measured on: it is what papers often print, and decides nothing "
-        "here.",
+        "on the images that it is measured on. Papers often print it; no verdict depends on it.",
     ]
 
 
 def certainty_section(rows: Sequence[Standing], model: TableModel) -> list[str]:
     """What the rule found of the seeds, and which difference it would find of each row."""
-    columns = ["row", "difference (points)", "found four times in five", "no larger than"]
+    columns = ["row", "difference (points)", "detected with 80% power", "no larger than"]
     lines = [
         [
             escape(row.name),
@@ -69,12 +68,12 @@ def _of_seeds(model: TableModel) -> str:
         )
     deviation = percent(seeds.variances[0] ** 0.5)
     text = (
-        f"One seed of a row differs from another by a standard deviation of {deviation} points, "
-        f"the same for all {counted(len(model.rows), 'row')}{in_brackets}."
+        f"The standard deviation over the seeds of a row is {deviation} points, pooled over "
+        f"{counted(len(model.rows), 'row')}{in_brackets}."
     )
     if seeds.paired:
         text += (
-            " A part of it is common to all rows of a seed and cancels in differences; "
-            f"{percent(seeds.paired[0] ** 0.5)} points do not."
+            " A part of it is common to all rows of a seed and cancels in differences; the rest, "
+            f"{percent(seeds.paired[0] ** 0.5)} points, does not."
         )
     return f"{text} Differences are judged by Dunnett's test, which covers all rows at once."

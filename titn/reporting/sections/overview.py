@@ -109,7 +109,7 @@ def overview_table(rows: Sequence[Standing]) -> tuple[list[str], list[list[str]]
         "row",
         "top-1 (%)",
         "the paper (%)" if has_printed else "95%",
-        f"less {escape(baseline)} (points)" if baseline else "difference (points)",
+        f"minus {escape(baseline)} (points)" if baseline else "difference (points)",
         "95%, all rows together",
         "verdict",
         "seeds",
@@ -195,8 +195,8 @@ def _rule(rows: Sequence[Standing]) -> str:
     sizes = sorted({percent(size, 1) for size in (min(found), max(found))}, key=float)
     seeds = {len(row.row.runs) for row in rows if row.level and row.level.interval}
     return (
-        f"{text} Intervals are for other seeds and other images, "
-        f"{counted(min(seeds), 'seed')} {'or more ' if len(seeds) > 1 else ''}a row; "
-        f"{'those of differences hold for all rows together. ' if len(found) > 1 else ''}"
-        f"Four times in five they find a difference of {' to '.join(sizes)} points."
+        f"{text} Intervals cover other seeds and other test images, with "
+        f"{counted(min(seeds), 'seed')} {'or more ' if len(seeds) > 1 else ''}a row. "
+        f"{'Those of differences hold for all rows together. ' if len(found) > 1 else ''}"
+        f"A difference of {' to '.join(sizes)} points is detected with 80% power."
     )
