@@ -68,9 +68,9 @@ def _which_token(rows: list[TokenComparison]) -> str:
     return (
         f"of {counted(len(rows), 'row')} the distillation token is better in "
         f"{better['dist']}, the class token in {better['cls']}; they are not told apart in {rest}"
-        f"{f', and {few} have fewer than three seeds' if few else ''}. On average the distillation "
-        f"token minus the class token is {points(ahead)} points, and the mean of the two (fused) "
-        f"minus the better one {points(gain)}."
+        f"{f'; {few} without a verdict, for lack of seeds' if few else ''}. On average the "
+        f"distillation token minus the class token is {points(ahead)} points, and the mean of the "
+        f"two (fused) minus the better one {points(gain)}."
     )
 
 
