@@ -271,7 +271,7 @@ def _sees_batch(config: Mapping[str, Any]) -> bool:
     """Whether a network or its loss looks, or may look, at several images of a batch at once."""
     network = _class_name(config.get("model._target_"))
     is_seen = network is not None and network not in IMAGE_BY_IMAGE
-    is_seen |= config.get("model.patch_embed") == "conv"
+    is_seen |= "conv" in (config.get("model.patch_embed"), config.get("model.outer_embed"))
     return is_seen or _class_name(config.get("loss._target_")) in COMPARE_IMAGES
 
 

@@ -105,6 +105,8 @@ def test_one_departure_is_said_once(run, override, said):
     ("overrides", "is_departure"),
     [
         (["model=titn"], False),
+        (["model=titn", "model.outer_embed=linear"], False),
+        (["model=titn", "model.outer_embed=conv"], True),
         (["model=deit", "model.patch_embed=conv"], True),
         (["model=titn", "teacher=vgg16_bn", "loss=dist"], True),
         (["model=titn", "teacher=vgg16_bn", "loss=rkd"], True),
