@@ -1,4 +1,4 @@
-"""The table of docs/networks.md of what structure costs: closed formulas, our count, and the page."""
+"""The table of what structure costs in docs/networks.md: formulas, our count, and the page."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ SIZE, CHANNELS, WIDTH, HIDDEN, DEPTH, HEADS = 32, 3, 192, 768, 12, 3
 
 
 def stem(patch_size: int) -> costs.Cost:
-    """3x3 convolutions of stride 2 without a bias, each with a normalisation of 4 MACs an element."""
+    """3x3 convolutions of stride 2, no bias; after each a normalisation, 4 MACs an element."""
     cost, channels, side = costs.Cost(), CHANNELS, SIZE
     count = patch_size.bit_length() - 1
     for i in range(count):
