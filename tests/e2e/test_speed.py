@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 # On real digits; the teacher is not trained, its answers are all the same to the student.
 RUN = [
-    "model=deit", "teacher=resnet18", "teacher.epochs=0", "model.depth=1", "model.patch_dim=12",
+    "model=deit", "teacher=squeezenet", "teacher.epochs=0", "model.depth=1", "model.patch_dim=12",
     "epochs=2", "batch_size=128", "device=cpu", "dataset.fraction=0.3",
 ]  # fmt: skip
 
@@ -55,6 +55,7 @@ def test_kept_labels_lead_to_the_very_same_weights(sweep):
         assert all((weights[key] == value).all() for key, value in asked[name][1].items())
 
 
+@pytest.mark.long  # the README's first command is compiled
 def test_a_compiled_run_says_so_and_its_record_is_that_of_the_plain_network(tmp_path):
     command = [sys.executable, "-m", "titn.train", *RUN, "compile=layers"]
     done = subprocess.run(
@@ -72,7 +73,7 @@ def test_a_compiled_run_says_so_and_its_record_is_that_of_the_plain_network(tmp_
 
 
 def test_the_bench_prints_its_stages_and_writes_them(tmp_path):
-    small = ["model=deit", "teacher=resnet18", "model.depth=1", "batch_size=4", "compile=none"]
+    small = ["model=deit", "teacher=squeezenet", "model.depth=1", "batch_size=4", "compile=none"]
     length = ["--steps", "2", "--rounds", "2", "--cells", "2"]
     done = run("bench", *small, *length, "--json", "found.json", cwd=tmp_path)
     assert done.code == 0, done.err

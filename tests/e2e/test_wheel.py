@@ -100,6 +100,7 @@ def test_its_command_predicts(site, trained, run):
     assert asked.stdout.splitlines()[0] == "image,rank,class,probability"
 
 
+@pytest.mark.long  # nothing that it exports with comes with the wheel
 def test_it_exports_to_onnx(site, trained, run):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

@@ -14,7 +14,7 @@ def known(tmp_path_factory):
 
 
 def test_a_run_that_is_killed_ends_with_the_weights_of_one_that_is_not(known, tmp_path):
-    tallies = killed_runs.killed_at_random(4, tmp_path, known, random.Random(1))
+    tallies = killed_runs.killed_at_random(2, tmp_path, known, random.Random(1))
     assert [tally.lost for tally in tallies if tally.lost] == []
 
 

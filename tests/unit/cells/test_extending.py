@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 import titn
+from tests.conftest import TINY
 from titn.cells.ensure import ensure
 from titn.cells.extending import plan_extension
 from titn.config.assignments import parse_assignments
@@ -16,21 +17,32 @@ from titn.config.respell import overrides_of
 from titn.config.spelling import for_hydra
 from titn.extend import explained
 from titn.records.collation import load
+from titn.records.run_dir import RunDir
 from titn.system.errors import ConfigError
 from titn.training import build
 
 TAUGHT = ("teacher=vit", "teacher.model.patch_size=2", "teacher.model.depth=1", "teacher.epochs=1")
 
 
-@pytest.fixture
-def parent(tiny):
-    run = tiny("seed=3", "epochs=1", "ema_decay=0.5", *TAUGHT)
+@pytest.fixture(scope="module")
+def finished(composed, tmp_path_factory):
+    """A directory of runs that has a finished one and its teacher."""
+    runs_dir = tmp_path_factory.mktemp("finished") / "runs"
+    run = composed(*TINY, f"runs_dir={runs_dir}", "seed=3", "epochs=1", "ema_decay=0.5", *TAUGHT)
     run["teacher"]["choices"]["model"] = "little"
     return ensure(run)
 
 
-def test_an_extension_is_the_same_run_from_its_weights_by_another_seed(parent):
-    directory, _ = parent
+@pytest.fixture
+def alone(finished, tmp_path):
+    """The same in a directory of its own, for a test that adds to it."""
+    directory, result = finished
+    shutil.copytree(directory.path.parent, tmp_path / "runs")
+    return RunDir(tmp_path / "runs" / directory.path.name), result
+
+
+def test_an_extension_is_the_same_run_from_its_weights_by_another_seed(finished):
+    directory, _ = finished
     extension = plan_extension(directory.path, 2, {})
     run, before = extension.run, extension.parent.run
     changed = {key for key in run if run[key] != before[key]}
@@ -41,8 +53,8 @@ def test_an_extension_is_the_same_run_from_its_weights_by_another_seed(parent):
     assert all(torch.equal(found[name], value) for name, value in recorded.items())
 
 
-def test_an_extension_is_recorded_beside_its_parent_and_names_it(parent):
-    directory, result = parent
+def test_an_extension_is_recorded_beside_its_parent_and_names_it(alone):
+    directory, result = alone
     runs_dir = directory.path.parent
     extended, record = ensure(plan_extension(directory.path, 1, {}).run)
     assert extended.path.parent == runs_dir
@@ -66,18 +78,18 @@ def test_the_longer_run_in_one_goes_where_the_first_lies(tiny, tmp_path, monkeyp
     assert ("runs_dir" in " ".join(overrides)) == (place != "runs")
 
 
-def test_an_extension_is_extended_from_where_it_ended(parent):
-    extended, _ = ensure(plan_extension(parent[0].path, 1, {}).run)
+def test_an_extension_is_extended_from_where_it_ended(alone):
+    extended, _ = ensure(plan_extension(alone[0].path, 1, {}).run)
     again = plan_extension(extended.path, 2, {})
     assert (again.run["seed"], again.run["checkpoint"]) == (2003, str(extended.path))
     first, second, _ = explained(again)
-    assert f"trained for 1 epoch from the weights of {parent[0].path} to a top1" in first
-    assert f"a run of 3 epochs from the weights of {parent[0].path} would be" in second
+    assert f"trained for 1 epoch from the weights of {alone[0].path} to a top1" in first
+    assert f"a run of 3 epochs from the weights of {alone[0].path} would be" in second
 
 
-def test_what_is_changed_of_a_student_is_changed_of_a_teacher_that_follows(parent):
+def test_what_is_changed_of_a_student_is_changed_of_a_teacher_that_follows(finished):
     changes = parse_assignments(["optimizer.lr=1e-4", "deterministic=true", "seed=7"])
-    run = plan_extension(parent[0].path, 1, changes).run
+    run = plan_extension(finished[0].path, 1, changes).run
     assert (run["optimizer"]["lr"], run["seed"], run["teacher"]["seed"]) == (1e-4, 7, 0)
     assert run["teacher"]["optimizer"]["lr"] != 1e-4
     assert run["deterministic"] is run["teacher"]["deterministic"] is True
@@ -94,13 +106,13 @@ def test_what_is_changed_of_a_student_is_changed_of_a_teacher_that_follows(paren
         ({"model._target_": "os.system"}, "^model._target_=os.system: the chosen model has no"),
     ],
 )
-def test_a_key_that_cannot_be_changed_is_told(parent, changes, line):
+def test_a_key_that_cannot_be_changed_is_told(finished, changes, line):
     with pytest.raises(ConfigError, match=line):
-        plan_extension(parent[0].path, 1, changes)
+        plan_extension(finished[0].path, 1, changes)
 
 
-def test_what_is_no_finished_run_with_weights_is_told(parent, tmp_path):
-    directory, _ = parent
+def test_what_is_no_finished_run_with_weights_is_told(finished, tmp_path):
+    directory, _ = finished
     copied = tmp_path / "copied"
     shutil.copytree(directory.path, copied)
     (copied / "weights.safetensors").unlink()
