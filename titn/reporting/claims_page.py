@@ -1,8 +1,8 @@
 """reports/claims.md: every claim of the paper that a question tests, with its finding."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from titn.reporting.comparisons.claims import (
     DISAGREES,
     DIVERGED,
     FINDINGS,
+    NOT_COMPARABLE,
     NOT_RUN,
     ClaimResult,
     claims_of,
@@ -26,16 +27,26 @@ CLAIM_COLUMNS = [
 
 
 def claims_page(pages: Sequence[Page]) -> str:
-    """Claims about rows in a table, the printed numbers one by one in a fold."""
+    """Claims about rows that were tested in a table, all others in folds."""
+    about_rows = [line for page in pages for line in _lines(page, 2)]
+    printed = [line for page in pages for line in _lines(page, 1)]
+    apart = {
+        NOT_COMPARABLE: "Claims about rows that were trained on other data or classes",
+        NOT_RUN: "Claims about rows that have no record",
+    }
     parts = [
         "# The paper's claims",
         "Each claim of the paper, and what our runs say about it. A finding holds for the protocol "
         "that we ran; the question's page compares that with the paper's. "
         "[claims.csv](claims.csv)",
         f"{count_findings(pages)}.",
-        _table(pages, 2),
-        fold("The numbers that the paper prints, one by one", [_table(pages, 1)]),
+        _table([line for line in about_rows if line.finding not in apart]),
     ]
+    for finding, title in apart.items():
+        lines = [line for line in about_rows if line.finding == finding]
+        if lines:
+            parts.append(fold(f"{title} ({len(lines)})", [_table(lines)]))
+    parts.append(fold("The numbers that the paper prints, one by one", [_table(printed)]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -51,38 +62,37 @@ def count_findings(pages: Sequence[Page]) -> str:
     return ", ".join(count_text(findings[finding], finding) for finding in listed)
 
 
-def _table(pages: Sequence[Page], num_rows: int) -> str:
-    lines = [line for page in pages for line in _lines(page, num_rows)]
-    return (
-        table(["claim", "source", "tested on", "finding", "page"], lines, left=5)
-        if lines
-        else "None."
-    )
+class _Line(NamedTuple):
+    """A line of a table, and the finding that sorts it."""
+
+    finding: str
+    cells: list[str]
 
 
-def _lines(page: Page, num_rows: int) -> list[list[str]]:
+def _table(lines: Sequence[_Line]) -> str:
+    if not lines:
+        return "None."
+    columns = ["claim", "source", "tested on", "finding", "page"]
+    return table(columns, [line.cells for line in lines], left=5)
+
+
+def _lines(page: Page, num_rows: int) -> Iterator[_Line]:
     """A line for each claim about so many rows, in each setting that tested it."""
     if page.question is None:
-        return []
+        return
     to_page = link(escape(page.title), page.path)
     if not page.settings:
-        return [
-            [escape(claim.says), escape(claim.source), "–", NOT_RUN, to_page]
-            for claim in claims_of(page.question)
-            if len(claim.rows) == num_rows
-        ]
-    return [
-        [
-            escape(result.claim.says),
-            escape(result.claim.source),
-            "–" if result.finding == NOT_RUN else escape(setting.heading),
-            _finding(result, setting),
-            to_page,
-        ]
-        for setting in page.settings
-        for result in setting.results
-        if len(result.claim.rows) == num_rows
-    ]
+        for claim in claims_of(page.question):
+            if len(claim.rows) == num_rows:
+                cells = [escape(claim.says), escape(claim.source), "–", NOT_RUN, to_page]
+                yield _Line(NOT_RUN, cells)
+    for setting in page.settings:
+        for result in setting.results:
+            if len(result.claim.rows) == num_rows:
+                claim, is_run = result.claim, result.finding != NOT_RUN
+                tested_on = escape(setting.heading) if is_run else "–"
+                said = [escape(claim.says), escape(claim.source), tested_on]
+                yield _Line(result.finding, [*said, _finding(result, setting), to_page])
 
 
 def _finding(result: ClaimResult, setting: SettingSummary) -> str:
