@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,10 +42,10 @@ class Records:
         return None
 
 
-def reference(place: Path) -> dict:
+def reference(place: Path, sweep: Sequence[str] = SWEEP) -> dict:
     """What the same sweep records by the plain command, left alone."""
     place.mkdir(parents=True)
-    _begin(place, SWEEP).wait()
+    _begin(place, tuple(sweep)).wait()
     return contents(place / "runs")
 
 
@@ -55,6 +55,7 @@ def four_controllers(
     known: dict,
     rng: random.Random,
     tick: Callable[[], object] = lambda: None,
+    sweep: Sequence[str] = SWEEP,
 ) -> Tally:
     """The same sweep asked four times at once; one that is killed is asked again."""
     tally = Tally("one of four sweeps at once killed")
@@ -62,7 +63,7 @@ def four_controllers(
         cwd = place / f"controllers-{tally.tries}"
         cwd.mkdir(parents=True)
         records, count, lost = Records(cwd / "runs"), 0, None
-        controllers = [start("train", *SWEEP, cwd=cwd) for _ in range(4)]
+        controllers = [start("train", *sweep, cwd=cwd) for _ in range(4)]
         for _ in range(min(rng.randint(2, 6), kills - tally.tries)):
             time.sleep(rng.uniform(0.05, 1.5))
             running = [i for i, one in enumerate(controllers) if one.poll() is None]
@@ -71,7 +72,7 @@ def four_controllers(
             unlucky = rng.choice(running)
             count += controllers[unlucky].kill().code == 137
             tick()
-            controllers[unlucky] = start("train", *SWEEP, cwd=cwd)
+            controllers[unlucky] = start("train", *sweep, cwd=cwd)
             lost = lost or records.look()
         codes = [one.wait(240).code for one in controllers]
         lost = lost or _judged(codes, records, cwd, known)

@@ -6,7 +6,7 @@ from overrides import fuzzed_overrides
 
 @pytest.fixture(scope="module")
 def tallies():
-    return fuzzed_overrides(33)
+    return fuzzed_overrides(22)
 
 
 def test_every_kind_is_tried(tallies):

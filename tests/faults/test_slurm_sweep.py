@@ -114,9 +114,8 @@ def wait_for(condition, secs: float = 60.0) -> None:
         time.sleep(0.2)
 
 
-def test_a_sweep_survives_what_happens_to_its_jobs(tmp_path, cluster, monkeypatch):
-    monkeypatch.setattr(killed_sweeps, "SWEEP", CELLS)
-    known = killed_sweeps.reference(tmp_path / "one")
+def test_a_sweep_survives_what_happens_to_its_jobs(tmp_path, cluster):
+    known = killed_sweeps.reference(tmp_path / "one", CELLS)
     assert len(known) == 7
     sweep = Sweep(tmp_path / "many", cluster)
     records = killed_sweeps.Records(sweep.place / "runs")

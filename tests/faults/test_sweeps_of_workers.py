@@ -26,11 +26,7 @@ JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 @pytest.fixture(scope="module")
 def known(tmp_path_factory) -> dict:
     """What one process records."""
-    before, killed_sweeps.SWEEP = killed_sweeps.SWEEP, CELLS
-    try:
-        found = killed_sweeps.reference(tmp_path_factory.mktemp("known") / "one")
-    finally:
-        killed_sweeps.SWEEP = before
+    found = killed_sweeps.reference(tmp_path_factory.mktemp("known") / "one", CELLS)
     assert len(found) == 13
     return found
 

@@ -287,7 +287,7 @@ def test_a_question_that_is_put_off_is_told_with_its_reason(told, runs, sweep):
     note = Postponed([], ["a"], [0], reason="no time", command="titn-train x", num_cells=2)
     sweep.postpone("ablation/mix", note)
     _, _, lines = told(runs)
-    assert lines[-1] == "ablation/mix is put off: no time; 2 cells"
+    assert lines[-1] == "ablation/mix is postponed: no time; 2 cells"
 
 
 # What was given to Slurm

@@ -25,9 +25,10 @@ SMALLER = {
     "deit": ["model.depth=1"],
     "timm": ["model.name=vit_tiny_patch16_224", "model.patch_size=8", "model.depth=1"],
 }
-# Of these the two graphs take from half a minute to minutes; the others stand for their layers.
+# The others stand for the layers of these, of which some take minutes.
 SLOW = {
-    "densenet121", "mobilenet_v3", "resnet50", "vgg16", "vgg16_bn", "vgg19", "wide_resnet28_10",
+    "airbench96", "densenet121", "mobilenet_v3", "resnet50", "resnet9", "squeezenet",
+    "titn_large_patch", "tnt", "vgg16", "vgg16_bn", "vgg19", "vit", "wide_resnet28_10",
     "wide_resnet50",
 }  # fmt: skip
 MODELS = [

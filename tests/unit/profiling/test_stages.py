@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from tests.conftest import TINY
 from titn import bench
 from titn.profiling import ceiling
 from titn.profiling.made_up import made_up_dataset
@@ -16,10 +17,10 @@ from titn.types import ImageSpec
 SETTINGS = {"steps": 2, "rounds": 2, "num_classes": 10}
 
 
-@pytest.fixture
-def measured(tiny):
-    run = tiny("teacher=resnet18", "dataset.image_size=32", "model.patch_size=16", "batch_size=4")
-    return profile_step(run, **SETTINGS)
+@pytest.fixture(scope="module")
+def measured(composed):
+    large = ("dataset.image_size=32", "model.patch_size=16", "batch_size=4")
+    return profile_step(composed(*TINY, "teacher=resnet18", *large), **SETTINGS)
 
 
 def test_a_distilled_student_has_every_stage(measured):

@@ -365,11 +365,11 @@ def test_records_are_read_without_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_thousand_records_are_read_in_seconds(record, tmp_path):
+def test_many_records_are_read_about_as_fast_as_libyaml_reads(record, tmp_path):
     many = tmp_path / "many"
-    for number in range(1000):
+    for number in range(300):
         shutil.copytree(record.path, many / f"{number:04}")
-    assert len(load(many)) == 1000
+    assert len(load(many)) == 300
     ours = processor_secs(lambda: load(many))
     bare = processor_secs(lambda: parse_records(many))
     # A ratio, since machines differ: three, or thirteen if it were not libyaml that reads.
