@@ -25,11 +25,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: tests wait for disks and for processes that they kill."""
-    return len(os.sched_getaffinity(0)) + 1
-
-
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Thousands of collected tests are no garbage.
 
