@@ -45,7 +45,7 @@ class Records:
 def reference(place: Path, sweep: Sequence[str] = SWEEP) -> dict:
     """What the same sweep records by the plain command, left alone."""
     place.mkdir(parents=True)
-    _begin(place, tuple(sweep)).wait()
+    _begin(place, sweep).wait()
     return contents(place / "runs")
 
 
@@ -142,7 +142,7 @@ def _workers(controller: subprocess.Popen) -> list[int]:
         return []
 
 
-def _begin(cwd: Path, arguments: tuple[str, ...]) -> subprocess.Popen:
+def _begin(cwd: Path, arguments: Sequence[str]) -> subprocess.Popen:
     with open(cwd / ".output", "a") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "titn.train", *arguments],

@@ -85,8 +85,7 @@ def write_page(
     """Write the tables and figures of a question's page, and return the page.
 
     postponed: the postponed parts of the question. is_own: titn has no such question; it is the
-    user's. The setting that says most
-    (`setting_weight`) comes first; the others are folds below it.
+    user's. The setting that says most (`setting_weight`) comes first; the others are folds below.
     """
     parts = [f"# {escape(question.title if question else 'Sweeps without a question')}"]
     begun = sorted(
@@ -146,8 +145,8 @@ def setting_weight(evidence: Evidence) -> tuple[bool, int, int, int, int]:
         return False, 0, 0, 0, 0
     images = row.shared_value("num_train") or 0
     is_test = row.shared_value("split") != "validation"
-    epochs = [int(run.get("stopped_after") or run["epochs"]) for run in evidence.runs]
-    return is_test, evidence.num_classes, int(images), sum(epochs), len(epochs)
+    epochs = sum(int(row.shared_value("epochs") or 0) * len(row.runs) for row in evidence.rows)
+    return is_test, evidence.num_classes, int(images), epochs, sum(1 for _ in evidence.runs)
 
 
 def postponement(note: Postponed, question: Question | None) -> str:
