@@ -50,8 +50,9 @@ class ViT(nn.Module):
     """
 
     gives_features = True
-    # A compiled step saves 0.05 ms an image, compiling takes up to 8 s (benchmarks/ledger.md).
-    compiling_pays_from = 200_000
+    # Compiling takes up to 12 s. It saves 0.05 to 0.2 ms an image with patches of 8, and more with
+    # smaller ones or with convolutions (benchmarks/ledger.md).
+    compiling_pays_from = 50_000
 
     def __init__(
         self,

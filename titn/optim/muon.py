@@ -22,6 +22,7 @@ from titn.config.annotations import (
 )
 from titn.config.constraints import check_needs
 from titn.optim.groups import hidden_matrices, parameter_groups
+from titn.system.bf16 import good_at_bf16
 
 # Of the quintic a x + b x^3 + c x^5 (Jordan et al., 2024): steep at 0, and near 1 only roughly. So
 # many steps bring singular values from 0.002 to 1 into 0.68 to 1.21.
@@ -162,14 +163,14 @@ def _orthogonalised(updates: Iterable[Tensor]) -> list[Tensor]:
 def orthogonalise(matrices: Tensor) -> Tensor:
     """About U V^T of each matrix U S V^T: (m, r, c) to (m, r, c), by Newton and Schulz.
 
-    Its singular values are p(p(...p(s / |S|))), p the quintic `QUINTIC`, five times. On a GPU the
-    products are of bfloat16, which is enough (Jordan et al., 2024), elsewhere of float32.
+    Its singular values are p(p(...p(s / |S|))), p the quintic `QUINTIC`, five times. Where the
+    hardware multiplies bfloat16 the products are of it, which is enough (Jordan et al., 2024).
     """
     a, b, c = QUINTIC
     is_tall = matrices.shape[-2] > matrices.shape[-1]
     # The smaller side first: the products X X^T are of its size.
     x = matrices.mT if is_tall else matrices
-    x = x.to(torch.bfloat16 if x.device.type == "cuda" else torch.float32)
+    x = x.to(torch.bfloat16 if good_at_bf16(x.device) else torch.float32)
     # No singular value is above the root of the sum of their squares.
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=EPSILON)
     for _ in range(STEPS):

@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 
 from titn.config.constraints import check_device_name
+from titn.system.bf16 import good_at_bf16
 from titn.system.errors import ConfigError
 from titn.system.progress import say
 
@@ -70,21 +71,10 @@ def precision(name: str, device: torch.device) -> str:
     auto: bf16 with float32 weights where the hardware multiplies bf16, else float32.
     """
     if name == "auto":
-        return "bf16-mixed" if _good_at_bf16(device) else "32-true"
-    if name == "bf16-mixed" and device.type == "cuda" and not _good_at_bf16(device):
+        return "bf16-mixed" if good_at_bf16(device) else "32-true"
+    if name == "bf16-mixed" and device.type == "cuda" and not good_at_bf16(device):
         raise ConfigError(f"precision={name}: {device} has no bf16; choose precision=32-true")
     return name
-
-
-def _good_at_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        with torch.cuda.device(device):
-            return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu":
-        return False
-    # The public torch.cpu.get_capabilities is younger than the oldest torch that we support.
-    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, name, lambda: False)() for name in names)
 
 
 def description(device: torch.device) -> dict:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from titn.optim import muon as module
 from titn.optim.groups import hidden_matrices
 from titn.optim.muon import muon, orthogonalise
 from titn.training import build
@@ -27,6 +28,17 @@ class Small(nn.Module):
         self.head = nn.Linear(24, 5)
 
 
+@pytest.fixture(autouse=True)
+def products(monkeypatch):
+    """Products of float32, on any machine; called with True, of bfloat16."""
+
+    def are_of_bf16(wanted: bool) -> None:
+        monkeypatch.setattr(module, "good_at_bf16", lambda device: wanted)
+
+    are_of_bf16(False)
+    return are_of_bf16
+
+
 def through_svd(matrix: torch.Tensor) -> np.ndarray:
     """Five times the quintic of the singular values, over their root of squares, in float64."""
     u, s, vt = np.linalg.svd(matrix.double().numpy(), full_matrices=False)
@@ -41,6 +53,16 @@ def test_newton_schulz_is_its_quintic_of_the_singular_values(shape):
     matrices = torch.randn(2, *shape, generator=torch.Generator().manual_seed(1))
     for matrix, found in zip(matrices, orthogonalise(matrices), strict=True):
         np.testing.assert_allclose(found.numpy(), through_svd(matrix), atol=1e-4)
+
+
+def test_products_of_bf16_are_near_enough(products):
+    matrices = torch.randn(2, 40, 60, generator=torch.Generator().manual_seed(1))
+    exact = orthogonalise(matrices)
+    products(True)
+    found = orthogonalise(matrices)
+    assert found.dtype == torch.float32
+    # The root mean square of an entry is about 0.13; bfloat16 has eight bits.
+    assert 1e-4 < (found - exact).abs().max() < 0.05
 
 
 def test_the_update_of_a_convolution_has_singular_values_around_one():

@@ -38,7 +38,7 @@ def test_auto_precision_follows_the_hardware(monkeypatch, supported, expected):
 
 
 def test_bf16_on_a_gpu_without_it_is_refused(monkeypatch):
-    monkeypatch.setattr(hardware, "_good_at_bf16", lambda device: False)
+    monkeypatch.setattr(hardware, "good_at_bf16", lambda device: False)
     with pytest.raises(ConfigError, match=r"^precision=bf16-mixed: "):
         hardware.precision("bf16-mixed", torch.device("cuda"))
 
