@@ -132,6 +132,7 @@ def test_the_table_has_every_network_but_the_students():
         "tnt",
         "titn",
         "titn_large_patch",
+        "titn_plus",
         "timm",
     }
 

@@ -1,4 +1,4 @@
-"""The table of what structure costs in docs/networks.md: formulas, our count, and the page."""
+"""The tables of what students cost in docs/networks.md: formulas, our count, and the page."""
 
 from pathlib import Path
 
@@ -6,17 +6,20 @@ import pytest
 import torch
 
 import titn
+from titn.config.compose import choices_of
 from titn.paper import costs
 from titn.training import build
 from titn.training.metrics import macs, num_parameters
 from titn.types import ImageSpec
 
 PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
-ROWS = [
-    [cell.strip().strip("`") for cell in line.split("|")[1:-1]]
+TABLES = [
+    [cell.strip().split("` (")[0].strip("`") for cell in line.split("|")[1:-1]]
     for line in PAGE.read_text().splitlines()
-    if line.startswith("| `model=")
+    if line.startswith("| `")
 ]
+STUDENTS = [row for row in TABLES if row[0] in choices_of("model") and len(row) == 3]
+ROWS = [row for row in TABLES if row[0].startswith("model=")]
 SIZE, CHANNELS, WIDTH, HIDDEN, DEPTH, HEADS = 32, 3, 192, 768, 12, 3
 
 
@@ -53,6 +56,27 @@ def by_formula(overrides: list[str]) -> costs.Cost:
     return cost
 
 
+def counted(overrides: list[str]) -> tuple[int, int, int]:
+    """Parameters, the paper's multiply-accumulates and all of them."""
+    spec = ImageSpec(num_classes=100, size=SIZE)
+    with torch.device("meta"):
+        network = build.instantiate(titn.compose(overrides), "model", images=spec)
+        return num_parameters(network), *macs(network, spec)
+
+
+@pytest.mark.parametrize("row", STUDENTS, ids=lambda row: row[0])
+def test_what_a_student_costs(row):
+    parameters, macs_paper, _ = counted([f"model={row[0]}"])
+    assert row[1:] == [f"{n / 1e6:.2f}" for n in (parameters, macs_paper)]
+
+
+def test_titn_plus_is_deit_with_structure_and_at_most_six_million_parameters():
+    overrides = ["model.patch_size=4", "model.patch_embed=conv", "model.conv_mlp=true"]
+    of_deit = titn.compose(["model=deit", *overrides])["model"]
+    assert titn.compose(["model=titn_plus"])["model"] == of_deit
+    assert counted(["model=titn_plus"])[0] <= 6_000_000
+
+
 def test_the_table_has_every_option():
     options = {word.partition("=")[0] for row in ROWS for word in row[0].split()}
     assert options == {
@@ -64,10 +88,6 @@ def test_the_table_has_every_option():
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_what_structure_costs(row):
     overrides, printed = row[0].split(), row[1:]
-    spec = ImageSpec(num_classes=100, size=SIZE)
-    with torch.device("meta"):
-        network = build.instantiate(titn.compose(overrides), "model", images=spec)
-        counted = num_parameters(network), *macs(network, spec)
     expected = by_formula(overrides)
-    assert counted == (expected.parameters, expected.macs_paper, expected.macs)
+    assert counted(overrides) == (expected.parameters, expected.macs_paper, expected.macs)
     assert printed == [f"{n / 1e6:.2f}" for n in (expected.parameters, expected.macs)]

@@ -85,7 +85,10 @@ def completed(line: str) -> list[str]:
     [
         ("titn tr", ["train"]),
         ("titn ", list(COMMANDS)),
-        ("titn train model=ti", ["model=timm", "model=titn", "model=titn_large_patch"]),
+        (
+            "titn train model=ti",
+            ["model=timm", "model=titn", "model=titn_large_patch", "model=titn_plus"],
+        ),
         ("titn train model=deit optimizer.weight_d", ["optimizer.weight_decay="]),
         ("titn train +ablation=mi", ["+ablation=mix"]),
         ("titn predict ru", []),

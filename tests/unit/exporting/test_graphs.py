@@ -20,6 +20,7 @@ SPEC = ImageSpec(num_classes=5, size=32)
 SMALLER = {
     "titn": ["model.depth=1"],
     "titn_large_patch": ["model.depth=1"],
+    "titn_plus": ["model.depth=2"],
     "tnt": ["model.depth=1"],
     "vit": ["model.depth=1"],
     "deit": ["model.depth=1"],
@@ -28,7 +29,7 @@ SMALLER = {
 # The others stand for the layers of these, of which some take minutes.
 SLOW = {
     "airbench96", "densenet121", "mobilenet_v3", "resnet50", "resnet9", "squeezenet",
-    "titn_large_patch", "tnt", "vgg16", "vgg16_bn", "vgg19", "vit", "wide_resnet28_10",
+    "titn_large_patch", "titn_plus", "tnt", "vgg16", "vgg16_bn", "vgg19", "vit", "wide_resnet28_10",
     "wide_resnet50",
 }  # fmt: skip
 MODELS = [
