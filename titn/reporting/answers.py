@@ -64,9 +64,7 @@ def why_unranked(evidence: Evidence) -> Answer | None:
         return Answer(text, "One row: no comparison.")
     few = [row for row in learned if len(row.runs) < MIN_SEEDS]
     if evidence.baseline in few or len(few) >= len(learned) - 1:
-        have = "has" if len(few) == 1 else "have"
-        text = f"No verdict: {_named(few)} {have} fewer than three seeds."
-        return Answer(text, "No verdict: fewer than three seeds a row.")
+        return _of_few_seeds(few, learned)
     if are_teachers_ranked_by_one(learned):
         text = (
             "Teachers are not ranked: some were trained once, so the intervals cover other "
@@ -75,6 +73,25 @@ def why_unranked(evidence: Evidence) -> Answer | None:
         )
         return Answer(text, "Teachers are not ranked: each was trained once.")
     return None
+
+
+def _of_few_seeds(few: Sequence[Row], learned: Sequence[Row]) -> Answer:
+    """few: those of the rows with too few seeds for a verdict."""
+    counts = {len(row.runs) for row in few}
+    seeds = counted(counts.pop(), "seed") if len(counts) == 1 else "fewer than three seeds"
+    have = "has" if len(few) == 1 else "have"
+    is_each = len(few) == len(learned)
+    who = "each row has" if is_each else f"{_named(few)} {have}"
+    first = max(learned, key=_top1)
+    highest = f"{first.label}, {percent(_top1(first), 1)}%"
+    return Answer(
+        f"No verdict: {who} {seeds}, and three are needed. The highest is {escape(highest)}.",
+        f"No verdict: {f'{seeds} a row' if is_each else 'too few seeds'}. Highest: {highest}",
+    )
+
+
+def _top1(row: Row) -> float:
+    return float(row.values("top1").mean())
 
 
 def _named(rows: Iterable[Row]) -> str:

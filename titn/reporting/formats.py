@@ -24,8 +24,26 @@ def bounds(name: str, interval: Interval | None) -> dict[str, float | None]:
     }
 
 
-def percent_interval(interval: Interval | None) -> str:
-    return "–" if interval is None else interval_text(interval, percent)
+def percent_interval(interval: Interval | None, images_alone: Interval | None = None) -> str:
+    return interval_or_images(interval, images_alone, percent)
+
+
+# What pages say of the intervals that `interval_or_images` marks.
+IMAGES_NOTE = (
+    "(images): for these networks and other images alone; one seed does not tell how much others "
+    "differ, so there is no verdict."
+)
+
+
+def interval_or_images(
+    interval: Interval | None,
+    images_alone: Interval | None,
+    shown: Callable[[float | None], str],
+) -> str:
+    """An interval; in its place, and marked, that for other images alone; a dash without either."""
+    if interval is not None:
+        return interval_text(interval, shown)
+    return "–" if images_alone is None else f"{interval_text(images_alone, shown)} (images)"
 
 
 def interval_text(interval: Interval, shown: Callable[[float | None], str]) -> str:

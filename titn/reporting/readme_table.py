@@ -14,7 +14,7 @@ from pathlib import Path
 from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.markdown import escape, link, table
 from titn.reporting.pages import Page, SettingSummary, postponement
-from titn.reporting.sections.overview import overview_table, standings
+from titn.reporting.sections.overview import images_note, overview_table, standings
 from titn.system.errors import ConfigError
 from titn.system.files import replacing
 
@@ -74,6 +74,7 @@ def main_table(page: Page, reports: str) -> str:
             f"**{escape(page.title)}**, on {escape(found.heading)}. {said}",
             "!" + link(escape("top-1 accuracy of each row, and its difference"), figure),
             table(columns, lines),
+            *filter(None, [images_note(rows)]),
             *_put_off(page, found),
             f"How it was trained, other metrics, claims and curves are on {to_page}.",
         ]

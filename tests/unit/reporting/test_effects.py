@@ -108,6 +108,16 @@ def test_two_seeds_are_no_verdict(effects):
     assert effects("path", rows).changes[0].unjudged == "2 seeds, 3 needed"
 
 
+def test_one_seed_leaves_an_interval_for_other_images(effects, page):
+    rows = {"from": (NONE, WORSE[:1]), "mix": (A, MIDDLE[:1]), "to": (BOTH, BEST[:1])}
+    rows["width"] = (B, [24])
+    (mix, _), found = effects("factorial", rows).changes, page("factorial", rows)
+    assert mix.interval is None
+    assert mix.images_alone.low < mix.estimate < mix.images_alone.high
+    assert "(images): for these networks and other images alone" in found
+    assert "Intervals are for other seeds" not in found
+
+
 def test_a_change_that_the_network_does_not_heed_is_said_to_change_nothing(effects):
     rows = {"from": (NONE, WORSE), "step 1: width": (B, WORSE), "to": (BOTH, BEST)}
     width, mix = effects("path", rows).changes

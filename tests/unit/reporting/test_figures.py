@@ -329,6 +329,13 @@ def test_the_marks_are_explained(drawn):
     assert texts(drawn / "question.svg")[-5:] == marks
 
 
+@pytest.mark.parametrize(("of_images", "more"), [(True, ["95%, other images alone"]), (False, [])])
+def test_an_interval_of_images_alone_is_explained(tmp_path, of_images, more):
+    one = IntervalRow("one", 0.7, 0.6, 0.8, is_of_images=of_images)
+    figures.draw_question(tmp_path / "a.svg", [QuestionRow("one", one, None, "")], baseline=None)
+    assert texts(tmp_path / "a.svg")[-1 - len(more) :] == ["mean and 95% interval", *more]
+
+
 def test_marks_that_are_not_there_are_not_explained(tmp_path):
     row = QuestionRow("one", IntervalRow("one", 0.7), None, "")
     figures.draw_question(tmp_path / "a.svg", [row], baseline=None)

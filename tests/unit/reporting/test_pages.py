@@ -210,10 +210,16 @@ def test_an_untrained_row_without_a_record_has_the_word(runs, text):
     assert line(said, "b") == ["b", "–", "–", "–", "1 of 1 failed"]
 
 
-def test_one_seed_has_no_interval_and_is_called_so(runs, text):
+def test_one_seed_has_intervals_of_images_alone_and_is_called_so(runs, text):
     said = text(*runs.row("a", A), *runs.row("b", B[:1]))
     row = line(said, "b")
-    assert (row[2], row[4], row[5]) == ("–", "–", "1 seed, 3 needed")
+    assert [row[i].endswith(" (images)") for i in (2, 4)] == [True, True]
+    assert row[5] == "1 seed, 3 needed"
+    assert "(images): for these networks and other images alone" in said
+
+
+def test_intervals_that_are_not_there_are_not_explained(runs, text):
+    assert "(images)" not in text(*runs.row("a", A), *runs.row("b", B))
 
 
 def test_one_seed_of_three_says_both(runs, text):

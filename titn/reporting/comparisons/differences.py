@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from titn.reporting.comparisons.images_alone import images_alone
 from titn.reporting.comparisons.table_model import TableModel, numbers_of, table_model
 from titn.reporting.comparisons.teachers import weak_teacher
 from titn.reporting.comparisons.verdicts import excluded_by, no_width, too_little, verdict_of
@@ -16,9 +17,10 @@ class Difference:
     """A row less the baseline, in top-1.
 
     estimate: of the means over seeds. interval: of all rows together 95%; None with one seed, near
-    chance, or without predictions by image. detectable: the true difference that this rule finds
-    with a power of 0.8. margin: within which the two count as equal. unjudged: why there is no
-    verdict, whatever the interval; None if there is one.
+    chance, or without predictions by image. images_alone: where one of the two has one seed, for
+    other test images only and the networks as they are; a verdict never rests on it. detectable:
+    the true difference that this rule finds with a power of 0.8. margin: within which the two
+    count as equal. unjudged: why there is no verdict, whatever the interval; None if there is one.
     """
 
     row: Row
@@ -27,6 +29,7 @@ class Difference:
     detectable: float | None
     margin: float
     unjudged: str | None
+    images_alone: Interval | None = None
 
     @property
     def verdict(self) -> str:
@@ -61,6 +64,9 @@ def _difference(row: Row, baseline: Row, evidence: Evidence, model: TableModel) 
         detectable=contrast.detectable() if contrast else None,
         margin=evidence.margin,
         unjudged=_why_unjudged(row, baseline, interval, evidence),
+        images_alone=images_alone(
+            [(row, 1.0), (baseline, -1.0)], together=len(evidence.recorded) - 1
+        ),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from titn.records.ablation import FROM, TO, Ablation
 from titn.reporting.comparisons.differences import Difference
+from titn.reporting.comparisons.images_alone import images_alone
 from titn.reporting.comparisons.table_model import TableModel, numbers_of, table_model
 from titn.reporting.comparisons.teachers import weak_teacher
 from titn.reporting.comparisons.verdicts import excluded_by, no_width, too_little, verdict_of
@@ -33,7 +34,7 @@ class Effect:
 
     name: of the change; with "=" where a fraction does not tell several apart. weights: the rows
     that it is computed from. interval: 95%, of all changes (and interactions) together. unjudged:
-    why there is no verdict; None if there is one.
+    why there is no verdict; None if there is one. images_alone: as of a `Difference`.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Effect:
     interval: Interval | None
     margin: float
     unjudged: str | None
+    images_alone: Interval | None = None
 
     @property
     def verdict(self) -> str:
@@ -131,13 +133,15 @@ class _Judge:
         if in_table and (known := self._in_table(weights)):
             difference, sign = known
             interval, unjudged = _signed(difference.interval, sign), difference.unjudged
+            alone = _signed(difference.images_alone, sign)
         else:
             contrast = self.model.contrast(used, together)
             interval = contrast.interval(estimate) if contrast else None
             unjudged = self._why_unjudged(used, interval)
+            alone = images_alone(used, together)
         if _changed_nothing(used):
             unjudged = NO_CHANGE
-        return Effect(name, used, estimate, interval, self.evidence.margin, unjudged)
+        return Effect(name, used, estimate, interval, self.evidence.margin, unjudged, alone)
 
     def _in_table(self, weights: Weights) -> tuple[Difference, float] | None:
         """The difference from the baseline that these weights are, and its sign."""

@@ -89,7 +89,7 @@ class TableModel:
         """
         if self.metric != "top1":
             return 0.0
-        if not all(row.has_all_samples for row in rows) or not _have_same_images(rows):
+        if not all(row.has_all_samples for row in rows) or not have_same_images(rows):
             return None
         return contrast_images_variance([correct_by_seed(row) for row in rows], weights)
 
@@ -138,6 +138,7 @@ def _floor(row: Row, metric: str) -> float:
     return interaction_variance(correct) / correct.shape[1]
 
 
-def _have_same_images(rows: Sequence[Row]) -> bool:
+def have_same_images(rows: Sequence[Row]) -> bool:
+    """Whether all rows, which have predictions by image, have them of the same images."""
     labels = [next(iter(row.samples.values()))["label"] for row in rows]
     return all(np.array_equal(labels[0], other) for other in labels)

@@ -9,7 +9,7 @@ from titn.reporting.figures import default_settings  # noqa: F401  before all th
 from titn.reporting.figures.classes import draw_class_changes, draw_confusion
 from titn.reporting.figures.cost import CostPoint, draw_against_cost
 from titn.reporting.figures.curves import Curve, draw_curves
-from titn.reporting.figures.intervals import IntervalRow, draw_differences
+from titn.reporting.figures.intervals import IntervalRow, draw_differences, interval_row
 from titn.reporting.figures.rows import QuestionRow, draw_question
 from titn.reporting.figures.search import Reached, Slice, draw_front, draw_history, draw_slices
 from titn.reporting.figures.small import draw_small
@@ -34,4 +34,5 @@ __all__ = [
     "draw_slices",
     "draw_small",
     "draw_waterfall",
+    "interval_row",
 ]

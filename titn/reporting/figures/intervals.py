@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -21,17 +22,53 @@ from titn.reporting.figures.style import (
     shorten,
     signed_tick,
 )
+from titn.reporting.statistics.intervals import Interval
+
+# How the line differs of an interval for other test images alone, and what a legend calls it.
+OF_IMAGES: dict[str, Any] = {"linewidth": 1.2, "linestyle": (0, (1.5, 1.2))}
+IMAGES_NAME = "95%, other images alone"
 
 
 @dataclass(frozen=True)
 class IntervalRow:
-    """An estimate with its 95% interval, and the values of the seeds that it was made from."""
+    """An estimate with its 95% interval, and the values of the seeds that it was made from.
+
+    is_of_images: whether the interval is for other test images alone, and is drawn thin and dotted.
+    """
 
     label: str
     estimate: float | None
     low: float | None = None
     high: float | None = None
     seeds: Sequence[float] = ()
+    is_of_images: bool = False
+
+
+def interval_row(
+    label: str,
+    estimate: float | None,
+    interval: Interval | None,
+    images_alone: Interval | None = None,
+    seeds: Sequence[float] = (),
+) -> IntervalRow:
+    """With the interval that there is: of seeds and images, or else of images alone."""
+    shown = interval or images_alone
+    low, high = (shown.low, shown.high) if shown else (None, None)
+    return IntervalRow(label, estimate, low, high, seeds, interval is None and shown is not None)
+
+
+def draw_interval(
+    axes: Axes, y: float, row: IntervalRow, *, at: float = 0.0, **style: Any
+) -> dict[str, Artist]:
+    """The row's interval at height y, moved by `at` points, by its name; empty without one.
+
+    style: of a line that is for seeds and images, as Matplotlib has it.
+    """
+    if not (is_known(row.low) and is_known(row.high)):
+        return {}
+    style |= OF_IMAGES if row.is_of_images else {}
+    line = axes.hlines(y, at + 100 * row.low, at + 100 * row.high, **style)
+    return {IMAGES_NAME if row.is_of_images else "95% interval": line}
 
 
 def draw_differences(path: Path, rows: Sequence[IntervalRow], *, xlabel: str) -> None:

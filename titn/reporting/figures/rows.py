@@ -11,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from titn.reporting.figures.intervals import (
+    IMAGES_NAME,
     IntervalRow,
+    draw_interval,
     finish_rows,
     height_of_rows,
     name_rows,
@@ -124,7 +126,10 @@ def _intervals(
     verdicts: Sequence[str],
     styles: Mapping[str, tuple[str, str, str]],
 ) -> dict[str, Artist]:
-    """Each row's estimate and interval at its height, in the style of its verdict."""
+    """Each row's estimate and interval at its height, in the style of its verdict.
+
+    The marks by their names: verdicts, and what a dotted interval is.
+    """
     marks: dict[str, Artist] = {}
     for i, (row, verdict) in enumerate(zip(rows, verdicts, strict=True)):
         if not is_known(row.estimate):
@@ -135,7 +140,7 @@ def _intervals(
             100 * row.estimate, i, linestyle="", markersize=7, markeredgewidth=1.5, **style
         )
         marks.setdefault(verdict, mark)
-        if is_known(row.low) and is_known(row.high):
-            axes.hlines(i, 100 * row.low, 100 * row.high, color=colour, linewidth=2)
+        found = draw_interval(axes, i, row, color=colour, linewidth=2)
+        marks |= {name: line for name, line in found.items() if name == IMAGES_NAME}
     # In the order of the styles, whichever row came first.
-    return {name: marks[name] for name in styles if name in marks}
+    return {name: marks[name] for name in (*styles, IMAGES_NAME) if name in marks}

@@ -37,8 +37,9 @@ def draw_small(path: Path, rows: Sequence[QuestionRow]) -> None:
         colour = PALE_GREY if colour == GREY else colour
         y = EDGE + ROW * (i + 0.5)
         low, middle, high = (place(value) for value in _ends(row))
+        width = 1 if row.difference and row.difference.is_of_images else 2
         marks.append(
-            f'<path d="M{low:.1f} {y:g}H{high:.1f}" stroke="{colour}" stroke-width="2"/>'
+            f'<path d="M{low:.1f} {y:g}H{high:.1f}" stroke="{colour}" stroke-width="{width}"/>'
             f'<circle cx="{middle:.1f}" cy="{y:g}" r="3" '
             f'stroke="{colour}" fill="{colour if filling == "full" else "none"}"/>'
         )

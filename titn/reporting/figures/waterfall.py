@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from titn.reporting.figures.intervals import (
+    IMAGES_NAME,
     IntervalRow,
+    draw_interval,
     finish_rows,
     height_of_rows,
     name_rows,
@@ -43,30 +45,29 @@ def draw_waterfall(
     with drawing(path, height_of_rows(len(rows))) as (figure, axes):
         marks = {**_level(axes, 0, begin)}
         at = 100 * (begin.estimate or 0.0)
-        interval: dict[str, Artist] = {}
         for i, step in enumerate(steps, 1):
             if not is_known(step.added.estimate):
                 continue
             marks |= _bar(axes, i, at, step)
-            interval = _interval(axes, i, at, step.added) or interval
+            marks |= draw_interval(axes, i, step.added, at=at, **INTERVAL)
             after = at + 100 * step.added.estimate
             axes.vlines(after, i - BAR / 2, i + 1, color=GREY, linewidth=0.8, linestyle=":")
             at = after
         axes.vlines(100 * (begin.estimate or 0.0), 0, 1, color=GREY, linewidth=0.8, linestyle=":")
-        marks |= _level(axes, len(rows) - 1, end) | interval
+        marks |= _level(axes, len(rows) - 1, end)
         name_rows(axes, [row.label for row in rows])
         finish_rows(axes, len(rows), has_marks=True)
         axes.set_xlabel("top-1 (%)")
         # In one order, whichever came first.
-        order = [one for one in ("mean", *VERDICT_STYLES, "95% interval") if one in marks]
+        names = ("mean", *VERDICT_STYLES, "95% interval", IMAGES_NAME)
+        order = [one for one in names if one in marks]
         figure.legend([marks[one] for one in order], order, loc="outside lower center", ncols=4)
 
 
 def _level(axes: Axes, y: int, row: IntervalRow) -> dict[str, Artist]:
     if not is_known(row.estimate):
         return {}
-    if is_known(row.low) and is_known(row.high):
-        axes.hlines(y, 100 * row.low, 100 * row.high, **INTERVAL)
+    draw_interval(axes, y, row, **INTERVAL)
     return {"mean": axes.plot(100 * row.estimate, y, **LEVEL)[0]}
 
 
@@ -77,9 +78,3 @@ def _bar(axes: Axes, y: int, at: float, step: WaterfallStep) -> dict[str, Artist
     style |= {"facecolor": colour, "alpha": 0.75} if filling == "full" else {"facecolor": "none"}
     axes.barh(y, 100 * (step.added.estimate or 0.0), left=at, height=BAR, **style)
     return {step.verdict: Patch(**style)}
-
-
-def _interval(axes: Axes, y: int, at: float, row: IntervalRow) -> dict[str, Artist]:
-    if not (is_known(row.low) and is_known(row.high)):
-        return {}
-    return {"95% interval": axes.hlines(y, at + 100 * row.low, at + 100 * row.high, **INTERVAL)}

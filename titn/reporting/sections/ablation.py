@@ -13,7 +13,7 @@ from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.comparisons.verdicts import EQUAL, UNDECIDED
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import MISSING, Row
-from titn.reporting.formats import bounds, points_interval
+from titn.reporting.formats import IMAGES_NOTE, bounds, interval_or_images
 from titn.reporting.markdown import code, escape, table
 from titn.reporting.output_files import OutputFiles
 from titn.system.text import percent, points
@@ -41,10 +41,8 @@ def effects_section(effects: Effects, evidence: Evidence, files: OutputFiles) ->
     parts = [
         files.image("waterfall.svg", "top-1 from one configuration to the other, by changes"),
         table(columns, [_line(one, effects) for one in shown]),
-        f"{MEANS[effects.ablation.design]} Intervals are for other seeds and other images; "
-        f"those of changes{' and pairs' if effects.pairs else ''} hold together. Costs are "
-        f"compared in the same way; minutes were taken as they came, beside other work "
-        f"or not. {link}",
+        f"{MEANS[effects.ablation.design]} {_intervals(effects)} Costs are compared in the same "
+        f"way; minutes were taken as they came, beside other work or not. {link}",
     ]
     if effects.pairs:
         link = files.save_csv("interactions", pd.DataFrame([_record(one) for one in effects.pairs]))
@@ -54,6 +52,18 @@ def effects_section(effects: Effects, evidence: Evidence, files: OutputFiles) ->
             f"Above zero, two changes together give more than the sum of both. {link}",
         ]  # fmt: skip
     return parts
+
+
+def _intervals(effects: Effects) -> str:
+    """What they cover."""
+    every = [*effects.changes, *effects.pairs, effects.total]
+    lines = []
+    if any(one.interval for one in every):
+        lines.append("Intervals are for other seeds and other images.")
+    if any(one.images_alone for one in every if one.interval is None):
+        lines.append(IMAGES_NOTE)
+    pairs = " and pairs" if effects.pairs else ""
+    return " ".join([*lines, f"Intervals of changes{pairs} hold together."] if lines else [])
 
 
 def ablation_sections(
@@ -126,12 +136,11 @@ def _path(ablation: Ablation, evidence: Evidence, files: OutputFiles) -> list[st
 
 
 def _draw(effects: Effects, evidence: Evidence, files: OutputFiles) -> None:
-    levels = {level.row.label: level.interval for level in row_levels(evidence)}
+    levels = {level.row.label: level for level in row_levels(evidence)}
 
     def level(row: Row) -> figures.IntervalRow:
-        interval = levels[row.label]
-        low, high = (interval.low, interval.high) if interval else (None, None)
-        return figures.IntervalRow(row.label, float(row.values("top1").mean()), low, high)
+        found = levels[row.label]
+        return figures.interval_row(row.label, found.mean, found.interval, found.images_alone)
 
     shown = [*effects.changes, *([effects.rest] if effects.rest else [])]
     steps = [figures.WaterfallStep(_interval_row(one), _verdict(one)) for one in shown]
@@ -141,9 +150,7 @@ def _draw(effects: Effects, evidence: Evidence, files: OutputFiles) -> None:
 
 
 def _interval_row(effect: Effect) -> figures.IntervalRow:
-    interval = effect.interval
-    low, high = (interval.low, interval.high) if interval else (None, None)
-    return figures.IntervalRow(effect.name, effect.estimate, low, high)
+    return figures.interval_row(effect.name, effect.estimate, effect.interval, effect.images_alone)
 
 
 def _verdict(effect: Effect) -> str:
@@ -166,7 +173,7 @@ def _line(effect: Effect, effects: Effects) -> list[str]:
     return [
         f"**{name}**" if effect is effects.total else name,
         points(effect.estimate),
-        points_interval(effect.interval.low, effect.interval.high) if effect.interval else "–",
+        interval_or_images(effect.interval, effect.images_alone, points),
         escape(_verdict_text(effect, effects)),
         _added(effect, "macs", 1e6),
         _added(effect, "parameters", 1e6),
@@ -179,7 +186,7 @@ def _pair_line(effect: Effect) -> list[str]:
     return [
         escape(effect.name),
         points(effect.estimate),
-        points_interval(effect.interval.low, effect.interval.high) if effect.interval else "–",
+        interval_or_images(effect.interval, effect.images_alone, points),
         escape(said or f"undecided, up to {percent(effect.excluded, 1)}"),
     ]
 
@@ -197,6 +204,7 @@ def _record(effect: Effect) -> dict[str, Any]:
         "change": effect.name,
         "top1": effect.estimate,
         **bounds("top1", effect.interval),
+        **bounds("top1_images", effect.images_alone),
         "verdict": _verdict(effect),
         "unjudged": effect.unjudged,
         "margin": effect.margin,

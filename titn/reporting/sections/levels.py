@@ -16,7 +16,7 @@ def levels_section(rows: Sequence[Standing]) -> list[str]:
         [
             escape(row.name),
             percent(row.level.mean),
-            percent_interval(row.level.interval),
+            percent_interval(row.level.interval, row.level.images_alone),
             percent(mean_or_none(row.row.values("top5"))),
             fixed_point(mean_or_none(row.row.values("nll")), digits=3),
             fixed_point(mean_or_none(row.row.values("ece")), digits=3),

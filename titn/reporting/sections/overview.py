@@ -13,17 +13,17 @@ from titn.reporting.comparisons.verdicts import EQUAL, UNDECIDED
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.formats import (
+    IMAGES_NOTE,
     bounds,
+    interval_or_images,
     mean_or_none,
     percent_interval,
-    points_interval,
 )
 from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.provenance import recipe_line
 from titn.reporting.row_names import display_names
 from titn.reporting.sections.printed_numbers import printed_top1
-from titn.reporting.statistics.intervals import Interval
 from titn.system.text import counted, percent, points
 
 
@@ -101,6 +101,13 @@ def overview_section(evidence: Evidence, rows: Sequence[Standing], files: Output
     ]
 
 
+def images_note(rows: Sequence[Standing]) -> str:
+    """What the intervals are that are marked; empty if none is."""
+    parts = [part for row in rows for part in (row.level, row.difference) if part]
+    has_marked = any(part.images_alone for part in parts if part.interval is None)
+    return IMAGES_NOTE if has_marked else ""
+
+
 def overview_table(rows: Sequence[Standing]) -> tuple[list[str], list[list[str]]]:
     """Columns and lines of the main table; with the paper's numbers where they are comparable."""
     has_printed = any(row.printed is not None for row in rows)
@@ -118,14 +125,16 @@ def overview_table(rows: Sequence[Standing]) -> tuple[list[str], list[list[str]]
 
 
 def _line(row: Standing, has_printed: bool) -> list[str]:
-    interval = row.difference.interval if row.difference else None
-    level = row.level.interval if row.level else None
+    level, difference = row.level, row.difference
+    of_level = percent_interval(level.interval, level.images_alone) if level else "–"
     return [
         f"**{escape(row.name)}**" if row.is_baseline else escape(row.name),
-        percent(row.level.mean if row.level else None),
-        percent(row.printed) if has_printed else percent_interval(level),
-        points(row.difference.estimate) if row.difference else "–",
-        points_interval(interval.low, interval.high) if interval else "–",
+        percent(level.mean if level else None),
+        percent(row.printed) if has_printed else of_level,
+        points(difference.estimate) if difference else "–",
+        interval_or_images(difference.interval, difference.images_alone, points)
+        if difference
+        else "–",
         escape(row.verdict_text),
         str(len(row.row.runs)),
     ]
@@ -140,10 +149,12 @@ def _record(row: Standing, baseline: str | None) -> dict[str, Any]:
         "num_seeds": len(row.row.runs),
         "top1": row.level.mean if row.level else None,
         **bounds("top1", row.level.interval if row.level else None),
+        **bounds("top1_images", row.level.images_alone if row.level else None),
         "printed": row.printed,
         "baseline": baseline,
         "difference": difference.estimate if difference else None,
         **bounds("difference", difference.interval if difference else None),
+        **bounds("difference_images", difference.images_alone if difference else None),
         "verdict": row.verdict,
         "margin": difference.margin if difference else None,
         "detectable": difference.detectable if difference else None,
@@ -156,26 +167,22 @@ def _in_figure(row: Standing) -> figures.QuestionRow:
     level, difference = row.level, row.difference
     return figures.QuestionRow(
         label=row.name,
-        level=_interval_row(
+        level=figures.interval_row(
             row.name,
             level.mean if level else None,
             level.interval if level else None,
+            level.images_alone if level else None,
             row.row.values("top1").tolist(),
         ),
-        difference=_interval_row(row.name, difference.estimate, difference.interval)
+        difference=figures.interval_row(
+            row.name, difference.estimate, difference.interval, difference.images_alone
+        )
         if difference
         else None,
         verdict=row.verdict,
         printed=row.printed,
         missing="; ".join(row.row.remarks()) or "no cells",
     )
-
-
-def _interval_row(
-    name: str, estimate: float | None, interval: Interval | None, seeds: Sequence[float] = ()
-) -> figures.IntervalRow:
-    low, high = (interval.low, interval.high) if interval else (None, None)
-    return figures.IntervalRow(name, estimate, low, high, seeds)
 
 
 def _trained(evidence: Evidence) -> list[str]:
@@ -190,13 +197,14 @@ def _rule(rows: Sequence[Standing]) -> str:
         if row.difference and row.difference.detectable and not row.difference.unjudged
     ]
     text = "Top-1 after the last epoch, means over seeds."
+    note = images_note(rows)
     if not found:
-        return text
+        return f"{text} {note}".rstrip()
     sizes = sorted({percent(size, 1) for size in (min(found), max(found))}, key=float)
     seeds = {len(row.row.runs) for row in rows if row.level and row.level.interval}
     return (
         f"{text} Intervals cover other seeds and other test images, with "
         f"{counted(min(seeds), 'seed')} {'or more ' if len(seeds) > 1 else ''}a row. "
         f"{'Those of differences hold for all rows together. ' if len(found) > 1 else ''}"
-        f"A difference of {' to '.join(sizes)} points is detected with 80% power."
-    )
+        f"A difference of {' to '.join(sizes)} points is detected with 80% power. {note}"
+    ).rstrip()
