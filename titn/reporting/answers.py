@@ -56,7 +56,10 @@ def why_unranked(evidence: Evidence) -> Answer | None:
         rows = [row for row in evidence.rows if row.label == label]
         states, lacking = _states(rows) or "not asked for", _record_lacked(rows)
         text = f"The baseline, {escape(label)}, has no {lacking} ({states}): nothing is compared."
-        return Answer(text, f"The baseline has no {lacking}.")
+        highest = _highest(evidence.recorded)
+        return Answer(
+            text, f"Nothing is compared: no {lacking} of the baseline. Highest: {highest}"
+        )
     if len(evidence.recorded) == 1:
         is_stopped = any(row.count(STOPPED) for row in evidence.rows if not row.runs)
         have = "records of all their epochs" if is_stopped else "records"
@@ -82,16 +85,18 @@ def _of_few_seeds(few: Sequence[Row], learned: Sequence[Row]) -> Answer:
     have = "has" if len(few) == 1 else "have"
     is_each = len(few) == len(learned)
     who = "each row has" if is_each else f"{_named(few)} {have}"
-    first = max(learned, key=_top1)
-    highest = f"{first.label}, {percent(_top1(first), 1)}%"
+    highest = _highest(learned)
     return Answer(
         f"No verdict: {who} {seeds}, and three are needed. The highest is {escape(highest)}.",
         f"No verdict: {f'{seeds} a row' if is_each else 'too few seeds'}. Highest: {highest}",
     )
 
 
-def _top1(row: Row) -> float:
-    return float(row.values("top1").mean())
+def _highest(rows: Sequence[Row]) -> str:
+    """The row with the highest top-1, and that; plain text."""
+    top1 = {row.label: float(row.values("top1").mean()) for row in rows}
+    label = max(top1, key=lambda one: top1[one])
+    return f"{label}, {percent(top1[label], 1)}%"
 
 
 def _named(rows: Iterable[Row]) -> str:

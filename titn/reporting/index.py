@@ -52,9 +52,10 @@ def index_page(
     return "\n\n".join(parts) + "\n"
 
 
-def _weight(page: Page) -> tuple[bool, int, int, int, int]:
-    """Of its first setting, which says most."""
-    return setting_weight(page.settings[0].evidence)
+def _weight(page: Page) -> tuple[bool, tuple[bool, int, int, int, int]]:
+    """Of its first setting, which says most; one that compares nothing yet says less."""
+    first = page.settings[0]
+    return bool(first.differences), setting_weight(first.evidence)
 
 
 def _is_machinery(page: Page) -> bool:

@@ -66,11 +66,13 @@ def test_digits_stand_last_whatever_their_topic(runs, pages):
     assert heads == ["## On digits"]
 
 
-def test_more_data_comes_first(runs, pages):
+@pytest.mark.parametrize(("compares", "order"), [(True, 1), (False, -1)])
+def test_more_data_comes_first_unless_nothing_is_compared(runs, pages, compares, order):
     (small,) = elsewhere(runs, pages, "cifar100")
-    (large,) = [replace(small, name="ablation/large", settings=[_larger(small.settings[0])])]
-    text = index_page([small, large], {})
-    assert text.index("ablation/large.md") < text.index("ablation/own.md")
+    setting = _larger(small.settings[0])
+    setting = setting if compares else replace(setting, differences=[])
+    text = index_page([small, replace(small, name="ablation/large", settings=[setting])], {})
+    assert (text.index("ablation/own.md") - text.index("ablation/large.md")) * order > 0
 
 
 def _larger(setting):
