@@ -188,8 +188,8 @@ def _images_seen(run: dict[str, Any]) -> int:
 
 
 def _command(run: dict[str, Any]) -> str:
-    """The command line without places and the seed."""
-    places = ("dataset.root=", "runs_dir=", "run_dir=", "seed=", "device=")
+    """The command line without places, the seed, and what is a machine's own affair."""
+    places = ("dataset.root=", "runs_dir=", "run_dir=", "seed=", "device=", "busy=")
     words = shlex.split(run["environment.command"])[1:]
     return " ".join(["python -m titn.train", *(w for w in words if not w.startswith(places))])
 
