@@ -2,39 +2,30 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
-
-import torch
-from torch import nn
 
 from titn.cells import result
+from titn.cells.assembling import assemble_cell
 from titn.cells.autosave import Autosave, describe_position
 from titn.cells.cell import Cell
 from titn.cells.checkpoints import Checkpoints
-from titn.cells.identity import answers_source_digest
 from titn.cells.processes import together
 from titn.cells.pruning import PrunedError, Prunes
+from titn.cells.saved_state import restored_state, saved_state
 from titn.cells.stopping import StoppedError, is_out_of_patience
 from titn.cells.tracked import tracked
 from titn.config.paths import config_root
 from titn.data.batches import steps_per_epoch
-from titn.data.stored import kept_off, unread
-from titn.losses.terms import Loss, maps_read
-from titn.optim.state import load_state
+from titn.data.stored import unread
 from titn.records import provenance
 from titn.system import signals, tensor_files
-from titn.system.errors import ConfigError
 from titn.system.locks import Lock
 from titn.system.progress import Progress, Silent, say
 from titn.system.text import counted
 from titn.tracking.tracking import Tracking
-from titn.training import build, hardware, weights
-from titn.training.accumulation import whole_batch_is_seen
-from titn.training.answer_cache import AnswerCache, kind_of
+from titn.training import hardware
 from titn.training.assembly import AssembledRun
-from titn.training.engine import RunningMeans, State, evaluate, fit
+from titn.training.engine import State, evaluate, fit
 from titn.training.metrics import Predictions, summarise, train_metrics
-from titn.training.parallel import assemble_parallel
 from titn.training.ranks import Ranks
 
 
@@ -47,14 +38,14 @@ def make(cell: Cell, teacher_record: dict | None, prunes: Prunes | None, lock: L
     clock = Clock()
     hardware.release_memory()
     with together(cell) as ranks:
-        assembled = _assemble(cell, ranks)
+        assembled = assemble_cell(cell, ranks)
         with signals.deferred(), hardware.deterministic(cell.run["deterministic"]):
             return TrainingRun(cell, assembled, clock, prunes, ranks, lock).record(teacher_record)
 
 
 def follow(cell: Cell, ranks: Ranks) -> None:
     """Train with the process that makes the cell, on another device; nothing is written."""
-    assembled = _assemble(cell, ranks)
+    assembled = assemble_cell(cell, ranks)
     with hardware.deterministic(cell.run["deterministic"]):
         TrainingRun(cell, assembled, Clock(), ranks=ranks).follow()
 
@@ -68,75 +59,6 @@ class Clock:
 
     def read(self) -> float:
         return self.before + time.monotonic() - self.started
-
-
-def _assemble(cell: Cell, ranks: Ranks | None) -> AssembledRun:
-    """All objects of a cell, on its device."""
-    teacher = None if cell.teacher is None else _trained_network(cell.teacher)
-    parts = build.parts(cell.run, cell.dataset.spec, teacher)
-    if parts.new_layers:
-        source, new = cell.run["weights"], ", ".join(parts.new_layers)
-        say(f"{cell.name} starts from {cell.prefix}weights={source}; new: {new}")
-    _say_what_sees_micro_batches(cell, parts)
-    return assemble_parallel(
-        cell.run,
-        ranks,
-        parts=parts,
-        dataset=kept_off(cell.dataset, cell.device),
-        fabric=hardware.fabric(cell.device, cell.precision),
-        precision=cell.precision,
-        teacher=teacher,
-        answer_cache=_answer_cache(cell, parts.loss),
-    )
-
-
-def _say_what_sees_micro_batches(cell: Cell, parts: build.Parts) -> None:
-    num_parts = cell.run["accumulate"]
-    if num_parts > 1 and (seeing := whole_batch_is_seen(parts.model, parts.loss)):
-        size = cell.run["batch_size"]
-        see = "sees" if len(seeing) == 1 else "see"
-        say(
-            f"{cell.name}: {cell.prefix}accumulate={num_parts}: {' and '.join(seeing)} {see} "
-            f"{size // num_parts} images at once, and not the {size} of a batch"
-        )
-
-
-def _trained_network(teacher: Cell) -> nn.Module:
-    """A teacher's network with its recorded weights; ConfigError if they cannot be read."""
-    network = build.instantiate(teacher.run, "model", images=teacher.dataset.spec)
-    try:
-        weights.load(network, teacher.directory.path, key="teacher.run_dir")
-    except ConfigError as error:
-        raise ConfigError(f"{error}, or teacher.force=true to make it again") from None
-    return network
-
-
-def _answer_cache(cell: Cell, loss: Loss) -> AnswerCache | None:
-    """What the teacher answered to students that saw the images that this one will see."""
-    run = cell.run
-    if cell.teacher is None or not run["keep_labels"] or not loss.needs_teacher:
-        return None
-    if maps_read(loss) is not None:
-        return None  # features are not kept: those of an epoch are gigabytes
-    dataset = {k: v for k, v in run["dataset"].items() if k not in ("root", "storage")}
-    key = {
-        "teacher": cell.teacher.identity,
-        "data": [cell.dataset.digest, dataset],
-        **{name: run[name] for name in ("augment", "mix", "seed", "batch_size", "repeats")},
-        # What rounds: a label may hang by it, and a logit is no longer the same.
-        "precision": cell.precision,
-        "folded": run["fold_teacher"],
-        "deterministic": run["deterministic"],
-        "source_digest": answers_source_digest(run),
-        "torch": torch.__version__,
-        "cpu": provenance.cpu_name(),
-        **hardware.description(cell.device),
-    }
-    for parts in ("accumulate", "devices"):
-        if run[parts] > 1:  # parts of a batch round otherwise
-            key[parts] = run[parts]
-    steps = steps_per_epoch(len(cell.dataset.train), run["batch_size"])
-    return AnswerCache(Path(run["runs_dir"]), kind_of(loss), key, steps)
 
 
 class TrainingRun:
@@ -319,25 +241,8 @@ class TrainingRun:
     def _save(self) -> None:
         """Write all that the rest of the run depends on."""
         self._check_lock()
-        state, parts, answers = self.state, self.assembled.parts, self.assembled.answer_cache
-        tree = {
-            "model": parts.model.state_dict(),
-            "optimizer": parts.optimizer.state_dict(),
-            "means": state.means.totals,
-        }
-        if isinstance(parts.loss, nn.Module):
-            tree["loss"] = parts.loss.state_dict()
-        if self.task.average is not None:
-            tree["average"] = self.task.average.network.state_dict()
-        facts = {
-            "epoch": state.epoch,
-            "step": state.step,
-            "train_secs": state.train_secs,
-            "images_seen": state.images_seen,
-            "rows": state.rows,
-            "answers": answers and answers.counts,
-            "wall_secs": self.clock.read(),
-        }
+        state = self.state
+        tree, facts = saved_state(state, self.assembled, self.clock.read())
         self.checkpoints.save(state.epoch * self.steps_per_epoch + state.step, tree, facts)
 
     def _resume_together(self, ranks: Ranks) -> State:
@@ -357,21 +262,7 @@ class TrainingRun:
         if found is None:
             return State()
         tree, facts = found
-        parts, answers = self.assembled.parts, self.assembled.answer_cache
-        parts.model.load_state_dict(tree["model"])
-        load_state(parts.optimizer, tree["optimizer"])
-        if isinstance(parts.loss, nn.Module):
-            parts.loss.load_state_dict(tree.get("loss", {}))
-        if self.task.average is not None:
-            self.task.average.network.load_state_dict(tree["average"])
-        means = RunningMeans()
-        means.count = facts["step"]
-        device = self.task.fabric.device
-        means.totals = {name: total.to(device) for name, total in tree["means"].items()}
-        if answers and facts["answers"]:
-            answers.counts = facts["answers"]
+        state = restored_state(tree, facts, self.assembled)
         self.clock.before = facts["wall_secs"]
-        saved = ("epoch", "step", "train_secs", "images_seen", "rows")
-        state = State(**{key: facts[key] for key in saved}, means=means)
         say(f"{self.cell.name} resumes {describe_position(state)}")
         return state
