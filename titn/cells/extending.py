@@ -8,7 +8,7 @@ from typing import Any
 
 from titn.cells.identity import with_teachers
 from titn.cells.reopen import FinishedRun, open_run
-from titn.config.checks import check_places
+from titn.config.checks import check_effects, check_places
 from titn.config.compose import compose_with_choices
 from titn.config.keys import GROUPS
 from titn.config.resolve import resolve_recorded
@@ -114,6 +114,7 @@ def plan_extension(
     # They name a teacher in records; what is checked anew has none.
     for each, choices in zip(list(with_teachers(run))[1:], teacher_choices, strict=True):
         each["choices"] = choices or each["choices"]
+    check_effects(run)
     check_places(run)
     return Extension(parent, run)
 
