@@ -114,7 +114,7 @@ def check_several_patches(model: dict, size: int) -> None:
         return
     remedy = f"take a patch_size below the image's size {size}, or set it to false"
     if model.get("conv_mlp"):
-        raise ValueError(f"conv_mlp=true: looks at neighbouring patches, and there is one; {remedy}")
+        raise ValueError(f"conv_mlp=true: looks at other patches, and there is one; {remedy}")
     if model.get("local_attention") and not model.get("distillation_token"):
         raise ValueError(
             "local_attention=true: a token looks at all others, and with one patch there is one "
@@ -190,7 +190,7 @@ def check_policy_size(augment: dict, size: int) -> None:
 
 
 def check_partners(mix: dict, batch_size: int) -> None:
-    """ValueError if images are mixed with others of their batch, and there is none. mix: the node."""
+    """ValueError for a mix of images with others of a batch that has one. mix: the node."""
     if batch_size == 1 and mix["_target_"] in MIXES:
         raise ValueError(
             "batch_size=1: has no other image to mix with; give 2 or more, or set mix=none"

@@ -130,7 +130,7 @@ def test_a_data_set_says_what_its_configuration_said(composed, overrides):
         (("model=vit", "model.patch_size=16", "model.local_attention=true"), None),
         (
             ("model=deit", "model.patch_size=32", "model.conv_mlp=true"),
-            "model.conv_mlp=true: looks at neighbouring patches, and there is one; take a patch_",
+            "model.conv_mlp=true: looks at other patches, and there is one; take a patch_",
         ),
         (("mix=cutmix_mixup", "batch_size=1"), "batch_size=1: has no other image to mix with"),
         (("mix=none", "batch_size=1"), None),
