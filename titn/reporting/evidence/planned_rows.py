@@ -17,7 +17,7 @@ from titn.reporting.evidence.run_index import RunIndex, identity_of
 # What the seeds of a row have in common besides the nodes of its configuration. The precision that
 # was chosen stands with the environment.
 SHARED = {*SCALARS, "environment.precision"} - {"seed", "precision"}
-# Of these whether there are any, and which that are published: each seed may have a file of its own.
+# Of these whether there are any, and which if they are published: each seed may have its own file.
 FIRST_WEIGHTS = ("checkpoint", "weights")
 # What says where data lie, and decides no number.
 PLACES = tuple(f"dataset.{key}" for key in identity.PLACES)
