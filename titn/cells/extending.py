@@ -8,13 +8,13 @@ from typing import Any
 
 from titn.cells.identity import with_teachers
 from titn.cells.reopen import FinishedRun, open_run
-from titn.config.checks import check_places
-from titn.config.compose import compose_with_choices
+from titn.config.checks import check_effects, check_places
+from titn.config.compose import choices_with, compose_with_choices
 from titn.config.keys import GROUPS
 from titn.config.resolve import resolve_recorded
 from titn.config.respell import overrides_of
 from titn.config.spelling import as_typed, for_hydra
-from titn.config.suggestions import no_such_key
+from titn.config.suggestions import called_elsewhere, no_such_key
 from titn.records import hub_folder
 from titn.system.errors import ConfigError
 from titn.training import hardware
@@ -114,6 +114,7 @@ def plan_extension(
     # They name a teacher in records; what is checked anew has none.
     for each, choices in zip(list(with_teachers(run))[1:], teacher_choices, strict=True):
         each["choices"] = choices or each["choices"]
+    check_effects(run)
     check_places(run)
     return Extension(parent, run)
 
@@ -144,8 +145,17 @@ def _change(run: dict, key: str, value: Any, path: Path) -> None:
     for name in groups:
         node = node.get(name) if isinstance(node, dict) else None
     if not isinstance(node, dict) or last not in node or last.startswith("_"):
-        raise ConfigError(f"{typed}: {no_such_key(key, list(_keys(run)))}")
+        raise ConfigError(f"{typed}: {_no_such_key(key, run)}")
     node[last] = value
+
+
+def _no_such_key(key: str, run: dict) -> str:
+    """Of a key that only another choice would have: an extension cannot choose it."""
+    known, (path, _, name) = list(_keys(run)), key.rpartition(".")
+    group = path.removeprefix("teacher.")
+    if group in GROUPS and choices_with(group, name) and not called_elsewhere(key, known):
+        return f"the run's {path} has no such key, and an extension has its parts; leave it out"
+    return no_such_key(key, known)
 
 
 def _keys(node: dict, prefix: str = "") -> Any:

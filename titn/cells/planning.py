@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from titn.cells.cell import Cell
 from titn.cells.identity import run_source_digest
+from titn.cells.loss_check import check_compared_images, parts_with_features
 from titn.cells.misfits import remedy
 from titn.cells.network_check import check_network
 from titn.cells.own_parts import build_checked, check_parts
@@ -45,8 +46,8 @@ class Planner:
         hardware.check_devices(run["devices"], run["device"], device)
         precision = hardware.precision(run["precision"], device)
         dataset = _once(self.datasets, run["dataset"], lambda: build_checked(run, build.dataset))
-        origin = self._origin(run, dataset, prefix)
         teacher = self._plan_teacher(run["teacher"])
+        origin = self._origin(run, dataset, prefix)
         identity = {
             "config_hash": config_hash(
                 run,
@@ -89,13 +90,14 @@ class Planner:
 def _first_weights(run: dict, dataset: Dataset, prefix: str) -> str | None:
     """Their digest; None if they were drawn. Whatever cannot be built is a ConfigError."""
     try:
-        parts = build.parts(run, dataset.spec)
+        parts = parts_with_features(run, dataset.spec)
     except weights.MisfitError as error:
         raise ConfigError(f"{error}; {remedy(run, dataset.spec, prefix)}") from error
     digest = None
     if run["checkpoint"] or run["weights"]:
         digest = weights.first_weights_digest(parts.model, parts.new_layers)
     check_parts(parts, run, dataset.spec)
+    check_compared_images(parts.loss, run, len(dataset.train))
     check_network(parts.model, run, dataset.spec, len(dataset.train))
     return digest
 

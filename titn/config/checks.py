@@ -62,6 +62,23 @@ def check_fits(run: dict, prefix: str) -> None:
             constraints.check_image_size(size, smallest, network.rpartition(".")[2])
 
 
+def check_effects(run: dict, prefix: str = "") -> None:
+    """ConfigError for what can be built and would change nothing, or fail in the first step.
+
+    Of runs that are going to be made: a record may be older than a check. With their teachers.
+    """
+    size = run["dataset"].get("image_size")
+    if size is not None:
+        with _named(f"{prefix}model."):
+            constraints.check_several_patches(run["model"], size)
+        with _named(f"{prefix}augment."):
+            constraints.check_policy_size(run["augment"], size)
+    with _named(prefix):
+        constraints.check_partners(run["mix"], run["batch_size"])
+    if run["teacher"] is not None:
+        check_effects(run["teacher"], f"{prefix}teacher.")
+
+
 def _check_word(word: object, key: str, known: dict[str, Any]) -> None:
     """ValueError if the value of a keyword is not what a word of its annotation says."""
     match word:

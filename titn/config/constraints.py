@@ -27,6 +27,13 @@ OF_COLOURS = (
     "titn.data.policies.TrivialAugment",
 )
 
+# Policies have an operation that looks at the 3x3 around a pixel.
+POLICIES = ("titn.data.policies.RandAugment", "titn.data.policies.TrivialAugment")
+LEAST_SIDE_OF_POLICIES = 3
+
+# Mixes of each image with another one of its batch.
+MIXES = ("titn.data.mixing.CutMix", "titn.data.mixing.MixUp", "titn.data.mixing.CutMixMixUp")
+
 # More heads are not suggested, though a wider network could have them.
 MOST_HEADS = 32
 DEVICE_NAME = re.compile(r"auto|(cpu|cuda|mps)(:(0|[1-9][0-9]{0,2}))?")
@@ -97,6 +104,24 @@ def check_conv_mlp(conv_mlp: bool, depth: int) -> None:
         )
 
 
+def check_several_patches(model: dict, size: int) -> None:
+    """ValueError if parts of a transformer look at other patches, and there is one.
+
+    model: the node. size: of the images. Two tokens that do not attend to themselves have one other
+    each, whatever they learn.
+    """
+    if model.get("patch_size") != size:
+        return
+    remedy = f"take a patch_size below the image's size {size}, or set it to false"
+    if model.get("conv_mlp"):
+        raise ValueError(f"conv_mlp=true: looks at other patches, and there is one; {remedy}")
+    if model.get("local_attention") and not model.get("distillation_token"):
+        raise ValueError(
+            "local_attention=true: a token looks at all others, and with one patch there is one "
+            f"other; {remedy}"
+        )
+
+
 def check_padding(padding: int, size: int) -> None:
     """ValueError if crops of a padded image could miss it."""
     if padding > size:
@@ -147,6 +172,28 @@ def check_augment_channels(channels: int, augment: dict) -> None:
         raise ValueError(
             f"{key}: changes colours and knows no transparency, and dataset.channels=4; take "
             "augment=crop_flip, or dataset.channels=3"
+        )
+
+
+def check_policy_size(augment: dict, size: int) -> None:
+    """ValueError for a policy of augmentations and images that are too small for its sharpness.
+
+    augment: the node.
+    """
+    view = augment["_target_"]
+    if size < LEAST_SIDE_OF_POLICIES and (view in POLICIES or augment.get("autoaugment")):
+        key = "autoaugment=true" if augment.get("autoaugment") else f"_target_={view}"
+        raise ValueError(
+            f"{key}: looks at the 3x3 around each pixel, and images are {size}x{size}; take "
+            "augment=crop_flip, or dataset.image_size=3 or more"
+        )
+
+
+def check_partners(mix: dict, batch_size: int) -> None:
+    """ValueError for a mix of images with others of a batch that has one. mix: the node."""
+    if batch_size == 1 and mix["_target_"] in MIXES:
+        raise ValueError(
+            "batch_size=1: has no other image to mix with; give 2 or more, or set mix=none"
         )
 
 

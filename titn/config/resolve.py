@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from titn.config import annotations
-from titn.config.checks import check_fits, check_places
+from titn.config.checks import check_effects, check_fits, check_places
 from titn.config.constraints import PRETRAINED
 from titn.config.identity import ADDED_LATER, SWITCHES_ADDED_LATER
 from titn.config.keys import (
@@ -62,6 +62,7 @@ def resolve(
     for key in COMMAND_KEYS:
         content.pop(key, None)
     run = _checked_run(content, choices or {}, prefix="")
+    check_effects(run)
     if choices is not None and reads_files:
         check_places(run)
     return run

@@ -20,6 +20,7 @@ from titn.exporting.agreement import Answer
 from titn.system import tensor_files
 from titn.system.errors import ConfigError
 from titn.system.files import write_text
+from titn.training import build
 from titn.types import Output
 
 # timm's constructors of the two; all that differs from them stands in the folder's config.json.
@@ -50,7 +51,7 @@ class MeanOfLogits(nn.Module):
 
 
 def check_convertible(run: dict) -> None:
-    """ConfigError if timm has no network like a run's.
+    """ConfigError if timm has no network like a run's, or one that would answer otherwise.
 
     run: as `titn.config.resolve.resolve` returns it.
     """
@@ -65,6 +66,13 @@ def check_convertible(run: dict) -> None:
             raise ConfigError(
                 f"--to=timm: timm has no model.{key}={as_typed(model[key])}; {others}"
             )
+    tokens = build.instantiate(run, "loss").token_weights
+    if model["distillation_token"] and not (tokens.cls and tokens.dist):
+        untrained = "distillation" if tokens.cls else "class"
+        raise ConfigError(
+            "--to=timm: timm answers with the mean of both heads, and this loss has not trained "
+            f"that of the {untrained} token; {others}"
+        )
 
 
 def timm_config(network: Any, run: dict, classes: list[str]) -> dict[str, Any]:

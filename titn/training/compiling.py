@@ -113,16 +113,20 @@ def compile_for_training(
 def warm_up(fabric: Fabric, student: nn.Module, *inputs: Any) -> None:
     """Run a step forward and backward, to compile; parameters and buffers stay as they were.
 
+    So they do if it fails: the network trains without compilation then.
+
     inputs: a training batch's images, and the number of maps if features are asked for.
     """
     # Batch normalisation changes its running statistics in a forward pass.
     buffers = {name: buffer.clone() for name, buffer in student.named_buffers()}
     student.train()
-    output: Output = student(*inputs)
-    maps = output.features.maps if output.features else ()
-    sums = [values.float().sum() for values in (output.cls, output.dist, *maps)]
-    fabric.backward(torch.stack(sums).sum())
-    student.zero_grad()
-    with torch.no_grad():
-        for name, buffer in student.named_buffers():
-            buffer.copy_(buffers[name])
+    try:
+        output: Output = student(*inputs)
+        maps = output.features.maps if output.features else ()
+        sums = [values.float().sum() for values in (output.cls, output.dist, *maps)]
+        fabric.backward(torch.stack(sums).sum())
+    finally:
+        student.zero_grad()
+        with torch.no_grad():
+            for name, buffer in student.named_buffers():
+                buffer.copy_(buffers[name])

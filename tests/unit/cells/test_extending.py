@@ -103,7 +103,8 @@ def test_what_is_changed_of_a_student_is_changed_of_a_teacher_that_follows(finis
         ({"optimizer": "sgd"}, "^optimizer=sgd: an extension has the parts of its run; "),
         ({"optimizer.rate": 1}, "^optimizer.rate=1: there is no such key; did you mean opt"),
         ({"optimizer.lr": -1}, "^optimizer.lr=-1: "),
-        ({"model._target_": "os.system"}, "^model._target_=os.system: the chosen model has no"),
+        ({"model._target_": "os.system"}, "^model._target_=os.system: the run's model has no such"),
+        ({"mix.alpha": 1}, "^mix.alpha=1: the run's mix has no such key, and .*; leave it out$"),
     ],
 )
 def test_a_key_that_cannot_be_changed_is_told(finished, changes, line):

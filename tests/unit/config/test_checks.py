@@ -117,6 +117,23 @@ def test_a_data_set_says_what_its_configuration_said(composed, overrides):
         (("dataset.image_size=48", "model.patch_size=32"), "model.patch_size=32: does not divide"),
         (("model.conv_mlp=true", "model.depth=2"), None),
         (("model.conv_mlp=true", "model.depth=1"), "model.conv_mlp=true: all layers but the last"),
+        (
+            ("model=tnt", "model.patch_size=32", "model.local_attention=true"),
+            "model.local_attention=true: a token looks at all others, and with one patch there is",
+        ),
+        (
+            ("teacher=vit", "teacher.model.patch_size=32", "teacher.model.local_attention=true"),
+            "teacher.model.local_attention=true: a token looks at all others",
+        ),
+        # Two other tokens each: there is something to learn.
+        (("model=deit", "model.patch_size=32", "model.local_attention=true"), None),
+        (("model=vit", "model.patch_size=16", "model.local_attention=true"), None),
+        (
+            ("model=deit", "model.patch_size=32", "model.conv_mlp=true"),
+            "model.conv_mlp=true: looks at other patches, and there is one; take a patch_",
+        ),
+        (("mix=cutmix_mixup", "batch_size=1"), "batch_size=1: has no other image to mix with"),
+        (("mix=none", "batch_size=1"), None),
         (("model.patch_dim=100",), "model.outer_heads=3: does not divide patch_dim 100; choose "),
         (("optimizer=sgd", "optimizer.nesterov=true"), None),
         (("augment=mnist", "augment.shear=90"), "augment.shear=90: should be less than 90"),
@@ -141,11 +158,35 @@ def test_values_that_do_not_fit_each_other_are_named_in_full(composed, overrides
     assert str(raised.value).startswith(message)
 
 
+SMALL_IMAGES = ("model=vit", "model.patch_size=1", "augment.padding=1")
+
+
+@pytest.mark.parametrize(
+    ("augment", "named"),
+    [
+        ("augment=cifar", "augment.autoaugment=true"),
+        ("augment=randaugment", "augment._target_=titn.data.policies.RandAugment"),
+        ("augment=trivialaugment", "augment._target_=titn.data.policies.TrivialAugment"),
+    ],
+)
+def test_policies_need_images_of_three_pixels(composed, augment, named):
+    composed(augment, *SMALL_IMAGES, "dataset.image_size=3")
+    with pytest.raises(ConfigError) as raised:
+        composed(augment, *SMALL_IMAGES, "dataset.image_size=2")
+    assert str(raised.value).startswith(f"{named}: looks at the 3x3 around each pixel, and images")
+    composed("augment=crop_flip", *SMALL_IMAGES, "dataset.image_size=2")
+
+
 def test_only_a_job_looks_for_its_files(composed):
     overrides = ("dataset=cifar100", "dataset.root=no")
     assert composed(*overrides)["dataset"]["root"] == "no"
     with pytest.raises(ConfigError, match=r"^dataset\.root=no: no such directory"):
         job(*overrides)
+
+
+def test_a_record_is_read_though_it_would_not_be_made_any_more(composed):
+    run = composed("mix=cutmix") | {"batch_size": 1}
+    assert resolve.resolve_recorded(run) == run
 
 
 def test_a_record_is_read_where_its_files_are_not(composed):

@@ -73,6 +73,16 @@ def test_timm_knows_how_images_are_made_for_it(tmp_path):
             "--to=timm: timm has no model.patch_embed=conv; choose --to=onnx, torch.export or hub",
         ),
         (
+            ["model=deit", "teacher=vit", "loss.token=cls"],
+            "--to=timm: timm answers with the mean of both heads, and this loss has not trained "
+            "that of the distillation token; choose --to=onnx, torch.export or hub",
+        ),
+        (
+            ["model=deit", "teacher=vit", "loss.alpha=0"],
+            "--to=timm: timm answers with the mean of both heads, and this loss has not trained "
+            "that of the class token; choose --to=onnx, torch.export or hub",
+        ),
+        (
             ["model=timm", "model.name=resnet10t"],
             "--to=timm: timm resnet10t is timm's own: take titn.load(RUN).model.net",
         ),
@@ -82,3 +92,7 @@ def test_what_timm_has_not_is_one_line(overrides, line):
     with pytest.raises(ConfigError) as caught:
         check_convertible(titn.compose(overrides))
     assert str(caught.value) == line
+
+
+def test_a_vit_has_one_head_whatever_its_loss_weighs():
+    check_convertible(titn.compose(["model=vit", "teacher=vit", "loss.alpha=1"]))

@@ -70,6 +70,27 @@ def test_a_row_whose_overrides_were_edited_is_not_averaged_over_both(runs):
     assert (list(row.runs), set(tops(row)), row.num_left_out) == ([1, 2, 3], {1.0}, 2)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda runs: {"changes": {"weights": "imagenet"}},
+        lambda runs: {"changes": {"checkpoint": "other.pt"}},
+        lambda runs: {"taught": runs.teacher() | {"weights": "imagenet"}},
+    ],
+)
+def test_a_row_that_began_with_other_weights_is_not_averaged_over_both(runs, change):
+    first = [runs.cell("a", seed, 20, taught=runs.teacher()) for seed in (0, 1)]
+    changed = {"taught": runs.teacher()} | change(runs)
+    later = [runs.cell("a", seed, 40, **changed) for seed in (2, 3, 4)]
+    row = runs.one(*first, *later).row("a")
+    assert (list(row.runs), set(tops(row)), row.num_left_out) == ([2, 3, 4], {1.0}, 2)
+
+
+def test_weights_of_a_file_for_each_seed_do_not_part_a_row(runs):
+    cells = [runs.cell("a", seed, changes={"weights": f"{seed}.pt"}) for seed in (0, 1)]
+    assert runs.one(*cells).row("a").num_left_out == 0
+
+
 def test_a_key_that_was_added_later_does_not_part_a_row(runs):
     old = runs.cell("a", 0, changes={"loss": {"_target_": "titn.losses.supervised.Supervised"}})
     scaled = {"_target_": "titn.losses.supervised.Supervised", "scale": 1.0}
@@ -77,10 +98,11 @@ def test_a_key_that_was_added_later_does_not_part_a_row(runs):
     assert runs.one(old, new).row("a").num_left_out == 0
 
 
-def test_data_that_was_moved_does_not_part_a_row(runs):
+@pytest.mark.parametrize(("key", "values"), [("root", ("/a", "/b")), ("storage", ("ram", "disk"))])
+def test_data_that_was_moved_does_not_part_a_row(runs, key, values):
     cells = [
-        runs.cell("a", seed, changes={"dataset": {"_target_": "x", "root": root}})
-        for seed, root in enumerate(("/here", "/there"))
+        runs.cell("a", seed, changes={"dataset": {"_target_": "x", key: value}})
+        for seed, value in enumerate(values)
     ]
     assert runs.one(*cells).row("a").num_left_out == 0
 

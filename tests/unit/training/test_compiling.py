@@ -38,11 +38,21 @@ class Layered(Plain):
         return self
 
 
+class Broken(nn.Module):
+    """Its compiler fails after a normalisation that is not compiled."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images):
+        self.network.norm(images.float())
+        return 1 / 0
+
+
 class Failing(Layered):
     def compiled(self, compiler):
-        broken = Plain()
-        broken.forward = lambda images: 1 / 0
-        return broken
+        return Broken(self)
 
 
 @pytest.fixture
@@ -73,6 +83,8 @@ def test_a_compiler_that_fails_is_done_without(fabric, capsys):
     model = Failing()
     student, how, _ = compiling.compile_for_training(fabric, model, "auto", MANY, lambda: (IMAGES,))
     assert how == "none"
+    # The statistics are those of a run that never tried.
+    assert (model.norm.num_batches_tracked, model.norm.running_mean.tolist()) == (0, [0.0] * 3)
     assert student(IMAGES).cls.shape == (4, 2)
     assert "not compiled" in capsys.readouterr().err
 

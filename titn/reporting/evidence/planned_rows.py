@@ -5,20 +5,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from titn.config import identity
+from titn.config.constraints import IMAGENET, PRETRAINED
 from titn.config.identity import ADDED_LATER
-from titn.config.keys import GROUPS
+from titn.config.keys import GROUPS, SCALARS
 from titn.records.cell_state import RECORDED
 from titn.records.sweep_plan import PlannedCell, Setting
 from titn.reporting.evidence.row import MISSING, Row
 from titn.reporting.evidence.run_index import RunIndex, identity_of
 
-# What the seeds of a row have in common besides the nodes of its configuration.
-SHARED = (
-    "epochs", "batch_size", "accumulate", "repeats", "clip_grad", "ema_decay", "patience",
-    "environment.precision",
-)  # fmt: skip
+# What the seeds of a row have in common besides the nodes of its configuration. The precision that
+# was chosen stands with the environment.
+SHARED = {*SCALARS, "environment.precision"} - {"seed", "precision"}
+# Of these whether there are any, and which if they are published: each seed may have its own file.
+FIRST_WEIGHTS = ("checkpoint", "weights")
 # What says where data lie, and decides no number.
-PLACES = ("dataset.root", "dataset.download")
+PLACES = tuple(f"dataset.{key}" for key in identity.PLACES)
 
 # A planned cell, and what was found of it.
 CellAndRun = tuple[PlannedCell, dict[str, Any] | None]
@@ -73,11 +75,16 @@ def _is_recorded(run: dict[str, Any] | None) -> bool:
 def _recipe(cell: PlannedCell, run: dict[str, Any] | None) -> str:
     """All that decides a run's numbers, except its seeds and the places of its files."""
     values = {
-        key: value
+        key: _without_file(own, value)
         for key, value in (run or {}).items()
-        if _decides(key.removeprefix("teacher."), value)
+        if _decides(own := key.removeprefix("teacher."), value)
     }
     return json.dumps([values, cell.tuned], sort_keys=True, default=str)
+
+
+def _without_file(key: str, value: Any) -> Any:
+    is_file = key in FIRST_WEIGHTS and value not in (IMAGENET, PRETRAINED)
+    return "a file" if is_file else value
 
 
 def _decides(key: str, value: Any) -> bool:

@@ -1,0 +1,45 @@
+"""A loss is tried before its teacher is trained: whether it has something to compare."""
+
+from titn.losses.features import AttentionTransfer
+from titn.losses.terms import Loss, maps_read
+from titn.system.errors import ConfigError
+from titn.training import build
+from titn.training.accumulation import COMPARE_IMAGES, micro_batch_sizes
+from titn.types import ImageSpec
+
+
+def parts_with_features(run: dict, spec: ImageSpec) -> build.Parts:
+    """A run's objects, their loss connected to an untrained teacher if it compares features.
+
+    The teacher has been planned, so that it can be built. ConfigError, besides those of
+    `titn.training.build.parts`, if the maps have no places to compare.
+    """
+    loss = build.instantiate(run, "loss")
+    if run["teacher"] is None or maps_read(loss) is None:
+        return build.parts(run, spec)
+    teacher = build.initialise_model(run["teacher"], spec)
+    parts = build.parts(run, spec, teacher)
+    if isinstance(loss, AttentionTransfer):
+        features = [build.features_of(net, spec, loss.num_maps) for net in (parts.model, teacher)]
+        sides = [[map.shape[-1] for map in one.maps] for one in features]
+        if all(1 in pair for pair in zip(*sides, strict=True)):
+            raise ConfigError(
+                f"loss.stages={loss.num_maps}: each pair has a map of one pixel, to which all "
+                "attention goes whatever it is; give more stages, or a model and a teacher with "
+                "larger maps"
+            )
+    return parts
+
+
+def check_compared_images(loss: Loss, run: dict, num_images: int) -> None:
+    """ConfigError if a loss that compares images sees one at a time. num_images: to train on."""
+    *_, smallest = micro_batch_sizes(min(run["batch_size"], num_images), run["accumulate"])
+    if smallest > 1 or not isinstance(loss, COMPARE_IMAGES):
+        return
+    size, num_parts = run["batch_size"], run["accumulate"]
+    key, remedy = f"batch_size={size}", "give 2 or more"
+    if num_parts > 1:
+        key, remedy = f"accumulate={num_parts}", f"give {max(size // 2, 1)} or less"
+    raise ConfigError(
+        f"{key}: loss={run['choices']['loss']} compares images, and sees one at a time; {remedy}"
+    )
