@@ -163,6 +163,13 @@ def test_a_teacher_that_is_no_better_gives_nothing_to_judge(found, runs, untaugh
     assert one.unjudged == why
 
 
+def test_a_convolutional_student_is_a_student(found, runs):
+    own = {"model": {"_target_": "titn.models.cnn.resnet18"}}
+    taught = runs.row("a", A, taught=runs.teacher(), changes=own)
+    (one,) = found(*taught, *runs.row("b", [36, 37, 38], changes=own))
+    assert one.unjudged == "the teacher (90.00%) is no better than the student without a teacher"
+
+
 def test_another_network_is_compared_whatever_the_teacher_is(found, runs):
     taught = runs.row("a", A, taught=runs.teacher())
     changes = {"choices": {"model": "vit", "dataset": "digits"}}

@@ -14,6 +14,9 @@ from titn.reporting.statistics.predictions import agreement
 
 Samples = dict[str, NDArray[Any]]
 
+# Where titn's convolutional networks are: beside their students they are teachers.
+CNNS = tuple(f"titn.models.{name}." for name in ("cnn", "airbench", "resnet9", "wide_resnet"))
+
 
 @dataclass(frozen=True)
 class TeacherAgreement:
@@ -80,8 +83,12 @@ def _is_student(row: Row, teachers: Collection[str]) -> bool:
 
     teachers: config hashes of the teachers of all rows.
     """
-    is_cnn = str(row.shared_value("model._target_")).startswith("titn.models.cnn.")
-    return not is_cnn and not any(hash_ in teachers for hash_, _ in row.identities.values())
+    is_cnn = str(row.shared_value("model._target_")).startswith(CNNS)
+    return not is_cnn and not _is_teacher(row, teachers)
+
+
+def _is_teacher(row: Row, teachers: Collection[str]) -> bool:
+    return any(hash_ in teachers for hash_, _ in row.identities.values())
 
 
 def _have_same_labels(seeds: Sequence[Samples], teacher: Samples) -> bool:
@@ -123,13 +130,13 @@ def _agreement(
 def weak_teacher(first: Row, second: Row, rows: Iterable[Row]) -> float | None:
     """The top-1 of the teacher of one of two rows, if the other, untaught, is as good as it.
 
-    None if both are taught or neither is, if the untaught one is no student of the same network, or
+    None if both are taught or neither is, if the untaught one is a teacher or another network, or
     if the teacher is better: only then can it be told what the teacher gives.
     """
     pair = sorted((first, second), key=lambda row: bool(row.teachers), reverse=True)
     taught, untaught = pair
     hashes = {config_hash for row in rows for config_hash, _ in row.teachers}
-    if not taught.teachers or untaught.teachers or not _is_student(untaught, hashes):
+    if not taught.teachers or untaught.teachers or _is_teacher(untaught, hashes):
         return None
     if taught.shared_value("model") != untaught.shared_value("model"):
         return None
