@@ -54,7 +54,8 @@ is `model=titn_plus teacher=airbench94 loss=dist protocol=fast_transformer`, wit
 choice ([how it was chosen](../docs/recipes.md#transformers-in-few-epochs)). `add NAME TARGET RUN`
 (as many runs as seeds) adds runs that are there. Both check the rules and write
 `speedrun/NAME.json`; that file is the whole of a pull request. The name is a new one, of letters,
-digits and underscores. The record of a target is the entry with the least work, student and what its teacher answers taken together."""
+digits and underscores. The record of a target is the entry with the least work, student and what
+its teacher answers taken together."""
 
 
 def write() -> None:
