@@ -1,10 +1,12 @@
 """A record of speed: a small vision transformer to 70, 75 or 80% of CIFAR-100.
 
-    python benchmarks/speedrun.py run NAME 70 --root DIR -- model=deit teacher=airbench94 epochs=30
+    python benchmarks/speedrun.py run NAME 70 --root DIR -- \\
+        model=titn_plus teacher=airbench94 loss=dist protocol=fast_transformer epochs=30
     python benchmarks/speedrun.py add NAME 70 RUN [RUN ...]    # of runs that titn.train has made
     python benchmarks/speedrun.py write                        # benchmarks/speedrun.md
 
-`run` trains three seeds and their teacher from scratch, then adds them. `add` checks the rules of
+`run` trains three seeds and their teacher from scratch, then adds them; started again, it goes on
+where it stopped. `add` checks the rules of
 the page (`speedrun_page.RULES`) against the records and writes benchmarks/speedrun/NAME.json.
 """
 
@@ -34,6 +36,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         if arguments.job == "run":
+            check_name(arguments.name)
             runs = train(arguments.root, arguments.runs_dir, arguments.seeds, arguments.overrides)
             add(arguments.name, arguments.target, runs)
         elif arguments.job == "add":
@@ -50,22 +53,40 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     jobs = parser.add_subparsers(dest="job", required=True)
-    for job in ("run", "add"):
-        command = jobs.add_parser(job)
-        command.add_argument("name", help="of the entry, as a file is called")
+    jobs_help = {
+        "run": "train the seeds of a recipe and add them",
+        "add": "add runs that are there",
+    }
+    for job, text in jobs_help.items():
+        command = jobs.add_parser(job, help=text, description=text)
+        command.add_argument("name", help="of the entry: letters, digits and underscores")
         command.add_argument("target", type=int, choices=TARGETS, help="percent of top-1")
     run, added = jobs.choices["run"], jobs.choices["add"]
     run.add_argument("--root", type=Path, required=True, help="the directory of CIFAR-100")
-    run.add_argument("--runs-dir", type=Path, default=Path("runs"))
-    run.add_argument("--seeds", default="0,1,2")
+    run.add_argument("--runs-dir", type=Path, default=Path("runs"), help="of the runs; runs")
+    run.add_argument("--seeds", default="0,1,2", help="separated by commas; 0,1,2")
     run.add_argument("overrides", nargs="+", help="of titn.train, after --")
     added.add_argument("runs", nargs="+", type=Path, help="a run directory for each seed")
-    jobs.add_parser("write")
+    text = "write benchmarks/speedrun.md of all entries"
+    jobs.add_parser("write", help=text, description=text)
     return parser
 
 
+def check_name(name: str) -> None:
+    """ConfigError if an entry cannot have this name; before anything is trained for it."""
+    if not name.isidentifier():
+        raise ConfigError(f"{name}: give a name of letters, digits and underscores")
+    if (ENTRIES / f"{name}.json").exists():
+        raise ConfigError(f"{name}: there is an entry of this name; give another one")
+
+
 def train(root: Path, runs_dir: Path, seeds: str, overrides: Sequence[str]) -> list[Path]:
-    """The run directories of a recipe's seeds, trained if they are not recorded yet."""
+    """The run directories of a recipe's seeds, trained if they are not recorded yet.
+
+    ConfigError after the first seed if it breaks a rule, before the others are trained.
+    """
+    if "dry_run=true" in overrides:
+        raise ConfigError("dry_run=true: trains nothing; give it to python -m titn.train")
     command = [sys.executable, "-m", "titn.train", *overrides, "dataset=cifar100"]
     command += [f"dataset.root={root}", f"runs_dir={runs_dir}"]
     found = []
@@ -74,13 +95,13 @@ def train(root: Path, runs_dir: Path, seeds: str, overrides: Sequence[str]) -> l
         if done.returncode != 0:
             raise ConfigError(f"seed={seed}: titn.train ended with {done.returncode}; see above")
         found.append(Path(done.stdout.rstrip().rpartition("record: ")[2]))
+        _check(load(found[-1]).to_dict("records")[0])
     return found
 
 
 def add(name: str, target: int, paths: Sequence[Path]) -> None:
     """Write the entry of runs that keep the rules; ConfigError that names the rule if not."""
-    if not name.isidentifier():
-        raise ConfigError(f"{name}: give a name of letters, digits and underscores")
+    check_name(name)
     runs = load(*paths)
     students = runs[[path in set(map(str, paths)) for path in runs["path"].astype(str)]]
     if len(students) != len(set(paths)):

@@ -45,11 +45,16 @@ RULES = """## Rules
 
 ADD = """## Hold it
 
-    python benchmarks/speedrun.py run NAME TARGET --root DIR -- OVERRIDES
+```sh
+python benchmarks/speedrun.py run NAME TARGET --root DIR -- OVERRIDES
+```
 
-trains three seeds of `python -m titn.train OVERRIDES` and adds them here; `add NAME TARGET RUN ...`
-adds runs that are there. Both check the rules, write `speedrun/NAME.json`, and that file is the
-whole of a pull request. The record of a target is the entry with the least work, student and what
+trains three seeds of `python -m titn.train OVERRIDES` and adds them here. The recipe to begin with
+is `model=titn_plus teacher=airbench94 loss=dist protocol=fast_transformer`, with `epochs` of your
+choice ([how it was chosen](../docs/recipes.md#transformers-in-few-epochs)). `add NAME TARGET RUN`
+(as many runs as seeds) adds runs that are there. Both check the rules and write
+`speedrun/NAME.json`; that file is the whole of a pull request. The name is a new one, of letters,
+digits and underscores. The record of a target is the entry with the least work, student and what
 its teacher answers taken together."""
 
 

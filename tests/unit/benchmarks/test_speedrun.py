@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -70,6 +71,49 @@ def made(speedrun, tmp_path, monkeypatch):
     monkeypatch.setattr(speedrun, "load", load_with_facts)
     (tmp_path / "runs").mkdir()
     return make
+
+
+def test_the_page_is_written_by_this_code(speedrun, monkeypatch, tmp_path):
+    import speedrun_page
+
+    monkeypatch.setattr(speedrun_page, "ENTRIES", ROOT / "benchmarks" / "speedrun")
+    speedrun.write()
+    committed = (ROOT / "benchmarks" / "speedrun.md").read_text()
+    assert (tmp_path / "page.md").read_text() == committed
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "reason"),
+    [
+        ("taken", "epochs=1", "there is an entry of this name"),
+        ("not-a-name", "epochs=1", "letters, digits and underscores"),
+        ("fresh", "dry_run=true", "trains nothing"),
+    ],
+)
+def test_what_cannot_be_an_entry_is_refused_before_training(
+    speedrun, monkeypatch, tmp_path, capsys, name, overrides, reason
+):
+    (tmp_path / "entries").mkdir()
+    (tmp_path / "entries" / "taken.json").write_text("{}")
+    monkeypatch.setattr(speedrun.subprocess, "run", lambda *_, **__: pytest.fail("it trained"))
+    arguments = ["speedrun.py", "run", name, "70", "--root", "images", "--", overrides]
+    monkeypatch.setattr(sys, "argv", arguments)
+    assert speedrun.main() == 2
+    assert reason in capsys.readouterr().err
+    assert (tmp_path / "entries" / "taken.json").read_text() == "{}"
+
+
+def test_a_seed_that_breaks_a_rule_ends_the_training(speedrun, made, monkeypatch, tmp_path):
+    student, commands = made(STUDENT, FULL | {"parameters": 6_000_001}), []
+
+    def run(command, **_):
+        commands.append(command)
+        return SimpleNamespace(returncode=0, stdout=f"trained\nrecord: {student}\n")
+
+    monkeypatch.setattr(speedrun.subprocess, "run", run)
+    with pytest.raises(ConfigError, match="has 6,000,001 parameters"):
+        speedrun.train(tmp_path, tmp_path / "runs", "0,1,2", ["epochs=1"])
+    assert len(commands) == 1
 
 
 def test_work_is_six_macs_an_image_and_two_for_each_answer(speedrun, made, tmp_path):
