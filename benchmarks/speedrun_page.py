@@ -124,7 +124,7 @@ def _draw(entries: Sequence[dict]) -> None:
         for name, top1, _, work in PUBLISHED:
             axes.plot(work, top1, "o", color=GREY)
             axes.annotate(
-                name.split(",")[0],
+                name.removesuffix(" epochs"),
                 (work, top1),
                 (4, 4),
                 textcoords="offset points",

@@ -586,6 +586,12 @@ def test_a_row_says_what_was_done_to_its_gradients_and_weights(runs, text):
     assert "On digits, up to 2 epochs." in said
 
 
+def test_a_row_that_was_not_begun_says_nothing_of_its_training(runs, text):
+    said = text(*runs.row("a", A), runs.cell("b", 0, state="missing"))
+    after = fold(said, "How each row was trained")
+    assert line(after, "b")[1:] == ["–", "–", "–", "–; 1 of 1 missing", "–", "–"]
+
+
 def test_a_row_that_diverged_says_with_what_it_was_to_be_trained(runs, text):
     said = text(*runs.row("a", A), runs.cell("b", 0, state="diverged"))
     after = fold(said, "How each row was trained")

@@ -87,11 +87,12 @@ def _protocol(row: Row) -> tuple[list[str], dict[str, Any]]:
     num_steps, size = count_steps(row) or (None, None)
     runs = list(row.runs.values())
     spent = hours(runs) if runs else None
+    # Of what diverged too: with what is the first question.
+    is_begun = bool(runs or row.unrecorded)
     record = {
         "row": row.label,
-        "teacher": row.shared_value("teacher") or "none",
-        # Of what diverged too: with what is the first question.
-        "optimizer": optimizer_text(row) if runs or row.unrecorded else None,
+        "teacher": row.shared_value("teacher") or "none" if is_begun else None,
+        "optimizer": optimizer_text(row) if is_begun else None,
         "epochs": row.shared_value("epochs"),
         "steps": num_steps,
         "batch_size": size,
@@ -101,7 +102,7 @@ def _protocol(row: Row) -> tuple[list[str], dict[str, Any]]:
         "remarks": "; ".join(row.remarks()),
     }
     shown = {key: "–" if value is None else str(value) for key, value in record.items()}
-    length = f"{shown['epochs']} epochs"
+    length = "–" if record["epochs"] is None else f"{shown['epochs']} epochs"
     if num_steps is not None:
         length += f", {num_steps:,} steps of {number(size)}"
     line = [
