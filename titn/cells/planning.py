@@ -12,9 +12,11 @@ from titn.cells.misfits import remedy
 from titn.cells.network_check import check_network
 from titn.cells.own_parts import build_checked, check_parts
 from titn.config.identity import config_hash
+from titn.config.notices import notices
 from titn.data.images import Dataset
 from titn.records.run_dir import RunDir
 from titn.system.errors import ConfigError
+from titn.system.progress import say
 from titn.training import build, hardware, weights
 
 T = TypeVar("T")
@@ -34,6 +36,7 @@ class Planner:
         self.datasets: dict[str, Dataset] = {}
         self.teachers: dict[str, Cell] = {}
         self.origins: dict[str, str | None] = {}
+        self.noticed: set[str] = set()
 
     def plan(self, run: dict, prefix: str = "") -> Cell:
         """The cell of a run, and of its teacher.
@@ -58,6 +61,7 @@ class Planner:
             ),
             "source_digest": run_source_digest(run),
         }
+        self._say_what_is_hardly_meant(run, prefix)
         path = run["run_dir"] or Path(run["runs_dir"]) / identity["config_hash"]
         return Cell(
             run=run,
@@ -69,6 +73,13 @@ class Planner:
             dataset=dataset,
             teacher=teacher,
         )
+
+    def _say_what_is_hardly_meant(self, run: dict, prefix: str) -> None:
+        """Once for all cells; of runs that have been planned before it has been said."""
+        for notice in [] if self.checked else notices(run, prefix):
+            if notice not in self.noticed:
+                self.noticed.add(notice)
+                say(notice)
 
     def _origin(self, run: dict, dataset: Dataset, prefix: str) -> str | None:
         """The digest of a run's first weights, if they come from a file."""
