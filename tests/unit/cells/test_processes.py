@@ -110,7 +110,7 @@ def test_a_process_that_is_killed_is_named_and_the_run_goes_on(planned, monkeypa
 
 def test_a_batch_of_too_few_images_is_refused(planned):
     with pytest.raises(ConfigError, match=r"devices=2: 1 image at once are too few .* give 1 or"):
-        ensure(planned("refused", *UNTAUGHT, "devices=2", "batch_size=1"))
+        ensure(planned("refused", *UNTAUGHT, "mix=none", "devices=2", "batch_size=1"))
 
 
 def test_words_of_a_process_name_its_error():
