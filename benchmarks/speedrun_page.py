@@ -1,9 +1,13 @@
 """The page of the record of speed and its figure, of the entries in benchmarks/speedrun/."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
+from typing import Any
+
+from matplotlib.axes import Axes
 
 from titn.reporting.figures.style import BLUE, GREY, amount_tick, drawing
 from titn.reporting.markdown import table
@@ -122,28 +126,21 @@ def _published() -> str:
 def _draw(entries: Sequence[dict]) -> None:
     with drawing(HERE / "speedrun.svg", 3.4) as (_, axes):
         for name, top1, _, work in PUBLISHED:
-            axes.plot(work, top1, "o", color=GREY)
-            axes.annotate(
-                name.removesuffix(" epochs"),
-                (work, top1),
-                (4, 4),
-                textcoords="offset points",
-                color=GREY,
-                fontsize=8,
-            )
+            # Without epochs and what is in brackets.
+            _point(axes, re.sub(r", \d+ epochs.*| \(.*", "", name), work, top1, "o", GREY)
         for one in entries:
-            axes.plot(_work(one), 100 * mean(one["top1"]), "D", color=BLUE)
-            axes.annotate(
-                one["name"],
-                (_work(one), 100 * mean(one["top1"])),
-                (4, 4),
-                textcoords="offset points",
-                color=BLUE,
-                fontsize=8,
-            )
+            _point(axes, one["name"], _work(one), 100 * mean(one["top1"]), "D", BLUE)
         axes.set_xscale("log")
         axes.set_xticks(TICKS, [amount_tick(value) for value in TICKS])
         axes.minorticks_off()
         axes.set_xlabel("work, PFLOP (the teacher's own training apart)")
         axes.set_ylabel("top-1 on CIFAR-100, %")
         axes.grid()
+
+
+def _point(axes: Axes, name: str, work: float, top1: float, marker: str, colour: str) -> None:
+    """With its name above it on the right, or below it on the left where the axis ends."""
+    axes.plot(work, top1, marker, color=colour)
+    style: dict[str, Any] = {"color": colour, "fontsize": 8, "textcoords": "offset points"}
+    place = {"xytext": (-5, -11), "ha": "right"} if work > 50 else {"xytext": (4, 4)}
+    axes.annotate(name, (work, top1), **style, **place)
