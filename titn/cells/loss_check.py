@@ -1,5 +1,6 @@
 """A loss is tried before its teacher is trained: whether it has something to compare."""
 
+from titn.cells.network_check import single_image
 from titn.losses.features import AttentionTransfer
 from titn.losses.terms import Loss, maps_read
 from titn.system.errors import ConfigError
@@ -36,10 +37,7 @@ def check_compared_images(loss: Loss, run: dict, num_images: int) -> None:
     *_, smallest = micro_batch_sizes(min(run["batch_size"], num_images), run["accumulate"])
     if smallest > 1 or not isinstance(loss, COMPARE_IMAGES):
         return
-    size, num_parts = run["batch_size"], run["accumulate"]
-    key, remedy = f"batch_size={size}", "give 2 or more"
-    if num_parts > 1:
-        key, remedy = f"accumulate={num_parts}", f"give {max(size // 2, 1)} or less"
+    key, remedy = single_image(run)
     raise ConfigError(
         f"{key}: loss={run['choices']['loss']} compares images, and sees one at a time; {remedy}"
     )

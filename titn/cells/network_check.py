@@ -62,14 +62,19 @@ def _check_output(output: Any, target: str, spec: ImageSpec) -> None:
     )
 
 
+def single_image(run: dict) -> tuple[str, str]:
+    """What makes a network see one image at a time, and what to give it instead."""
+    size, num_parts = run["batch_size"], run["accumulate"]
+    if num_parts > 1:
+        return f"accumulate={num_parts}", f"give {max(size // 2, 1)} or less"
+    return f"batch_size={size}", "give 2 or more"
+
+
 def _check_single_image(network: nn.Module, image: Tensor, run: dict) -> None:
     try:
         network(image)
     except ValueError as error:  # torch's batch normalisation
-        size, num_parts = run["batch_size"], run["accumulate"]
-        key, remedy = f"batch_size={size}", "give 2 or more"
-        if num_parts > 1:
-            key, remedy = f"accumulate={num_parts}", f"give {max(size // 2, 1)} or less"
+        key, remedy = single_image(run)
         raise ConfigError(
             f"{key}: one image is too few for the model's batch normalisation "
             f"({first_line(error)}); {remedy}"

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from titn.reporting.comparisons.chance import is_near_chance
-from titn.reporting.comparisons.table_model import correct_by_seed, have_same_images
+from titn.reporting.comparisons.table_model import images_share
 from titn.reporting.evidence.row import Row
 from titn.reporting.statistics.contrasts import modulus_quantile
-from titn.reporting.statistics.images import contrast_images_variance
 from titn.reporting.statistics.intervals import Interval
 
 
@@ -26,13 +25,9 @@ def images_alone(weights: Sequence[tuple[Row, float]], together: int = 1) -> Int
         return None
     if len(rows) > 1 and any(map(is_near_chance, rows)):
         return None
-    if not all(row.has_all_samples for row in rows) or not have_same_images(rows):
+    variance = images_share(rows, [weight for _, weight in weights])
+    if not variance:
         return None
-    correct = [correct_by_seed(row) for row in rows]
-    factors = [weight for _, weight in weights]
-    variance = contrast_images_variance(correct, factors)
-    if variance == 0:
-        return None
-    estimate = sum(w * float(right.mean()) for w, right in zip(factors, correct, strict=True))
+    estimate = sum(weight * float(row.values("top1").mean()) for row, weight in weights)
     half = modulus_quantile(together, np.inf) * variance**0.5
     return Interval(estimate, estimate - half, estimate + half)

@@ -89,9 +89,7 @@ class TableModel:
         """
         if self.metric != "top1":
             return 0.0
-        if not all(row.has_all_samples for row in rows) or not have_same_images(rows):
-            return None
-        return contrast_images_variance([correct_by_seed(row) for row in rows], weights)
+        return images_share(rows, weights)
 
 
 def table_model(evidence: Evidence, metric: str = "top1") -> TableModel:
@@ -138,7 +136,16 @@ def _floor(row: Row, metric: str) -> float:
     return interaction_variance(correct) / correct.shape[1]
 
 
-def have_same_images(rows: Sequence[Row]) -> bool:
-    """Whether all rows, which have predictions by image, have them of the same images."""
+def images_share(rows: Sequence[Row], weights: Sequence[float]) -> float | None:
+    """What the choice of images adds to the variance of a weighted sum of the rows' top-1.
+
+    None if predictions by image are not kept, or are not of the same images.
+    """
+    if not all(row.has_all_samples for row in rows) or not _have_same_images(rows):
+        return None
+    return contrast_images_variance([correct_by_seed(row) for row in rows], weights)
+
+
+def _have_same_images(rows: Sequence[Row]) -> bool:
     labels = [next(iter(row.samples.values()))["label"] for row in rows]
     return all(np.array_equal(labels[0], other) for other in labels)
