@@ -83,7 +83,7 @@ def _recipe(cell: PlannedCell, run: dict[str, Any] | None) -> str:
 
 
 def _without_file(key: str, value: Any) -> Any:
-    is_file = key in FIRST_WEIGHTS and value not in (IMAGENET, PRETRAINED)
+    is_file = key in FIRST_WEIGHTS and value not in (None, IMAGENET, PRETRAINED)
     return "a file" if is_file else value
 
 
