@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from titn.system.console import (
     FAILED,
     Arguments,
+    checked,
     complain,
     given_path,
     non_negative_number,
@@ -23,6 +24,7 @@ from titn.system.console import (
     run_command,
     whole_number,
 )
+from titn.system.errors import ConfigError
 from titn.system.progress import say
 
 if TYPE_CHECKING:
@@ -48,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--force", action="store_true", help="replace what is there")
     parser.add_argument("--root", help="where its data set lies, if not where it lay")
     parser.add_argument(
-        "--images", type=whole_number(1), help="compare on so many test images (default: all)"
+        "--images",
+        type=whole_number(1),
+        help="compare on at most so many test images (default: all)",
     )
     parser.add_argument(
         "--tolerance",
@@ -60,10 +64,20 @@ def _parser() -> argparse.ArgumentParser:
         "--rounds", type=whole_number(0), default=7, help="of timing; 0: none (default 7)"
     )
     parser.add_argument(
-        "--license", default="mit", help="of the weights, for the card of --to hub (default mit)"
+        "--license",
+        type=checked("license", _check_licence),
+        default="mit",
+        help="of the weights, for the card of --to hub (default mit)",
     )
     parser.add_trust()
     return parser
+
+
+def _check_licence(name: str) -> None:
+    if not name.strip():
+        raise ConfigError(
+            'license="": is empty; give one as the hub writes it, as mit or cc-by-4.0'
+        )
 
 
 def export(arguments: argparse.Namespace) -> int:

@@ -44,7 +44,7 @@ def remedy(run: dict, spec: ImageSpec, prefix: str) -> str:
             if time.monotonic() > started + MAX_SECS:
                 break
         if key == "checkpoint" and _fits(run, spec, state, "weights"):
-            return f"{prefix}weights={path} takes all but the last layer, and trains on"
+            return f"titn train {prefix}weights={path} takes all but the last layer, and trains on"
     return f"choose the {prefix}model that it is of, or other {key}"
 
 

@@ -48,6 +48,11 @@ def check_possible(run: FinishedRun, form: str, path: Path, force: bool) -> None
     is_taken = any(path.iterdir()) if path.is_dir() else path.exists()
     if form in FILES and path.is_dir():
         raise ConfigError(f"--output={path}: is a directory; name a file in it")
+    if form == "torch.export" and path.suffix != FILES[form]:
+        raise ConfigError(
+            f"--output={path}: torch.export.load wants a name that ends in {FILES[form]}; give "
+            f"--output={path.with_suffix(FILES[form])}"
+        )
     if is_taken and not force:
         raise ConfigError(f"--output={path}: is there already; name another, or add --force")
 

@@ -94,7 +94,9 @@ def test_a_teachers_keys_are_named_in_full(digits, made):
 
 def test_weights_for_other_classes_can_be_trained_on(digits, made):
     path = made(*VIT, "dataset.num_classes=5")
-    with pytest.raises(ConfigError, match=rf"5 classes.*; weights={path} takes all but the last"):
+    with pytest.raises(
+        ConfigError, match=rf"5 classes.*; titn train weights={path} takes all but the last"
+    ):
         plan(digits(*VIT, f"checkpoint={path}"))
     plan(digits(*VIT, f"weights={path}"))
 

@@ -1,6 +1,7 @@
 """One run to every form, by the command; and what it is compared with."""
 
 import argparse
+import re
 
 import numpy as np
 import pytest
@@ -43,6 +44,22 @@ def test_what_is_there_is_replaced_only_if_asked(finished, tmp_path):
     assert path.read_text() == "mine"
     door.export(arguments(finished, "--to=torch.export", f"--output={path}", "--force"))
     assert path.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        ("--output=DIR/a.onnx", r"a\.onnx: torch\.export\.load wants .*; give --output=DIR/a\.pt2"),
+        ("--license=", r"--license \"\": is empty; give one as the hub writes it, as mit"),
+    ],
+)
+def test_options_that_no_tool_would_read_are_refused(finished, tmp_path, capsys, option, line):
+    def place(text: str) -> str:
+        return text.replace("DIR", str(tmp_path))
+
+    with pytest.raises((ConfigError, SystemExit)) as refused:
+        door.export(arguments(finished, "--to=torch.export", place(option)))
+    assert re.search(place(line), f"{refused.value} {capsys.readouterr().err}")
 
 
 def test_a_place_that_cannot_be_written_is_named(finished, tmp_path):
