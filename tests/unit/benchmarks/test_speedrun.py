@@ -1,6 +1,7 @@
 """What the record of speed accepts, and how it counts work."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -126,7 +127,25 @@ def test_work_is_six_macs_an_image_and_two_for_each_answer(speedrun, made, tmp_p
     assert entry["pflop"] == pytest.approx(expected)
     assert (entry["hours"], entry["teacher_hours"], entry["top1"]) == ([2.0], [2.0], [0.71])
     speedrun.write()
-    assert "| mine | 71.00 (71.00) |" in (tmp_path / "page.md").read_text()
+    assert "| mine | 71.00 | 1 |" in (tmp_path / "page.md").read_text()
+
+
+def test_three_seeds_come_before_less_work(speedrun, made, tmp_path):
+    made(TEACHER)
+    speedrun.add("least_work", 70, [made(STUDENT)])
+    entries = tmp_path / "entries"
+    least = json.loads((entries / "least_work.json").read_text())
+    for name, factor in (("three_seeds", 3), ("three_seeds_less_work", 2)):
+        pflop = {key: factor * value for key, value in least["pflop"].items()}
+        entry = least | {"name": name, "top1": [0.70, 0.72, 0.71], "pflop": pflop}
+        (entries / f"{name}.json").write_text(json.dumps(entry))
+    speedrun.write()
+    page = (tmp_path / "page.md").read_text()
+    assert re.findall(r"^\| (\w+) \| ([^|]*) \| (\d) ", page, re.MULTILINE) == [
+        ("three_seeds_less_work", "71.00 (70.00, 72.00, 71.00)", "3"),
+        ("three_seeds", "71.00 (70.00, 72.00, 71.00)", "3"),
+        ("least_work", "71.00", "1"),
+    ]
 
 
 @pytest.mark.parametrize(
