@@ -8,7 +8,14 @@ import difflib
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from titn.records.ablation import Ablation
@@ -16,8 +23,17 @@ from titn.system.errors import ConfigError
 
 Text = Annotated[str, Field(min_length=1)]
 Bound = float | None
-Values = tuple[float, ...]
 Topic = Literal["distillation", "architecture", "training", "cost"]
+
+
+def _scalar(value: object) -> object:
+    """As it is: what is a number in one key is a count in another, and 2.0 is none."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise ValueError("should be a number, a word, true, false or null")
+
+
+Values = tuple[Annotated[str | bool | int | float | None, PlainValidator(_scalar)], ...]
 
 # A point of top-1: what a question calls equal that does not say otherwise.
 DEFAULT_MARGIN = 0.01
@@ -47,8 +63,8 @@ class Question(BaseModel):
 
     title, asks: text for the page. paper: what the paper found, empty if it does not ask. rows:
     label -> overrides that make the row. baseline: the row that the others are compared with; the
-    first by default. tune: key -> numbers among which each row chooses on a validation split, or
-    an expression of a search's space, as choice(none,mixup); or key -> row -> either. printed: the
+    first by default. tune: key -> values among which each row chooses on a validation split, or
+    an expression of a search's space, as range(1,5); or key -> row -> either. printed: the
     paper's table with numbers for these rows. margins: metric -> how far a result may lie from the
     printed number and still agree with it. reach: the accuracy whose epoch shows how fast a row
     learns; by default nine tenths of the baseline's. margin: the difference in top-1 below which
@@ -144,6 +160,8 @@ def _said(error: ErrorDetails) -> str:
         return f"there is no such key; {remedy}"
     if kind == "tuple_type" and location[0] == "rows":
         return "should be a list of overrides, as [model=titn]; [] for none"
+    if kind == "tuple_type" and location[0] == "tune":
+        return "should be a list of values, as [1e-4, 3e-4], or an expression, as range(1,5)"
     if kind == "string_type":
         return "should be text; put it in quotes"
     message = error["msg"].removeprefix("Value error, ")

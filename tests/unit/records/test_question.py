@@ -35,8 +35,9 @@ def test_a_question_comes_back_from_json_as_it_was():
         ({"reach": "far"}, "question.reach: "),
         ({"baseline": "C"}, "question: baseline=C: there is no such row"),
         ({"tune": {"lr": {"C": [1]}}}, "question: tune.lr=C: there is no such row"),
-        ({"tune": {"lr": ["fast"]}}, "question.tune.lr.0: input should be a valid number"),
-        ({"tune": {"lr": {"A": ["fast"]}}}, "question.tune.lr.A.0: input should be a valid number"),
+        ({"tune": {"lr": [[1]]}}, "question.tune.lr.0: should be a number, a word, true, false or"),
+        ({"tune": {"lr": {"A": [{}]}}}, "question.tune.lr.A.0: should be a number, a word, true"),
+        ({"tune": {"lr": 3}}, "question.tune.lr: should be a list of values, as [1e-4, 3e-4], or"),
     ],
 )
 def test_an_error_names_its_key(wrong, message):
