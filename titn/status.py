@@ -1,4 +1,4 @@
-"""Print what has become of the cells of sweeps: how many are recorded, running, half done, ...
+"""Print what has become of the cells of sweeps, or of runs: recorded, running, half done, ...
 
 python -m titn.status [RUNS...]
 python -m titn.status --watch [RUNS...]    # live, until all cells are done
@@ -31,14 +31,16 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Arguments("titn.status", description="What has become of the cells of sweeps.")
+    parser = Arguments(
+        "titn.status", description="What has become of the cells of sweeps, or of runs."
+    )
     parser.add_argument(
         "runs",
         nargs="*",
         type=given_path,
         default=[Path("runs")],
         metavar="RUNS",
-        help="directories with sweeps in them, or sweeps (default: runs)",
+        help="directories with sweeps or runs in them, or sweeps (default: runs)",
     )
     parser.add_argument("--cells", action="store_true", help="a line for each cell, not row")
     parser.add_argument(

@@ -217,10 +217,28 @@ def test_without_a_directory_it_is_runs(told, tmp_path, monkeypatch):
     assert told()[2] == ["titn: runs: there is no such directory; name one that holds sweeps"]
 
 
-def test_a_directory_without_a_sweep_is_one_line_with_a_remedy(told, tmp_path):
+def test_a_directory_without_anything_is_one_line_with_a_remedy(told, tmp_path):
     code, table, lines = told(tmp_path)
     assert (code, table, len(lines)) == (2, [], 1)
-    assert lines[0].startswith(f"titn: {tmp_path}: holds no sweep; titn.train --multirun")
+    assert lines[0].startswith(f"titn: {tmp_path}: holds no sweep and no run; titn.train makes")
+
+
+def test_without_a_sweep_its_runs_are_told(told, runs):
+    taught, unnamed = RunDir(runs / ("a" * 64)), RunDir(runs / ("b" * 64))
+    choices = {"model": "titn", "dataset": "digits"}
+    taught.begin({"seed": 3, "epochs": 15, "choices": choices}, IDENTITY)
+    diverge(unnamed)
+    code, table, lines = told(runs)
+    assert code == 0
+    assert [row[:2] for row in table] == [
+        ["sweep", "row"],
+        ["no sweep", "titn on digits"],
+        ["no sweep", "b" * 12],
+    ]
+    assert lines == [
+        f"no sweep, titn on digits, seed 3: half done, 0/15 epochs; {taught.log}",
+        f"no sweep, {'b' * 12}, seed 0: diverged, the loss is nan in epoch 3; {unnamed.log}",
+    ]
 
 
 def test_a_plan_that_cannot_be_read_is_one_line(told, runs, sweep):

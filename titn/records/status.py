@@ -21,7 +21,8 @@ from titn.records.cell_state import (
     cell_state,
     damage_reason,
 )
-from titn.records.run_dir import RunDir
+from titn.records.live_runs import config_or_empty
+from titn.records.run_dir import RunDir, run_paths
 from titn.records.run_files import read_config, read_run_files
 from titn.records.safe_open import safe_path
 from titn.records.search import SEARCH
@@ -37,6 +38,9 @@ LOOKS_AT_ONCE = 32
 
 # A cell in one of these states has a message.
 NOTEWORTHY = (STOPPED, RUNNING, PREEMPTED, HALF_DONE, DIVERGED, FAILED, DAMAGED)
+
+# What runs have in the place of a sweep's name that no sweep asked for.
+NO_SWEEP = "no sweep"
 
 Row = tuple[str, ...]
 
@@ -153,21 +157,26 @@ class SweepsStatus:
 
 
 def read_status(directories: Sequence[Path]) -> SweepsStatus:
-    """The status of all sweeps below these directories.
+    """The status of all sweeps below these directories; of one without a sweep, of its runs.
 
-    ConfigError if a directory does not exist or holds no sweep, or if every plan is damaged.
+    ConfigError if a directory does not exist or holds neither, or if every plan is damaged.
     """
-    found = (sweep for directory in directories for sweep in _find_sweeps(directory))
+    found: list[SweepDir] = []
+    cells: list[CellStatus] = []
+    for directory in directories:
+        check_directory(directory)
+        own = sweep_dirs(directory)
+        found += own
+        cells += [] if own else _read_runs(directory)
     # A sweep that several directories lead to counts once.
     sweeps = list({os.path.realpath(sweep.path): sweep for sweep in found}.values())
-    cells: list[CellStatus] = []
     errors: list[ConfigError] = []
     for sweep in sweeps:
         try:
             cells += _read_cells(sweep)
         except ConfigError as error:
             errors.append(error)
-    if len(errors) == len(sweeps):
+    if errors and not cells:
         raise errors[0]
     postponed = [line for sweep in sweeps for line in _read_postponed(sweep)]
     queue, unanswered = look_or_say(sweep.path for sweep in sweeps)
@@ -190,15 +199,27 @@ def check_directory(directory: Path) -> None:
     check_can_be_listed(directory)
 
 
-def _find_sweeps(directory: Path) -> list[SweepDir]:
-    check_directory(directory)
-    sweeps = sweep_dirs(directory)
-    if not sweeps:
+def _read_runs(directory: Path) -> list[CellStatus]:
+    """The runs below a directory without a sweep, each as a cell, teachers among them."""
+    runs = [RunDir(path) for path in run_paths(directory)]
+    if not runs:
         raise ConfigError(
-            f"{printable(directory)}: holds no sweep; titn.train --multirun makes one, "
-            "and hydra.sweep.dir= says where"
+            f"{printable(directory)}: holds no sweep and no run; titn.train makes them, and "
+            "runs_dir= says where"
         )
-    return sweeps
+    return [
+        CellStatus(NO_SWEEP, _as_planned(run.path), run, state)
+        for run, state in zip(runs, _states(runs), strict=True)
+    ]
+
+
+def _as_planned(path: Path) -> PlannedCell:
+    """A run that no sweep asked for, with what its configuration says for a row."""
+    config = config_or_empty(path)
+    choices = config.get("choices") or {}
+    model, data = choices.get("model"), choices.get("dataset")
+    row = f"{model} on {data}" if model and data else path.name[:12]
+    return PlannedCell(row, config.get("seed", 0), path.name, str(path))
 
 
 def _read_cells(sweep: SweepDir) -> list[CellStatus]:
@@ -206,13 +227,17 @@ def _read_cells(sweep: SweepDir) -> list[CellStatus]:
     name = sweep.name()
     cells = (cell for setting in sweep.settings() for cell in setting.cells)
     different = {(cell.row, cell.config_hash): cell for cell in cells}.values()
-    runs = [(cell, sweep.run_dir(cell)) for cell in different]
-    # At once: a lease that looks as if nobody renewed it is watched for some seconds.
-    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
-        states = list(pool.map(cell_state, (run for _, run in runs)))
+    runs = [sweep.run_dir(cell) for cell in different]
     return [
-        CellStatus(name, cell, run, state) for (cell, run), state in zip(runs, states, strict=True)
+        CellStatus(name, cell, run, state)
+        for cell, run, state in zip(different, runs, _states(runs), strict=True)
     ]
+
+
+def _states(runs: Sequence[RunDir]) -> list[str]:
+    """At once: a lease that looks as if nobody renewed it is watched for some seconds."""
+    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+        return list(pool.map(cell_state, runs))
 
 
 def _read_postponed(sweep: SweepDir) -> list[str]:
