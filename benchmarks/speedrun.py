@@ -216,12 +216,12 @@ def _command(run: dict[str, Any]) -> str:
 
 
 def _hardware(run: dict[str, Any]) -> str:
+    # Of the configuration: the column `precision` is that of the predictions.
+    precision = RunDir(Path(run["path"])).config()["precision"]
     gpu = run.get("environment.gpu")
     if not _is_missing(gpu):
-        return f"{gpu}, {run['precision']}"
-    return (
-        f"{run['environment.cpu']}, {int(run['environment.threads'])} threads, {run['precision']}"
-    )
+        return f"{gpu}, {precision}"
+    return f"{run['environment.cpu']}, {int(run['environment.threads'])} threads, {precision}"
 
 
 if __name__ == "__main__":

@@ -126,6 +126,8 @@ def test_work_is_six_macs_an_image_and_two_for_each_answer(speedrun, made, tmp_p
     expected = {"student": 6e-7 * seen, "asked": 4e-7 * seen, "teacher": 12e-7 * seen}
     assert entry["pflop"] == pytest.approx(expected)
     assert (entry["hours"], entry["teacher_hours"], entry["top1"]) == ([2.0], [2.0], [0.71])
+    (hardware,) = entry["hardware"]
+    assert re.fullmatch(r".+, \d+ threads?, (32-true|bf16-mixed)", hardware)
     speedrun.write()
     assert "| mine | 71.00 | 1 |" in (tmp_path / "page.md").read_text()
 
