@@ -230,6 +230,7 @@ def test_without_a_sweep_its_runs_are_told(told, runs):
     diverge(unnamed)
     code, table, lines = told(runs)
     assert code == 0
+    assert (code, table, lines) == told(runs, str(taught.path))
     assert [row[:2] for row in table] == [
         ["sweep", "row"],
         ["no sweep", "titn on digits"],

@@ -125,6 +125,13 @@ def config_or_empty(path: Path) -> dict[str, Any]:
         return {}
 
 
+def network_and_data(config: dict[str, Any]) -> str:
+    """What a run trains and on what, as "titn on digits"; empty where its choices are not kept."""
+    choices = config.get("choices") or {}
+    model, data = choices.get("model"), choices.get("dataset")
+    return f"{model} on {data}" if model and data else ""
+
+
 def read_learned(path: Path, at: float) -> Learned:
     """The epochs of a run that may be writing one; lines that are no epoch are left out."""
     try:

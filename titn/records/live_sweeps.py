@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from titn.records.cell_state import DONE, HALF_DONE, RUNNING, WAITING
-from titn.records.live_runs import LiveRun, RunReader, config_or_empty, file_entry
+from titn.records.live_runs import (
+    LiveRun,
+    RunReader,
+    config_or_empty,
+    file_entry,
+    network_and_data,
+)
 from titn.records.run_dir import RUN_MARKERS
 from titn.records.slurm_jobs import Queue, QueueWatcher, state_in_queue
 from titn.records.sweep_dir import PLAN, SweepDir
@@ -116,11 +122,9 @@ class Watcher:
 
     def _unplanned(self, run: LiveRun) -> LiveCell:
         config = self._config(run)
-        choices = config.get("choices") or {}
-        model, data = choices.get("model"), choices.get("dataset")
         name = run.path.name[:12]
-        if model and data:
-            name = f"{model} on {data}, seed {config['seed']} ({name[:8]})"
+        if trained := network_and_data(config):
+            name = f"{trained}, seed {config['seed']} ({name[:8]})"
         return LiveCell("", "", name, run)
 
     def _config(self, run: LiveRun) -> dict[str, Any]:

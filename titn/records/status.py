@@ -21,7 +21,7 @@ from titn.records.cell_state import (
     cell_state,
     damage_reason,
 )
-from titn.records.live_runs import config_or_empty
+from titn.records.live_runs import config_or_empty, network_and_data
 from titn.records.run_dir import RunDir, run_paths
 from titn.records.run_files import read_config, read_run_files
 from titn.records.safe_open import safe_path
@@ -162,21 +162,22 @@ def read_status(directories: Sequence[Path]) -> SweepsStatus:
     ConfigError if a directory does not exist or holds neither, or if every plan is damaged.
     """
     found: list[SweepDir] = []
-    cells: list[CellStatus] = []
+    runs: list[CellStatus] = []
     for directory in directories:
         check_directory(directory)
         own = sweep_dirs(directory)
         found += own
-        cells += [] if own else _read_runs(directory)
-    # A sweep that several directories lead to counts once.
+        runs += [] if own else _read_runs(directory)
+    # A sweep or run that several directories lead to counts once.
     sweeps = list({os.path.realpath(sweep.path): sweep for sweep in found}.values())
+    cells = list({os.path.realpath(one.run.path): one for one in runs}.values())
     errors: list[ConfigError] = []
     for sweep in sweeps:
         try:
             cells += _read_cells(sweep)
         except ConfigError as error:
             errors.append(error)
-    if errors and not cells:
+    if errors and len(errors) == len(sweeps) and not cells:
         raise errors[0]
     postponed = [line for sweep in sweeps for line in _read_postponed(sweep)]
     queue, unanswered = look_or_say(sweep.path for sweep in sweeps)
@@ -216,9 +217,7 @@ def _read_runs(directory: Path) -> list[CellStatus]:
 def _as_planned(path: Path) -> PlannedCell:
     """A run that no sweep asked for, with what its configuration says for a row."""
     config = config_or_empty(path)
-    choices = config.get("choices") or {}
-    model, data = choices.get("model"), choices.get("dataset")
-    row = f"{model} on {data}" if model and data else path.name[:12]
+    row = network_and_data(config) or path.name[:12]
     return PlannedCell(row, config.get("seed", 0), path.name, str(path))
 
 
