@@ -1,5 +1,6 @@
 """The index of all pages: one line a question, grouped by what a reader asks."""
 
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
 from titn.records.question import Topic
@@ -110,7 +111,7 @@ def _table(lines: Sequence[Sequence[str]]) -> str:
 def _line(page: Page) -> list[str]:
     """A question by its first setting."""
     found = page.settings[0]
-    figure = f"{page.name.rpartition('/')[0]}/{found.files.stem}-small.svg"
+    figure = posixpath.join(posixpath.dirname(page.name), f"{found.files.stem}-small.svg")
     drawn = "–" if found.evidence.is_untrained else f"!{link('differences', figure)}"
     return [_link(page), escape(found.heading), drawn, escape(found.answer.short)]
 
