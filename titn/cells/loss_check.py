@@ -2,6 +2,7 @@
 
 from titn.cells.network_check import single_image
 from titn.losses.features import AttentionTransfer
+from titn.losses.tempered import TemperedDistillation
 from titn.losses.terms import Loss, maps_read
 from titn.system.errors import ConfigError
 from titn.training import build
@@ -30,6 +31,15 @@ def parts_with_features(run: dict, spec: ImageSpec) -> build.Parts:
                 "larger maps"
             )
     return parts
+
+
+def check_standardized(loss: Loss, run: dict, spec: ImageSpec) -> None:
+    """ConfigError for standardised logits of two classes: their order is left, and no gradient."""
+    if spec.num_classes == 2 and isinstance(loss, TemperedDistillation) and loss.standardize:
+        raise ConfigError(
+            f"loss.standardize=true: loss={run['choices']['loss']} would teach nothing; of two "
+            "classes, standardised, only the order is left; loss.standardize=false"
+        )
 
 
 def check_compared_images(loss: Loss, run: dict, num_images: int) -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from titn.cells.cell import Cell
 from titn.cells.identity import run_source_digest
-from titn.cells.loss_check import check_compared_images, parts_with_features
+from titn.cells.loss_check import check_compared_images, check_standardized, parts_with_features
 from titn.cells.misfits import remedy
 from titn.cells.network_check import check_network
 from titn.cells.own_parts import build_checked, check_parts
@@ -109,6 +109,7 @@ def _first_weights(run: dict, dataset: Dataset, prefix: str) -> str | None:
         digest = weights.first_weights_digest(parts.model, parts.new_layers)
     check_parts(parts, run, dataset.spec)
     check_compared_images(parts.loss, run, len(dataset.train))
+    check_standardized(parts.loss, run, dataset.spec)
     check_network(parts.model, run, dataset.spec, len(dataset.train))
     return digest
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from titn.config.spelling import as_typed
 from titn.records.question import DEFAULT_MARGIN
 
 
@@ -33,7 +34,7 @@ class PlannedCell:
 
 def row_name(row: str, tuned: Mapping[str, Any]) -> str:
     """A row's label with its tuned values, as messages show it."""
-    return ", ".join([row, *(f"{key}={value}" for key, value in tuned.items())])
+    return ", ".join([row, *(f"{key}={as_typed(value)}" for key, value in tuned.items())])
 
 
 @dataclass(frozen=True)

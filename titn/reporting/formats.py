@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from titn.config.spelling import as_typed
 from titn.reporting.statistics.intervals import Interval
 from titn.system.text import percent, points
 
@@ -65,9 +66,9 @@ def fixed_point(value: float | None, digits: int = 2) -> str:
 
 
 def number(value: object) -> str:
-    """A value of a configuration: six digits, and all of a whole number."""
+    """A value of a configuration: six digits, all of a whole number, words as they are typed."""
     if not isinstance(value, float):
-        return str(value)
+        return as_typed(value)
     return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:g}"
 
 

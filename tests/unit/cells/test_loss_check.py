@@ -30,6 +30,9 @@ TEACHER = (
         (("loss=rkd", "accumulate=4"), "accumulate=4: loss=RelationalDistillation compares images"),
         (("loss=rkd", "accumulate=3"), None),
         (("loss=soft", "accumulate=6"), None),
+        (("loss=dist", "loss.standardize=true", "dataset.num_classes=2"),
+         "loss.standardize=true: loss=CorrelationDistillation would teach nothing"),
+        (("loss=dist", "loss.standardize=true", "dataset.num_classes=3"), None),
         # What is wrong with a teacher is said of the teacher.
         (
             ("loss=guidance", "loss.stages=2", "teacher.model.patch_embed=conv",

@@ -285,3 +285,9 @@ def test_the_plan_is_one_file_that_people_can_read(sweep):
     plan = read_json(sweep.path / PLAN)
     assert plan["sweep"] == "ablation/mix"
     assert plan["settings"][0]["cells"][0]["directory"] == "../../A0"
+
+
+def test_tuned_values_are_shown_as_they_are_typed():
+    tuned = {"clip_grad": None, "optimizer.nesterov": True, "optimizer.lr": 0.1}
+    cell = PlannedCell("SGD", 0, "hash", "directory", tuned=tuned)
+    assert cell.name == "SGD, clip_grad=null, optimizer.nesterov=true, optimizer.lr=0.1"
