@@ -80,11 +80,19 @@ def train() -> int:
         return BAD_INPUT if end.code == 1 else 0  # Hydra's, of an option; it has said why
     except signals.Leave as leave:
         return complain(
-            f"interrupted by {leave}; the same command goes on from here", leave.exit_code
+            f"interrupted by {leave}; {after_interruption(sys.argv[1:])}", leave.exit_code
         )
     if failure is not None:
         raise failure
     return 0
+
+
+def after_interruption(arguments: Sequence[str]) -> str:
+    """What to do after an interruption: with force=true the same command would begin anew."""
+    asked = {argument.lstrip("+").lower() for argument in arguments}
+    if forced := [key for key in ("force", "teacher.force") if f"{key}=true" in asked]:
+        return f"the same command without {' and '.join(f'{key}=true' for key in forced)} goes on"
+    return "the same command goes on from here"
 
 
 class CallableModule(ModuleType):

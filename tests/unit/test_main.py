@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from titn.__main__ import COMMANDS, help_text, main
+from titn.train import after_interruption
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -103,3 +104,19 @@ def test_the_script_for_bash_is_hydras():
     code = f"import sys; sys.argv = {arguments}; from titn.__main__ import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.rstrip().endswith("-F hydra_bash_completion titn")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["model=vit", "seed=1"], "the same command goes on from here"),
+        (["model=vit", "force=false"], "the same command goes on from here"),
+        (["++force=True"], "the same command without force=true goes on"),
+        (
+            ["force=true", "teacher.force=true"],
+            "the same command without force=true and teacher.force=true goes on",
+        ),
+    ],
+)
+def test_an_interruption_says_which_command_goes_on(arguments, line):
+    assert after_interruption(arguments) == line

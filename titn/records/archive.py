@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,9 +19,9 @@ from titn.system.errors import ConfigError
 from titn.system.files import replacing
 
 # No weights, checkpoints and logs: ten kilobytes or so a run. The record last, as in a run.
+FAILURE, RECORD = "failure.json", "result.json"
 RUN_FILES = (
-    "config.yaml", "environment.json", "epochs.jsonl", "failure.json", "samples.parquet",
-    "result.json",
+    "config.yaml", "environment.json", "epochs.jsonl", FAILURE, "samples.parquet", RECORD,
 )  # fmt: skip
 SWEEP_FILES = (PLAN, LATENCY, POSTPONED, TRIALS)
 
@@ -35,11 +37,12 @@ class Archived:
 def archive(directories: Sequence[Path], destination: Path) -> Archived:
     """Copy the files that reports are made from, at the same relative paths.
 
-    The destination may hold copies from several machines, and runs of earlier source code. A run's
-    earlier copy is replaced, except a record by a run without one. A different run of the same name
-    is copied beside it. A sweep is merged with its earlier copy. Nothing is removed. Damaged runs
-    and sweeps are not copied: the earlier copy may be the one to restore. ConfigError if
-    `destination` lies in one of the directories.
+    The destination may hold copies from several machines, and runs of earlier source code. The
+    earlier copy of a run without a record is replaced. A different run of the same name is copied
+    beside it, and so is a different record of the same cell: pages show the one that was begun
+    first, and that there are others. A sweep is merged with its earlier copy. No record is removed.
+    Damaged runs and sweeps are not copied: the earlier copy may be the one to restore. ConfigError
+    if `destination` lies in one of the directories.
     """
     archived = Archived()
     for directory in directories:
@@ -72,21 +75,30 @@ def _is_below(path: Path, directory: Path) -> bool:
 
 
 def _copy_run(run: Path, copy: Path) -> bool:
-    """Whether the run was copied: a run without a record does not replace one that has it."""
+    """Whether the run was copied: a run without a record is not, where there is a record of it."""
     identity, earlier = read_identity(run), read_identity(copy)
     # Other source code gives the same cell the same name. Sweeps of that code still need the copy.
     differing = [
         identity[key][:8] for key in identity if identity[key] != earlier.get(key, identity[key])
     ]
     copy = copy.with_name("-".join([copy.name, *differing]))
-    if _has_record(copy) and not _has_record(run):
+    ours, theirs = _record(run), _record(copy)
+    if theirs is not None and ours is None:
         return False
+    if ours is not None and theirs is not None and ours != theirs:
+        # The same cell, made on two machines, or once more.
+        copy = copy.with_name(f"{copy.name}-{zlib.crc32(ours):08x}")
     _copy(run, copy, RUN_FILES)
+    if safe_path(run, FAILURE) is None:
+        (copy / FAILURE).unlink(missing_ok=True)  # of an attempt before this one
     return True
 
 
-def _has_record(run: Path) -> bool:
-    return (run / "result.json").exists()
+def _record(run: Path) -> bytes | None:
+    """The record's file as it is; None without one."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return (run / RECORD).read_bytes()
+    return None
 
 
 def _copy(source: Path, destination: Path, names: Sequence[str]) -> None:

@@ -38,8 +38,8 @@ class Postponed:
         )
 
     def is_planned_in(self, setting: Setting) -> bool:
-        """Whether the setting has all cells of this note."""
-        planned = {(cell.row, cell.seed) for cell in setting.cells}
+        """Whether the setting has all cells of this note; a row's candidates are none of them."""
+        planned = {(cell.row, cell.seed) for cell in setting.cells if cell.role == "cell"}
         return self.overrides == setting.overrides and planned.issuperset(
             itertools.product(self.rows, self.seeds)
         )

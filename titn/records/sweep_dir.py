@@ -11,8 +11,8 @@ its own. What has become of a cell is seen from the cell's own directory.
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,23 @@ class SweepDir:
     def run_dir(self, cell: PlannedCell) -> RunDir:
         return RunDir(Path(os.path.normpath(self.path / cell.directory)))
 
+    def begun(self, setting: Setting) -> str:
+        """When the last run of the setting's cells was begun, as in environment.json; or empty.
+
+        Where records are kept, a run may lie beside another of its name (`titn.records.archive`).
+        """
+        found = [""]
+        for cell in setting.cells:
+            own = self.run_dir(cell)
+            digest = cell.source_digest or setting.source_digest
+            beside = RunDir(own.path.with_name(f"{own.path.name}-{digest[:8]}"))
+            for run in (own, beside):
+                with suppress(OSError, ValueError):
+                    environment = run.environment() or {}
+                    if environment.get("source_digest") == digest:
+                        found.append(str(environment.get("started", "")))
+        return max(found)
+
     # sweep.json
 
     def settings(self) -> list[Setting]:
@@ -72,7 +89,10 @@ class SweepDir:
         with self._locked():
             settings, notes = merge_settings(self.settings(), [setting]), self.postponed()
             self._write_plan(name, settings)
-            kept = [note for note in notes if not note.is_planned_in(setting)]
+            (merged,) = (one for one in settings if one.identity == setting.identity)
+            # The merged one has the overrides of the first request, which may be spelled otherwise.
+            known = replace(merged, overrides=setting.overrides)
+            kept = [note for note in notes if not note.is_planned_in(known)]
             if len(kept) < len(notes):
                 self._write_postponed(name, kept)
 
@@ -149,10 +169,20 @@ class SweepDir:
     def merge(self, later: "SweepDir") -> None:
         """Add the plan, latencies and notes of a later copy of this sweep.
 
-        A note leaves if all its cells are in the later plan. Not for a sweep that is running.
+        A note leaves if all its cells are in the later plan. Not for a sweep that is running. Where
+        the plans have a row by two versions of the code, that counts which was run last.
         """
         name, settings, notes = later.name(), later.settings(), later.postponed()
-        merged = merge_settings(self.settings(), settings)
+        ours = {setting.identity: setting for setting in self.settings()}
+        older = [
+            theirs
+            for theirs in settings
+            if (own := ours.get(theirs.identity))
+            and own.disagrees(theirs)
+            and later.begun(theirs) < self.begun(own)
+        ]
+        newer = [theirs for theirs in settings if theirs not in older]
+        merged = merge_settings(older, merge_settings(self.settings(), newer))
         latencies = self._latencies() | later._latencies()
         trials, known = later.trials(), self.trials()
         earlier_notes = self.postponed()
@@ -160,7 +190,7 @@ class SweepDir:
             earlier
             for earlier in earlier_notes
             if not any(note.covers(earlier) for note in notes)
-            and not any(earlier.is_planned_in(setting) for setting in settings)
+            and not any(earlier.is_planned_in(setting) for setting in (*settings, *merged))
         ]
         self.path.mkdir(parents=True, exist_ok=True)
         if merged:

@@ -1,10 +1,10 @@
 """What sweep.json plans: settings, each with its cells. No torch here."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from titn.config.spelling import as_typed
 from titn.records.question import DEFAULT_MARGIN
 
 
@@ -31,10 +31,23 @@ class PlannedCell:
     def name(self) -> str:
         return row_name(self.row, self.tuned)
 
+    @property
+    def sample(self) -> tuple:
+        """The same for all cells that one version of the code has to make: a row's seeds.
+
+        Candidates with other values, as the trials of a search, may be of other code.
+        """
+        tried = sorted(self.tuned.items()) if self.role == "candidate" else ()
+        return (self.role, self.row, *tried)
+
 
 def row_name(row: str, tuned: Mapping[str, Any]) -> str:
-    """A row's label with its tuned values, as messages show it."""
-    return ", ".join([row, *(f"{key}={as_typed(value)}" for key, value in tuned.items())])
+    """A row's label with its tuned values, as messages show it: null and true as they are typed."""
+    typed = (
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in tuned.items()
+    )
+    return ", ".join([row, *typed])
 
 
 @dataclass(frozen=True)
@@ -56,17 +69,29 @@ class Setting:
     rows: list[str]
     cells: list[PlannedCell]
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.key, self.source_digest
+
+    def disagrees(self, other: "Setting") -> bool:
+        """Whether another plan of this setting has a row by another version of the code."""
+        digests = {cell.sample: cell.source_digest for cell in self.cells}
+        return any(
+            digests.get(cell.sample, cell.source_digest) != cell.source_digest
+            for cell in other.cells
+        )
+
     def merged(self, later: "Setting") -> "Setting":
         """This setting with what a later request of the same setting adds.
 
         If other source code has planned a row again, the row's earlier cells leave the plan: seeds
         of two versions of a model are not one sample. Their records stay where they are.
         """
-        digests = {(cell.role, cell.row): cell.source_digest for cell in later.cells}
+        digests = {cell.sample: cell.source_digest for cell in later.cells}
         kept = (
             cell
             for cell in self.cells
-            if digests.get((cell.role, cell.row), cell.source_digest) == cell.source_digest
+            if digests.get(cell.sample, cell.source_digest) == cell.source_digest
         )
         cells = {
             (cell.role, cell.row, cell.seed, cell.config_hash): cell
@@ -86,7 +111,7 @@ def merge_settings(first: Iterable[Setting], later: Iterable[Setting]) -> list[S
     """Both lists as one, in the order of the first requests, with equal settings merged."""
     settings: dict[tuple[str, str], Setting] = {}
     for setting in (*first, *later):
-        key = (setting.key, setting.source_digest)
+        key = setting.identity
         settings[key] = settings[key].merged(setting) if key in settings else setting
     return list(settings.values())
 

@@ -53,6 +53,7 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[PlannedSetting], list[
             faults.append(fault_of(sweep, PLAN, error))
     plans.sort(key=lambda plan: (plan[0], json.dumps([asdict(setting) for setting in plan[1]])))
     joined: dict[tuple[str, str, str], PlannedSetting] = {}
+    places: dict[tuple[str, str, str], list[tuple[SweepDir, Setting]]] = {}
     spelt: dict[str, str] = {}
     for name, settings, sweep in plans:
         if (first := spelt.setdefault(_on_any_disk(name), name)) != name:
@@ -66,8 +67,9 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[PlannedSetting], list[
             key = (name, setting.key, setting.source_digest)
             timing, damage = _timing(sweep, setting)
             faults += damage
+            places.setdefault(key, []).append((sweep, setting))
             if before := joined.get(key):
-                setting, timing = before.setting.merged(setting), before.timing or timing
+                setting, timing = _joined(before.setting, places[key]), before.timing or timing
             joined[key] = PlannedSetting(name, setting, timing)
     return list(joined.values()), list(dict.fromkeys(faults))
 
@@ -148,6 +150,19 @@ def _plan(sweep: SweepDir) -> tuple[str, list[Setting], SweepDir]:
             # Raises if the question names a table that the paper has not.
             claims_of(question)
     return name, settings, sweep
+
+
+def _joined(before: Setting, places: Sequence[tuple[SweepDir, Setting]]) -> Setting:
+    """A setting with what its plan in the last place adds.
+
+    Where they have a row by two versions of the code, that counts which was run last.
+    """
+    *earlier, (sweep, setting) = places
+    if before.disagrees(setting):
+        newest = max(other.begun(planned) for other, planned in earlier)
+        if sweep.begun(setting) < newest:
+            return setting.merged(before)
+    return before.merged(setting)
 
 
 def _on_any_disk(name: str) -> str:

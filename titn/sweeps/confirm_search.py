@@ -19,7 +19,7 @@ from titn.sweeps.plan import SweepCell, SweepPart, plan_cell
 from titn.sweeps.search.study import StudyFile, Trial
 from titn.sweeps.sweep import Sweep
 from titn.sweeps.trial_cells import TrialCells
-from titn.sweeps.tuning import HELD_OUT
+from titn.sweeps.tuning import HELD_OUT, is_for_test
 from titn.system.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -69,12 +69,11 @@ def plan_confirmation(
         trial_row(number): tuple(f"{key}={for_hydra(value)}" for key, value in values.items())
         for number, values in best
     }
-    shared = tuple(
-        one for one in (*asked.shared, *beside) if override_key(one) != override_key(HELD_OUT)
-    )
+    of_all = (*asked.shared, *beside)
     seeds = tuple(map(str, sweep.search.search.fresh_seeds(of_trials)))
-    request = SweepRequest(shared, {DEFAULTS: (), **rows}, seeds)
-    tried = CellRequest(DEFAULTS, str(of_trials), (*request.row_overrides()[DEFAULTS], HELD_OUT))
+    request = SweepRequest(tuple(filter(is_for_test, of_all)), {DEFAULTS: (), **rows}, seeds)
+    as_trials = (one for one in of_all if override_key(one) != override_key(HELD_OUT))
+    tried = CellRequest(DEFAULTS, str(of_trials), (*as_trials, HELD_OUT))
     try:
         candidates = [plan_cell(sweep, planner, tried, "candidate")]
     except ConfigError:

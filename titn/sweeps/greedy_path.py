@@ -18,7 +18,7 @@ from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.overrides import CellRequest, SweepRequest
 from titn.sweeps.plan import SweepCell, SweepPart, plan_cell
 from titn.sweeps.sweep import Sweep
-from titn.sweeps.tuning import CANDIDATE_SEED, HELD_OUT, are_tried, best_candidate
+from titn.sweeps.tuning import CANDIDATE_SEED, HELD_OUT, are_tried, best_candidate, for_test
 from titn.system.progress import say
 from titn.system.text import counted
 
@@ -138,8 +138,9 @@ def _candidates(
 
 
 def _request(sweep: Sweep, request: SweepRequest, taken: Sequence[int]) -> SweepRequest:
-    """The request with the rows of the steps that are taken."""
-    return replace(request, rows=dict(_question(sweep, taken).rows))
+    """The request, on test, with the rows of the steps that are taken."""
+    rows = dict(_question(sweep, taken).rows)
+    return for_test(sweep, replace(request, rows=rows))
 
 
 def _rows(

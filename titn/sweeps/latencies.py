@@ -1,8 +1,9 @@
 """Measures the latency of the rows' networks, for a question that asks for it."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from titn.sweeps.plan import SweepPart, plan_setting
+from titn.sweeps.plan import SweepPart, plan_cell, plan_setting
 from titn.sweeps.sweep import Sweep
 from titn.system.progress import say
 
@@ -16,12 +17,21 @@ NUM_ROUNDS, ROUND_SECS = 11, 0.1
 
 
 def record_latencies(sweep: Sweep, planner: "Planner", part: SweepPart) -> None:
-    """Time one network of each row and record it, unless all rows are recorded already."""
+    """Time one network of each row and record it, unless all rows are recorded already.
+
+    With a new row those that are recorded are timed again: only times that took turns are compared.
+    """
     setting = plan_setting(sweep, planner, part)
     cells = {planned.row: planned.cell for planned in reversed(part.cells)}
     recorded = sweep.directory.latency(setting)
-    if recorded is None or set(recorded["rows"]) != set(cells) or sweep.force:
-        sweep.directory.add_latency(setting, time_networks(cells))
+    known = set(recorded["rows"]) if recorded else set()
+    if set(cells) <= known and not sweep.force:
+        return
+    assert sweep.question is not None
+    others = {row: own for row, own in sweep.question.rows.items() if row in known - set(cells)}
+    request = replace(part.request, rows=others, seeds=part.request.seeds[:1])
+    cells |= {cell.row: plan_cell(sweep, planner, cell).cell for cell in request.cells()}
+    sweep.directory.add_latency(setting, time_networks(cells))
 
 
 def time_networks(cells: dict[str, "Cell"]) -> dict:

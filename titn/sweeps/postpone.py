@@ -18,7 +18,7 @@ from titn.sweeps.estimate import PendingRun, TimeEstimator
 from titn.sweeps.greedy_path import expected_requests, is_path
 from titn.sweeps.overrides import SweepRequest
 from titn.sweeps.sweep import Sweep
-from titn.sweeps.tuning import candidate_requests
+from titn.sweeps.tuning import candidate_requests, for_test
 from titn.system.errors import ConfigError
 from titn.system.progress import say
 from titn.system.text import counted
@@ -48,11 +48,15 @@ def postponed_note(sweep: Sweep, request: SweepRequest, reason: str) -> Postpone
     """
     if is_path(sweep):
         rounds, tested = expected_requests(sweep, request)
-        cells = [*(candidate for candidates in rounds for candidate in candidates), *tested]
+        candidates = [candidate for candidates in rounds for candidate in candidates]
     else:
-        cells = [*candidate_requests(sweep, request), *request.cells()]
-    runs = [sweep.compose(cell.job_overrides()) for cell in cells]
-    todo, teachers = _unrecorded(runs, sweep.runs_dir)
+        candidates = candidate_requests(sweep, request)
+        asked = for_test(sweep, request) if candidates else request
+        tested = list(asked.cells())
+    tried, runs = (
+        [sweep.compose(cell.job_overrides()) for cell in cells] for cells in (candidates, tested)
+    )
+    todo, teachers = _unrecorded([*tried, *runs], sweep.runs_dir)
     secs, unknown = TimeEstimator(sweep.runs_dir).total(map(_pending, (*todo, *teachers)))
     return Postponed(
         reason=reason,

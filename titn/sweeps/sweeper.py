@@ -27,7 +27,7 @@ from titn.sweeps.ray.options import RayOptions
 from titn.sweeps.slurm.launch import Detached, SlurmCells, without_slurm
 from titn.sweeps.slurm.options import SlurmOptions
 from titn.sweeps.sweep import Sweep
-from titn.sweeps.tuning import plan_candidates, plan_cells, rows_without_choice
+from titn.sweeps.tuning import NONE_TRAINED, plan_candidates, plan_cells, rows_without_choice
 from titn.system.console import complain
 from titn.system.errors import CellError, ConfigError
 from titn.system.progress import duration, say
@@ -122,7 +122,7 @@ def _run_planned(sweep: Sweep, planner: "Planner", launches: Launches) -> None:
         return
     candidates = [plan_candidates(sweep, planner, request) for request in sweep.requests]
     unrecorded = _make(sweep, planner, launches, candidates)
-    undecided = [row for part in candidates for row in rows_without_choice(part)]
+    undecided = [why for part in candidates for why in rows_without_choice(part).items()]
     if sweep.dry_run and undecided:
         return  # their cells depend on what the candidates would show
     parts = [plan_cells(sweep, planner, part) for part in candidates]
@@ -139,7 +139,7 @@ def _run_planned(sweep: Sweep, planner: "Planner", launches: Launches) -> None:
 def _run_path(sweep: Sweep, planner: "Planner", launches: Launches) -> None:
     """For each request the rounds of its steps, then the rows that they have chosen."""
     missing: list[Unrecorded] = []
-    undecided: list[str] = []
+    undecided: list[tuple[str, str]] = []
     for request in sweep.requests:
         announce_path(sweep, planner, request)
         chosen, rows, without = choose_path(
@@ -149,7 +149,7 @@ def _run_path(sweep: Sweep, planner: "Planner", launches: Launches) -> None:
         if rows is not None:
             missing += _make(chosen, planner, launches, [rows])
         elif not (sweep.dry_run or without):
-            undecided.append("the next step of the path")
+            undecided.append(("the next step of the path", NONE_TRAINED))
     if not sweep.dry_run:
         _raise_if_incomplete(sweep.name, missing, undecided)
 
@@ -220,11 +220,14 @@ def _explain(cell: SweepCell, outcome: Outcome | None) -> Unrecorded:
 
 
 def _raise_if_incomplete(
-    name: str, unrecorded: Sequence[Unrecorded], undecided: Sequence[str]
+    name: str, unrecorded: Sequence[Unrecorded], undecided: Sequence[tuple[str, str]]
 ) -> None:
-    """ConfigError, or CellError unless bad input is to blame, that counts what is missing."""
-    for row in undecided:
-        complain(f"{row}: no cells: of the values that it chooses from none could be trained", 0)
+    """ConfigError, or CellError unless bad input is to blame, that counts what is missing.
+
+    undecided: rows without cells, each with the reason.
+    """
+    for row, reason in undecided:
+        complain(f"{row}: {reason}", 0)
     missing = []
     if unrecorded:
         missing.append(f"{counted(len(unrecorded), 'cell')} without a record")

@@ -13,7 +13,7 @@ from titn.sweeps.plan import SweepCell, plan_cell
 from titn.sweeps.search.read import job_keys
 from titn.sweeps.search.study import Trial
 from titn.sweeps.sweep import Sweep
-from titn.sweeps.tuning import CANDIDATE_SEED, HELD_OUT
+from titn.sweeps.tuning import CANDIDATE_SEED, HELD_OUT, is_for_test
 from titn.system.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -78,13 +78,13 @@ class TrialCells:
     def overrides_on_test(self, cell: SweepCell) -> list[str]:
         """Those that make a trial's configuration, with its seed, and evaluate it on test."""
         request = cell.request
-        own = [one for one in request.overrides if _is_for_test(one) and not _names_search(one)]
+        own = [one for one in request.overrides if is_for_test(one) and not _names_search(one)]
         return [*own, *(f"{key}={for_hydra(value)}" for key, value in request.tuned.items())]
 
     def on_test(self, cell: SweepCell) -> SweepCell:
         """A trial's cell as it is confirmed: trained on all training images."""
         request = cell.request
-        own = tuple(one for one in request.overrides if _is_for_test(one))
+        own = tuple(one for one in request.overrides if is_for_test(one))
         return plan_cell(self.sweep, self.planner, replace(request, overrides=own))
 
     def _plan(self, values: dict[str, Scalar]) -> SweepCell:
@@ -95,12 +95,6 @@ class TrialCells:
         seed = request.seeds[0] or CANDIDATE_SEED
         cell = CellRequest("trial", seed, (*shared, HELD_OUT), values)
         return plan_cell(self.sweep, self.planner, cell, "candidate")
-
-
-def _is_for_test(override: str) -> bool:
-    """Whether it holds on test images, too, on which nothing is stopped."""
-    key = override_key(override).removeprefix("teacher.")
-    return override != HELD_OUT and key != "patience"
 
 
 def _names_search(override: str) -> bool:

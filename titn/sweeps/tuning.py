@@ -9,19 +9,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from titn.records.cell_state import DIVERGED, DONE
+from titn.config.overrides import override_key
+from titn.records.cell_state import DAMAGED, DIVERGED, DONE, FAILED
 from titn.records.question import Question
-from titn.sweeps.overrides import CellRequest, Scalar, SweepRequest
+from titn.sweeps.overrides import CellRequest, Scalar, SweepRequest, applicable
 from titn.sweeps.plan import SweepCell, SweepPart, plan_cell
 from titn.sweeps.search.space import MAX_GRID, Choice, Space, read_domain
 from titn.sweeps.sweep import Sweep
 from titn.system.errors import ConfigError
+from titn.system.text import counted
 
 if TYPE_CHECKING:
     from titn.cells.planning import Planner
 
 CANDIDATE_SEED = "0"
 HELD_OUT = "dataset.split=validation"
+NONE_TRAINED = "no cells: of the values that it chooses from none could be trained"
+PATIENCE = ("patience", "teacher.patience")
+
+
+def is_for_test(override: str) -> bool:
+    """Whether it holds on test images, too: nothing is held out there, and nothing is stopped."""
+    return override_key(override) not in (override_key(HELD_OUT), *PATIENCE)
+
+
+def for_test(sweep: Sweep, request: SweepRequest) -> SweepRequest:
+    """The request of the cells whose values candidates choose: on test images without patience."""
+    shared = tuple(one for one in request.shared if override_key(one) not in PATIENCE)
+    if shared == request.shared:
+        return request
+    (row, *_) = request.rows.values()
+    split = sweep.compose([*applicable(shared, row), *row])["dataset"].get("split")
+    return request if split == "validation" else replace(request, shared=shared)
 
 
 def candidate_requests(sweep: Sweep, request: SweepRequest) -> list[CellRequest]:
@@ -36,7 +55,8 @@ def candidate_requests(sweep: Sweep, request: SweepRequest) -> list[CellRequest]
 
 def plan_candidates(sweep: Sweep, planner: "Planner", request: SweepRequest) -> SweepPart:
     candidates = candidate_requests(sweep, request)
-    return SweepPart(request, [plan_cell(sweep, planner, one, "candidate") for one in candidates])
+    cells = [plan_cell(sweep, planner, one, "candidate") for one in candidates]
+    return SweepPart(for_test(sweep, request) if cells else request, cells)
 
 
 def plan_cells(sweep: Sweep, planner: "Planner", candidates: SweepPart) -> SweepPart:
@@ -51,8 +71,26 @@ def plan_cells(sweep: Sweep, planner: "Planner", candidates: SweepPart) -> Sweep
     return SweepPart(request, [plan_cell(sweep, planner, cell) for cell in cells])
 
 
-def rows_without_choice(candidates: SweepPart) -> list[str]:
-    return [row for row in candidates.request.rows if not can_choose(candidates.cells, row)]
+def rows_without_choice(candidates: SweepPart) -> dict[str, str]:
+    """Row -> why it has no cells, of the rows whose values cannot be chosen yet."""
+    return {
+        row: _why_undecided([one.state for one in candidates.cells if one.row == row])
+        for row in candidates.request.rows
+        if not can_choose(candidates.cells, row)
+    }
+
+
+def _why_undecided(states: Sequence[str]) -> str:
+    """states: of all candidates of a row."""
+    if all(state == DIVERGED for state in states):
+        return NONE_TRAINED
+    ended = [state for state in states if state in (FAILED, DAMAGED)]
+    left = [state for state in states if state not in (*DONE, DIVERGED, FAILED, DAMAGED)]
+    if left:
+        waits_for = f"{counted(len(left), 'candidate')} without a record"
+        return f"no cells yet: {waits_for}; the same command goes on"
+    failed = f"{len(ended)} of {counted(len(states), 'candidate')} failed"
+    return f"no cells yet: {failed}; retry=failed tries again"
 
 
 def can_choose(candidates: Sequence[SweepCell], row: str) -> bool:

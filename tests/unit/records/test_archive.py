@@ -1,14 +1,17 @@
 """Records that are kept for a report."""
 
 import errno
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 from titn.records.archive import Archived, archive
+from titn.records.cell_state import HALF_DONE, cell_state
 from titn.records.postponed import Postponed
 from titn.records.run_dir import RunDir, write_json
 from titn.records.sweep_dir import SweepDir
+from titn.reporting.sweep_plans import read_plans
 from titn.system.errors import ConfigError
 
 
@@ -34,23 +37,15 @@ def test_weights_and_logs_are_left_behind_and_the_arrangement_is_kept(tmp_path):
     }  # fmt: skip
 
 
-def test_a_later_copy_replaces_the_files_of_an_earlier_one(tmp_path):
-    run = made(tmp_path / "runs", "a")
-    archive([tmp_path / "runs"], tmp_path / "kept")
-    later = run.result() | {"top1": 0.6}
-    run.finish(later)
-    archive([tmp_path / "runs"], tmp_path / "kept")
-    assert RunDir(tmp_path / "kept" / "a").result() == later
-
-
 @pytest.mark.parametrize(
     ("other", "place"),
     [
         ({"source_digest": "123456789"}, "a-12345678"),
         ({"config_hash": "bcdefghij"}, "a-bcdefghi"),
         ({"config_hash": "b", "source_digest": "1"}, "a-b-1"),
+        ({}, "a-????????"),
     ],
-    ids=["other source", "other configuration", "both"],
+    ids=["other source", "other configuration", "both", "another record of the cell"],
 )
 def test_another_run_of_the_same_name_is_kept_beside_it(tmp_path, other, place):
     made(tmp_path / "one", "a", top1=0.5)
@@ -58,7 +53,20 @@ def test_another_run_of_the_same_name_is_kept_beside_it(tmp_path, other, place):
     for name in ("one", "two", "one", "two"):
         archive([tmp_path / name], tmp_path / "kept")
     found = {path.name: RunDir(path).result()["top1"] for path in (tmp_path / "kept").iterdir()}
-    assert found == {"a": 0.5, place: 0.6}
+    assert sorted(found.values()) == [0.5, 0.6]
+    first, second = sorted(found, key=len)
+    assert first == "a"
+    assert fnmatch(second, place)
+
+
+def test_a_run_that_failed_and_was_begun_anew_is_kept_as_it_is(tmp_path):
+    run = made(tmp_path / "runs", "a")
+    (run.path / "result.json").unlink()
+    run.fail({"kind": "memory", "reason": "out of memory"})
+    archive([tmp_path / "runs"], tmp_path / "kept")
+    (run.path / "failure.json").unlink()
+    archive([tmp_path / "runs"], tmp_path / "kept")
+    assert cell_state(RunDir(tmp_path / "kept" / "a")) == HALF_DONE
 
 
 def test_a_record_is_not_replaced_by_the_same_run_half_done(tmp_path):
@@ -146,6 +154,24 @@ def test_what_several_machines_asked_is_kept_in_one_plan(tmp_path):
         [("b", 0)],
     ]
     assert [len(one.commands) for one in sweep.settings()] == [2, 1]
+
+
+@pytest.mark.parametrize("order", [("old", "new"), ("new", "old")])
+def test_of_two_versions_of_a_row_that_counts_which_was_run_last(tmp_path, order):
+    for name, started in (
+        ("old", "2026-01-01T00:00:00+00:00"),
+        ("new", "2026-02-01T00:00:00+00:00"),
+    ):
+        made(tmp_path / name, "x", source_digest=name, started=started)
+        node = plan("3", 0)
+        node["settings"][0]["cells"][0]["source_digest"] = name
+        asked(tmp_path / name, node)
+    for name in order:
+        archive([tmp_path / name], tmp_path / "kept")
+    (setting,) = SweepDir(tmp_path / "kept" / "sweeps" / "mix").settings()
+    assert [cell.source_digest for cell in setting.cells] == ["new"]
+    (joined,) = read_plans([tmp_path / name for name in order])[0]
+    assert [cell.source_digest for cell in joined.setting.cells] == ["new"]
 
 
 @pytest.mark.parametrize(

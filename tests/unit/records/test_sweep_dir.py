@@ -70,6 +70,33 @@ def test_a_cell_with_other_chosen_values_is_another(sweep):
     assert [found.config_hash for found in one.cells] == ["A0", "other"]
 
 
+OLD, NEW = {"source_digest": "old"}, {"source_digest": "new"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left"),
+    [
+        (cell(seed=0, **OLD), cell(seed=1, **NEW), ["new"]),
+        (cell("A", **OLD), cell("B", **NEW), ["old", "new"]),
+        # Trials of a search with other optimizers are of other code.
+        (
+            cell(role="candidate", tuned={"optimizer": "adamw"}, **OLD),
+            cell(seed=1, role="candidate", tuned={"optimizer": "muon"}, **NEW),
+            ["old", "new"],
+        ),
+        (
+            cell(role="candidate", tuned={"lr": 0.1}, **OLD),
+            cell(seed=1, role="candidate", tuned={"lr": 0.1}, **NEW),
+            ["new"],
+        ),
+    ],
+    ids=["a row", "another row", "trials", "a trial"],
+)
+def test_cells_of_other_code_leave_the_plan(sweep, before, after, left):
+    (one,) = asked(sweep, setting(before), setting(after))
+    assert [found.source_digest for found in one.cells] == left
+
+
 @pytest.mark.parametrize("difference", [{"key": "other-data"}, {"source_digest": "other-code"}])
 def test_another_setting_stands_by_itself(sweep, difference):
     first, second = setting(cell(seed=0)), setting(cell(seed=1), **difference)
@@ -234,6 +261,15 @@ def test_asking_for_all_of_it_removes_the_note(sweep, rows, seeds, overrides, le
     cells = [cell(row, seed) for row in rows for seed in seeds]
     sweep.add_setting("mix", setting(*cells, overrides=overrides))
     assert len(sweep.postponed()) == left
+
+
+def test_a_note_leaves_when_the_last_of_its_rows_is_asked_for(sweep):
+    sweep.postpone("mix", note(rows=["A", "B"], seeds=[0]))
+    candidate = cell("B", role="candidate", tuned={"lr": 0.1})
+    sweep.add_setting("mix", setting(cell("A"), candidate, overrides=["epochs=3"]))
+    assert len(sweep.postponed()) == 1
+    sweep.add_setting("mix", setting(cell("B"), overrides=["epochs=3"]))
+    assert sweep.postponed() == []
 
 
 def test_a_plan_beside_a_note_keeps_its_cells(sweep):

@@ -69,6 +69,16 @@ def test_the_defaults_are_tried_as_the_trials_were(sweep):
     assert asked_for(candidates) == [("defaults", "4", "candidate", own)]
 
 
+@pytest.mark.usefixtures("planning")
+def test_trials_may_stop_early_and_nothing_that_confirms_them(sweep):
+    (request,) = sweep.requests
+    patient = replace(request, shared=(*request.shared, "patience=3", "teacher.patience=3"))
+    tried, cells = plan_confirmation(replace(sweep, requests=[patient]), None, BEST, 0).parts
+    assert all("patience=3" not in one.request.overrides for one in cells.cells)
+    assert "patience=3" in tried.cells[0].request.overrides
+    assert cells.request.shared == tried.request.shared == ("+search=rate", "model=deit")
+
+
 def test_defaults_that_cannot_be_are_left_out(sweep, planning):
     planning.add("defaults")
     confirmed = plan_confirmation(sweep, None, BEST, 0)

@@ -1,5 +1,6 @@
 """Rows that choose tuned values on a validation split."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from titn.sweeps.sweep import Sweep
 from titn.sweeps.tuning import (
     can_choose,
     candidate_requests,
+    plan_candidates,
     plan_cells,
     rows_without_choice,
     tuning_grid,
@@ -63,6 +65,16 @@ def candidates(planned):
     return [planned("SGD", tuned={LR: value}, role="candidate") for value in (0.1, 0.2)]
 
 
+def become(candidates, states) -> None:
+    for candidate, state in zip(candidates, states, strict=True):
+        if state == "recorded":
+            candidate.cell.finish()
+        elif state == "stopped early":
+            candidate.cell.finish(stopped_after=1)
+        elif state != "waiting":
+            candidate.cell.fail(state)
+
+
 @pytest.mark.parametrize(
     ("states", "expected"),
     [
@@ -78,13 +90,7 @@ def candidates(planned):
 def test_a_row_can_choose_once_all_values_are_tried_and_one_can_be_trained(
     candidates, states, expected
 ):
-    for candidate, state in zip(candidates, states, strict=True):
-        if state == "recorded":
-            candidate.cell.finish()
-        elif state == "stopped early":
-            candidate.cell.finish(stopped_after=1)
-        elif state != "waiting":
-            candidate.cell.fail(state)
+    become(candidates, states)
     assert can_choose(candidates, "SGD") == expected
 
 
@@ -114,9 +120,37 @@ def test_a_value_whose_candidate_stopped_early_may_be_the_best(sweep, request_, 
     assert tuned_cells(sweep, request_, candidates) == {"SGD": 0.2, "AdamW": 0.001}
 
 
-def test_a_row_that_cannot_choose_has_no_cells_and_is_named(sweep, request_, candidates):
+@pytest.mark.parametrize(
+    ("states", "reason"),
+    [
+        (["diverged", "diverged"], "no cells: of the values that it chooses from none could be tr"),
+        (["recorded", "error"], "no cells yet: 1 of 2 candidates failed; retry=failed tries again"),
+        (["error", "waiting"], "no cells yet: 1 candidate without a record; the same command goes"),
+    ],
+)
+def test_a_row_that_cannot_choose_has_no_cells_and_a_reason(
+    sweep, request_, candidates, states, reason
+):
+    become(candidates, states)
     assert tuned_cells(sweep, request_, candidates) == {"AdamW": 0.001}
-    assert rows_without_choice(SweepPart(request_, candidates)) == ["SGD"]
+    (row, said), *others = rows_without_choice(SweepPart(request_, candidates)).items()
+    assert (row, others) == ("SGD", [])
+    assert said.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("split", "shared"), [("test", ("epochs=3",)), ("validation", ("epochs=3", "patience=2"))]
+)
+def test_patience_is_of_candidates_and_of_no_cell_on_test(
+    sweep, request_, monkeypatch, split, shared
+):
+    """It is refused on test images (titn.config.constraints.check_patience)."""
+    sweep = replace(sweep, compose=lambda overrides: {"dataset": {"split": split}})
+    monkeypatch.setattr("titn.sweeps.tuning.plan_cell", lambda sweep, planner, one, role: one)
+    patient = replace(request_, shared=("epochs=3", "patience=2"))
+    part = plan_candidates(sweep, Planner(), patient)
+    assert all("patience=2" in one.overrides for one in part.cells)
+    assert part.request.shared == shared
 
 
 LR_01, LR_02 = {"lr": 0.1}, {"lr": 0.2}
