@@ -97,7 +97,8 @@ def export(arguments: argparse.Namespace) -> int:
     if arguments.rounds and exported.answer is not None:
         print_latencies(run, arguments.to, exported, arguments.rounds)
     print(f"exported: {path}")
-    if exported.agreement.largest_difference > arguments.tolerance:
+    # Not >, which nan is not.
+    if not exported.agreement.largest_difference <= arguments.tolerance:
         return complain(f"{path}: answers otherwise than {arguments.run}; do not use it", FAILED)
     return 0
 

@@ -36,7 +36,8 @@ def read_rgba(source: Path | bytes) -> Image.Image:
 
 def with_transparency(image: Image.Image) -> Image.Image:
     """An image that is open already, as `read_rgba` returns that of a file; it raises the same."""
-    return _with_transparency_of(image, as_seen(image.copy()))
+    seen = as_seen(image)  # before a copy, which does not know of what format the file is
+    return _with_transparency_of(image, seen)
 
 
 def _with_transparency_of(image: Image.Image, seen: Image.Image) -> Image.Image:
@@ -45,8 +46,11 @@ def _with_transparency_of(image: Image.Image, seen: Image.Image) -> Image.Image:
     image.load()
     if not image.has_transparency_data or image.mode.startswith(("I", "F")):
         return seen.convert("RGBA")
-    turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     colours = image.convert("RGBA")
+    try:
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # of EXIF data that are damaged: as it is, like an image of three channels
+        return colours
     return colours if turn is None else colours.transpose(turn)
 
 

@@ -56,11 +56,11 @@ def _rows(file: Path) -> Iterator[Row]:
     header = text.partition("\n")[0]
     delimiter = max(DELIMITERS, key=header.count)
     lines = csv_format.reader(text.splitlines(), delimiter=delimiter, strict=True)
-    names = [name.strip().lower() for name in next(lines, [])]
-    columns = [
-        _column(file, names, known) for known in (PATH_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS)
-    ]
     try:
+        names = [name.strip().lower() for name in next(lines, [])]
+        columns = [
+            _column(file, names, known) for known in (PATH_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS)
+        ]
         for cells in lines:
             if not any(cell.strip() for cell in cells):
                 continue
@@ -94,13 +94,14 @@ def _by_class(file: Path, rows: list[Row]) -> ClassFolders:
         split = _split(file, row)
         if not row.label:
             raise _bad(file, row.number, "has no label")
-        path = file.parent / os.path.expanduser(row.path) if row.path else file.parent
+        path = file.parent / os.path.expanduser(row.path)
         if not is_file(path):
             reason = why_not_a_file(path) if row.path else "it names none"
             raise _bad(file, row.number, f"{row.path}: is no file to be read ({reason})")
-        if before := known.get((split, row.path)):
+        key = split, os.path.normpath(path)  # ./a.png is a.png
+        if before := known.get(key):
             raise _bad(file, row.number, f"lists {row.path} a second time (line {before})")
-        known[split, row.path] = row.number
+        known[key] = row.number
         listed[split].setdefault(text_of(row.label), []).append(path)
     names = sorted({name for classes in listed.values() for name in classes}, key=_order)
     train, test = (

@@ -39,10 +39,18 @@ class Folder:
         return tuple(self.folders.train)
 
     def contents(self) -> dict[Place, str]:
-        """The digest of each file's content by split, class and name."""
+        """The digest of each file's content by split, class and name; ValueError for two of one."""
         files = list(self._files())
         digests = content_digests([file for file, _ in files])
-        return {place: digest for (_, place), digest in zip(files, digests, strict=True)}
+        contents: dict[Place, str] = {}
+        for (file, place), digest in zip(files, digests, strict=True):
+            if place in contents:  # the same accent, written in two ways
+                raise ValueError(
+                    f"root={self.folders.root}: two files of {'/'.join(place[:2])} have names that "
+                    f"look the same, {text_of(file.name)}; rename one"
+                )
+            contents[place] = digest
+        return contents
 
     def digest(self, contents: dict[Place, str] | None = None) -> str:
         """SHA-256 over the names and contents of the files; contents: if they are known."""

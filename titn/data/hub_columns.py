@@ -57,12 +57,14 @@ def huggingface(
     place = expand_root(root)
     with explain_read_errors(root):
         train, test, info = locate(place, config_name, test_split)
-        schema = _same_schema(place, (*train, *test), image_column, label_column)
+        schemas = _same_schemas(place, (*train, *test))
+        schema = next(iter(schemas.values()))
         features = _features(schema) or _features_beside(info)
         image = _choose(place, "image_column", image_column, schema, features, IMAGES, _is_image)
         label = _choose(place, "label_column", label_column, schema, features, LABELS, _is_label)
         try:
             names = _class_names(features, label)
+            _check_same_classes(schemas, label)
         except ValueError as error:
             raise ValueError(f"root={place}: {error}") from None
     if names:
@@ -70,24 +72,37 @@ def huggingface(
     return HubTables(place, train, test, image, label, names)
 
 
-def _same_schema(
-    root: Path, files: tuple[Path, ...], image: str | None, label: str | None
-) -> pa.Schema:
-    """That of the first file; ValueError if another has other columns, or types of them."""
-    first: pa.Schema | None = None
+def _same_schemas(root: Path, files: tuple[Path, ...]) -> dict[str, pa.Schema]:
+    """Name below the root -> schema; ValueError if one has other columns, or types of them."""
+    schemas: dict[str, pa.Schema] = {}
     for file in files:
-        with open_table(root, file) as (schema, _):
+        name = str(file.relative_to(root))
+        with open_table(root, file) as (schemas[name], _):
             pass
-        if first is None:
-            first = schema
-        elif {(f.name, f.type) for f in schema} != {(f.name, f.type) for f in first}:
-            names = [str(one.relative_to(root)) for one in (files[0], file)]
+        first = next(iter(schemas))
+        if _columns(schemas[name]) != _columns(schemas[first]):
             raise ValueError(
-                f"root={root}: {names[0]} and {names[1]} differ in their columns "
-                f"({first.names} and {schema.names}); give files of one data set"
+                f"root={root}: {first} and {name} differ in their columns "
+                f"({schemas[first].names} and {schemas[name].names}); give files of one data set"
             )
-    assert first is not None
-    return first
+    return schemas
+
+
+def _columns(schema: pa.Schema) -> set[tuple[str, Any]]:
+    return {(field.name, field.type) for field in schema}
+
+
+def _check_same_classes(schemas: dict[str, pa.Schema], label: str) -> None:
+    """ValueError if files name other classes, or the same in another order: a label is a number."""
+    known: tuple[str, tuple[str, ...]] | None = None
+    for file, schema in schemas.items():
+        names = _class_names(_features(schema), label)
+        if names and known and names != known[1]:
+            raise ValueError(
+                f"{known[0]} and {file} differ in the names of the classes, or in their order; "
+                "give files of one data set, or save it again"
+            )
+        known = known or ((file, names) if names else None)
 
 
 def _choose(

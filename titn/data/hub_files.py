@@ -7,7 +7,8 @@ directories are called, or by the `configs` of its README.
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,7 +89,7 @@ def _saved_splits(root: Path) -> Splits:
     names = _json(root, root / SPLITS_FILE).get("splits")
     if not isinstance(names, list) or not all(map(_is_name, names)):
         raise ValueError(f"root={root}: {SPLITS_FILE} lists no splits; save the data set again")
-    return {_split_name(name): _saved_files(root, root / name) for name in names}
+    return _known_names({name: _saved_files(root, root / name) for name in names})
 
 
 def _saved_files(root: Path, directory: Path) -> tuple[Path, ...]:
@@ -167,7 +168,7 @@ def _configurations(root: Path) -> dict[str, Splits]:
         config, split = _names_of(file.relative_to(root))
         grouped[config][split].append(file)
     return {
-        config: {split: tuple(files) for split, files in splits.items()}
+        config: _known_names({split: tuple(files) for split, files in splits.items()})
         for config, splits in grouped.items()
     }
 
@@ -186,16 +187,29 @@ def _names_of(file: Path) -> tuple[str, str]:
     """The configuration and the split that a file belongs to, by its path below the root."""
     directories = list(file.parts[:-1])
     match = NUMBERED.fullmatch(file.name)
-    split = _split_name(match["stem"] if match else file.stem.split("-")[0])
-    # The hub's own conversion: CONFIGURATION/SPLIT/0000.parquet.
-    if directories and directories[-1] in SPLIT_OF and split not in SPLIT_OF.values():
-        split = _split_name(directories.pop())
+    split = match["stem"] if match else file.stem.split("-")[0]
+    # The hub's own conversion: CONFIGURATION/SPLIT/0000.parquet; or SPLIT/train-00000-of-00001.
+    if directories and (above := SPLIT_OF.get(directories[-1].lower())):
+        own = SPLIT_OF.get(split.lower())
+        if own in (None, above):
+            above_name = directories.pop()
+            split = split if own else above_name
     names = [name for name in directories if name != DATA]
     return "/".join(names) or DEFAULT, split
 
 
-def _split_name(name: str) -> str:
-    return SPLIT_OF.get(name.lower(), name)
+def _known_names(splits: Splits) -> Splits:
+    """The splits by the names train, test and validation.
+
+    One of another name stays what it is called where the name that it would get is taken, or where
+    two would get it: eval beside test is not test.
+    """
+    wanted = {name: SPLIT_OF.get(name.lower(), name) for name in splits}
+    claims = Counter(wanted.values())
+    return {
+        wanted[name] if wanted[name] == name or claims[wanted[name]] == 1 else name: files
+        for name, files in splits.items()
+    }
 
 
 def _declared(root: Path) -> dict[str, Splits]:
@@ -211,9 +225,9 @@ def _declared(root: Path) -> dict[str, Splits]:
                 return {}
             patterns = part.get("path")
             files = _matching(root, [patterns] if isinstance(patterns, str) else patterns)
-            splits[_split_name(part["split"])] = files
+            splits[part["split"]] = files
         if splits and all(splits.values()):
-            found[config["config_name"]] = splits
+            found[config["config_name"]] = _known_names(splits)
     return found
 
 
@@ -232,12 +246,12 @@ def _readme(root: Path) -> dict[str, Any]:
 
 def _matching(root: Path, patterns: Any) -> tuple[Path, ...]:
     """The parquet files below the root whose paths match one of the README's patterns."""
-    texts = [text for text in patterns or [] if isinstance(text, str)]
-    return tuple(
-        file
-        for file in _parquet_files(root)
-        if any(file.relative_to(root).match(text) for text in texts)
-    )
+    found: set[Path] = set()
+    for text in patterns or []:
+        if isinstance(text, str):
+            with suppress(ValueError, NotImplementedError):  # of a path that is absolute, or none
+                found.update(root.glob(text))
+    return tuple(file for file in _parquet_files(root) if file in found)
 
 
 def _instead(root: Path) -> str:

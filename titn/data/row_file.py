@@ -199,6 +199,8 @@ class RowWriter:
         # Of a process that was killed between its last two steps, or whose index is damaged.
         if go_on and is_file(paths.rows) and is_file(paths.sums) and not is_file(paths.part):
             os.replace(paths.rows, paths.part)
+        with suppress(OSError):
+            paths.rows.unlink()  # not to be believed, and the disk may have no room for both
         kept = self._kept() if go_on else np.empty(0, SUM)
         self.sums = array("I", kept.tolist())
         self.num_kept = len(kept)

@@ -1,9 +1,14 @@
 """Images a second of whole training steps: of one run, and of several at once."""
 
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from queue import Empty
 from tempfile import TemporaryDirectory
+from threading import BrokenBarrierError
 from typing import Any
 
 import torch
@@ -11,8 +16,13 @@ import torch
 from titn.profiling.ceiling import wait_for
 from titn.profiling.made_up import assemble_made_up
 from titn.profiling.stages import Stage, whole_step
+from titn.system.errors import CellError
+from titn.system.text import counted
 from titn.training import build
 from titn.training.answer_cache import AnswerCache, kind_of
+
+# How often it is seen whether a process has died.
+WATCH_SECS = 1.0
 
 
 def training_rates(
@@ -55,10 +65,25 @@ def concurrent_rates(
     ]
     for process in processes:
         process.start()
-    rates = [queue.get() for _ in processes]
-    for process in processes:
-        process.join()
+    try:
+        rates = [_next_rates(queue, processes) for _ in processes]
+    finally:
+        barrier.abort()  # of those that wait for one that has died
+        for process in processes:
+            process.join()
     return [sum(of_round) for of_round in zip(*rates, strict=True)]
+
+
+def _next_rates(queue: Any, processes: Sequence[BaseProcess]) -> list[float]:
+    """What one of the cells has measured; CellError if one of them has died."""
+    while True:
+        with suppress(Empty):
+            return queue.get(timeout=WATCH_SECS)
+        if died := [process for process in processes if process.exitcode]:
+            raise CellError(
+                f"{counted(len(died), 'process')} of {len(processes)} ended with exit code "
+                f"{died[0].exitcode}, perhaps for lack of memory; give fewer --cells"
+            )
 
 
 def _one_of(run: dict, threads: int, settings: dict, barrier: Any, queue: Any) -> None:
@@ -67,11 +92,12 @@ def _one_of(run: dict, threads: int, settings: dict, barrier: Any, queue: Any) -
     made = assemble_made_up(run, steps, settings["num_classes"])
     whole = whole_step(made, steps)
     whole.run()
-    rates = []
-    for _ in range(settings["rounds"]):
-        barrier.wait()
-        rates.append(_rate(whole, made.task.fabric.device))
-    queue.put(rates)
+    with suppress(BrokenBarrierError):  # another has died, and nothing is measured
+        rates = []
+        for _ in range(settings["rounds"]):
+            barrier.wait()
+            rates.append(_rate(whole, made.task.fabric.device))
+        queue.put(rates)
 
 
 def _rate(stage: Stage, device: torch.device) -> float:

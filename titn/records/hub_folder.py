@@ -9,6 +9,7 @@ README.md                 the model card
 None of these is a file of a run's directory, so no report takes the folder for a run.
 """
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ PREPROCESSOR, CARD = "preprocessor_config.json", "README.md"
 # The key of config.json with what titn reads, and its parts.
 SECTION, PARTS = "titn", ("config", "record", "environment")
 # Keys of a configuration that are places on the machine of whoever trained.
+# An absolute path within a word of a command: after = or in a list, and of two kinds of addresses.
+PLACE = re.compile(r"""(?<![^=,:\[{\s'"])(file://|sqlite:///)?((?:/(?!/)|~)[^,\]}'"]*)""")
 PLACES = ("run_dir", "runs_dir", "checkpoint", "weights")
 
 
@@ -84,8 +87,12 @@ def _without_places(config: dict[str, Any]) -> dict[str, Any]:
 
 def _command_without_places(command: str) -> str:
     """As it was typed, but for the directories of absolute paths."""
-    pairs = (word.partition("=") for word in shlex.split(command))
-    return shlex.join(f"{key}{equals}{_last_part(value)}" for key, equals, value in pairs)
+    return shlex.join(PLACE.sub(_without_directories, word) for word in shlex.split(command))
+
+
+def _without_directories(found: re.Match[str]) -> str:
+    scheme, path = found.groups(default="")
+    return f"{scheme}{_last_part(path)}"
 
 
 def _last_part(value: Any) -> Any:

@@ -86,11 +86,16 @@ def test_whole_numbers_are_in_the_order_of_their_size(listed):
         (("a/ants.png,ants,val",), "path,label,split", "line 2 has split 'val'; write train: "),
         (("a/ants.png,ants,all",), "path,label,split", "line 2 has split 'all'; write train or te"),
         ((*LINES, LINES[0]), "path,label,split", "line 7 lists a/ants.png a second time (line 2)"),
+        (
+            (*LINES, f"./{LINES[0]}"), "path,label,split",
+            "line 7 lists ./a/ants.png a second time (line 2)",
+        ),
         ((), "path,label,split", "lists no image"),
         (LINES[:3], "path,label,split", "has no image of class ants in test"),
         (('"a/ants.png,ants,train',), "path,label,split", "line 2 unexpected end of data"),
+        (LINES, '"path,label,split', "unexpected end of data"),
     ],
-)
+)  # fmt: skip
 def test_a_line_that_cannot_be_used_is_named(listed, lines, header, said):
     with pytest.raises(ValueError, match=r"^root=") as raised:
         csv(root=listed(*lines, header=header))

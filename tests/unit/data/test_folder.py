@@ -263,6 +263,14 @@ def test_two_classes_that_look_alike_are_refused(root):
         folder(root=str(root))
 
 
+def test_two_files_that_look_alike_are_refused(root):
+    """As one they would be counted twice, and one of them would be in no digest."""
+    for form in FORMS:
+        shutil.copy(root / "train" / "ants" / "0.png", root / "train" / "ants" / f"{form}.png")
+    with pytest.raises(ValueError, match=r"two files of train/ants have names.*café.png; rename"):
+        folder(root=str(root))
+
+
 def test_the_names_of_classes_do_not_depend_on_the_locale(root):
     for split in ("train", "test"):
         (root / split / "bees").rename(root / split / "café")

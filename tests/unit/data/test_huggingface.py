@@ -29,9 +29,9 @@ def png(array: np.ndarray) -> dict:
     return {"bytes": content.getvalue(), "path": None}
 
 
-def table(count: int, **columns) -> pa.Table:
+def table(count: int, features=FEATURES, **columns) -> pa.Table:
     usual = {"image": list(map(png, pixels(count))), "label": [i % 2 for i in range(count)]}
-    metadata = {"huggingface": json.dumps({"info": {"features": FEATURES}})}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     return pa.table(usual | columns).replace_schema_metadata(metadata)
 
 
@@ -97,6 +97,8 @@ def test_saved_images_and_labels_are_read_in_their_order(saved):
         ("data/train-00000-of-00001-0123abcd.parquet", "data/test-00000-of-00001-4567.parquet"),
         ("default/train/0000.parquet", "default/test/0000.parquet"),
         ("train.parquet", "testing.parquet"),
+        ("train/train-00000-of-00001.parquet", "test/test-00000-of-00001.parquet"),
+        ("Train/0000.parquet", "eval/0000.parquet"),
     ],
 )
 def test_parquet_files_are_the_same_data_set_as_arrow_files(saved, fetched, names):
@@ -112,6 +114,58 @@ def test_the_readme_says_which_files_are_which(fetched, tmp_path):
     )
     dataset = huggingface(root=root)
     assert (len(dataset.train), len(dataset.evaluated)) == (12, 6)
+
+
+README = """---
+configs:
+- config_name: full
+  data_files:
+  - {split: train, path: train-*}
+  - {split: test, path: test-*}
+- config_name: mini
+  data_files:
+  - {split: train, path: mini/train-*}
+  - {split: test, path: "**/mini/test-*"}
+---
+"""
+
+
+def test_a_pattern_of_the_readme_begins_at_the_root(fetched, tmp_path):
+    one = "00000-of-00001.parquet"
+    full = {f"{split}-{one}": rows for split, rows in TABLES.items()}
+    mini = {f"mini/train-{one}": table(4), f"mini/test-{one}": table(2)}
+    root = fetched(full | mini)
+    (tmp_path / "hub" / "README.md").write_text(README)
+    sizes = {
+        name: [len(part) for part in (found.train, found.evaluated)]
+        for name in ("full", "mini")
+        if (found := huggingface(root=root, config_name=name))
+    }
+    assert sizes == {"full": [12, 6], "mini": [4, 2]}
+
+
+@pytest.mark.parametrize("form", ["saved", "fetched"])
+def test_what_is_called_test_is_test_and_its_synonym_another_split(request, form):
+    tables = TABLES | {"eval": table(4)}
+    names = tables if form == "saved" else {f"{name}.parquet": t for name, t in tables.items()}
+    root = request.getfixturevalue(form)(names)
+    assert len(huggingface(root=root).evaluated) == 6
+    assert len(huggingface(root=root, test_split="eval").evaluated) == 4
+
+
+def test_of_two_synonyms_neither_is_chosen(fetched):
+    names = ("train.parquet", "val.parquet", "dev.parquet")
+    with pytest.raises(ValueError, match=r"has dev, train, val; to evaluate on dev say"):
+        huggingface(root=fetched(dict.fromkeys(names, TABLES["train"])))
+
+
+@pytest.mark.parametrize("form", ["saved", "fetched"])
+def test_files_whose_numbers_mean_other_classes_are_refused(request, form):
+    swapped = FEATURES | {"label": {"names": NAMES[::-1], "_type": "ClassLabel"}}
+    tables = TABLES | {"test": table(6, features=swapped)}
+    names = tables if form == "saved" else {f"{name}.parquet": t for name, t in tables.items()}
+    with pytest.raises(ValueError, match=r"differ in the names of the classes, or in their order"):
+        huggingface(root=request.getfixturevalue(form)(names))
 
 
 @pytest.mark.parametrize("kind", ["nested", "float"])

@@ -72,12 +72,12 @@ def test_what_answers_otherwise_fails(finished, tmp_path, capsys):
     path = tmp_path / "network.pt2"
     options = ("--to=torch.export", f"--output={path}", "--tolerance=0")
     assert door.export(arguments(finished, *options)) == 0  # the same kernels: no difference
-    wrong = export.Exported(path, export.Agreement(1, 1.0, 0), None, None)
-    monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(export, "export", lambda *_: wrong)
-    assert door.export(arguments(finished, *options, "--force")) == 1
-    monkeypatch.undo()
-    assert "answers otherwise than" in capsys.readouterr().err
+    for difference in (1.0, float("nan")):
+        wrong = export.Exported(path, export.Agreement(1, difference, 0), None, None)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(export, "export", lambda *_, wrong=wrong: wrong)
+            assert door.export(arguments(finished, *options, "--force")) == 1
+        assert "answers otherwise than" in capsys.readouterr().err
 
 
 def test_an_agreement_by_hand():
@@ -92,6 +92,8 @@ def test_an_agreement_by_hand():
     found = compare(reference, off_by_a_half_at_the_third, pixels)
     assert (found.num_images, found.num_equal) == (3, 2)
     assert found.largest_difference == pytest.approx(0.5)
+    broken = compare(reference, lambda images: images.reshape(len(images), -1) * np.nan, pixels)
+    assert np.isnan(broken.largest_difference)
 
 
 def test_images_are_the_test_images(finished):

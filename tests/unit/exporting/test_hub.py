@@ -1,6 +1,8 @@
 """A folder for the Hugging Face hub: read back by titn.load, and by what the hub has."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
@@ -13,6 +15,7 @@ from titn.exporting.hub import write_hub_folder
 from titn.exporting.model_card import model_card, wilson_interval
 from titn.records import hub_folder
 from titn.records.collation import load as load_records
+from titn.records.run_dir import write_json
 
 
 @pytest.fixture
@@ -89,6 +92,30 @@ def test_the_card_says_what_the_record_says(finished, folder):
         "| loss | **hard**",
     ):
         assert said in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "published"),
+    [
+        ("model=vit dataset.root=/home/me/birds", "model=vit dataset.root=birds"),
+        ("--config-dir /home/me/secret/conf", "--config-dir conf"),
+        ("--config-dir=~/secret/conf a=b/c", "--config-dir=conf a=b/c"),
+        (
+            "hydra.searchpath=[file:///home/me/a,file:///home/me/b]",
+            "'hydra.searchpath=[file://a,file://b]'",
+        ),
+        ("search.storage=sqlite:////home/me/a.db", "search.storage=sqlite:///a.db"),
+        ("search.storage=postgresql://host/a", "search.storage=postgresql://host/a"),
+    ],
+)
+def test_a_command_is_published_without_directories_of_the_machine(
+    finished, tmp_path, typed, published
+):
+    copy = Path(shutil.copytree(finished.directory.path, tmp_path / "copy"))
+    environment = finished.directory.environment() | {"command": f"titn-train {typed}"}
+    write_json(copy / "environment.json", environment)
+    command = hub_folder.of_run(copy)["environment"]["command"]
+    assert command == f"titn-train {published}"
 
 
 def test_the_card_says_the_balanced_accuracy_of_a_record_that_has_it(finished):
