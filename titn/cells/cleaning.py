@@ -24,7 +24,7 @@ from titn.records.cell_state import (
     STOPPED,
     cell_state,
 )
-from titn.records.run_dir import RunDir, run_paths
+from titn.records.run_dir import RUN_MARKERS, RunDir, run_paths
 from titn.records.run_files import read_config, read_run_files
 from titn.system.errors import ConfigError, error_text
 from titn.system.locks import HeldError, Lock, is_held, lock_files, lock_names
@@ -108,6 +108,9 @@ def remove(items: Sequence[Item]) -> int:
 def _of_run(run: RunDir) -> Iterator[Item]:
     files = {path for path in run.path.rglob("*") if not path.is_dir() or path.is_symlink()}
     files -= lock_files(run.lock)
+    # Of a run within a run, which is none of its files; it may be the one that is being made.
+    inner = {path.parent for path in files if path.name in RUN_MARKERS} - {run.path}
+    files = {path for path in files if not inner & set(path.parents)}
     state = cell_state(run)
     if state == RUNNING or is_held(run.lock):
         yield Item(IN_USE, run.path, tuple(sorted(files)))

@@ -31,6 +31,8 @@ TEACHER = "titn.training.assembly.in_inference_form"
 AVERAGE = "titn.training.averaging.WeightAverage"
 # What runs use in the place of `assemble` that accumulate gradients.
 ACCUMULATED = "titn.training.accumulation.assemble_accumulated"
+# What decides when a run ends that has patience.
+PATIENCE = "titn.cells.stopping.is_out_of_patience"
 # Digests files for the configuration's hash, and changes no number.
 FILE_DIGEST = "titn.training.weights.file_digest"
 
@@ -49,6 +51,8 @@ def source_targets(run: dict[str, Any]) -> set[str]:
     own = {LOAD} if run["teacher"] is not None else set()
     if any(each["accumulate"] > 1 for each in with_teachers(run)):
         own |= {ACCUMULATED}
+    if any(each["patience"] is not None for each in with_teachers(run)):
+        own |= {PATIENCE}
     return groups | ENGINE | own
 
 

@@ -11,6 +11,7 @@ from titn.cells.loss_check import check_compared_images, check_standardized, par
 from titn.cells.misfits import remedy
 from titn.cells.network_check import check_network
 from titn.cells.own_parts import build_checked, check_parts
+from titn.cells.run_dirs import check_run_dirs
 from titn.config.identity import config_hash
 from titn.config.notices import notices
 from titn.data.images import Dataset
@@ -62,11 +63,12 @@ class Planner:
             "source_digest": run_source_digest(run),
         }
         self._say_what_is_hardly_meant(run, prefix)
-        path = run["run_dir"] or Path(run["runs_dir"]) / identity["config_hash"]
+        path = Path(run["run_dir"] or Path(run["runs_dir"]) / identity["config_hash"])
+        check_run_dirs(run, path, teacher.directory.path if teacher else None, prefix)
         return Cell(
             run=run,
             prefix=prefix,
-            directory=RunDir(Path(path)),
+            directory=RunDir(path),
             identity=identity,
             device=device,
             precision=precision,

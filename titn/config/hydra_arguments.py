@@ -139,7 +139,9 @@ def _check_shadowed(directories: Sequence[Path]) -> None:
     """ConfigError for a choice of one's own that titn has too: Hydra would take titn's."""
     roots = (Path(conf_dir()), config_root() / "sweeps")
     for directory, root in product(directories, roots):
-        for ours in root.glob("*/*.yaml"):
+        for ours in root.rglob("*.yaml"):
+            if ours.parent == root:
+                continue
             theirs = directory / ours.relative_to(root)
             if theirs.is_file() and theirs.read_bytes() != ours.read_bytes():
                 raise ConfigError(

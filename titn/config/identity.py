@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from titn.config.keys import GROUPS, SCALARS
+from titn.config.schema import literal_defaults
 
 # A key that a later version adds is left out of the hash while it has its default, so that
 # records made before it keep their identity: "key" or "group.key": default.
@@ -63,8 +64,10 @@ def config_hash(
     for path, default in ADDED_LATER.items():
         group, _, key = path.rpartition(".")
         node = identity[group] if group else identity
-        if node.get(key) == default:
-            node.pop(key, None)
+        # What a constructor takes that is not given the key, and has a default of its own.
+        own = literal_defaults(node["_target_"]).get(key, default) if group else default
+        if node.setdefault(key, own) == default:
+            node.pop(key)
     for key in ("checkpoint", "weights"):
         if identity.get(key) is not None:
             identity[key] = origin

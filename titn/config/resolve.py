@@ -120,7 +120,10 @@ def resolve_recorded(content: dict) -> dict:
     content = added | SWITCHES_ADDED_LATER | content
     choices = content.pop("choices", None)
     if isinstance(content.get("teacher"), dict):
-        content["teacher"] = resolve_recorded(content["teacher"])
+        try:
+            content["teacher"] = resolve_recorded(content["teacher"])
+        except ConfigError as error:
+            raise ConfigError(f"teacher.{error}") from error
         del content["teacher"]["choices"]
     return _checked_run(content, {}, prefix="") | {"choices": choices}
 

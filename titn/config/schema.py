@@ -180,6 +180,25 @@ def required_keywords(target: str) -> frozenset[str]:
 
 
 @cache
+def literal_defaults(target: str) -> dict[str, Any]:
+    """The keywords of a constructor whose defaults are numbers, texts and the like."""
+    constructor = _constructor(target)
+    if constructor is None:
+        return {}
+    given = constructor.args
+    optional = given.args[len(given.args) - len(given.defaults) :]
+    found: dict[str, Any] = {}
+    pairs = [*zip(optional, given.defaults, strict=True)]
+    pairs += [
+        (one, word) for one, word in zip(given.kwonlyargs, given.kw_defaults, strict=True) if word
+    ]
+    for argument, word in pairs:
+        with suppress(ValueError):
+            found[argument.arg] = ast.literal_eval(word)
+    return found
+
+
+@cache
 def built_class(target: str) -> ast.ClassDef | None:
     """The class that a target is, or that as a function it says to return; None if that is open."""
     return next(find_classes(_built(target)), None)

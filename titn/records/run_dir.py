@@ -118,9 +118,13 @@ class RunDir:
         (self.path / "failure.json").unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove the files of a run, the record first; other files stay."""
-        names = ["result.json", "failure.json", "environment.json", "config.yaml", "epochs.jsonl"]
-        for name in [*names, self.log.name, self.weights.name, "samples.parquet", "tracker.json"]:
+        """Remove the files of a run, the record first; other files stay.
+
+        What it is stays until `begin` replaces it: a directory that was left in between, with files
+        of others in it, would hold no run, and no run could be made there any more.
+        """
+        names = ["result.json", "failure.json", "epochs.jsonl", self.log.name, self.weights.name]
+        for name in [*names, "samples.parquet", "tracker.json"]:
             (self.path / name).unlink(missing_ok=True)
         self.tidy()
 

@@ -109,6 +109,13 @@ def test_a_held_lock_keeps_a_run_and_the_answers(runs):
     assert done.checkpoints() == []
 
 
+def test_a_run_within_a_run_is_none_of_its_files(runs):
+    outer, inner = recorded(runs, "r"), begun(runs / "r", "inner")
+    remove(find_items(runs))
+    assert outer.checkpoints() == []
+    assert len(inner.checkpoints()) == 1
+
+
 @pytest.mark.parametrize("is_held", [False, True])
 def test_a_lease_goes_with_its_run_unless_it_is_held(runs, monkeypatch, is_held):
     monkeypatch.setenv("TITN_LOCKS", "lease")

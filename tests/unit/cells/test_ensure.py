@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -275,6 +276,23 @@ def test_evaluations_can_be_rarer_and_the_last_epoch_has_one(tiny):
     assert ["top1" in row for row in rows] == [False, True, True]
 
 
+def test_a_run_that_was_forced_and_left_before_it_began_can_be_made(tiny, monkeypatch):
+    directory, first = ensure(tiny())
+    (directory.path / "of a tracker").mkdir()
+    with monkeypatch.context() as patched:
+        patched.setattr("titn.cells.ensure.make", Mock(side_effect=Killed))
+        with pytest.raises(Killed):
+            ensure(tiny("force=true"))
+    assert directory.result() is None
+    assert ensure(tiny())[1]["top1"] == first["top1"]
+
+
+def test_a_directory_of_runs_is_no_run(tiny, tmp_path):
+    ensure(tiny(f"run_dir={tmp_path / 'mine'}"))
+    with pytest.raises(ConfigError, match=r"^runs_dir=.*mine: is the directory of a run"):
+        ensure(tiny(f"runs_dir={tmp_path / 'mine'}"))
+
+
 def test_a_directory_of_another_configuration_is_refused(tiny, tmp_path):
     ensure(tiny(f"run_dir={tmp_path / 'mine'}"))
     with pytest.raises(ConfigError, match=r"^run_dir=.*holds another configuration"):
@@ -424,6 +442,25 @@ def test_a_place_that_cannot_be_had_costs_no_teacher(tiny, tmp_path, monkeypatch
     monkeypatch.setattr(make, "fit", lambda *_: pytest.fail("trained"))
     with pytest.raises(ConfigError, match=r"^run_dir=.*cannot be written"):
         ensure(tiny(*TEACHER, f"run_dir={tmp_path / 'file' / 'run'}"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (("run_dir={0}/runs",), r"run_dir=.*/runs: is runs_dir, where all runs lie; choose one b"),
+        (("run_dir={0}", *TEACHER), r"run_dir=.*: one of it and its teacher's, .* lies within"),
+        (("run_dir={0}/a", *TEACHER, "teacher.run_dir={0}/a"), "run_dir=.* or they are one"),
+        (("run_dir={0}/a/b", *TEACHER, "teacher.run_dir={0}/a"), "run_dir=.* lies within"),
+        (("run_dir={0}/a", *TEACHER, "teacher.run_dir={0}/ab"), None),
+    ],
+)
+def test_no_run_lies_within_another(tiny, tmp_path, overrides, line):
+    run = tiny(*(one.format(tmp_path) for one in overrides))
+    if line is None:
+        Planner().plan(run)
+        return
+    with pytest.raises(ConfigError, match=f"^{line}"):
+        Planner().plan(run)
 
 
 def test_a_recorded_student_does_not_need_its_teacher_again(tiny):

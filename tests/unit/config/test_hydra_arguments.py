@@ -61,10 +61,13 @@ def test_what_a_shell_makes_of_braces_is_said(capsys):
     )
 
 
-@pytest.mark.parametrize(("name", "taken"), [("adamw", True), ("mine", False)])
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [("optimizer/adamw", True), ("optimizer/mine", False), ("hydra/launcher/slurm", True)],
+)
 def test_a_choice_of_ones_own_is_not_passed_over_for_titns(tmp_path, name, taken):
-    (tmp_path / "optimizer").mkdir()
-    file = tmp_path / "optimizer" / f"{name}.yaml"
+    file = tmp_path / f"{name}.yaml"
+    file.parent.mkdir(parents=True)
     file.write_text("lr: 1\n")
     if not taken:
         check_arguments(["--config-dir", str(tmp_path)])

@@ -8,6 +8,7 @@ import pytest
 
 from titn.config.identity import ADDED_LATER, config_hash
 from titn.config.keys import GROUPS
+from titn.config.resolve import resolve_recorded
 from titn.data.paths import expand_root
 from titn.system.errors import ConfigError
 
@@ -287,6 +288,22 @@ def test_a_key_added_later_keeps_old_identities_at_its_default(composed, monkeyp
     assert identity(after) == identity(before)
     after["model"]["registers"] = 4
     assert identity(after) != identity(before)
+
+
+def test_a_default_of_the_constructors_own_is_not_that_of_the_key(composed):
+    """loss=dist has scale=2.0; without the key its node must not pass for one with scale=1.0."""
+    plain, halved, bare = (
+        composed("teacher=vgg16_bn", "loss=dist", *one) for one in ((), ("loss.scale=1",), ())
+    )
+    del bare["loss"]["scale"]
+    assert identity(bare) == identity(plain) != identity(halved)
+
+
+def test_a_recorded_teachers_key_is_named_in_full(composed):
+    run = composed("teacher=vgg16_bn")
+    run["teacher"]["optimizer"]["lr"] = -1
+    with pytest.raises(ConfigError, match=r"^teacher\.optimizer\.lr=-1: "):
+        resolve_recorded(run)
 
 
 # Digests that the code before these keys gave: loss.scale and loss.token, dataset.num_classes and

@@ -18,6 +18,7 @@ from titn.cells.identity import (
     FILE_DIGEST,
     LOAD,
     LOAD_PRETRAINED,
+    PATIENCE,
     TEACHER,
     source_targets,
     unused_code,
@@ -415,6 +416,7 @@ def test_a_target_that_is_nowhere_is_an_error(tmp_path):
 
 def test_all_functions_of_the_engine_are_found():
     everything = ENGINE | {ACCUMULATED, LOAD, LOAD_PRETRAINED, TEACHER, AVERAGE, FILE_DIGEST}
+    everything |= {PATIENCE}
     assert len(source_digest(everything)) == 64
 
 
@@ -432,10 +434,16 @@ def test_only_some_runs_use_weights_a_teacher_and_an_average(composed, overrides
     assert unused_code(composed("model=titn", *overrides)) == unused | {FILE_DIGEST}
 
 
-@pytest.mark.parametrize("key", ["accumulate", "teacher.accumulate"])
-def test_only_runs_that_accumulate_use_the_code_that_does(composed, key):
-    plain, accumulating = (
-        source_targets(composed("model=titn", "teacher=vgg16_bn", f"{key}={parts}"))
-        for parts in (1, 2)
-    )
-    assert accumulating - plain == {ACCUMULATED}
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ("accumulate", ACCUMULATED),
+        ("teacher.accumulate", ACCUMULATED),
+        ("patience", PATIENCE),
+        ("teacher.patience", PATIENCE),
+    ],
+)
+def test_only_runs_that_ask_for_it_use_the_code_that_does_it(composed, key, code):
+    common = ("model=titn", "teacher=vgg16_bn", "dataset.split=validation")
+    plain, asking = (source_targets(composed(*common, *more)) for more in ((), (f"{key}=2",)))
+    assert asking - plain == {code}

@@ -25,6 +25,8 @@ HAS_A_KEY = {
 
 # What the options take. A word is whatever a line of the script may have after an equality sign.
 WORD = re.compile(r"[^\s\"'`$;&|<>\\#]+")
+# Four weeks; more is a time of day that YAML has read as a number.
+MAX_MINUTES = 28 * 24 * 60
 CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d\d)(?::(\d\d))?")
 GPUS = re.compile(r"(?:[A-Za-z][\w.-]*:)?\d+")
 # Before there is a checkpoint, a job loads torch and decodes its images.
@@ -89,6 +91,11 @@ def _minutes(given: Any) -> int | None:
     if given == AUTO:
         return None
     if isinstance(given, int) and not isinstance(given, bool) and given > 0:
+        if given > MAX_MINUTES:
+            raise ConfigError(
+                f"{KEY}.time={given}: would be {given / 1440:.0f} days; in a file YAML reads "
+                'time: 12:00:00 as the number 43200, so write time: "12:00:00", in quotes'
+            )
         return given
     if isinstance(given, str) and (match := CLOCK.fullmatch(given)):
         days, first, second, third = match.groups()

@@ -110,6 +110,7 @@ def test_a_memory_is_read_as_sbatch_reads_it(memory, mebibytes):
     [
         ({"time": "soon"}, "hydra.launcher.time=soon: should be minutes"),
         ({"time": 0}, "hydra.launcher.time=0: should be minutes"),
+        ({"time": 43200}, "hydra.launcher.time=43200: would be 30 days; in a file YAML reads time"),
         ({"time": True}, "hydra.launcher.time=true: should be minutes"),
         ({"time": 2}, "hydra.launcher.time=2: leaves a job less than 60 s before it is told to"),
         ({"memory": "much"}, "hydra.launcher.memory=much: should be a number with K, M"),
