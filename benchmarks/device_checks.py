@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -151,17 +151,27 @@ def main() -> int:
     parser.add_argument("--checks", default=",".join(names), help=f"of {', '.join(names)}")
     arguments = parser.parse_args()
     os.environ.setdefault("TITN_CACHE", str(arguments.work / "cache"))
-    runs, findings = Runs(arguments.device, arguments.work.resolve()), []
+    runs, findings, failed = Runs(arguments.device, arguments.work.resolve()), [], []
     for check in CHECKS:
-        if check.__name__ in arguments.checks.split(","):
+        if check.__name__ not in arguments.checks.split(","):
+            continue
+        try:
             for finding in check(runs):
                 findings.append(finding)
                 mark = "ok  " if finding.passed else "FAIL"
-                print(f"{mark} {finding.check}: {finding.found:.2g} (at most {finding.most:.2g})")
-    if arguments.json:
+                found = f"{finding.found:.2g} (at most {finding.most:.2g})"
+                print(f"{mark} {finding.check}: {found}", flush=True)
+                _write(arguments.json, findings)  # this process may be ended before its last check
+        except subprocess.CalledProcessError as error:
+            failed.append(check.__name__)
+            print(f"FAIL {check.__name__}: exit code {error.returncode}", flush=True)
+    return 0 if not failed and all(one.passed for one in findings) else 1
+
+
+def _write(path: Path | None, findings: Sequence[Finding]) -> None:
+    if path is not None:
         said = [asdict(one) | {"passed": one.passed} for one in findings]
-        write_text(arguments.json, json.dumps(said, indent=1) + "\n")
-    return 0 if all(one.passed for one in findings) else 1
+        write_text(path, json.dumps(said, indent=1) + "\n")
 
 
 if __name__ == "__main__":

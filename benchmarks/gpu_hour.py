@@ -65,8 +65,10 @@ def steps(work: Path, device: str, rehearse: bool) -> list[Step]:
     check = ["benchmarks/device_checks.py", "--device", device, "--work", str(work / "checks")]
     check += ["--json", str(work / "checks.json")]
     where = [f"dataset.root={work / 'data'}", f"runs_dir={work / 'runs'}", f"device={device}"]
+    where.append("retry=failed")  # as one of several cells for which there was no memory
     train, quick = ["-m", "titn.train"], []
-    students, choices = [*measure, "--parts", "students"], [*measure, "--parts", "choices,together"]
+    students = [*measure, "--parts", "students"]
+    choices = [*measure, "--rounds", "1", "--parts", "choices,together"]
     if rehearse:
         # Compiling alone takes minutes on a CPU.
         students = ["-m", "titn.bench", "model=titn", "batch_size=8", "compile=none"]

@@ -14,11 +14,12 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from timm_networks_side import NETWORKS
 from tqdm import tqdm
@@ -59,12 +60,31 @@ SCALES = {
 
 
 class Measurements:
-    """Runs one measurement after the other, counting them on a bar."""
+    """Runs one measurement after the other, counting them on a bar.
 
-    def __init__(self, settings: argparse.Namespace, total: int):
+    unfinished: a file with a line for each measurement, until the last part is written; the next
+    call takes from there what an interrupted one has measured.
+    """
+
+    def __init__(self, settings: argparse.Namespace, total: int, unfinished: Path):
         self.settings = settings
         self.common = [f"device={settings.device}"]
         self.bar = tqdm(total=total, unit="measurement")
+        self.unfinished = unfinished
+        lines = unfinished.read_text().splitlines() if unfinished.exists() else []
+        self.known: list[tuple[str, Any]] = [tuple(json.loads(line)) for line in lines]
+
+    def once(self, key: str, measure: Callable[[], Any]) -> Any:
+        """What `measure` returns, or has returned in a call before this one, once for each time."""
+        self.bar.update()
+        for number, (known, said) in enumerate(self.known):
+            if known == key:
+                del self.known[number]
+                return said
+        said = measure()
+        with open(self.unfinished, "a") as file:
+            file.write(json.dumps([key, said]) + "\n")
+        return said
 
     def bench(
         self,
@@ -74,23 +94,32 @@ class Measurements:
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> dict:
         """What titn.bench writes as JSON."""
-        with tempfile.NamedTemporaryFile(suffix=".json") as file:
-            length = ["--rounds", str(rounds), "--steps", str(steps or self.settings.steps)]
-            command = ["-m", "titn.bench", *self.common, *arguments, *length, "--json", file.name]
-            self.python(*command, environment=environment)
-            return json.loads(Path(file.name).read_text())
+        length = ["--rounds", str(rounds), "--steps", str(steps or self.settings.steps)]
+        command = ["-m", "titn.bench", *self.common, *arguments, *length]
 
-    def python(self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})) -> str:
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            capture_output=True,
-            text=True,
-            env={**os.environ, **environment},
-        )
-        self.bar.update()
-        if done.returncode:
-            sys.exit(f"{' '.join(arguments)} failed:\n{done.stderr}")
-        return done.stdout
+        def measure() -> dict:
+            with tempfile.NamedTemporaryFile(suffix=".json") as file:
+                run_python([*command, "--json", file.name], environment)
+                return json.loads(Path(file.name).read_text())
+
+        beside = [f"{name}={value}" for name, value in environment.items()]
+        return self.once(" ".join([*beside, *command]), measure)
+
+    def python(self, *arguments: str) -> str:
+        """What a script prints."""
+        return self.once(" ".join(arguments), lambda: run_python(arguments, {}))
+
+
+def run_python(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    if done.returncode:
+        sys.exit(f"{' '.join(arguments)} failed:\n{done.stderr}")
+    return done.stdout
 
 
 def against_timm(measurements: Measurements) -> dict:
@@ -230,12 +259,12 @@ def machine() -> dict:
     }
 
 
-def command(settings: argparse.Namespace) -> str:
-    """How to measure it again; where the data lie is left out."""
-    keys = ("device", "batch", "cells", "steps")
+def command(settings: argparse.Namespace, part: str) -> str:
+    """How to measure a part again; where the data lie is left out."""
+    keys = ("device", "batch", "cells", "steps", "rounds")
     said = [f"--{key} {getattr(settings, key)}" for key in keys]
     root = ["--root DIR"] if settings.root else []
-    return " ".join(["python benchmarks/measure.py", *said, *root])
+    return " ".join(["python benchmarks/measure.py", *said, "--parts", part, *root])
 
 
 PARTS = {
@@ -267,7 +296,7 @@ def main() -> None:
     path = settings.results / f"{settings.name or settings.device}.json"
     path.parent.mkdir(exist_ok=True)
     found = json.loads(path.read_text()) if path.exists() else {}
-    found |= {"machine": machine(), "batch_size": settings.batch, "command": command(settings)}
+    found |= {"machine": machine(), "batch_size": settings.batch, "device": settings.device}
     rounds = settings.rounds
     totals = {
         "against_timm": 8 * rounds,
@@ -278,11 +307,14 @@ def main() -> None:
         "scaling": 2 * sum(map(len, SCALES.values())),
         "beside_other_work": 2 * rounds * len(WAITING),
     }
-    measurements = Measurements(settings, sum(totals[part] for part in wanted))
+    unfinished = path.with_suffix(".unfinished")
+    measurements = Measurements(settings, sum(totals[part] for part in wanted), unfinished)
     for part in wanted:
         found[part] = PARTS[part](measurements)
         found.setdefault("dates", {})[part] = date.today().isoformat()
+        found.setdefault("commands", {})[part] = command(settings, part)
         path.write_text(json.dumps(found, indent=1) + "\n")
+    unfinished.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def spread(rates: Sequence[float]) -> str:
 def section(name: str, found: dict) -> str:
     """Everything about one machine."""
     machine = found["machine"]
-    cuda = machine["gpu"] is not None and found["batch_size"] > 128
+    cuda = found.get("device", "cpu").startswith("cuda")
     instructions = f" ({machine['instructions']})" if "instructions" in machine else ""
     processor = f"{machine['cpu']}{instructions}, {machine['threads']} threads"
     where = machine["gpu"] if cuda else processor
@@ -268,18 +268,29 @@ def beside_other_work(name: str, found: dict) -> str:
 
 
 def commands(found: dict[str, dict]) -> str:
-    lines = [one["command"] for one in found.values()]
+    lines: list[str] = []
+    for one in found.values():
+        of_parts = one.get("commands", {})
+        # Of the parts that were measured before each had its own.
+        lines += [one["command"]] if set(one["dates"]) - set(of_parts) else []
+        lines += of_parts.values()
     if "cuda" not in found:
         lines.append(f"{ON_A_GPU}  # not measured yet")
     return "\n".join(["```", *lines, "python benchmarks/write.py", "```"])
 
 
 def main() -> None:
+    write_text(HERE / "README.md", page())
+
+
+def page() -> str:
+    """The page of all that measure.py has found; other scripts' results have pages of their own."""
     files = sorted((HERE / "results").glob("*.json"))
-    found = {file.stem: json.loads(file.read_text()) for file in files}
+    results = {file.stem: json.loads(file.read_text()) for file in files}
+    found = {name: one for name, one in results.items() if "machine" in one}
     parts = [INTRODUCTION.rstrip(), commands(found)]
     parts += [section(name, one) for name, one in found.items()]
-    write_text(HERE / "README.md", "\n\n".join(parts) + "\n")
+    return "\n\n".join(parts) + "\n"
 
 
 if __name__ == "__main__":

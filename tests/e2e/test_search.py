@@ -47,7 +47,8 @@ def test_a_search_tells_all_outcomes_and_tells_recorded_cells_without_running_th
     assert "9 trials: 4 complete, 2 diverged, 3 impossible" in done.err
     assert len(records(place)) == 4
     assert "on the validation split:" in done.err
-    assert "search=" not in done.err.splitlines()[-1]
+    (best,) = [line for line in done.err.splitlines() if line.startswith("    python -m titn.tr")]
+    assert "search=" not in best
 
     again = ask(place, "search.study=other")
     assert "9 trials: 4 complete, 2 diverged, 3 impossible" in again.err

@@ -19,6 +19,7 @@ TABLES = [
     if line.startswith("| `")
 ]
 STUDENTS = [row for row in TABLES if row[0] in choices_of("model") and len(row) == 3]
+assert {row[0] for row in STUDENTS} >= {"vit", "deit", "tnt", "titn"}, "the table has changed"
 ROWS = [row for row in TABLES if row[0].startswith("model=")]
 SIZE, CHANNELS, WIDTH, HIDDEN, DEPTH, HEADS = 32, 3, 192, 768, 12, 3
 

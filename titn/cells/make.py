@@ -208,7 +208,8 @@ class TrainingRun:
                 self.state, metrics["top1"], timed=not cached_share, epochs=self.task.epochs
             ),
             "train": train_metrics(train_predictions, token_weights),
-            **result.costs(assembled.parts.model, self.task.dataset.spec),
+            # Not the task's data set, whose images may be on a GPU.
+            **result.costs(assembled.parts.model, cell.dataset.spec),
             "seed": cell.run["seed"],
             **result.data(cell.dataset),
             **cell.identity,

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import threading
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -36,11 +37,11 @@ def _train_along(job: dict[str, Any]) -> None:
     sys.path[:] = job["path"]
     torch.set_num_threads(job["threads"])
     run, rank = job["run"], job["rank"]
-    device = hardware.device(run["device"])
-    if device.type == "cuda":
-        run["device"] = f"cuda:{rank}"
-        torch.cuda.set_device(rank)
     cell = Planner(checked=True).plan(run, job["prefix"])
+    if cell.device.type == "cuda":
+        # Only now: a configuration that names one GPU is none for several devices.
+        torch.cuda.set_device(rank)
+        cell = replace(cell, device=torch.device("cuda", rank))
     if cell.identity != job["identity"]:
         raise RanksDifferError("a process that trains along composes another run")
     print(READY, flush=True)

@@ -23,7 +23,7 @@ class SynchronisedBatchNorm(_BatchNorm):
         axes = [0, *range(2, x.dim())]
         shape = [1, -1, *[1] * (x.dim() - 2)]
         values = x.float()
-        own_count = values.new_tensor([values.numel() / values.shape[1]])
+        own_count = values.new_full((1,), values.numel() / values.shape[1])  # filled on the device
         sums = sum_over_ranks(torch.cat([values.sum(axes), own_count]))  # (channels + 1,)
         count = sums[-1].detach()
         mean = sums[:-1] / count

@@ -60,7 +60,8 @@ def assemble_parallel(
     objective = Objective(
         SharedNetwork(whole.student, ranks),
         whole.loss,
-        None if whole.teacher is None else SharedNetwork(whole.teacher, ranks),
+        # In evaluation mode, in which asking it draws no numbers: a kept answer is not asked for.
+        None if whole.teacher is None else SharedNetwork(whole.teacher, ranks).eval(),
         SharedAnswers(whole.answer_cache, ranks) if whole.teacher is not None else None,
     )
     objective = accumulated(objective, run["accumulate"], task)

@@ -216,7 +216,7 @@ def test_an_unfinished_run_is_named(finished):
 @pytest.mark.parametrize("content", ["{", "[]", "\x00"])
 def test_a_damaged_record_is_named(finished, name, content):
     (finished / name).write_text(content)
-    with pytest.raises(ConfigError, match=rf"^{finished}"):
+    with pytest.raises(ConfigError, match=rf"^{finished}.*{name}: "):
         open_run(finished)
 
 

@@ -80,7 +80,7 @@ def by_torchvisions_rule(rows: dict, i: int, height: int, width: int) -> tuple |
 @pytest.mark.parametrize("size", [(32, 32), (16, 40)])
 def test_erased_are_the_rectangles_of_torchvisions_rule(size):
     rows = erasing.draw(200, rng(), 0.5)
-    images = torch.randint(256, (200, 3, *size), dtype=torch.uint8)
+    images = torch.zeros(200, 3, *size, dtype=torch.uint8)  # nothing of its own inside
     erased = erasing.apply(images, rows)
     for i, (image, found) in enumerate(zip(images, erased, strict=True)):
         place = by_torchvisions_rule(rows, i, *size)
@@ -116,5 +116,7 @@ def test_views_with_erasing_erase():
     view = RandAugment(**NOTHING, operations=1, magnitude=0, erase=1.0)
     rows = view.draw(len(IMAGES), rng())
     rows["operation"][:] = 0
-    assert torch.equal(view.apply(IMAGES, rows), erasing.apply(IMAGES, rows))
+    seen = view.apply(IMAGES, rows)
+    assert torch.equal(seen, erasing.apply(IMAGES, rows))
+    assert (seen != IMAGES).flatten(1).any(1).all()
     assert "erase" not in RandAugment(erase=0.0).draw(4, rng())

@@ -404,14 +404,24 @@ def test_a_file_that_is_not_whole_is_made_anew(tmp_path, cache, capsys, damage):
 def test_of_several_processes_one_decodes(tmp_path):
     root = save_files(tmp_path / "data")
     program = """
-        import os
+        import os, pathlib, time
         from titn.data import folder, sources
         real, calls = folder.decode_channels, []
-        folder.decode_channels = lambda *how: (calls.append(how), real(*how))[1]
+        def slowly(*how):
+            time.sleep(0.01)
+            calls.append(how)
+            return real(*how)
+        folder.decode_channels = slowly
+        ready = pathlib.Path(os.environ["READY"])
+        (ready / str(os.getpid())).touch()
+        while len(list(ready.iterdir())) < 2:  # both begin at once
+            time.sleep(0.005)
         sources.folder(root=os.environ["ROOT"], image_size=64, storage="disk")
         print(len(calls))
     """
-    processes = [in_subprocess(program, ROOT=root) for _ in range(2)]
+    ready = tmp_path / "ready"
+    ready.mkdir()
+    processes = [in_subprocess(program, ROOT=root, READY=str(ready)) for _ in range(2)]
     counts = [int(process.communicate()[0]) for process in processes]
     assert sorted(counts) == [0, 72]
 
