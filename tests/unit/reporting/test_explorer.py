@@ -144,6 +144,15 @@ def test_runs_on_other_images_are_another_set(runs):
     assert sorted(len(one["runs"]) for one in sets) == [1, 2]
 
 
+def test_runs_on_images_with_the_same_labels_are_another_set(runs):
+    """Two folders of one's own: their classes and counts may agree, and their images not."""
+    for number, digest in enumerate(("aa" * 32, "bb" * 32)):
+        runs.cell(f"row {number}", 0, 30, record={"data_digest": digest})
+    table = contents(runs.root).table
+    assert [one["runs"] for one in table["sets"]] in ([[0], [1]], [[1], [0]])
+    assert sorted(columns(table)["images"]) == ["aaaaaaaa", "bbbbbbbb"]
+
+
 def test_a_file_that_cannot_be_read_is_named_and_its_run_stays(runs):
     runs.cell("a", 0)
     (path,) = runs.written.values()

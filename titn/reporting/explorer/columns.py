@@ -28,7 +28,8 @@ RUN = {"id": "run", "status": "status", "question": "question", "reason": "reaso
 CHOICES = (
     "dataset", "model", "teacher", "loss", "augment", "mix", "optimizer", "schedule", "protocol",
 )  # fmt: skip
-SCALARS = ("classes", "seed", "epochs", "batch_size")
+# images: the beginning of their digest, which tells data sets of one name apart.
+SCALARS = ("images", "classes", "seed", "epochs", "batch_size")
 MACHINE = (
     "environment.device", "environment.gpu", "environment.cpu", "environment.threads",
     "environment.precision", "environment.python", "environment.versions.torch",

@@ -67,14 +67,20 @@ def contents_of(
     faults: list[Fault],
 ) -> Contents:
     """What was read of each run: its flat row with an `id`, its epochs, flat, its predictions."""
-    sets, content = predictions(samples, [row.get("class_names") for row in rows])
+    images = [(row.get("data_digest"), row.get("split")) for row in rows]
+    sets, content = predictions(samples, [row.get("class_names") for row in rows], images)
     table = {
-        "columns": run_columns(rows),
+        "columns": run_columns([row | _images(row) for row in rows]),
         "curves": curves(epochs),
         "sets": sets,
         "t": [round(t_quantile(0.95, df), 5) for df in range(1, min(len(rows), MAX_DF) + 1)],
     }
     return Contents(table, content, faults)
+
+
+def _images(row: dict[str, Any]) -> dict[str, str]:
+    digest = row.get("data_digest")
+    return {"images": digest[:8]} if isinstance(digest, str) else {}
 
 
 def _known(row: dict[Any, Any]) -> dict[str, Any]:

@@ -12,11 +12,13 @@ function tableContents() {
   }
   const { keys, columns, groups } = sortedGroups();
   const anyLeftOut = groups.some((group) => group.leftOut);
+  const anyMixed = groups.some((group) => group.mixed);
   return {
     columns: [
       ...keys.map((key) => ({ key, label: labelOf(columnOf(key)), numeric: false })),
       { key: "runs", label: "runs", numeric: true },
       ...(anyLeftOut ? [{ key: "left_out", label: "left out", numeric: false }] : []),
+      ...(anyMixed ? [{ key: "mixes", label: "mixes", numeric: false }] : []),
       ...columns.map((column) => ({
         key: column.key, label: labelOf(column), numeric: column.numeric,
         parts: column.numeric && column.part === "result" ? ["mean", "low", "high", "n"] : null,
@@ -26,20 +28,22 @@ function tableContents() {
       ...keys.map((key, place) => ({ values: [plainText(group.values[place])], text: shown(group.values[place], columnOf(key).kind) })),
       { values: [group.runs.length], text: String(group.runs.length) },
       ...(anyLeftOut ? [{ values: [group.leftOut || null], text: group.leftOut }] : []),
-      ...group.cells.map((cell, place) => groupContents(cell, columns[place])),
+      ...(anyMixed ? [{ values: [group.mixed || null], text: group.mixed }] : []),
+      ...group.cells.map((cell, place) => groupContents(cell, columns[place], group.runs.length)),
     ]),
   };
 }
 
 const plainText = (value) => (Array.isArray(value) ? value.join("; ") : value);
 
-function groupContents(cell, column) {
+function groupContents(cell, column, size) {
   if (!cell.summary) return { values: [cell.text === NONE ? null : cell.text], text: cell.text };
   const { n, mean, half } = cell.summary;
   const known = half !== null;
   return {
     values: [mean, known ? mean - half : null, known ? mean + half : null, n],
     text: shownNumber(mean, column.kind), half: known ? shownHalf(half, mean, column.kind) : null,
+    fewer: fewerThan(size, n),
   };
 }
 
@@ -65,7 +69,8 @@ const latexEscaped = (text) => String(text).replace(/[\\&%$#_{}~^–<>]/g, (lett
 
 function latexText() {
   const { columns, rows } = tableContents();
-  const cell = ({ text, half }) => (half ? `$${text} \\pm ${half}$`.replaceAll(",", "{,}") : latexEscaped(text));
+  const cell = ({ text, half, fewer = "" }) =>
+    (half ? `$${text} \\pm ${half}$`.replaceAll(",", "{,}") : latexEscaped(text)) + fewer;
   const line = (cells) => `${cells.join(" & ")} \\\\`;
   return [
     "% \\usepackage{booktabs}",

@@ -16,14 +16,17 @@ MAX_RAW = 40_000_000
 
 Classes = NDArray[np.int64]
 Samples = Mapping[str, NDArray[Any]]
+# What runs have in common that are compared image by image: labels, names of classes, and images.
+Evaluated = tuple[bytes, tuple[str, ...], Any]
 
 
 def predictions(
-    samples: Sequence[Samples | None], class_names: Sequence[Any]
+    samples: Sequence[Samples | None], class_names: Sequence[Any], images: Sequence[Any]
 ) -> tuple[list[dict[str, Any]], bytes]:
     """Sets of runs that were evaluated on the same images; and the bytes of what they predicted.
 
-    samples: for each run the columns `label` and `fused`, (m,) each, or None.
+    samples: for each run the columns `label` and `fused`, (m,) each, or None. images: for each run
+    what tells its evaluated images from others, which may have the same labels.
 
     Of a set: `classes`, their names; `support` (k,), the images of each class; `runs`, their
     indices; `hits` (runs, k), the images of each class that a run got right; `images`, m; `labels`
@@ -31,12 +34,13 @@ def predictions(
     bytes, beginning at `offset`, are (runs, m') of `width` bytes each, little-endian: predicted
     less true class, modulo k, so that what is right is zero.
     """
-    sets: dict[tuple[bytes, tuple[str, ...]], list[int]] = defaultdict(list)
-    for index, (columns, names) in enumerate(zip(samples, class_names, strict=True)):
+    sets: dict[Evaluated, list[int]] = defaultdict(list)
+    told = zip(samples, class_names, images, strict=True)
+    for index, (columns, names, which) in enumerate(told):
         if columns is not None and names and len(names) <= MAX_CLASSES:
             labels = np.ascontiguousarray(columns["label"], dtype="<u2")
-            sets[labels.tobytes(), tuple(map(str, names))].append(index)
-    total = sum(len(labels) // 2 * len(runs) for (labels, _), runs in sets.items())
+            sets[labels.tobytes(), tuple(map(str, names)), which].append(index)
+    total = sum(len(labels) // 2 * len(runs) for (labels, *_), runs in sets.items())
     step = math.ceil(total / MAX_RAW) or 1
     while True:
         found, content = _packed(samples, sets, step)
@@ -47,12 +51,10 @@ def predictions(
 
 
 def _packed(
-    samples: Sequence[Samples | None],
-    sets: Mapping[tuple[bytes, tuple[str, ...]], list[int]],
-    step: int,
+    samples: Sequence[Samples | None], sets: Mapping[Evaluated, list[int]], step: int
 ) -> tuple[list[dict[str, Any]], bytes]:
     found, parts, offset = [], [], 0
-    for (buffer, names), runs in sets.items():
+    for (buffer, names, _), runs in sets.items():
         labels, k = np.frombuffer(buffer, dtype="<u2").astype(np.int64), len(names)
         evaluated = [columns for columns in (samples[run] for run in runs) if columns is not None]
         fused = np.stack([np.asarray(columns["fused"], np.int64) for columns in evaluated])

@@ -48,7 +48,7 @@ function groupsOf(runs, keys) {
 }
 
 // What makes numbers of two runs no answer to one question.
-const INCOMPARABLE = ["dataset", "classes", "dataset.split"];
+const INCOMPARABLE = ["dataset", "images", "classes", "dataset.split"];
 
 /** The values of data sets, classes and splits that a group mixes; empty if it mixes none. */
 function mixedIn(runs) {

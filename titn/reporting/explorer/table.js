@@ -105,14 +105,16 @@ function drawGroups() {
     (anyMixed ? " Groups that mix data sets, classes or splits answer no question: group by these, too, or filter." : "");
 }
 
+/** Of how many of a group's runs a number is, where it is not of all. */
+const fewerThan = (size, n) => (n && n !== size ? ` (n ${n})` : "");
+
 function groupTd(cell, column, size) {
   if (!cell.summary) return element("td", { class: column.numeric && "number" }, cell.text);
   const { n, mean, half } = cell.summary;
   const spread = half === null ? "" : ` ± ${shownHalf(half, mean, column.kind)}`;
-  const fewer = n && n !== size ? ` (n ${n})` : "";
   return element(
     "td", { class: "number" }, shownNumber(mean, column.kind),
-    element("span", { class: "spread" }, spread + fewer),
+    element("span", { class: "spread" }, spread + fewerThan(size, n)),
   );
 }
 
