@@ -91,12 +91,15 @@ def test_epochs_after_a_checkpoint_are_cut(directory):
     assert rows == [{"epoch": 1}, {"epoch": 2}, {"epoch": 3, "again": True}]
 
 
-def test_clearing_leaves_what_is_not_a_runs(directory):
+def test_clearing_leaves_what_is_not_a_runs_and_says_still_what_lies_there(directory):
     directory.begin({}, {})
     (directory.path / "tracker.json").write_text("{}")
     (directory.path / "notes.txt").write_text("mine")
     directory.clear()
-    assert directory.foreign_files() == ["notes.txt"]
+    assert sorted(item.name for item in directory.path.iterdir()) == [
+        "config.yaml", "environment.json", "notes.txt",
+    ]  # fmt: skip
+    assert directory.is_run()
 
 
 @pytest.mark.parametrize(
