@@ -191,9 +191,10 @@ def _names_of(file: Path) -> tuple[str, str]:
     # The hub's own conversion: CONFIGURATION/SPLIT/0000.parquet; or SPLIT/train-00000-of-00001.
     if directories and (above := SPLIT_OF.get(directories[-1].lower())):
         own = SPLIT_OF.get(split.lower())
-        if own in (None, above):
-            above_name = directories.pop()
-            split = split if own else above_name
+        if own == above:
+            directories.pop()
+        elif own is None:
+            split = directories.pop()
     names = [name for name in directories if name != DATA]
     return "/".join(names) or DEFAULT, split
 

@@ -173,7 +173,8 @@ class SweepDir:
         the plans have a row by two versions of the code, that counts which was run last.
         """
         name, settings, notes = later.name(), later.settings(), later.postponed()
-        ours = {setting.identity: setting for setting in self.settings()}
+        planned = self.settings()
+        ours = {setting.identity: setting for setting in planned}
         older = [
             theirs
             for theirs in settings
@@ -182,7 +183,7 @@ class SweepDir:
             and later.begun(theirs) < self.begun(own)
         ]
         newer = [theirs for theirs in settings if theirs not in older]
-        merged = merge_settings(older, merge_settings(self.settings(), newer))
+        merged = merge_settings(older, merge_settings(planned, newer))
         latencies = self._latencies() | later._latencies()
         trials, known = later.trials(), self.trials()
         earlier_notes = self.postponed()

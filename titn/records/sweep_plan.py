@@ -32,7 +32,7 @@ class PlannedCell:
         return row_name(self.row, self.tuned)
 
     @property
-    def sample(self) -> tuple:
+    def version_key(self) -> tuple:
         """The same for all cells that one version of the code has to make: a row's seeds.
 
         Candidates with other values, as the trials of a search, may be of other code.
@@ -75,9 +75,9 @@ class Setting:
 
     def disagrees(self, other: "Setting") -> bool:
         """Whether another plan of this setting has a row by another version of the code."""
-        digests = {cell.sample: cell.source_digest for cell in self.cells}
+        digests = {cell.version_key: cell.source_digest for cell in self.cells}
         return any(
-            digests.get(cell.sample, cell.source_digest) != cell.source_digest
+            digests.get(cell.version_key, cell.source_digest) != cell.source_digest
             for cell in other.cells
         )
 
@@ -87,11 +87,11 @@ class Setting:
         If other source code has planned a row again, the row's earlier cells leave the plan: seeds
         of two versions of a model are not one sample. Their records stay where they are.
         """
-        digests = {cell.sample: cell.source_digest for cell in later.cells}
+        digests = {cell.version_key: cell.source_digest for cell in later.cells}
         kept = (
             cell
             for cell in self.cells
-            if digests.get(cell.sample, cell.source_digest) == cell.source_digest
+            if digests.get(cell.version_key, cell.source_digest) == cell.source_digest
         )
         cells = {
             (cell.role, cell.row, cell.seed, cell.config_hash): cell

@@ -97,14 +97,14 @@ def test_the_card_says_what_the_record_says(finished, folder):
 @pytest.mark.parametrize(
     ("typed", "published"),
     [
-        ("model=vit dataset.root=/home/me/birds", "model=vit dataset.root=birds"),
-        ("--config-dir /home/me/secret/conf", "--config-dir conf"),
+        ("model=vit dataset.root=/data/me/birds", "model=vit dataset.root=birds"),
+        ("--config-dir /data/me/secret/conf", "--config-dir conf"),
         ("--config-dir=~/secret/conf a=b/c", "--config-dir=conf a=b/c"),
         (
-            "hydra.searchpath=[file:///home/me/a,file:///home/me/b]",
+            "hydra.searchpath=[file:///data/me/a,file:///data/me/b]",
             "'hydra.searchpath=[file://a,file://b]'",
         ),
-        ("search.storage=sqlite:////home/me/a.db", "search.storage=sqlite:///a.db"),
+        ("search.storage=sqlite:////data/me/a.db", "search.storage=sqlite:///a.db"),
         ("search.storage=postgresql://host/a", "search.storage=postgresql://host/a"),
     ],
 )
