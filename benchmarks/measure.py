@@ -46,8 +46,10 @@ CHOICES = {
 # How threads wait for each other (titn.system.threads): name, then variables of the environment.
 WAITING = {
     "titn": {},
-    "OpenMP's default": {"GOMP_SPINCOUNT": "300000"},
-    "asleep at once": {"OMP_WAIT_POLICY": "passive"},
+    "10 ms, OpenMP's default": {"GOMP_SPINCOUNT": "300000"},
+    "0.5 ms": {"GOMP_SPINCOUNT": "10000"},
+    "50 µs": {"GOMP_SPINCOUNT": "1000"},
+    "not at all": {"OMP_WAIT_POLICY": "passive"},
 }
 # What one axis costs, all else as it is, without a teacher: axis, then value: overrides.
 # Compiled by the layer: for the whole network, compiling would take longer than measuring.

@@ -59,9 +59,9 @@ image."""
 
 BESIDE = """TITN without a teacher, alone and beside one process that only computes. With two cores
 and three threads that want them a fair share is two thirds. At the end of every parallel loop
-threads wait for each other: in a loop of their own for ten milliseconds by OpenMP's default, for 50
-microseconds by titn's (`titn/system/threads.py`; `GOMP_SPINCOUNT` and `OMP_WAIT_POLICY` set
-otherwise)."""
+threads wait for each other, for so long in a loop of their own, then asleep. titn waits for 0.5 ms
+where nothing else ran as the command began, also when something else begins later, and otherwise
+for 50 µs (`titn/system/threads.py`; `GOMP_SPINCOUNT` and `OMP_WAIT_POLICY` set otherwise)."""
 
 
 def spread(rates: Sequence[float]) -> str:
@@ -263,7 +263,7 @@ def beside_other_work(name: str, found: dict) -> str:
         ]
         for who, rates in measured.items()
     ]
-    columns = ("threads wait as by", "alone, images/s", "beside one", "ratio")
+    columns = ("threads wait in a loop", "alone, images/s", "beside one", "ratio")
     return "\n\n".join(["### Beside other work", BESIDE, table(columns, rows)])
 
 

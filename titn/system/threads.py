@@ -1,26 +1,50 @@
 """How idle threads wait for the next piece of work of a parallel loop."""
 
 import os
+import time
 from collections.abc import MutableMapping
+from pathlib import Path
+from statistics import median_low
 
-# Turns of the loop in which a thread of GNU's OpenMP waits before it sleeps, about 50 microseconds;
-# by default 300,000, some ten milliseconds. Measured: benchmarks/README.md, "Beside other work".
-SPINS = "1000"
+# Turns of the loop in which a thread of GNU's OpenMP waits before it sleeps: half a millisecond,
+# or 50 microseconds; by its default 300,000, some ten milliseconds.
+# Measured: benchmarks/README.md, "Beside other work".
+SPINS_ALONE, SPINS_BESIDE_OTHERS = "10000", "1000"
 # Whoever sets one of these has decided.
 DECIDED = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 
+# Linux's averages of load; the fourth field is "threads that run or want to/all threads".
+LOADS = Path("/proc/loadavg")
+LOOKS, BETWEEN_LOOKS_SECS = 15, 0.002
 
-def limit_spinning(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let threads wait for a moment in a loop, then sleep; before torch is imported.
+
+def limit_spinning(environment: MutableMapping[str, str] = os.environ, loads: Path = LOADS) -> None:
+    """Let threads wait for a while in a loop, then sleep; before torch is imported.
 
     A training step has some hundred parallel loops, at the end of which threads wait for each
     other. By default they do so in a loop of their own for so long that, where another process
-    takes the processor from one of them, the others use up the time in which it would have run.
-    Sleeping at once costs an idle machine the time to wake up. A short loop is between the two:
-    alone it costs 6 to 17% of the default's speed, beside another process it has twice as much.
+    takes the processor from one of them, the others use up the time in which it would have run:
+    beside other work a short loop makes training several times as fast. Alone, what counts is the
+    time to wake up a sleeping thread, which on some virtual machines takes a third of the speed;
+    a loop of half a millisecond outlasts nearly every wait. So it depends on whether anything else
+    runs on the machine as the command begins.
 
     OpenMP reads the environment when it is loaded, which it is with torch, and so do the processes
     of a sweep. It does nothing where torch has another OpenMP.
     """
     if not any(name in environment for name in DECIDED):
-        environment["GOMP_SPINCOUNT"] = SPINS
+        busy = others_run(loads)
+        environment["GOMP_SPINCOUNT"] = SPINS_BESIDE_OTHERS if busy else SPINS_ALONE
+
+
+def others_run(loads: Path = LOADS) -> bool:
+    """Whether other processes want a processor, in most of some looks within 30 milliseconds."""
+    counts = []
+    for _ in range(LOOKS):
+        try:
+            counts.append(int(loads.read_text().split()[3].split("/")[0]))
+        except (OSError, ValueError, IndexError):  # not Linux, or hidden: as if alone
+            return False
+        time.sleep(BETWEEN_LOOKS_SECS)
+    # The thread that looks is one of them.
+    return median_low(counts) > 1
