@@ -1,4 +1,4 @@
-"""titn's commands as real processes, started quickly: forked from one that has imported torch.
+"""titn's commands as real processes, forked from one that has imported what every run imports.
 
 What a command prints goes to files, so that whoever kills it can still read it.
 """
@@ -15,7 +15,11 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+import sklearn.datasets
+import sklearn.metrics  # noqa: F401
 import torch
+
+import titn.cells.ensure  # noqa: F401
 
 # A tiny student on real digits of 8x8 pixels: an epoch takes a fraction of a second.
 TINY = (
@@ -23,7 +27,6 @@ TINY = (
     "model.patch_dim=12", "model.outer_heads=2", "epochs=2", "batch_size=256",
     "precision=32-true", "device=cpu", "compile=none", "augment=none",
 )  # fmt: skip
-
 
 # The first backward pass of a process decides whether its forks may do one. After torch.compile has
 # made a fake device known, which other tests do, they might not.
