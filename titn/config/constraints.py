@@ -122,6 +122,15 @@ def check_several_patches(model: dict, size: int) -> None:
         )
 
 
+def check_drop_path(model: dict) -> None:
+    """ValueError for stochastic depth in a network of one layer. model: the node."""
+    if model.get("drop_path") and model.get("depth") == 1:
+        raise ValueError(
+            f"drop_path={model['drop_path']}: is the rate of the last layer, grows to it from 0 at "
+            "the first, and there is one layer; give depth 2 or more, or set drop_path=0"
+        )
+
+
 def check_padding(padding: int, size: int) -> None:
     """ValueError if crops of a padded image could miss it."""
     if padding > size:

@@ -132,6 +132,11 @@ def test_a_data_set_says_what_its_configuration_said(composed, overrides):
             ("model=deit", "model.patch_size=32", "model.conv_mlp=true"),
             "model.conv_mlp=true: looks at other patches, and there is one; take a patch_",
         ),
+        (("model.drop_path=0.1", "model.depth=2"), None),
+        (
+            ("teacher=deit", "teacher.model.drop_path=0.1", "teacher.model.depth=1"),
+            "teacher.model.drop_path=0.1: is the rate of the last layer, grows to it from 0 at the",
+        ),
         (("mix=cutmix_mixup", "batch_size=1"), "batch_size=1: has no other image to mix with"),
         (("mix=none", "batch_size=1"), None),
         (("model.patch_dim=100",), "model.outer_heads=3: does not divide patch_dim 100; choose "),
