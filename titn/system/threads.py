@@ -12,6 +12,7 @@ from statistics import median_low
 SPINS_ALONE, SPINS_BESIDE_OTHERS = "10000", "1000"
 # Whoever sets one of these has decided.
 DECIDED = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+THREADS = "OMP_NUM_THREADS"
 
 # Linux's averages of load; the fourth field is "threads that run or want to/all threads".
 LOADS = Path("/proc/loadavg")
@@ -32,7 +33,8 @@ def limit_spinning(environment: MutableMapping[str, str] = os.environ, loads: Pa
     OpenMP reads the environment when it is loaded, which it is with torch, and so do the processes
     of a sweep. It does nothing where torch has another OpenMP.
     """
-    if not any(name in environment for name in DECIDED):
+    one_thread = environment.get(THREADS) == "1"  # which waits for no other
+    if not one_thread and not any(name in environment for name in DECIDED):
         busy = others_run(loads)
         environment["GOMP_SPINCOUNT"] = SPINS_BESIDE_OTHERS if busy else SPINS_ALONE
 

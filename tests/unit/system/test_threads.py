@@ -17,8 +17,17 @@ from titn.system.threads import SPINS_ALONE, SPINS_BESIDE_OTHERS, limit_spinning
         ({}, "of another form", {"GOMP_SPINCOUNT": SPINS_ALONE}),
         ({"OMP_WAIT_POLICY": "active"}, "0 0 0 2/216 4321", {"OMP_WAIT_POLICY": "active"}),
         ({"GOMP_SPINCOUNT": "7"}, "0 0 0 2/216 4321", {"GOMP_SPINCOUNT": "7"}),
+        ({"OMP_NUM_THREADS": "1"}, "0 0 0 2/216 4321", {"OMP_NUM_THREADS": "1"}),
     ],
-    ids=["alone", "beside another", "no such file", "another form", "policy set", "spins set"],
+    ids=[
+        "alone",
+        "beside another",
+        "no such file",
+        "another form",
+        "policy set",
+        "spins set",
+        "one thread",
+    ],
 )
 def test_threads_wait_longer_alone_and_as_the_user_says(tmp_path, before, loads, after):
     if loads is not None:
