@@ -9,11 +9,12 @@ one thing changed, and compares. Prints a line for each; exit code 1 if one fail
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -48,6 +49,10 @@ class Finding:
         return self.found <= self.most
 
 
+class CheckError(Exception):
+    """A check that could not be made, in words."""
+
+
 class Runs:
     """Trains cells by the command line, each in a directory of its own."""
 
@@ -56,13 +61,15 @@ class Runs:
         self.work = work
 
     def command(self, name: str, *overrides: str) -> list[str]:
-        where = [f"runs_dir={self.work}", f"run_dir={self.work / name}"]
+        where = [f"runs_dir={self.work}", f"run_dir={self.work / name}", "retry=failed"]
         words = [*SMALL, f"device={self.device}", *overrides, *where]
         given = {word.partition("=")[0]: word for word in words}  # the last of each key
         return [sys.executable, "-m", "titn.train", *given.values()]
 
     def train(self, name: str, *overrides: str) -> Path:
-        subprocess.run(self.command(name, *overrides), check=True, stdout=subprocess.DEVNULL)
+        code = subprocess.run(self.command(name, *overrides), stdout=subprocess.DEVNULL).returncode
+        if code:
+            raise CheckError(f"the run {name} ended with exit code {code}")
         return self.work / name
 
     def losses(self, name: str, *overrides: str) -> np.ndarray:
@@ -113,14 +120,16 @@ def resume(runs: Runs) -> Iterator[Finding]:
     """A run that is stopped in its middle ends with the very weights of one that is not."""
     exact = "model=titn", "teacher=none", "deterministic=true", "epochs=6"
     whole = load_file(runs.train("whole", *exact) / "weights.safetensors")
-    command = runs.command("stopped", *exact)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    shutil.rmtree(runs.work / "stopped", ignore_errors=True)  # of a call before this one
+    process = subprocess.Popen(runs.command("stopped", *exact), stdout=subprocess.DEVNULL)
     epochs = runs.work / "stopped" / "epochs.jsonl"
     while process.poll() is None and not epochs.exists():
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     if process.wait() == 0:
-        raise RuntimeError("the run had ended before it could be stopped; give it more epochs")
+        raise CheckError("the run had ended before it could be stopped; give it more epochs")
+    if not epochs.exists():
+        raise CheckError("the run ended before its first epoch")
     stopped = load_file(runs.train("stopped", *exact) / "weights.safetensors")
     most = max((whole[name] - stopped[name]).abs().max().item() for name in whole)
     yield Finding("weights after a stop and a resume", most, 0.0)
@@ -151,27 +160,51 @@ def main() -> int:
     parser.add_argument("--checks", default=",".join(names), help=f"of {', '.join(names)}")
     arguments = parser.parse_args()
     os.environ.setdefault("TITN_CACHE", str(arguments.work / "cache"))
-    runs, findings, failed = Runs(arguments.device, arguments.work.resolve()), [], []
+    runs, report = Runs(arguments.device, arguments.work.resolve()), Report(arguments.json)
     for check in CHECKS:
         if check.__name__ not in arguments.checks.split(","):
             continue
         try:
             for finding in check(runs):
-                findings.append(finding)
+                report.add(finding.check, asdict(finding) | {"passed": finding.passed})
                 mark = "ok  " if finding.passed else "FAIL"
                 found = f"{finding.found:.2g} (at most {finding.most:.2g})"
                 print(f"{mark} {finding.check}: {found}", flush=True)
-                _write(arguments.json, findings)  # this process may be ended before its last check
-        except subprocess.CalledProcessError as error:
-            failed.append(check.__name__)
-            print(f"FAIL {check.__name__}: exit code {error.returncode}", flush=True)
-    return 0 if not failed and all(one.passed for one in findings) else 1
+            report.drop(check.__name__)
+        except CheckError as error:
+            report.add(
+                check.__name__, {"check": check.__name__, "passed": False, "why": str(error)}
+            )
+            print(f"FAIL {check.__name__}: {error}", flush=True)
+    return report.code
 
 
-def _write(path: Path | None, findings: Sequence[Finding]) -> None:
-    if path is not None:
-        said = [asdict(one) | {"passed": one.passed} for one in findings]
-        write_text(path, json.dumps(said, indent=1) + "\n")
+class Report:
+    """What the checks found, in a file that is whole whenever this process is ended.
+
+    It begins with what the file has from calls before, which may have come further than this one
+    will. path: of the file, if there is to be one. code: 1 if a check of this call failed.
+    """
+
+    def __init__(self, path: Path | None):
+        self.path = path
+        there = json.loads(path.read_text()) if path is not None and path.exists() else []
+        self.entries: dict[str, dict] = {entry["check"]: entry for entry in there}
+        self.code = 0
+
+    def add(self, name: str, entry: dict) -> None:
+        self.code = self.code or int(not entry["passed"])
+        self.entries[name] = entry
+        self._write()
+
+    def drop(self, name: str) -> None:
+        """A check that could not be made before was made now."""
+        if self.entries.pop(name, None):
+            self._write()
+
+    def _write(self) -> None:
+        if self.path is not None:
+            write_text(self.path, json.dumps(list(self.entries.values()), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ GRACE_SECS = 20.0
 # Of a call, so long at its end to collect.
 COLLECT_SECS = 20.0
 ARCHIVE_BYTES = 15 * 2**20
+# A step that has failed so often is not tried again: a network that diverges does so every time.
+MOST_FAILURES = 2
 
 TABLE = ("--multirun", "+ablation=fast_table3")
 MANY = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=4")
@@ -109,7 +111,7 @@ class Journal:
     """What has been done, in a file that is whole or not there: a call may be killed at any time.
 
     steps: name -> its state (done, failed, stopped, left), its seconds, without those of calls that
-    were killed, and in how many calls it was begun.
+    were killed, in how many calls it was begun, and how often it failed.
     """
 
     def __init__(self, work: Path):
@@ -120,11 +122,21 @@ class Journal:
 
     def begin(self, name: str) -> None:
         """Noted before a step is made: a call that is killed has begun it all the same."""
-        calls = self.steps.get(name, {}).get("calls", 0) + 1
-        self._write(name, {"state": "stopped", "secs": self.secs(name), "calls": calls})
+        before = self.steps.get(name, {})
+        calls, failures = before.get("calls", 0) + 1, before.get("failures", 0)
+        step = {"state": "stopped", "secs": self.secs(name), "calls": calls, "failures": failures}
+        self._write(name, step)
 
     def end(self, name: str, state: str, secs: float) -> None:
-        self._write(name, self.steps[name] | {"state": state, "secs": self.secs(name) + secs})
+        step = self.steps[name]
+        failures = step["failures"] + (state == "failed")
+        ended = {"state": state, "secs": self.secs(name) + secs, "failures": failures}
+        self._write(name, step | ended)
+
+    def is_over(self, name: str) -> bool:
+        """Whether a step is not to be made again."""
+        failures = self.steps.get(name, {}).get("failures", 0)
+        return self.state(name) in ("done", "left") or failures >= MOST_FAILURES
 
     def _write(self, name: str, step: dict) -> None:
         self.steps[name] = step
@@ -146,7 +158,7 @@ def run(work: Path, parts: Sequence[Path], planned: Sequence[Step], deadline: fl
         left = deadline - time.monotonic()
         if left <= 0:
             break
-        if journal.state(step.name) in ("done", "left"):
+        if journal.is_over(step.name):
             continue
         if step.needs_data and not complete:
             print(f"{step.name}: waits for the rest of CIFAR-100", flush=True)

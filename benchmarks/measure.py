@@ -8,6 +8,7 @@ result is benchmarks/results/NAME.json; `python benchmarks/write.py` makes the p
 """
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -23,6 +24,8 @@ from typing import Any
 
 from timm_networks_side import NETWORKS
 from tqdm import tqdm
+
+from titn.system.files import write_text
 
 HERE = Path(__file__).resolve().parent
 STUDENTS = ("vit", "deit", "tnt", "titn", "titn_large_patch")
@@ -64,17 +67,33 @@ SCALES = {
 class Measurements:
     """Runs one measurement after the other, counting them on a bar.
 
-    unfinished: a file with a line for each measurement, until the last part is written; the next
-    call takes from there what an interrupted one has measured.
+    Each is kept in a file until its part is written, and taken from there by the next call if this
+    one is interrupted. stamp: what has to be the same then, the machine and the code.
     """
 
-    def __init__(self, settings: argparse.Namespace, total: int, unfinished: Path):
+    def __init__(self, settings: argparse.Namespace, total: int, stamp: Mapping[str, Any]):
         self.settings = settings
+        self.stamp = dict(stamp)
         self.common = [f"device={settings.device}"]
         self.bar = tqdm(total=total, unit="measurement")
-        self.unfinished = unfinished
-        lines = unfinished.read_text().splitlines() if unfinished.exists() else []
-        self.known: list[tuple[str, Any]] = [tuple(json.loads(line)) for line in lines]
+
+    def begin(self, unfinished: Path) -> None:
+        """The next measurements are of a part, whose file this is."""
+        self.unfinished, self.known = unfinished, []
+        if unfinished.exists():
+            whole = unfinished.read_text().rpartition("\n")[0]  # the last line may be cut off
+            stamp, *known = [json.loads(line) for line in whole.splitlines()] or [None]
+            if stamp == self.stamp:
+                self.known = known
+                self.bar.write(f"{len(known)} measurements are those of {unfinished}")
+            else:
+                self.bar.write(f"{unfinished} is of other code or another machine: measured again")
+        lines = [json.dumps(line) + "\n" for line in (self.stamp, *self.known)]
+        write_text(unfinished, "".join(lines))
+
+    def end(self) -> None:
+        """The part is written."""
+        self.unfinished.unlink()
 
     def once(self, key: str, measure: Callable[[], Any]) -> Any:
         """What `measure` returns, or has returned in a call before this one, once for each time."""
@@ -245,7 +264,7 @@ def busy_processes(number: int) -> Iterator[None]:
             process.wait()
 
 
-def machine() -> dict:
+def machine() -> dict[str, Any]:
     """What it was measured on."""
     import torch
 
@@ -261,10 +280,39 @@ def machine() -> dict:
     }
 
 
+def code() -> str:
+    """A digest of all that is measured, and of what measures."""
+    root = HERE.parent
+    files = [*root.glob("titn/**/*.py"), *root.glob("conf/**/*.yaml"), *HERE.glob("*.py")]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def check_fits(path: Path, found: Mapping[str, Any], here: Mapping[str, Any], batch: int) -> None:
+    """Leave with a line if the result's file is of another machine, or of another batch."""
+    there = found.get("machine", here)
+    other = [
+        key
+        for key in ("cpu", "instructions", "gpu", "threads")
+        if there.get(key, here[key]) != here[key]
+    ]
+    if other:
+        of = ", ".join(f"{key} {there[key]}" for key in other)
+        sys.exit(
+            f"{path}: was measured with {of}; give --name=NAME for a file of this machine's own"
+        )
+    if found.get("batch_size", batch) != batch:
+        sys.exit(
+            f"{path}: was measured with --batch={found['batch_size']}; give that, or --name=NAME"
+        )
+
+
 def command(settings: argparse.Namespace, part: str) -> str:
     """How to measure a part again; where the data lie is left out."""
-    keys = ("device", "batch", "cells", "steps", "rounds")
-    said = [f"--{key} {getattr(settings, key)}" for key in keys]
+    keys = ("name", "device", "batch", "cells", "steps", "rounds")
+    said = [f"--{key} {getattr(settings, key)}" for key in keys if getattr(settings, key)]
     root = ["--root DIR"] if settings.root else []
     return " ".join(["python benchmarks/measure.py", *said, "--parts", part, *root])
 
@@ -298,7 +346,9 @@ def main() -> None:
     path = settings.results / f"{settings.name or settings.device}.json"
     path.parent.mkdir(exist_ok=True)
     found = json.loads(path.read_text()) if path.exists() else {}
-    found |= {"machine": machine(), "batch_size": settings.batch, "device": settings.device}
+    here = machine()
+    check_fits(path, found, here, settings.batch)
+    found |= {"machine": here, "batch_size": settings.batch, "device": settings.device}
     rounds = settings.rounds
     totals = {
         "against_timm": 8 * rounds,
@@ -309,14 +359,15 @@ def main() -> None:
         "scaling": 2 * sum(map(len, SCALES.values())),
         "beside_other_work": 2 * rounds * len(WAITING),
     }
-    unfinished = path.with_suffix(".unfinished")
-    measurements = Measurements(settings, sum(totals[part] for part in wanted), unfinished)
+    total = sum(totals[part] for part in wanted)
+    measurements = Measurements(settings, total, {"machine": here, "code": code()})
     for part in wanted:
+        measurements.begin(path.with_suffix(f".{part}.unfinished"))
         found[part] = PARTS[part](measurements)
         found.setdefault("dates", {})[part] = date.today().isoformat()
         found.setdefault("commands", {})[part] = command(settings, part)
-        path.write_text(json.dumps(found, indent=1) + "\n")
-    unfinished.unlink(missing_ok=True)
+        write_text(path, json.dumps(found, indent=1) + "\n")
+        measurements.end()
 
 
 if __name__ == "__main__":

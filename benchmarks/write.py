@@ -22,6 +22,7 @@ from titn.reporting.figures.style import (
 from titn.reporting.markdown import table
 
 HERE = Path(__file__).resolve().parent
+FIGURES = HERE
 SEVEN = ("vit", "deit", "tnt", "titn", "titn_large_patch", "deit", "titn")
 ON_A_GPU = "python benchmarks/measure.py --device cuda --batch 1024 --cells 4"
 NUM_IMAGES = 50_000  # of CIFAR-100's training set
@@ -147,7 +148,7 @@ def students(name: str, found: dict) -> str:
     rows.append(["peak memory, GiB"] + [f"{peak:.2f}" for peak in peaks])
     first = measured[names[0]]
     text = STAGES.format(batch_size=first["batch_size"], ceiling=ceiling / 1e12)
-    figure = draw_stages(HERE / f"{name}_stages.svg", measured, ceiling)
+    figure = draw_stages(FIGURES / f"{name}_stages.svg", measured, ceiling)
     columns = ["milliseconds a batch", *(one.replace("_", " ") for one in names)]
     return "\n\n".join(
         ["### Where a step's time goes", text, table(columns, rows), f"![stages]({figure})"]
@@ -235,7 +236,7 @@ def scaling(name: str, found: dict) -> str:
     text = SCALING.format(batch_size=found["batch_size"])
     lines = ["### Cost against batch size, depth and number of tokens", text]
     for axis, models in found["scaling"].items():
-        path = HERE / f"{name}_{axis.replace(' ', '_')}.svg"
+        path = FIGURES / f"{name}_{axis.replace(' ', '_')}.svg"
         with drawing(path, 2.6) as (_, axes):
             for index, (model, by_value) in enumerate(models.items()):
                 values = [int(value) for value in by_value]

@@ -61,6 +61,13 @@ def test_what_is_done_is_not_done_again_and_what_fails_is(gpu_hour, tmp_path):
     assert not done.exists()
 
 
+def test_a_step_that_fails_twice_is_not_tried_again(gpu_hour, tmp_path):
+    bad = program(gpu_hour, "bad", "import sys; sys.exit(3)")
+    for _ in range(3):
+        assert run(gpu_hour, tmp_path, [bad]) == {"bad": "failed"}
+    assert gpu_hour.Journal(tmp_path).steps["bad"]["calls"] == 2
+
+
 def test_a_step_is_told_to_save_at_the_deadline(gpu_hour, tmp_path):
     step = program(gpu_hour, "slow", COUNT, tmp_path, 30)
     assert run(gpu_hour, tmp_path, [step], secs=2.0) == {"slow": "stopped"}
