@@ -123,16 +123,20 @@ def resume(runs: Runs) -> Iterator[Finding]:
     shutil.rmtree(runs.work / "stopped", ignore_errors=True)  # of a call before this one
     process = subprocess.Popen(runs.command("stopped", *exact), stdout=subprocess.DEVNULL)
     epochs = runs.work / "stopped" / "epochs.jsonl"
-    while process.poll() is None and not epochs.exists():
+    while process.poll() is None and not _has_lines(epochs):
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     if process.wait() == 0:
         raise CheckError("the run had ended before it could be stopped; give it more epochs")
-    if not epochs.exists():
-        raise CheckError("the run ended before its first epoch")
+    if not _has_lines(epochs):
+        raise CheckError("the run ended before its first epoch did")
     stopped = load_file(runs.train("stopped", *exact) / "weights.safetensors")
     most = max((whole[name] - stopped[name]).abs().max().item() for name in whole)
     yield Finding("weights after a stop and a resume", most, 0.0)
+
+
+def _has_lines(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
 
 
 def grey_levels(runs: Runs) -> Iterator[Finding]:

@@ -209,7 +209,8 @@ def _most_excluded(found: Sequence[Difference]) -> str:
 
 def is_conditional(row: Row) -> bool:
     """Whether all seeds of a row had the same trained teacher."""
-    return len(row.teachers) == 1 and len(row.runs) > 1
+    top1s = {run.get("teacher.top1") for run in row.runs.values()}
+    return len(row.teachers) == len(top1s) == 1 and len(row.runs) > 1
 
 
 def cautions(evidence: Evidence) -> list[str]:

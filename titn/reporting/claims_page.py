@@ -9,13 +9,14 @@ import pandas as pd
 from titn.reporting.comparisons.claims import (
     AGREES,
     DISAGREES,
-    DIVERGED,
     FINDINGS,
     NOT_COMPARABLE,
     NOT_RUN,
+    SIZE_METRICS,
     ClaimResult,
     claims_of,
 )
+from titn.reporting.latencies import TIMING_METRICS
 from titn.reporting.markdown import escape, fold, link, table
 from titn.reporting.pages import Page, SettingSummary
 from titn.reporting.sections.claims import count_text, finding_text
@@ -26,10 +27,42 @@ CLAIM_COLUMNS = [
 ]  # fmt: skip
 
 
+class _Asked(NamedTuple):
+    """A claim on its question's page. setting: that tested it, None if none did."""
+
+    page: Page
+    setting: SettingSummary | None
+    result: ClaimResult
+
+
+def _asked(pages: Sequence[Page]) -> list[_Asked]:
+    """Each claim in each setting that tested it, or once where none did.
+
+    What is counted of a network is the same however it was trained, and told once.
+    """
+    return [asked for page in pages for asked in _asked_on(page)]
+
+
+def _asked_on(page: Page) -> Iterator[_Asked]:
+    tested = [
+        _Asked(page, setting, result) for setting in page.settings for result in setting.results
+    ]
+    claims = [one.result.claim for one in tested]
+    if page.question is not None and not page.settings:
+        claims = claims_of(page.question)
+    for claim in dict.fromkeys(claims):
+        ours = [one for one in tested if one.result.claim == claim]
+        run = [one for one in ours if one.result.finding != NOT_RUN]
+        if not run:
+            yield _Asked(page, None, ClaimResult(claim, None, None, [], NOT_RUN, 0, False))
+        yield from run[:1] if claim.metric in SIZE_METRICS else run
+
+
 def claims_page(pages: Sequence[Page]) -> str:
     """Claims about rows that were tested in a table, all others in folds."""
-    about_rows = [line for page in pages for line in _lines(page, 2)]
-    printed = [line for page in pages for line in _lines(page, 1)]
+    asked = _asked(pages)
+    about_rows = [_line(one) for one in asked if len(one.result.claim.rows) == 2]
+    printed = [_line(one) for one in asked if len(one.result.claim.rows) == 1]
     apart = {
         NOT_COMPARABLE: "Claims about rows that were trained on other data or classes",
         NOT_RUN: "Claims about rows that have no record",
@@ -39,7 +72,7 @@ def claims_page(pages: Sequence[Page]) -> str:
         "Each claim of the paper, and what our runs say about it. A finding holds for the protocol "
         "that we ran; the question's page compares that with the paper's. "
         "[claims.csv](claims.csv)",
-        f"{count_findings(pages)}.",
+        "\n".join(f"- {line}." for line in _findings_by_kind(asked)),
         _table([line for line in about_rows if line.finding not in apart]),
     ]
     for finding, title in apart.items():
@@ -51,14 +84,23 @@ def claims_page(pages: Sequence[Page]) -> str:
 
 
 def count_findings(pages: Sequence[Page]) -> str:
-    """How many claims have which finding; a claim counts in each setting that tested it."""
-    findings = Counter(
-        result.finding for page in pages for setting in page.settings for result in setting.results
-    )
-    waiting = (claims_of(page.question) for page in pages if page.question and not page.settings)
-    findings[NOT_RUN] += sum(map(len, waiting))
-    # That something diverged is named only where it did.
-    listed = [finding for finding in FINDINGS if findings[finding] or finding != DIVERGED]
+    """How many claims of each kind have which finding, in one line."""
+    return "; ".join(_findings_by_kind(_asked(pages)))
+
+
+def _findings_by_kind(asked: Sequence[_Asked]) -> list[str]:
+    """A line for each kind of claim: what was learned apart from what was only counted or timed."""
+    kinds: dict[str, list[str]] = {"accuracy and learning": [], "speed": [], "sizes and work": []}
+    for one in asked:
+        metric = one.result.claim.metric
+        timed = "speed" if metric in TIMING_METRICS else "accuracy and learning"
+        kinds["sizes and work" if metric in SIZE_METRICS else timed].append(one.result.finding)
+    return [f"{kind}: {_counts(Counter(found))}" for kind, found in kinds.items() if found]
+
+
+def _counts(findings: Counter[str]) -> str:
+    # Of the rest, only what there is.
+    listed = [one for one in FINDINGS if findings[one] or one in (AGREES, DISAGREES)]
     return ", ".join(count_text(findings[finding], finding) for finding in listed)
 
 
@@ -76,23 +118,12 @@ def _table(lines: Sequence[_Line]) -> str:
     return table(columns, [line.cells for line in lines], left=5)
 
 
-def _lines(page: Page, num_rows: int) -> Iterator[_Line]:
-    """A line for each claim about so many rows, in each setting that tested it."""
-    if page.question is None:
-        return
-    to_page = link(escape(page.title), page.path)
-    if not page.settings:
-        for claim in claims_of(page.question):
-            if len(claim.rows) == num_rows:
-                cells = [escape(claim.says), escape(claim.source), "–", NOT_RUN, to_page]
-                yield _Line(NOT_RUN, cells)
-    for setting in page.settings:
-        for result in setting.results:
-            if len(result.claim.rows) == num_rows:
-                claim, is_run = result.claim, result.finding != NOT_RUN
-                tested_on = escape(setting.heading) if is_run else "–"
-                said = [escape(claim.says), escape(claim.source), tested_on]
-                yield _Line(result.finding, [*said, _finding(result, setting), to_page])
+def _line(asked: _Asked) -> _Line:
+    page, setting, result = asked
+    heading = escape(setting.heading) if setting else "–"
+    finding = _finding(result, setting) if setting else NOT_RUN
+    said = [escape(result.claim.says), escape(result.claim.source), heading, finding]
+    return _Line(result.finding, [*said, link(escape(page.title), page.path)])
 
 
 def _finding(result: ClaimResult, setting: SettingSummary) -> str:
@@ -106,25 +137,21 @@ def _finding(result: ClaimResult, setting: SettingSummary) -> str:
 
 
 def claims_frame(pages: Sequence[Page]) -> pd.DataFrame:
-    """claims.csv: a row for each claim and setting."""
-    records = [
-        _claim_record(page, setting, result)
-        for page in pages
-        for setting in page.settings
-        for result in setting.results
-    ]
-    return pd.DataFrame(records, columns=CLAIM_COLUMNS)
+    """claims.csv: a row for each line of the page."""
+    return pd.DataFrame([_claim_record(*one) for one in _asked(pages)], columns=CLAIM_COLUMNS)
 
 
-def _claim_record(page: Page, setting: SettingSummary, result: ClaimResult) -> dict[str, Any]:
+def _claim_record(
+    page: Page, setting: SettingSummary | None, result: ClaimResult
+) -> dict[str, Any]:
     claim, interval = result.claim, result.interval
     protocol = "; ".join(result.protocol) or "full"
     return {
         "page": page.name, "claim": claim.says, "source": claim.source, "dataset": claim.dataset,
         "printed": claim.printed, "ours": result.estimate,
         "low": interval.low if interval else None, "high": interval.high if interval else None,
-        "setting": setting.heading, "num_seeds": result.num_seeds,
-        "protocol": None if result.finding == NOT_RUN else protocol, "finding": result.finding,
+        "setting": setting.heading if setting else None, "num_seeds": result.num_seeds,
+        "protocol": protocol if setting else None, "finding": result.finding,
         "reason": result.reason, "conditional_on_one_teacher": result.is_conditional,
-        "bounds_changed": setting.evidence.setting.revised,
+        "bounds_changed": setting.evidence.setting.revised if setting else None,
     }  # fmt: skip

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from titn.reporting.comparisons.effects import Effects, ablation_effects
 from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.comparisons.table_model import table_model
 from titn.reporting.evidence.evidence import Evidence
-from titn.reporting.evidence.run_index import RunIndex
+from titn.reporting.evidence.run_index import RunIndex, record_with
 from titn.reporting.markdown import code, escape, fold, html
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.provenance import choice_name, describe_setting, origin_lines
@@ -256,10 +257,17 @@ def _listed(lines: Sequence[str]) -> list[str]:
 
 
 def _teachers(evidence: Evidence, index: RunIndex) -> list[dict[str, Any]]:
-    keys = sorted(set().union(*(row.teachers for row in evidence.rows)))
-    # Older records named their teachers without a digest, which was the setting's.
-    identities = [(key, digest or evidence.setting.source_digest) for key, digest in keys]
-    return [index[identity] for identity in identities if identity in index]
+    """The records of the teachers that the students had."""
+    taught = (run for row in evidence.rows for run in row.runs.values())
+    found = {}
+    for run in taught:
+        # Older records named their teachers without a digest, which was the setting's.
+        digest = run.get("teacher.source_digest") or evidence.setting.source_digest
+        teacher = index.get((run.get("teacher.config_hash", ""), digest))
+        if teacher is not None:
+            record = record_with(run.get("teacher.top1"), teacher)
+            found[teacher["config_hash"], digest, str(record.get("top1"))] = record
+    return [record for _, record in sorted(found.items(), key=itemgetter(0))]
 
 
 def _claims_not_run(question: Question | None) -> list[str]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from titn.records.collation import load
-from titn.reporting.evidence.run_index import index_runs
+from titn.reporting.evidence.run_index import index_runs, record_with
 
 
 def tops(row):
@@ -121,6 +121,8 @@ def test_of_two_records_of_a_cell_the_first_that_was_begun_counts(runs, names):
     cell = runs.cell("a", 0, 40, directory=names[1], started="2026-01-01")
     run = runs.one(cell).row("a").runs[0]
     assert (run["top1"], run["num_others"]) == (1.0, 1)
+    # A student's record says under which of them it was trained.
+    assert [record_with(top1, run)["top1"] for top1 in (0.5, 1.0, 0.7)] == [0.5, 1.0, 1.0]
 
 
 def test_a_copy_of_a_record_is_no_other_record(runs):

@@ -113,6 +113,23 @@ def test_tested_claims_come_first_and_printed_numbers_last(runs, pages):
         assert text.count(f"| {claim} |") == part.count(f"| {claim} |") == 1
 
 
+def test_a_claim_is_counted_where_it_was_tested_and_one_about_sizes_once(runs, pages):
+    claims = [
+        runs.claim(["a", "b"], [None, 0], says="a below b"),
+        runs.claim(["a"], [0, None], says="a is small", metric="parameters_m"),
+    ]
+    question = runs.question(["a", "b"], claims=claims)
+    runs.ask(*runs.row("a", A), *runs.row("b", B), question=question)
+    cells = runs.row("a", A, changes={"epochs": 3})
+    cells.append(runs.cell("b", 0, state="missing", changes={"epochs": 3}))
+    made = pages(*cells, question=question, key="ef" * 32)
+    text = claims_page(made)
+    assert "- accuracy and learning: 0 agree, 1 disagrees." in text
+    assert "- sizes and work: 0 agree, 0 disagree, 1 not comparable." in text
+    assert [text.count(f"| {claim.says} |") for claim in made[0].question.claims] == [1, 1]
+    assert len(claims_frame(made)) == 2
+
+
 def test_a_claim_about_a_row_that_diverged_is_counted_as_that(runs, pages):
     cells = [*runs.row("a", A), runs.cell("b", 0, state="diverged")]
     text = claims_page(pages(*cells, question=judged(runs, [0, None])))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.unit.reporting.conftest import samples
+from tests.unit.reporting.conftest import DIGEST, samples
 from titn.records.collation import load
 from titn.records.run_dir import RunDir
 from titn.reporting.evidence.run_index import index_runs
@@ -28,11 +28,14 @@ def text(runs, tmp_path, without_figures):
 def taught(runs):
     """Cells of two tokens, 30 of 40 images right, whose teacher is right in all but the first."""
 
-    def write(label, seeds, **changes):
+    def write(label, seeds, digest=DIGEST, **changes):
         cells = []
         node = {"_target_": "titn.losses.distillation.Hard", "alpha": 0.5}
         for seed in range(seeds):
-            cell = runs.cell(label, seed, taught=runs.teacher(), changes={"loss": node, **changes})
+            cell = runs.cell(
+                label, seed, taught=runs.teacher(), changes={"loss": node, **changes},
+                digest=digest, directory=f"{digest[:4]}-{label}-{len(changes)}-{seed}",
+            )  # fmt: skip
             columns = samples(30, 40, 10, seed)
             columns["teacher"] = np.where(np.arange(40) == 0, 1, columns["label"]).astype(np.int16)
             RunDir(runs.written[cell.config_hash]).write_samples(columns)
@@ -49,6 +52,15 @@ def test_a_row_that_two_questions_have_is_told_once(runs, taught, text):
     said = text()
     assert sum("| a | 2 |" in line for line in said.splitlines()) == 1
     assert sum("| a | yes | 97.50 |" in line for line in said.splitlines()) == 1
+
+
+def test_a_row_of_other_code_is_another_row(runs, taught, text):
+    runs.ask(*taught("a", 2))
+    other = "ef" * 32
+    runs.ask(*taught("a", 2, digest=other), name="paper/figure6", key=other, digest=other)
+    said = text()
+    assert sum("| a | 2 |" in line for line in said.splitlines()) == 2
+    assert sum("| a | yes | 97.50 |" in line for line in said.splitlines()) == 2
 
 
 def test_two_seeds_cannot_say_which_token_is_better(runs, taught, text):

@@ -15,7 +15,8 @@ def index_runs(runs: Records) -> RunIndex:
     """(config hash, source digest) -> a run as a flat dict.
 
     If several directories hold the same cell, a record counts, and of several records the one that
-    was begun first; its "num_others" is the number of records with other results.
+    was begun first; its "num_others" is the number of records with other results, and its "others"
+    are those.
     """
     found: dict[Identity, list[dict[str, Any]]] = {}
     for run in runs.to_dict("records"):
@@ -33,8 +34,15 @@ def identity_of(cell: PlannedCell, setting: Setting) -> Identity:
 
 def _best(same: list[dict[str, Any]]) -> dict[str, Any]:
     chosen, *others = sorted(same, key=_precedence)
-    outcomes = {_outcome(run) for run in others if run["status"] == RECORDED}
-    return chosen | {"num_others": len(outcomes - {_outcome(chosen)})}
+    by_outcome = {_outcome(run): run for run in reversed(others) if run["status"] == RECORDED}
+    by_outcome.pop(_outcome(chosen), None)
+    return chosen | {"num_others": len(by_outcome), "others": list(by_outcome.values())}
+
+
+def record_with(top1: float | None, run: dict[str, Any]) -> dict[str, Any]:
+    """Of the records of a run's identity the one with this top-1; the run itself without one."""
+    same = (one for one in (run, *run.get("others", ())) if one.get("top1") == top1)
+    return next(same, run)
 
 
 def _outcome(run: dict[str, Any]) -> tuple[float | None, float | None]:

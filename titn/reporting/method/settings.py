@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from titn.reporting.evidence.evidence import Evidence
-from titn.reporting.evidence.row import Row
+from titn.reporting.evidence.row import Identity, Row
 from titn.reporting.markdown import escape, link
 from titn.reporting.pages import Page
 from titn.reporting.provenance import choice_name
@@ -36,9 +36,9 @@ def page_settings(pages: Sequence[Page]) -> Iterator[PageSetting]:
             yield PageSetting(page, found.heading, found.evidence)
 
 
-def cell_identities(row: Row) -> tuple[str, ...]:
+def cell_identities(row: Row) -> tuple[Identity, ...]:
     """The cells that a row is made of: rows of two questions with the same cells are told once."""
-    return tuple(sorted(row.identities[seed][0] for seed in row.runs))
+    return tuple(sorted(row.identities[seed] for seed in row.runs))
 
 
 def answers_by_dataset(

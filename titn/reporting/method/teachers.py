@@ -19,12 +19,11 @@ from titn.system.text import percent, points
 
 
 def teachers_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
-    found: dict[tuple[str, ...], tuple[PageSetting, TeacherAgreement]] = {}
+    found: dict[object, tuple[PageSetting, TeacherAgreement]] = {}
     for setting in page_settings(pages):
         for agreement in teacher_agreements(setting.evidence):
-            found.setdefault(
-                (str(agreement.was_taught), *cell_identities(agreement.row)), (setting, agreement)
-            )
+            key = agreement.was_taught, cell_identities(agreement.row)
+            found.setdefault(key, (setting, agreement))
     heading = "## Does a student become like its teacher?"
     if not found:
         return []
@@ -37,10 +36,12 @@ def teachers_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
         answers_by_dataset(rows, _how_much_alike),
         table(columns, [_table_line(setting, agreement) for setting, agreement in rows], 2),
         "Over the evaluated images, means over seeds; = teacher is the share with the teacher's "
-        "prediction. A row without distillation is compared with the teacher of the rows beside "
-        "it: two networks also agree because both are right, or find the same images hard. Of the "
-        "images that the teacher gets wrong, *repeated* is the share with the teacher's wrong "
-        f"class, and *corrected* the share with the right one. {files.save_csv('teacher', frame)}",
+        "prediction. The teacher's top-1 is that of what it answered as the student was evaluated, "
+        "whose rounding may move some images from those of its own record. A row without "
+        "distillation is compared with the teacher of the rows beside it: two networks also agree "
+        "because both are right, or find the same images hard. Of the images that the teacher "
+        "gets wrong, *repeated* is the share with the teacher's wrong class, and "
+        f" *corrected* the share with the right one. {files.save_csv('teacher', frame)}",
     ]
 
 

@@ -23,7 +23,7 @@ from titn.system.text import counted, percent, points
 
 
 def tokens_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
-    found: dict[tuple[str, ...], tuple[PageSetting, TokenComparison]] = {}
+    found: dict[object, tuple[PageSetting, TokenComparison]] = {}
     for setting in page_settings(pages):
         for row in setting.evidence.recorded:
             if (key := cell_identities(row)) not in found and (tokens := compare_tokens(row)):
