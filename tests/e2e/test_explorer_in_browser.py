@@ -187,7 +187,7 @@ def test_runs_of_one_network_are_drawn_by_what_they_differ_in(opened, tmp_path):
     assert page.input_value("#x") == "optimizer.lr"
     assert page.input_value("#colour") == "dataset.split"
     page.click("#tab-curves")
-    assert "splits are mixed (test, validation)" in page.inner_text("#curves-note")
+    assert "Mixed are a: test, validation. Filter by one" in page.inner_text("#curves-note")
     page.click("#tab-compare")
     ids = columns_of(contents)["id"]
     assert [page.input_value(f"#run-{side}") for side in "ab"] == [ids[1], ids[2]]

@@ -414,7 +414,8 @@ def test_of_several_processes_one_decodes(tmp_path):
         folder.decode_channels = slowly
         ready = pathlib.Path(os.environ["READY"])
         (ready / str(os.getpid())).touch()
-        while len(list(ready.iterdir())) < 2:  # both begin at once
+        ends = time.monotonic() + 60
+        while len(list(ready.iterdir())) < 2 and time.monotonic() < ends:  # both begin at once
             time.sleep(0.005)
         sources.folder(root=os.environ["ROOT"], image_size=64, storage="disk")
         print(len(calls))

@@ -102,7 +102,7 @@ async function drawPredictions(a, b) {
   const tables = [byId("agreement"), byId("by-class")];
   if (!set || set !== setOf(b)) {
     byId("predictions-note").textContent =
-      "Not comparable: the two were not evaluated on the same images, or one has no predictions.";
+      "Not comparable: their images differ, of train or test, or one has no predictions.";
     tables.forEach((table) => table.replaceChildren());
     return;
   }

@@ -37,7 +37,7 @@ function curvesNote(chosen, candidates, able, runs) {
   return [
     which,
     missing ? `${counted(missing, "run")} without such a curve.` : "",
-    mixed ? `Data sets or splits are mixed (${mixed}): filter by one before comparing.` : "",
+    mixed ? `Mixed are ${mixed}. Filter by one before comparing.` : "",
   ].filter(Boolean).join(" ");
 }
 

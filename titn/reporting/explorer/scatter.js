@@ -38,7 +38,7 @@ function scatterNote(all, numbered, known, isLog, byGroup) {
   return [
     numbered.length < all.length ? `Without such a number: ${all.length - numbered.length} of ${counted(all.length, "run")}.` : "",
     state.logx === "1" && !isLog ? "Not logarithmic: a number is not above zero." : "",
-    mixed ? `Data sets or splits are mixed (${mixed}): filter by one before comparing.` : "",
+    mixed ? `Mixed are ${mixed}. Filter by one before comparing.` : "",
     byGroup ? "Means and their 95% intervals of the groups of the table of runs." : "",
     leftOut ? `Left out of means: ${leftOut}.` : "",
     known.length && !byGroup ? "A click on a point selects its run." : "",

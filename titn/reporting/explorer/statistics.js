@@ -50,11 +50,12 @@ function groupsOf(runs, keys) {
 // What makes numbers of two runs no answer to one question.
 const INCOMPARABLE = ["dataset", "images", "classes", "dataset.split"];
 
-/** The values of data sets, classes and splits that a group mixes; empty if it mixes none. */
+/** What a group mixes of data sets, images, classes and splits, by name; empty if it mixes none. */
 function mixedIn(runs) {
-  return INCOMPARABLE.filter(columnOf)
-    .map((key) => [...new Set(runs.map((run) => columnOf(key).values[run]).filter((value) => value !== null))].sort(compareValues))
-    .filter((values) => values.length > 1)
-    .map((values) => values.join(", "))
+  return INCOMPARABLE.map(columnOf)
+    .filter(Boolean)
+    .map((column) => [column, [...new Set(runs.map((run) => column.values[run]).filter((value) => value !== null))].sort(compareValues)])
+    .filter(([, values]) => values.length > 1)
+    .map(([column, values]) => `${labelOf(column)}: ${values.join(", ")}`)
     .join("; ");
 }

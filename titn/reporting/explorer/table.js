@@ -102,7 +102,7 @@ function drawGroups() {
   byId("table-note").textContent =
     "Mean ± half of the 95% t interval over a group's runs; n where a number is not of all of them." +
     (anyLeftOut ? " Left out of means: runs that stopped early or have no record." : "") +
-    (anyMixed ? " Groups that mix data sets, classes or splits answer no question: group by these, too, or filter." : "");
+    (anyMixed ? " Groups that mix data sets, images, classes or splits answer no question: group by what they mix, too, or filter." : "");
 }
 
 /** Of how many of a group's runs a number is, where it is not of all. */
