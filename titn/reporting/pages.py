@@ -192,7 +192,7 @@ def setting_part(
     found = answer(evidence, differences)
     if effects and not why_unranked(evidence):
         found = ablation_answer(effects)
-    teachers = _teachers(evidence, index)
+    teachers = teachers_of(evidence, index)
     parts = [
         f"**{found.text}** {found.aside}".rstrip(),
         f"On {escape(heading)}. {' '.join(warnings(evidence))}".rstrip(),
@@ -256,7 +256,7 @@ def _listed(lines: Sequence[str]) -> list[str]:
     return [_list(lines)] if lines else []
 
 
-def _teachers(evidence: Evidence, index: RunIndex) -> list[dict[str, Any]]:
+def teachers_of(evidence: Evidence, index: RunIndex) -> list[dict[str, Any]]:
     """The records of the teachers that the students had."""
     taught = (run for row in evidence.rows for run in row.runs.values())
     found = {}

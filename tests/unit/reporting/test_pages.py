@@ -12,7 +12,7 @@ from titn.records.collation import load
 from titn.records.postponed import Postponed
 from titn.records.question import parse_question
 from titn.reporting.evidence.run_index import index_runs
-from titn.reporting.pages import write_page
+from titn.reporting.pages import teachers_of, write_page
 
 A, B = [30, 32, 31], [14, 17, 16]
 
@@ -598,3 +598,13 @@ def test_a_row_that_diverged_says_with_what_it_was_to_be_trained(runs, text):
     assert line(after, "b")[1:] == [
         "none", "adamw at 0.001", "2 epochs", "–; 1 of 1 diverged", "–", "–",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "expected"), [([0.8, 0.9], [0.9]), ([0.8, 0.7], [0.8])])
+def test_of_a_teachers_records_that_one_counts_which_the_students_had(runs, found, expected):
+    evidence = runs.one(*runs.row("a", A, taught=runs.teacher()))  # it had 0.9
+    hash_ = evidence.row("a").runs[0]["teacher.config_hash"]
+    first, other = ({"config_hash": hash_, "top1": top1} for top1 in found)
+    index = {(hash_, DIGEST): first | {"others": [other]}}
+    assert [one["top1"] for one in teachers_of(evidence, index)] == expected
+    assert teachers_of(evidence, {}) == []
