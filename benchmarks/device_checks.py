@@ -170,15 +170,13 @@ def main() -> int:
             continue
         try:
             for finding in check(runs):
-                report.add(finding.check, asdict(finding) | {"passed": finding.passed})
+                report.add(asdict(finding) | {"passed": finding.passed})
                 mark = "ok  " if finding.passed else "FAIL"
                 found = f"{finding.found:.2g} (at most {finding.most:.2g})"
                 print(f"{mark} {finding.check}: {found}", flush=True)
             report.drop(check.__name__)
         except CheckError as error:
-            report.add(
-                check.__name__, {"check": check.__name__, "passed": False, "why": str(error)}
-            )
+            report.add({"check": check.__name__, "passed": False, "why": str(error)})
             print(f"FAIL {check.__name__}: {error}", flush=True)
     return report.code
 
@@ -196,9 +194,9 @@ class Report:
         self.entries: dict[str, dict] = {entry["check"]: entry for entry in there}
         self.code = 0
 
-    def add(self, name: str, entry: dict) -> None:
+    def add(self, entry: dict) -> None:
         self.code = self.code or int(not entry["passed"])
-        self.entries[name] = entry
+        self.entries[entry["check"]] = entry
         self._write()
 
     def drop(self, name: str) -> None:

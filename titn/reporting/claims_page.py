@@ -15,6 +15,7 @@ from titn.reporting.comparisons.claims import (
     SIZE_METRICS,
     ClaimResult,
     claims_of,
+    not_run,
 )
 from titn.reporting.latencies import TIMING_METRICS
 from titn.reporting.markdown import escape, fold, link, table
@@ -54,15 +55,15 @@ def _asked_on(page: Page) -> Iterator[_Asked]:
         ours = [one for one in tested if one.result.claim == claim]
         run = [one for one in ours if one.result.finding != NOT_RUN]
         if not run:
-            yield _Asked(page, None, ClaimResult(claim, None, None, [], NOT_RUN, 0, False))
+            yield _Asked(page, None, not_run(claim))
         yield from run[:1] if claim.metric in SIZE_METRICS else run
 
 
 def claims_page(pages: Sequence[Page]) -> str:
     """Claims about rows that were tested in a table, all others in folds."""
     asked = _asked(pages)
-    about_rows = [_line(one) for one in asked if len(one.result.claim.rows) == 2]
-    printed = [_line(one) for one in asked if len(one.result.claim.rows) == 1]
+    about_rows = [one for one in asked if len(one.result.claim.rows) == 2]
+    printed = [one for one in asked if len(one.result.claim.rows) == 1]
     apart = {
         NOT_COMPARABLE: "Claims about rows that were trained on other data or classes",
         NOT_RUN: "Claims about rows that have no record",
@@ -73,12 +74,12 @@ def claims_page(pages: Sequence[Page]) -> str:
         "that we ran; the question's page compares that with the paper's. "
         "[claims.csv](claims.csv)",
         "\n".join(f"- {line}." for line in _findings_by_kind(asked)),
-        _table([line for line in about_rows if line.finding not in apart]),
+        _table([one for one in about_rows if one.result.finding not in apart]),
     ]
     for finding, title in apart.items():
-        lines = [line for line in about_rows if line.finding == finding]
-        if lines:
-            parts.append(fold(f"{title} ({len(lines)})", [_table(lines)]))
+        found = [one for one in about_rows if one.result.finding == finding]
+        if found:
+            parts.append(fold(f"{title} ({len(found)})", [_table(found)]))
     parts.append(fold("The numbers that the paper prints, one by one", [_table(printed)]))
     return "\n\n".join(parts) + "\n"
 
@@ -104,26 +105,18 @@ def _counts(findings: Counter[str]) -> str:
     return ", ".join(count_text(findings[finding], finding) for finding in listed)
 
 
-class _Line(NamedTuple):
-    """A line of a table, and the finding that sorts it."""
-
-    finding: str
-    cells: list[str]
-
-
-def _table(lines: Sequence[_Line]) -> str:
-    if not lines:
+def _table(asked: Sequence[_Asked]) -> str:
+    if not asked:
         return "None."
     columns = ["claim", "source", "tested on", "finding", "page"]
-    return table(columns, [line.cells for line in lines], left=5)
+    return table(columns, [_cells(*one) for one in asked], left=5)
 
 
-def _line(asked: _Asked) -> _Line:
-    page, setting, result = asked
+def _cells(page: Page, setting: SettingSummary | None, result: ClaimResult) -> list[str]:
     heading = escape(setting.heading) if setting else "–"
     finding = _finding(result, setting) if setting else NOT_RUN
-    said = [escape(result.claim.says), escape(result.claim.source), heading, finding]
-    return _Line(result.finding, [*said, link(escape(page.title), page.path)])
+    said = [escape(result.claim.says), escape(result.claim.source)]
+    return [*said, heading, finding, link(escape(page.title), page.path)]
 
 
 def _finding(result: ClaimResult, setting: SettingSummary) -> str:

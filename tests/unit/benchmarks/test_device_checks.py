@@ -1,23 +1,12 @@
 """What device_checks.py says of checks that fail, or are cut short."""
 
-import importlib
 import json
 import sys
-from pathlib import Path
-
-import pytest
-
-BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
-@pytest.fixture
-def checks(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    yield importlib.import_module("device_checks")
-    sys.modules.pop("device_checks")
+def test_a_call_adds_to_what_calls_before_it_found(script, tmp_path, monkeypatch):
+    checks = script("device_checks")
 
-
-def test_a_call_adds_to_what_calls_before_it_found(checks, tmp_path, monkeypatch):
     def good(runs):
         yield checks.Finding("good one", 0.5, 1.0)
 

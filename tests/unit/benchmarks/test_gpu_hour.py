@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+from tests.unit.benchmarks.conftest import BENCHMARKS
+
 # Counts to ten in files of its own, and goes on where it was; a signal makes it note that.
 COUNT = """
 import pathlib, signal, sys, time
@@ -29,12 +30,8 @@ WRITE = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch()"
 
 
 @pytest.fixture
-def gpu_hour(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    import gpu_hour
-
-    yield gpu_hour
-    sys.modules.pop("gpu_hour")
+def gpu_hour(script):
+    return script("gpu_hour")
 
 
 def program(gpu_hour, name, source, *arguments, **settings):

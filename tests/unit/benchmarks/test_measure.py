@@ -1,24 +1,15 @@
 """What measure.py keeps of a call that was cut short, and the page of what it has found."""
 
 import argparse
-import importlib
 import json
 import sys
 from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+from tests.unit.benchmarks.conftest import BENCHMARKS
+
 HERE = {"cpu": "A", "instructions": "AVX2", "gpu": None, "threads": 2}
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Imports one of the scripts, whose directory is on the path while they run."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    yield importlib.import_module
-    for name in [path.stem for path in BENCHMARKS.glob("*.py")]:
-        sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize(

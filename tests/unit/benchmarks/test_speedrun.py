@@ -26,19 +26,14 @@ FULL = {
 
 
 @pytest.fixture
-def speedrun(monkeypatch, tmp_path):
+def speedrun(script, monkeypatch, tmp_path):
     """The script, whose entries and page go into a directory of their own."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    import speedrun
-    import speedrun_page
-
+    speedrun, speedrun_page = script("speedrun"), script("speedrun_page")
     for module in (speedrun, speedrun_page):
         monkeypatch.setattr(module, "ENTRIES", tmp_path / "entries")
     monkeypatch.setattr(speedrun_page, "PAGE", tmp_path / "page.md")
     monkeypatch.setattr(speedrun_page, "HERE", tmp_path)
-    yield speedrun
-    for name in ("speedrun", "speedrun_page"):
-        sys.modules.pop(name)
+    return speedrun
 
 
 @pytest.fixture

@@ -144,6 +144,11 @@ def _not_judged(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> ClaimR
         if ended := [run for run in begun if run["status"] == state]:
             protocol = _protocol(claim, ended, evidence)
             return ClaimResult(claim, None, None, protocol, finding, 0, False, reason)
+    return not_run(claim)
+
+
+def not_run(claim: Claim) -> ClaimResult:
+    """Of a claim about rows that have no record."""
     return ClaimResult(claim, None, None, [], NOT_RUN, 0, False)
 
 
@@ -167,7 +172,7 @@ def _judge_timing(claim: Claim, evidence: Evidence) -> ClaimResult:
     values = [timed_rounds(evidence, label, claim.metric) for label in claim.rows]
     timed = [secs for secs in values if secs is not None]
     if len(timed) < len(claim.rows):
-        return ClaimResult(claim, None, None, [], NOT_RUN, 0, False)
+        return not_run(claim)
     interval = rounds_interval(timed)
     assert evidence.timing is not None
     finding, reason = judge_interval(interval, claim.between)

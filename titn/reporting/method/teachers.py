@@ -41,7 +41,7 @@ def teachers_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
         "distillation is compared with the teacher of the rows beside it: two networks also agree "
         "because both are right, or find the same images hard. Of the images that the teacher "
         "gets wrong, *repeated* is the share with the teacher's wrong class, and "
-        f" *corrected* the share with the right one. {files.save_csv('teacher', frame)}",
+        f"*corrected* the share with the right one. {files.save_csv('teacher', frame)}",
     ]
 
 
