@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from measure import code
 from safetensors.torch import load_file
 
 from titn.data.views import CropFlip
@@ -164,7 +165,8 @@ def main() -> int:
     parser.add_argument("--checks", default=",".join(names), help=f"of {', '.join(names)}")
     arguments = parser.parse_args()
     os.environ.setdefault("TITN_CACHE", str(arguments.work / "cache"))
-    runs, report = Runs(arguments.device, arguments.work.resolve()), Report(arguments.json)
+    runs = Runs(arguments.device, arguments.work.resolve())
+    report = Report(arguments.json, {"device": arguments.device, "code": code()})
     for check in CHECKS:
         if check.__name__ not in arguments.checks.split(","):
             continue
@@ -185,18 +187,20 @@ class Report:
     """What the checks found, in a file that is whole whenever this process is ended.
 
     It begins with what the file has from calls before, which may have come further than this one
-    will. path: of the file, if there is to be one. code: 1 if a check of this call failed.
+    will. path: of the file, if there is to be one. stamp: what has to be the same for that, the
+    device and the code. code: 1 if a check of this call failed.
     """
 
-    def __init__(self, path: Path | None):
-        self.path = path
+    def __init__(self, path: Path | None, stamp: dict[str, str]):
+        self.path, self.stamp = path, stamp
         there = json.loads(path.read_text()) if path is not None and path.exists() else []
-        self.entries: dict[str, dict] = {entry["check"]: entry for entry in there}
+        known = [entry for entry in there if stamp.items() <= entry.items()]
+        self.entries: dict[str, dict] = {entry["check"]: entry for entry in known}
         self.code = 0
 
     def add(self, entry: dict) -> None:
         self.code = self.code or int(not entry["passed"])
-        self.entries[entry["check"]] = entry
+        self.entries[entry["check"]] = entry | self.stamp
         self._write()
 
     def drop(self, name: str) -> None:

@@ -293,13 +293,10 @@ def code() -> str:
 def check_fits(path: Path, found: Mapping[str, Any], here: Mapping[str, Any], batch: int) -> None:
     """Leave with a line if the result's file is of another machine, or of another batch."""
     there = found.get("machine", here)
-    other = [
-        key
-        for key in ("cpu", "instructions", "gpu", "threads")
-        if there.get(key, here[key]) != here[key]
-    ]
+    keys = ("cpu", "instructions", "gpu", "threads")
+    other = [key for key in keys if there.get(key) != here[key]]
     if other:
-        of = ", ".join(f"{key} {there[key]}" for key in other)
+        of = ", ".join(f"{key} {there.get(key)}" for key in other)
         sys.exit(
             f"{path}: was measured with {of}; give --name=NAME for a file of this machine's own"
         )

@@ -209,8 +209,7 @@ def _most_excluded(found: Sequence[Difference]) -> str:
 
 def is_conditional(row: Row) -> bool:
     """Whether all seeds of a row had the same trained teacher."""
-    top1s = {run.get("teacher.top1") for run in row.runs.values()}
-    return len(row.teachers) == len(top1s) == 1 and len(row.runs) > 1
+    return row.has_one_teacher and len(row.runs) > 1
 
 
 def cautions(evidence: Evidence) -> list[str]:

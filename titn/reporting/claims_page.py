@@ -1,7 +1,7 @@
 """reports/claims.md: every claim of the paper that a question tests, with its finding."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -39,7 +39,7 @@ class _Asked(NamedTuple):
 def _asked(pages: Sequence[Page]) -> list[_Asked]:
     """Each claim in each setting that tested it, or once where none did.
 
-    What is counted of a network is the same however it was trained, and told once.
+    What was counted of one network, however it was trained, is told once.
     """
     return [asked for page in pages for asked in _asked_on(page)]
 
@@ -56,7 +56,15 @@ def _asked_on(page: Page) -> Iterator[_Asked]:
         run = [one for one in ours if one.result.finding != NOT_RUN]
         if not run:
             yield _Asked(page, None, not_run(claim))
-        yield from run[:1] if claim.metric in SIZE_METRICS else run
+        yield from _distinct(run) if claim.metric in SIZE_METRICS else run
+
+
+def _distinct(asked: Sequence[_Asked]) -> Iterable[_Asked]:
+    """Without those that count the same again, or could not count where others could."""
+    found: dict[object, _Asked] = {}
+    for one in [one for one in asked if one.result.estimate is not None] or asked:
+        found.setdefault((one.result.estimate, one.result.finding), one)
+    return found.values()
 
 
 def claims_page(pages: Sequence[Page]) -> str:

@@ -31,3 +31,5 @@ def test_a_call_adds_to_what_calls_before_it_found(script, tmp_path, monkeypatch
 
     mended.__name__ = "bad"
     assert call(mended) == (0, {"bad one": True, "good one": True})
+    monkeypatch.setattr(checks, "code", lambda: "other code")
+    assert call(good) == (0, {"good one": True})

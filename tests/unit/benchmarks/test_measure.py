@@ -73,7 +73,7 @@ def test_a_part_that_is_written_leaves_what_others_have_measured(script, tmp_pat
     [
         ({}, None),
         ({"machine": HERE, "batch_size": 128}, None),
-        ({"machine": {"cpu": "A", "gpu": None, "threads": 2}, "batch_size": 128}, None),
+        ({"machine": {"cpu": "A", "gpu": None, "threads": 2}}, "measured with instructions None"),
         ({"machine": HERE | {"cpu": "B"}}, "was measured with cpu B; give --name=NAME"),
         ({"machine": HERE, "batch_size": 64}, "was measured with --batch=64; give that, or"),
     ],

@@ -80,7 +80,7 @@ def judge_claim(claim: Claim, evidence: Evidence) -> ClaimResult:
         protocol=_protocol(claim, [_first_run(row) for row in rows], evidence),
         finding=finding,
         num_seeds=min(map(len, values)),
-        is_conditional=any(len(row.teachers) == 1 for row in rows),
+        is_conditional=any(row.has_one_teacher for row in rows),
         reason=reason,
     )
 

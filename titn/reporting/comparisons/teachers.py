@@ -66,7 +66,7 @@ def are_teachers_ranked_by_one(rows: Sequence[Row]) -> bool:
     networks = {
         tuple(row.shared_value(f"teacher.model.{part}") for part in parts) for row in taught
     }
-    return len(networks) > 1 and any(len(row.teachers) == 1 for row in taught)
+    return len(networks) > 1 and any(row.has_one_teacher for row in taught)
 
 
 def _only_teacher(rows: Iterable[Row]) -> Samples | None:

@@ -141,3 +141,9 @@ class Row:
         return {
             (run["teacher.config_hash"], run.get("teacher.source_digest", "")) for run in taught
         }
+
+    @property
+    def has_one_teacher(self) -> bool:
+        """Whether all seeds had the same trained teacher, not only the same recipe of one."""
+        top1s = {run.get("teacher.top1") for run in self.runs.values()}
+        return len(self.teachers) == len(top1s) == 1
