@@ -44,11 +44,11 @@ def assemble_cell(cell: Cell, ranks: Ranks | None) -> AssembledRun:
 def _say_what_sees_micro_batches(cell: Cell, parts: build.Parts) -> None:
     num_parts = cell.run["accumulate"]
     if num_parts > 1 and (seeing := whole_batch_is_seen(parts.model, parts.loss)):
-        size = cell.run["batch_size"]
+        size = min(cell.run["batch_size"], len(cell.dataset.train))
         see = "sees" if len(seeing) == 1 else "see"
         say(
             f"{cell.name}: {cell.prefix}accumulate={num_parts}: {' and '.join(seeing)} {see} "
-            f"{size // num_parts} images at once, and not the {size} of a batch"
+            f"{max(size // num_parts, 1)} images at once, and not the {size} of a batch"
         )
 
 
@@ -72,6 +72,8 @@ def _answer_cache(cell: Cell, loss: Loss) -> AnswerCache | None:
     dataset = {k: v for k, v in run["dataset"].items() if k not in ("root", "storage")}
     key = {
         "teacher": cell.teacher.identity,
+        # One that was made again, by other threads or on a GPU, may have other weights.
+        "weights": weights.file_digest(cell.teacher.directory.path, "teacher.run_dir"),
         "data": [cell.dataset.digest, dataset],
         **{name: run[name] for name in ("augment", "mix", "seed", "batch_size", "repeats")},
         # What rounds: a label may hang by it, and a logit is no longer the same.

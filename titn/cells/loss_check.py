@@ -1,12 +1,12 @@
 """A loss is tried before its teacher is trained: whether it has something to compare."""
 
-from titn.cells.network_check import single_image
-from titn.losses.features import AttentionTransfer
+from titn.cells.network_check import fewer_at_once
+from titn.losses.correlation import CorrelationDistillation
+from titn.losses.features import AttentionTransfer, RelationalDistillation
 from titn.losses.tempered import TemperedDistillation
 from titn.losses.terms import Loss, maps_read
 from titn.system.errors import ConfigError
 from titn.training import build
-from titn.training.accumulation import COMPARE_IMAGES, micro_batch_sizes
 from titn.types import ImageSpec
 
 
@@ -43,11 +43,17 @@ def check_standardized(loss: Loss, run: dict, spec: ImageSpec) -> None:
 
 
 def check_compared_images(loss: Loss, run: dict, num_images: int) -> None:
-    """ConfigError if a loss that compares images sees one at a time. num_images: to train on."""
-    *_, smallest = micro_batch_sizes(min(run["batch_size"], num_images), run["accumulate"])
-    if smallest > 1 or not isinstance(loss, COMPARE_IMAGES):
-        return
-    key, remedy = single_image(run)
-    raise ConfigError(
-        f"{key}: loss={run['choices']['loss']} compares images, and sees one at a time; {remedy}"
+    """ConfigError if a loss that compares images sees fewer than three at once.
+
+    Of two images there is one distance, which is its own mean, and two numbers correlate by 1 or
+    -1, whatever they are: nothing to learn. num_images: to train on.
+    """
+    compares = isinstance(loss, RelationalDistillation) or (
+        isinstance(loss, CorrelationDistillation) and loss.intra > 0
     )
+    if compares and (too_few := fewer_at_once(3, run, num_images)):
+        key, remedy = too_few
+        raise ConfigError(
+            f"{key}: loss={run['choices']['loss']} compares images, and sees fewer than three at "
+            f"once; {remedy}"
+        )

@@ -24,9 +24,8 @@ def check_network(network: nn.Module, run: dict, spec: ImageSpec, num_images: in
         network.eval()
         for pixels in (images, images.byte()):
             _check_output(_answer(network, pixels, target), target, spec)
-    *_, smallest = micro_batch_sizes(min(run["batch_size"], num_images), run["accumulate"])
-    if smallest == 1:
-        _check_single_image(network.train(), images[:1], run)
+    if too_few := fewer_at_once(2, run, num_images):
+        _check_single_image(network.train(), images[:1], *too_few)
 
 
 @torch.no_grad()
@@ -62,19 +61,26 @@ def _check_output(output: Any, target: str, spec: ImageSpec) -> None:
     )
 
 
-def single_image(run: dict) -> tuple[str, str]:
-    """What makes a network see one image at a time, and what to give it instead."""
-    size, num_parts = run["batch_size"], run["accumulate"]
-    if num_parts > 1:
-        return f"accumulate={num_parts}", f"give {max(size // 2, 1)} or less"
-    return f"batch_size={size}", "give 2 or more"
+def fewer_at_once(needed: int, run: dict, num_images: int) -> tuple[str, str] | None:
+    """What makes a run see fewer images at once than are needed, and what to give it instead.
+
+    None if it does not. num_images: to train on.
+    """
+    size, num_parts = min(run["batch_size"], num_images), run["accumulate"]
+    *_, smallest = micro_batch_sizes(size, num_parts)
+    if smallest >= needed:
+        return None
+    if num_parts > 1 and size >= needed:
+        return f"accumulate={num_parts}", f"give {size // needed} or less"
+    if num_images < needed:
+        return f"dataset.fraction={run['dataset'].get('fraction', 1.0)}", "give more images"
+    return f"batch_size={run['batch_size']}", f"give {needed} or more"
 
 
-def _check_single_image(network: nn.Module, image: Tensor, run: dict) -> None:
+def _check_single_image(network: nn.Module, image: Tensor, key: str, remedy: str) -> None:
     try:
         network(image)
     except ValueError as error:  # torch's batch normalisation
-        key, remedy = single_image(run)
         raise ConfigError(
             f"{key}: one image is too few for the model's batch normalisation "
             f"({first_line(error)}); {remedy}"

@@ -62,7 +62,7 @@ class Planner:
             ),
             "source_digest": run_source_digest(run),
         }
-        self._say_what_is_hardly_meant(run, prefix)
+        self._say_what_is_hardly_meant(run, dataset.spec.num_classes, prefix)
         path = Path(run["run_dir"] or Path(run["runs_dir"]) / identity["config_hash"])
         check_run_dirs(run, path, teacher.directory.path if teacher else None, prefix)
         return Cell(
@@ -76,9 +76,9 @@ class Planner:
             teacher=teacher,
         )
 
-    def _say_what_is_hardly_meant(self, run: dict, prefix: str) -> None:
+    def _say_what_is_hardly_meant(self, run: dict, num_classes: int, prefix: str) -> None:
         """Once for all cells; of runs that have been planned before it has been said."""
-        for notice in [] if self.checked else notices(run, prefix):
+        for notice in [] if self.checked else notices(run, num_classes, prefix):
             if notice not in self.noticed:
                 self.noticed.add(notice)
                 say(notice)

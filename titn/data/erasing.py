@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Part of the image's area, and height over width: what torchvision and the paper have.
+# Part of the image's area, and height over width: torchvision's; the authors' code goes to 0.4
+# of the area.
 AREA, ASPECT = (0.02, 0.33), (0.3, 3.3)
 ATTEMPTS = 10  # a rectangle may be larger than the image; then another is taken, as in torchvision
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from titn.models.layers import mapped_layers
@@ -48,9 +49,20 @@ def forward_timm_with_features(
     both heads of a distilled network read is the mean of their tokens, as timm has it.
     """
     body, outputs = net.forward_intermediates(normalised, output_fmt="NCHW")
-    read = net.forward_head(body, pre_logits=True).flatten(1)
+    classifiers = net.get_classifier()
+    read: list[Tensor] = []
+    hooks = [
+        layer.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0].flatten(1)))
+        for layer in (classifiers if isinstance(classifiers, tuple) else (classifiers,))
+    ]
+    try:
+        output = forward_head(body)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    mean = torch.stack(read).mean(0)  # (heads, b, d) -> (b, d)
     maps = choose_maps(outputs, num_maps)
-    return forward_head(body)._replace(features=Features(maps, read, read))
+    return output._replace(features=Features(maps, mean, mean))
 
 
 def choose_maps(outputs: list[Tensor], num_maps: int) -> tuple[Tensor, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from titn.records.cell_state import DIVERGED, STOPPED
 from titn.reporting.comparisons.chance import is_near_chance
 from titn.reporting.comparisons.differences import Difference
-from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one
+from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one, differently_taught
 from titn.reporting.comparisons.verdicts import BETTER, EQUAL, MIN_SEEDS, UNDECIDED, WORSE
 from titn.reporting.cost_answers import cost_answer
 from titn.reporting.evidence.evidence import Evidence
@@ -231,13 +231,25 @@ def cautions(evidence: Evidence) -> list[str]:
     without = [f"{escape(row.label)} ({said})" for row, said in states if said]
     if without:
         lines.append(f"Cells without a record: {', '.join(without)}.")
-    lines += _omissions(evidence)
+    lines += [*_omissions(evidence), *_taught_and_not(evidence)]
     if any(is_conditional(row) for row in evidence.rows):
         lines.append(
             "All seeds of a row had the same trained teacher: the intervals are conditional on "
             "it, and another teacher of the same recipe might move them."
         )
     return lines
+
+
+def _taught_and_not(evidence: Evidence) -> list[str]:
+    """The rows that differ from the baseline both in their network and in having a teacher."""
+    baseline = evidence.baseline
+    if baseline is None or not (rows := differently_taught(baseline, evidence.recorded)):
+        return []
+    has = "no teacher" if baseline.teachers else "a teacher"
+    return [
+        f"{_named(rows)}: another network than {escape(baseline.label)} and {has}; how much of the "
+        "difference each of the two makes is not told."
+    ]
 
 
 def warnings(evidence: Evidence) -> list[str]:

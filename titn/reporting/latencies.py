@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titn.reporting.evidence.evidence import Evidence
-from titn.reporting.statistics.intervals import Interval, mean_interval, same_shape
+from titn.reporting.statistics.intervals import Interval, median_interval, same_shape
 
 # metric -> batch size, and the metric as a function of the seconds of a batch.
 TIMING_METRICS: dict[str, tuple[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
@@ -23,8 +23,11 @@ def timed_rounds(evidence: Evidence, label: str, metric: str) -> NDArray[np.floa
 
 
 def rounds_interval(values: list[NDArray[np.float64]]) -> Interval | None:
-    """95% interval over rounds: of one row, or of the first less the second, paired by round."""
+    """95% interval of the median round: of one row, or of the first less the second, paired.
+
+    None with fewer than six rounds.
+    """
     if len(values) == 1:
-        return mean_interval(values[0])
+        return median_interval(values[0])
     first, second = same_shape(*values)
-    return mean_interval(first - second)
+    return median_interval(first - second)

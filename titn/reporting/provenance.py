@@ -17,9 +17,7 @@ def describe_setting(row: Row | None) -> str:
     """The data of a row's cells and how long they were trained, for a heading."""
     if row is None:
         return "nothing recorded yet"
-    data = choice_name(row, "dataset")
-    if row.shared_value("dataset.num_classes"):
-        data += f", {row.shared_value('dataset.num_classes'):.0f} classes"
+    data = describe_classes(row)
     if (row.shared_value("dataset.fraction") or 1.0) < 1:
         data += f", {100 * row.shared_value('dataset.fraction'):g}% of the training images"
     if "validation" in (row.shared_value("split"), row.shared_value("dataset.split")):
@@ -30,6 +28,12 @@ def describe_setting(row: Row | None) -> str:
         return f"{data}, {at_most}{counted(epochs, 'epoch')}"
     given = row.shared_value("checkpoint") or row.shared_value("weights")
     return f"{data}, {'weights from a file' if given else 'untrained'}"
+
+
+def describe_classes(row: Row) -> str:
+    """A row's data set and, if it has a part of its classes, how many."""
+    num_classes = row.shared_value("dataset.num_classes")
+    return choice_name(row, "dataset") + (f", {num_classes:.0f} classes" if num_classes else "")
 
 
 def recipe_line(evidence: Evidence) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from titn.reporting.comparisons.levels import row_levels
-from titn.reporting.markdown import escape, link, table
+from titn.reporting.markdown import escape, link
 from titn.reporting.pages import Page, SettingSummary, postponement
 from titn.reporting.sections.overview import images_note, overview_table, standings
 from titn.system.errors import ConfigError
@@ -66,14 +66,13 @@ def main_table(page: Page, reports: str) -> str:
     found = page.settings[0]
     evidence = found.evidence
     rows = standings(evidence, row_levels(evidence), found.differences)
-    columns, lines = overview_table(rows)
     figure = f"{reports}/{Path(page.path).parent.as_posix()}/{found.files.stem}-accuracy.svg"
     said = f"**{found.answer.text}** {found.answer.aside}".rstrip()
     return "\n\n".join(
         [
             f"**{escape(page.title)}**, on {escape(found.heading)}. {said}",
             "!" + link(escape("top-1 accuracy of each row, and its difference"), figure),
-            table(columns, lines),
+            overview_table(rows),
             *filter(None, [images_note(rows)]),
             *_put_off(page, found),
             f"How it was trained, other metrics, claims and curves are on {to_page}.",

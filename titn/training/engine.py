@@ -45,9 +45,9 @@ class Task:
     network: the student as it is evaluated, always in its plain form, so that the same weights give
     the same record however they were trained. objective: holds the student in the form that trains,
     perhaps compiled, with the same parameters; with an `average`, whose network is the one that is
-    evaluated, these are other parameters. optimizer: None for an untrained run, whose `epochs`
-    is 0. eval_every: evaluate after every so many epochs, and after the last. clip_grad: the most
-    that the norm of all gradients may be; None: whatever it is. repeats: see `training_batches`.
+    evaluated, these are other parameters. eval_every: evaluate after every so many epochs, and
+    after the last. clip_grad: the most that the norm of all gradients may be; None: whatever it is.
+    repeats: see `training_batches`.
     """
 
     fabric: Fabric

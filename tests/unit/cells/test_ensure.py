@@ -26,6 +26,7 @@ from titn.cells.reopen import open_run
 from titn.data.images import Images
 from titn.records.cell_state import cell_state
 from titn.records.run_dir import RunDir, read_json, write_json
+from titn.system import tensor_files
 from titn.system.errors import CellError, ConfigError
 from titn.system.leases import Holder, LockLostError
 from titn.training import engine
@@ -429,6 +430,16 @@ def test_a_deterministic_student_has_no_answers_of_another(tiny):
     ensure(tiny(*TEACHER))
     _, result = ensure(tiny(*TEACHER, "loss.alpha=0.25", "deterministic=true"))
     assert result["kept_labels"] == 0
+
+
+def test_a_teacher_that_was_made_again_is_asked_again(tiny):
+    _, first = ensure(tiny(*TEACHER))
+    _, same = ensure(tiny(*TEACHER, "loss.alpha=0.25"))
+    teacher = RunDir(Path(tiny()["runs_dir"]) / first["teacher"]["config_hash"])
+    others = {name: 1.1 * weight for name, weight in weights(teacher).items()}
+    tensor_files.save(teacher.weights, others, {})
+    _, other = ensure(tiny(*TEACHER, "loss.alpha=0.75"))
+    assert (same["kept_labels"], other["kept_labels"]) == (1.0, 0.0)
 
 
 def test_a_mistake_in_the_student_costs_no_teacher(tiny, monkeypatch):

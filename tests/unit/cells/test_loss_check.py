@@ -27,8 +27,15 @@ TEACHER = (
             "loss.stages=2: each pair has a map of one pixel, to which all attention goes",
         ),
         (("loss=dist", "batch_size=1"), "batch_size=1: loss=CorrelationDistillation compares im"),
-        (("loss=rkd", "accumulate=4"), "accumulate=4: loss=RelationalDistillation compares images"),
-        (("loss=rkd", "accumulate=3"), None),
+        (("loss=dist", "batch_size=2", "loss.intra=0"), None),
+        (
+            ("loss=rkd", "accumulate=3"),
+            "accumulate=3: loss=RelationalDistillation compares images, and sees fewer than three "
+            "at once; give 2 or less",
+        ),
+        (("loss=rkd", "accumulate=2"), None),
+        # 143 images are fewer than a batch.
+        (("loss=rkd", "batch_size=1000", "accumulate=72"), "accumulate=72: loss=RelationalDistil"),
         (("loss=soft", "accumulate=6"), None),
         (("loss=dist", "loss.standardize=true", "dataset.num_classes=2"),
          "loss.standardize=true: loss=CorrelationDistillation would teach nothing"),

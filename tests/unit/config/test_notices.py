@@ -15,10 +15,14 @@ MIRRORED = (
 )
 
 
-def run(warmup=0.0, epochs=5, dataset="cifar100", flip=0.5, schedule="Cosine"):
+IDLE = "loss.inter=2: changes nothing with two classes; give loss.inter=0"
+
+
+def run(warmup=0.0, epochs=5, dataset="cifar100", flip=0.5, schedule="Cosine", inter=2.0):
     return {
         "schedule": {"_target_": f"titn.optim.schedules.{schedule}", "warmup_epochs": warmup},
         "epochs": epochs, "choices": {"dataset": dataset}, "augment": {"flip": flip},
+        "loss": {"_target_": "titn.losses.correlation.CorrelationDistillation", "inter": inter},
     }  # fmt: skip
 
 
@@ -34,11 +38,18 @@ def run(warmup=0.0, epochs=5, dataset="cifar100", flip=0.5, schedule="Cosine"):
     ],
 )
 def test_the_line_has_the_key_and_what_to_give_it(asked, lines):
-    assert list(notices(run(**asked))) == lines
+    assert list(notices(run(**asked), num_classes=3)) == lines
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "inter", "lines"), [(2, 2.0, [IDLE]), (2, 0.0, []), (3, 2.0, [])]
+)
+def test_a_weight_of_nothing_is_named(num_classes, inter, lines):
+    assert list(notices(run(inter=inter), num_classes)) == lines
 
 
 def test_keys_of_a_teacher_are_those_of_the_command_line():
-    (line,) = notices(run(warmup=5), "teacher.")
+    (line,) = notices(run(warmup=5), 3, "teacher.")
     assert line.startswith("teacher.schedule.warmup_epochs=5: the rate grows through all of teach")
 
 

@@ -123,3 +123,12 @@ def test_the_classifier_reads_the_features(name):
     scale = getattr(network.net, "logit_scale", 1.0)
     torch.testing.assert_close(scale * classifier(output.features.cls), output.cls)
     assert output.features.maps == ()
+
+
+def test_the_head_of_a_timm_network_is_asked_once():
+    """Its normalisation counts batches, and dropout is the same for features and logits."""
+    torch.manual_seed(0)
+    network = TimmNetwork(images=SPEC, name="mobilenetv4_conv_small", dropout=0.5)
+    output = network.train()(IMAGES, 0)
+    assert network.net.norm_head.num_batches_tracked == 1
+    torch.testing.assert_close(network.net.classifier(output.features.cls), output.cls)

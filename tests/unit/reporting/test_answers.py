@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.unit.reporting.conftest import NETWORK, config
 from titn.reporting.answers import answer, cautions, warnings, why_unranked
 from titn.reporting.comparisons.differences import differences_from_baseline
 from titn.system.text import percent
@@ -237,6 +238,21 @@ def test_cells_without_a_record_are_named(runs, state):
 def test_one_teacher_is_said(runs):
     lines = cautions(runs.one(*runs.row("a", A, taught=runs.teacher())))
     assert any("conditional on it" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("of_a", "of_b", "is_said"),
+    [("titn", "vit", True), ("titn", "titn", False), ("titn", "vgg16_bn", False)],
+)
+def test_a_row_without_a_teacher_and_with_another_network_is_named(runs, of_a, of_b, is_said):
+    choices = config()["choices"]
+    cnn = {"model": {"_target_": NETWORK}} if of_b == "vgg16_bn" else {}
+    cells = [
+        *runs.row("a", A, taught=runs.teacher(), changes={"choices": choices | {"model": of_a}}),
+        *runs.row("b", A, changes={"choices": choices | {"model": of_b}} | cnn),
+    ]
+    said = "b: another network than a and no teacher; how much of the difference"
+    assert any(line.startswith(said) for line in cautions(runs.one(*cells))) is is_said
 
 
 def test_a_teacher_for_each_seed_needs_no_word(runs):

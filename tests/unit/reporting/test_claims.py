@@ -261,12 +261,12 @@ def test_a_network_whose_last_layer_is_not_known_has_no_size_with_other_classes(
 @pytest.mark.parametrize(
     ("rounds", "finding", "reason"),
     [
-        ([0.004, 0.005, 0.004], "agrees", ""),
-        ([0.004, 0.005], "undecided", "2 rounds, 3 needed"),
-        ([0.005, 0.005, 0.005], "undecided", "nothing varies"),
+        ([0.004, 0.005, 0.004, 0.005, 0.004, 0.005], "agrees", ""),
+        ([0.004, 0.005, 0.004, 0.005, 0.004], "undecided", "fewer than six rounds"),
+        ([0.005] * 6, "undecided", "nothing varies"),
     ],
 )
-def test_a_timing_needs_three_rounds_that_differ(runs, rounds, finding, reason):
+def test_a_timing_needs_six_rounds_that_differ(runs, rounds, finding, reason):
     claim = runs.claim(["a"], [0, 10], metric="latency_ms", dataset="cifar100")
     cells = runs.row("a", [4], changes={"epochs": 0})
     evidence = runs.one(*cells, question=runs.question(["a"], claims=[claim]))

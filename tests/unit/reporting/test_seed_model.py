@@ -63,6 +63,7 @@ def test_seeds_without_an_effect_are_not_paired():
 
 def test_seeds_that_agree_by_luck_have_the_least_variance():
     model = fit_seeds([np.full(3, 0.5), np.full(3, 0.7)], [1e-4, 3e-4], share_seeds=False)
+    assert model.num_raised == 2
     assert model.variances == pytest.approx((2e-4, 2e-4))
 
 

@@ -14,7 +14,7 @@ from titn.reporting.comparisons.differences import difference_interval
 from titn.reporting.comparisons.levels import metric_interval
 from titn.reporting.comparisons.sizes import SIZE_METRICS, printed_size
 from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one, weak_teacher
-from titn.reporting.comparisons.verdicts import no_width, too_few, too_little
+from titn.reporting.comparisons.verdicts import no_width, too_little
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.latencies import TIMING_METRICS, rounds_interval, timed_rounds
@@ -176,7 +176,7 @@ def _judge_timing(claim: Claim, evidence: Evidence) -> ClaimResult:
     interval = rounds_interval(timed)
     assert evidence.timing is not None
     finding, reason = judge_interval(interval, claim.between)
-    if why := too_few(min(map(len, timed)), "round") or no_width(interval):
+    if why := no_width(interval) or ("" if interval else "fewer than six rounds"):
         finding, reason = UNDECIDED, why
     return ClaimResult(
         claim=claim,

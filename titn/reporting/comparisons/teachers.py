@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from titn.reporting.comparisons.chance import is_near_chance
 from titn.reporting.comparisons.tokens import compare_tokens, mean_or_none
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
@@ -41,11 +42,14 @@ class TeacherAgreement:
 
 
 def teacher_agreements(evidence: Evidence) -> Iterator[TeacherAgreement]:
-    """Of every row with a teacher beside it: its own, or for a plain row that of all others."""
+    """Of every row with a teacher beside it: its own, or for a plain row that of all others.
+
+    A row near chance tells nothing.
+    """
     teacher = _only_teacher(evidence.recorded)
     hashes = {config_hash for row in evidence.recorded for config_hash, _ in row.teachers}
     for row in evidence.recorded:
-        if not row.has_all_samples:
+        if not row.has_all_samples or is_near_chance(row):
             continue
         seeds = list(row.samples.values())
         if row.teachers:
@@ -67,6 +71,23 @@ def are_teachers_ranked_by_one(rows: Sequence[Row]) -> bool:
         tuple(row.shared_value(f"teacher.model.{part}") for part in parts) for row in taught
     }
     return len(networks) > 1 and any(row.has_one_teacher for row in taught)
+
+
+def differently_taught(baseline: Row, rows: Sequence[Row]) -> list[Row]:
+    """The students of another network than the baseline of which one has a teacher and one not."""
+    untaught = untaught_students(rows)
+    beside = untaught if baseline.teachers else [row for row in rows if row.teachers]
+    if not baseline.teachers and baseline not in untaught:
+        return []
+    return [row for row in beside if row.shared_value("model") != baseline.shared_value("model")]
+
+
+def untaught_students(rows: Sequence[Row]) -> list[Row]:
+    """The recorded rows that could have learned from the teachers of other rows, and did not."""
+    hashes = {config_hash for row in rows for config_hash, _ in row.teachers}
+    return [
+        row for row in rows if hashes and row.runs and not row.teachers and _is_student(row, hashes)
+    ]
 
 
 def _only_teacher(rows: Iterable[Row]) -> Samples | None:

@@ -43,12 +43,8 @@ def too_little(rows: Sequence[Row]) -> str:
     """Why rows allow no verdict, whatever the interval is; empty if they have learned enough."""
     if any(map(is_near_chance, rows)):
         return "near chance"
-    return too_few(min(len(row.runs) for row in rows), "seed")
-
-
-def too_few(number: int, noun: str) -> str:
-    """As "2 seeds, 3 needed"; empty if there are enough of them for a verdict."""
-    return "" if number >= MIN_SEEDS else f"{counted(number, noun)}, {MIN_SEEDS} needed"
+    least = min(len(row.runs) for row in rows)
+    return "" if least >= MIN_SEEDS else f"{counted(least, 'seed')}, {MIN_SEEDS} needed"
 
 
 def no_width(interval: Interval | None) -> str:

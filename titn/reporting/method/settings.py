@@ -1,15 +1,22 @@
 """Rows of all questions: where they are described, and an answer for each data set."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Identity, Row
 from titn.reporting.markdown import escape, link
 from titn.reporting.pages import Page
-from titn.reporting.provenance import choice_name
+from titn.reporting.provenance import describe_classes
+
+
+class OfRow(Protocol):
+    @property
+    def row(self) -> Row: ...
+
 
 T = TypeVar("T")
+R = TypeVar("R", bound=OfRow)
 
 
 class PageSetting(NamedTuple):
@@ -25,9 +32,9 @@ class PageSetting(NamedTuple):
 
     @property
     def dataset(self) -> str:
-        """The data set, as the heading begins with it."""
+        """The data set and, of a part of them, the number of its classes."""
         row = self.evidence.reference
-        return choice_name(row, "dataset") if row else "unknown"
+        return describe_classes(row) if row else "unknown"
 
 
 def page_settings(pages: Sequence[Page]) -> Iterator[PageSetting]:
@@ -36,9 +43,23 @@ def page_settings(pages: Sequence[Page]) -> Iterator[PageSetting]:
             yield PageSetting(page, found.heading, found.evidence)
 
 
-def cell_identities(row: Row) -> tuple[Identity, ...]:
-    """The cells that a row is made of: rows of two questions with the same cells are told once."""
-    return tuple(sorted(row.identities[seed] for seed in row.runs))
+def told_once(
+    rows: Sequence[tuple[PageSetting, R]], kind: Callable[[R], object] = lambda _: None
+) -> list[tuple[PageSetting, R]]:
+    """Without rows whose cells are all among those of another of their kind; of equal ones the
+    first."""
+    cells = [_cells(found.row) for _, found in rows]
+    kinds = [kind(found) for _, found in rows]
+
+    def tells_more(j: int, i: int) -> bool:
+        return kinds[j] == kinds[i] and (cells[j] > cells[i] or (cells[j] == cells[i] and j < i))
+
+    every = range(len(rows))
+    return [rows[i] for i in every if not any(tells_more(j, i) for j in every)]
+
+
+def _cells(row: Row) -> set[Identity]:
+    return {row.identities[seed] for seed in row.runs}
 
 
 def answers_by_dataset(

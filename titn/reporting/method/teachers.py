@@ -1,6 +1,7 @@
 """How far students agree with their teachers."""
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -10,24 +11,24 @@ from titn.reporting.markdown import escape, table
 from titn.reporting.method.settings import (
     PageSetting,
     answers_by_dataset,
-    cell_identities,
     page_settings,
+    told_once,
 )
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.pages import Page
-from titn.system.text import percent, points
+from titn.system.text import counted, percent, points
 
 
 def teachers_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
-    found: dict[object, tuple[PageSetting, TeacherAgreement]] = {}
-    for setting in page_settings(pages):
-        for agreement in teacher_agreements(setting.evidence):
-            key = agreement.was_taught, cell_identities(agreement.row)
-            found.setdefault(key, (setting, agreement))
+    found = [
+        (setting, agreement)
+        for setting in page_settings(pages)
+        for agreement in teacher_agreements(setting.evidence)
+    ]
     heading = "## Does a student become like its teacher?"
     if not found:
         return []
-    rows = list(found.values())
+    rows = told_once(found, kind=lambda agreement: agreement.was_taught)
     columns = ["on", "row", "distilled from it", "teacher (%)", "= teacher (%)",
                "mistakes repeated (%)", "mistakes corrected (%)"]  # fmt: skip
     frame = pd.DataFrame([_csv_record(setting, agreement) for setting, agreement in rows])
@@ -65,11 +66,13 @@ def _how_much_alike(rows: list[TeacherAgreement]) -> str:
         if agreement.dist is not None and agreement.cls is not None
     ]
     if apart:
-        more = sum(dist > cls for dist, cls in apart)
-        gap = sum(dist - cls for dist, cls in apart) / len(apart)
+        gaps = [dist - cls for dist, cls in apart]
+        # Means of the same shares, added in another order, may differ in the last bit.
+        more = sum(gap > 1e-9 for gap in gaps)
         parts.append(
             f"The distillation token agrees with the teacher more often than the class token in "
-            f"{more} of {len(apart)} rows, by {points(gap)} points on average over all."
+            f"{more} of {counted(len(apart), 'row')}; the median difference is "
+            f"{points(median(gaps))} points."
         )
     return " ".join(parts)
 

@@ -1,11 +1,13 @@
 """Which of a student's two tokens predicts better."""
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 import pandas as pd
 
 from titn.reporting import figures
+from titn.reporting.comparisons.chance import is_near_chance
 from titn.reporting.comparisons.tokens import TokenComparison, compare_tokens
 from titn.reporting.comparisons.verdicts import MIN_SEEDS
 from titn.reporting.formats import bounds, points_interval
@@ -13,8 +15,8 @@ from titn.reporting.markdown import escape, table
 from titn.reporting.method.settings import (
     PageSetting,
     answers_by_dataset,
-    cell_identities,
     page_settings,
+    told_once,
 )
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.pages import Page
@@ -23,15 +25,17 @@ from titn.system.text import counted, percent, points
 
 
 def tokens_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
-    found: dict[object, tuple[PageSetting, TokenComparison]] = {}
-    for setting in page_settings(pages):
-        for row in setting.evidence.recorded:
-            if (key := cell_identities(row)) not in found and (tokens := compare_tokens(row)):
-                found[key] = (setting, tokens)
+    rows = told_once(
+        [
+            (setting, tokens)
+            for setting in page_settings(pages)
+            for row in setting.evidence.recorded
+            if not is_near_chance(row) and (tokens := compare_tokens(row))
+        ]
+    )
     heading = "## Which token predicts better?"
-    if not found:
+    if not rows:
         return []
-    rows = list(found.values())
     names = [f"{tokens.row.label}, {setting.dataset}" for setting, tokens in rows]
     figures.draw_differences(
         files.path("tokens.svg"),
@@ -55,6 +59,7 @@ def tokens_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
         table(columns, [_table_line(setting, tokens) for setting, tokens in rows], 2),
         "Rows that train both tokens. The class token learns from the labels, the distillation "
         "token from the teacher's hard or soft labels; fused is the mean of their probabilities. "
+        "Each interval is for itself: of this many, some exclude zero by chance. "
         + files.save_csv("tokens", frame),
     ]
 
@@ -63,14 +68,14 @@ def _which_token(rows: list[TokenComparison]) -> str:
     better = {name: sum(tokens.better == name for tokens in rows) for name in ("dist", "cls")}
     few = sum(len(tokens.row.runs) < MIN_SEEDS for tokens in rows)
     rest = len(rows) - sum(better.values()) - few
-    ahead = sum(tokens.dist - tokens.cls for tokens in rows) / len(rows)
-    gain = sum(tokens.fused - max(tokens.cls, tokens.dist) for tokens in rows) / len(rows)
+    ahead = median(tokens.dist - tokens.cls for tokens in rows)
+    gain = median(tokens.fused - max(tokens.cls, tokens.dist) for tokens in rows)
     return (
         f"of {counted(len(rows), 'row')} the distillation token is better in "
         f"{better['dist']}, the class token in {better['cls']}; they are not told apart in {rest}"
-        f"{f'; {few} without a verdict, for lack of seeds' if few else ''}. On average the "
-        f"distillation token minus the class token is {points(ahead)} points, and the mean of the "
-        f"two (fused) minus the better one {points(gain)}."
+        f"{f'; {few} without a verdict, for lack of seeds' if few else ''}. The "
+        f"median of the distillation token minus the class token is {points(ahead)} points, and of "
+        f"the mean of the two (fused) minus the better one {points(gain)}."
     )
 
 

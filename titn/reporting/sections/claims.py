@@ -24,7 +24,15 @@ from titn.reporting.markdown import escape, fold, table
 from titn.reporting.output_files import OutputFiles
 from titn.system.text import counted, percent, points
 
-# Besides what is counted and timed.
+# Of what is counted and timed.
+UNITS = {
+    "latency_ms": "ms", "images_per_sec_inference": "images/s", "parameters_m": "M",
+    "gflops_batch1024": "G",
+}  # fmt: skip
+TIMED = (
+    "Times are compared round by round: the median of the differences, with its interval by the "
+    "sign test. "
+)
 NO_FRACTIONS = ("epochs_to_reach", "nll", "train.nll", "parameters", "macs", "macs_paper")
 
 
@@ -43,10 +51,11 @@ def claims_section(results: Sequence[ClaimResult], revised: bool, files: OutputF
         f"The bounds of the sweep's file were {fixed}. A claim agrees if the interval lies wholly "
         "within them, disagrees if wholly outside; otherwise it is undecided. The interval of "
         "top-1 covers other seeds and other images, that of other metrics other seeds alone. "
+        f"{TIMED if any(result.claim.metric in TIMING_METRICS for result in results) else ''}"
         f"{'† Conditional on one trained teacher. ' if is_marked else ''}{link}"
     )
-    about_rows = [result for result in results if not _is_printed_level(result)]
-    levels = [result for result in results if _is_printed_level(result)]
+    about_rows = [result for result in results if not _is_printed_number(result.claim)]
+    levels = [result for result in results if _is_printed_number(result.claim)]
     parts = [_table(about_rows, protocols)] if about_rows else []
     if levels:
         parts.append(fold("The printed numbers, one by one", _levels(levels, protocols)))
@@ -61,9 +70,9 @@ def count_text(number: int, finding: str) -> str:
     return f"{number} {finding.removesuffix('s') if is_verb and number != 1 else finding}"
 
 
-def _is_printed_level(result: ClaimResult) -> bool:
-    """Whether the claim is a number of a printed table, of one row."""
-    return len(result.claim.rows) == 1 and result.claim.source.startswith(("table", "figure"))
+def _is_printed_number(claim: Claim) -> bool:
+    """Whether it is a number of a printed table, of one row."""
+    return len(claim.rows) == 1 and claim.source.startswith(("table", "figure"))
 
 
 def _levels(results: Sequence[ClaimResult], protocols: list[tuple[str, ...]]) -> list[str]:
@@ -132,9 +141,16 @@ def finding_text(result: ClaimResult) -> str:
 
 def _format_of(claim: Claim) -> Callable[[float | None], str]:
     """How a claim's numbers are written: in percent, in points, or as they are."""
-    if claim.metric in (*SIZE_METRICS, *TIMING_METRICS, *NO_FRACTIONS):
-        return fixed_point
+    unit = UNITS.get(claim.metric)
+    if claim.metric in NO_FRACTIONS or (unit and _is_printed_number(claim)):
+        return fixed_point  # its name has the unit
+    if unit:
+        return _in_units(unit)
     return points if len(claim.rows) > 1 else percent
+
+
+def _in_units(unit: str) -> Callable[[float | None], str]:
+    return lambda value: "–" if value is None else f"{fixed_point(value)} {unit}"
 
 
 def _record(result: ClaimResult) -> dict[str, Any]:

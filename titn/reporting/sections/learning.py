@@ -9,7 +9,7 @@ import pandas as pd
 from titn.reporting import figures
 from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.evidence.evidence import Evidence
-from titn.reporting.evidence.row import Row
+from titn.reporting.evidence.row import Floats, Row
 from titn.reporting.formats import fixed_point, mean_or_none
 from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import OutputFiles
@@ -51,9 +51,9 @@ def learning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
             ["row", "MACs (M)", "parameters (M)", "minutes", "images/s"],
             [[escape(name), *_shown_costs(learned)] for name, learned in found.items()],
         ),
-        "Minutes are of one cell, evaluation included. They and images/s were taken as they came, "
-        "beside other work or not, and are left out where a cell reused teacher labels that "
-        f"another cell had stored. {link}",
+        "Minutes are of one cell, evaluation included: the mean, and the least and the most where "
+        "seeds differ by a tenth. They and images/s were taken as they came, beside other work or "
+        f"not, and are left out where a cell reused teacher labels that another had stored. {link}",
         *_costs(evidence, files, called),
     ]
     return parts
@@ -76,7 +76,7 @@ def _learned(row: Row) -> dict[str, Any]:
     epochs = row.values("epochs_to_reach")
     pairs = {"cls_dist": ("cls", "dist"), "teacher": ("fused", "teacher")}
     agreed = {name: _agreement(row, *pair) for name, pair in pairs.items()}
-    secs = row.values("wall_secs")
+    secs, rates = row.values("wall_secs"), row.values("images_per_sec")
     return {
         "reach": row.reach,
         "epochs_to_reach": mean_or_none(epochs),
@@ -90,8 +90,8 @@ def _learned(row: Row) -> dict[str, Any]:
         "agreement_teacher": agreed["teacher"],
         "macs": row.shared_value("macs"),
         "parameters": row.shared_value("parameters"),
-        "wall_secs": mean_or_none(secs),
-        "images_per_sec": mean_or_none(row.values("images_per_sec")),
+        **_spread("wall_secs", secs),
+        **_spread("images_per_sec", rates),
         "num_seeds": len(row.runs),
     }
 
@@ -125,9 +125,25 @@ def _shown_costs(found: dict[str, Any]) -> list[str]:
     return [
         fixed_point(_in(1e6, found["macs"]), digits=1),
         fixed_point(_in(1e6, found["parameters"])),
-        fixed_point(_in(60, found["wall_secs"]), digits=1),
-        fixed_point(found["images_per_sec"], digits=0),
+        _with_spread(found, "wall_secs", unit=60, digits=1),
+        _with_spread(found, "images_per_sec", unit=1, digits=0),
     ]
+
+
+def _spread(name: str, values: Floats) -> dict[str, float | None]:
+    """Mean, least and most of a row's seeds."""
+    known = values[np.isfinite(values)]
+    ends = (float(known.min()), float(known.max())) if len(known) else (None, None)
+    return {name: mean_or_none(values), f"{name}_least": ends[0], f"{name}_most": ends[1]}
+
+
+def _with_spread(found: dict[str, Any], name: str, unit: float, digits: int) -> str:
+    """The mean, and in brackets the least and the most where they are a tenth apart."""
+    low, high = found[f"{name}_least"], found[f"{name}_most"]
+    mean, *ends = (
+        fixed_point(_in(unit, value), digits=digits) for value in (found[name], low, high)
+    )
+    return mean if low is None or high < 1.1 * low else f"{mean} ({ends[0]} to {ends[1]})"
 
 
 def _in(unit: float, value: float | None) -> float | None:
@@ -151,7 +167,7 @@ def _costs(evidence: Evidence, files: OutputFiles, called: dict[str, str]) -> li
         ]
 
     macs = points_of([_in(1e6, row.shared_value("macs")) for row in rows])
-    secs = points_of([_in(60, mean_or_none(row.values("train_secs"))) for row in rows])
+    secs = points_of([_in(60, mean_or_none(row.values("wall_secs"))) for row in rows])
     shown = []
     if _is_worth_a_figure(macs):
         figures.draw_against_cost(
@@ -160,9 +176,9 @@ def _costs(evidence: Evidence, files: OutputFiles, called: dict[str, str]) -> li
         shown.append(files.image("macs.svg", "accuracy against multiply-accumulates"))
     if _is_worth_a_figure(secs):
         figures.draw_against_cost(
-            files.path("minutes.svg"), secs, xlabel="training time of one cell (minutes)"
+            files.path("minutes.svg"), secs, xlabel="time of one cell (minutes)"
         )
-        shown.append(files.image("minutes.svg", "accuracy against training time"))
+        shown.append(files.image("minutes.svg", "accuracy against time"))
     return shown
 
 

@@ -76,4 +76,9 @@ def _of_seeds(model: TableModel) -> str:
             " A part of it is common to all rows of a seed and cancels in differences; the rest, "
             f"{percent(seeds.paired[0] ** 0.5)} points, does not."
         )
+    if seeds.num_raised:
+        text += (
+            f" The seeds of {counted(seeds.num_raised, 'row')} agree more closely than equally "
+            "good networks would on these images; the deviation of such networks was taken instead."
+        )
     return f"{text} Differences are judged by Dunnett's test, which covers all rows at once."

@@ -92,11 +92,10 @@ def overview_section(evidence: Evidence, rows: Sequence[Standing], files: Output
     drawn = [_in_figure(row) for row in rows]
     figures.draw_question(files.path("accuracy.svg"), drawn, baseline=baseline)
     figures.draw_small(files.path("small.svg"), drawn)
-    columns, lines = overview_table(rows)
     link = files.save_csv("accuracy", pd.DataFrame([_record(row, baseline) for row in rows]))
     return [
         files.image("accuracy.svg", "top-1 accuracy of each row, and its difference"),
-        table(columns, lines),
+        overview_table(rows),
         "\n".join(f"- {line}" for line in [*_trained(evidence), f"{_rule(rows)} {link}"]),
     ]
 
@@ -108,8 +107,8 @@ def images_note(rows: Sequence[Standing]) -> str:
     return IMAGES_NOTE if has_marked else ""
 
 
-def overview_table(rows: Sequence[Standing]) -> tuple[list[str], list[list[str]]]:
-    """Columns and lines of the main table; with the paper's numbers where they are comparable."""
+def overview_table(rows: Sequence[Standing]) -> str:
+    """The main table; with the paper's numbers where they are comparable."""
     has_printed = any(row.printed is not None for row in rows)
     baseline = next((row.name for row in rows if row.is_baseline), None)
     columns = [
@@ -121,7 +120,7 @@ def overview_table(rows: Sequence[Standing]) -> tuple[list[str], list[list[str]]
         "verdict",
         "seeds",
     ]
-    return columns, [_line(row, has_printed) for row in rows]
+    return table(columns, [_line(row, has_printed) for row in rows])
 
 
 def _line(row: Standing, has_printed: bool) -> list[str]:
@@ -146,6 +145,7 @@ def _record(row: Standing, baseline: str | None) -> dict[str, Any]:
     difference = row.difference
     return {
         "row": row.name,
+        "teacher": row.row.shared_value("teacher"),
         "num_seeds": len(row.row.runs),
         "top1": row.level.mean if row.level else None,
         **bounds("top1", row.level.interval if row.level else None),
@@ -202,9 +202,12 @@ def _rule(rows: Sequence[Standing]) -> str:
         return f"{text} {note}".rstrip()
     sizes = sorted({percent(size, 1) for size in (min(found), max(found))}, key=float)
     seeds = {len(row.row.runs) for row in rows if row.level and row.level.interval}
+    together = ""
+    if len(found) > 1:
+        to_come = " and widen with each row to come" if any(not row.level for row in rows) else ""
+        together = f"Those of differences hold for these {len(found)} rows together{to_come}. "
     return (
         f"{text} Intervals cover other seeds and other test images, with "
         f"{counted(min(seeds), 'seed')} {'or more ' if len(seeds) > 1 else ''}a row. "
-        f"{'Those of differences hold for all rows together. ' if len(found) > 1 else ''}"
-        f"A difference of {' to '.join(sizes)} points is detected with 80% power. {note}"
+        f"{together}A difference of {' to '.join(sizes)} points is detected with 80% power. {note}"
     ).rstrip()

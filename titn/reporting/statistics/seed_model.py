@@ -27,7 +27,8 @@ class SeedModel:
     variances, dfs: (r,), of the level of a row; equal but in the last form. paired: variance and
     degrees of freedom of differences in the second form, else None. counts: (r,) seeds.
     variances_p: of Bartlett's test that variances are equal; seeds_p: of the F test that seeds do
-    the same to all rows. None where there was nothing to test.
+    the same to all rows. None where there was nothing to test. num_raised: the rows whose
+    seeds agree more closely than by luck, and whose variance was raised to that.
     """
 
     form: Literal["pooled", "paired", "separate"]
@@ -37,6 +38,7 @@ class SeedModel:
     variances_p: float | None = None
     seeds_p: float | None = None
     paired: tuple[float, float] | None = None
+    num_raised: int = 0
 
 
 def fit_seeds(values: Sequence[Floats], floors: Sequence[float], share_seeds: bool) -> SeedModel:
@@ -48,14 +50,22 @@ def fit_seeds(values: Sequence[Floats], floors: Sequence[float], share_seeds: bo
     """
     dfs = np.array([len(row) - 1 for row in values], dtype=float)
     own = np.array([mean_and_variance(row)[1] for row in values])
+    num_raised = int(np.sum(own < floors))
     own = np.maximum(own, floors)
     counts = tuple(len(row) for row in values)
     variances_p = equal_variances_p(own, dfs)
     if variances_p is not None and variances_p < UNEQUAL:
-        return SeedModel("separate", tuple(own), tuple(dfs), counts, variances_p)
+        return SeedModel(
+            "separate", tuple(own), tuple(dfs), counts, variances_p, num_raised=num_raised
+        )
     r, df = len(values), float(dfs.sum())
     pooled = SeedModel(
-        "pooled", (float(own @ dfs / df),) * r, (df,) * r, counts, variances_p=variances_p
+        "pooled",
+        (float(own @ dfs / df),) * r,
+        (df,) * r,
+        counts,
+        variances_p=variances_p,
+        num_raised=num_raised,
     )
     if not share_seeds or r < 2 or len(values[0]) < 3:
         return pooled
