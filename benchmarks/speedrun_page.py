@@ -104,6 +104,7 @@ def _section(target: int, entries: Sequence[dict]) -> str:
     ]
     how = [
         f"- `{one['name']}` ({one['date']}, {'; '.join(one['hardware'])}): `{one['command']}`"
+        f"{'; ' + one['remark'] if 'remark' in one else ''}"
         for one in held
     ]
     return "\n\n".join([f"## {target}%", table(columns, rows), "\n".join(how)])

@@ -36,32 +36,44 @@ def tokens_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
     heading = "## Which token predicts better?"
     if not rows:
         return []
-    names = [f"{tokens.row.label}, {setting.dataset}" for setting, tokens in rows]
-    figures.draw_differences(
-        files.path("tokens.svg"),
-        [
-            figures.IntervalRow(
-                name if names.count(name) == 1 else f"{name}, {setting.page.name}",
-                tokens.dist - tokens.cls,
-                tokens.dist_less_cls.low if tokens.dist_less_cls else None,
-                tokens.dist_less_cls.high if tokens.dist_less_cls else None,
-            )
-            for name, (setting, tokens) in zip(names, rows, strict=True)
-        ],
-        xlabel="distillation token minus class token, top-1",
-    )
     columns = ["on", "row", "seeds", "cls (%)", "dist (%)", "dist − cls", "fused − cls"]
     frame = pd.DataFrame([_csv_record(setting, tokens) for setting, tokens in rows])
     return [
         heading,
         answers_by_dataset(rows, _which_token),
-        files.image("tokens.svg", "distillation token minus class token"),
+        *_drawn(rows, files),
         table(columns, [_table_line(setting, tokens) for setting, tokens in rows], 2),
-        "Rows that train both tokens. The class token learns from the labels, the distillation "
-        "token from the teacher's hard or soft labels; fused is the mean of their probabilities. "
+        f"Rows that train both tokens; the figure has those of {MIN_SEEDS} seeds and more. The "
+        "class token learns from the labels, the distillation token from the teacher's hard or "
+        "soft labels; fused is the mean of their probabilities. "
         "Each interval is for itself: of this many, some exclude zero by chance. "
         + files.save_csv("tokens", frame),
     ]
+
+
+def _drawn(rows: Sequence[tuple[PageSetting, TokenComparison]], files: OutputFiles) -> list[str]:
+    """The image of the rows that have seeds enough for a verdict; none without such rows."""
+    judged = [
+        (setting, tokens, tokens.dist_less_cls)
+        for setting, tokens in rows
+        if len(tokens.row.runs) >= MIN_SEEDS and tokens.dist_less_cls
+    ]
+    names = [f"{tokens.row.label}, {setting.dataset}" for setting, tokens, _ in judged]
+    bars = [
+        figures.IntervalRow(
+            name if names.count(name) == 1 else f"{name}, {setting.page.name}",
+            interval.estimate,
+            interval.low,
+            interval.high,
+        )
+        for name, (setting, _, interval) in zip(names, judged, strict=True)
+    ]
+    if not bars:
+        return []
+    figures.draw_differences(
+        files.path("tokens.svg"), bars, xlabel="distillation token minus class token, top-1"
+    )
+    return [files.image("tokens.svg", "distillation token minus class token")]
 
 
 def _which_token(rows: list[TokenComparison]) -> str:

@@ -24,7 +24,7 @@ from titn.reporting.markdown import escape, fold, table
 from titn.reporting.output_files import OutputFiles
 from titn.system.text import counted, percent, points
 
-# Of what is counted and timed.
+# Of what is counted and timed, which are no fractions.
 UNITS = {
     "latency_ms": "ms", "images_per_sec_inference": "images/s", "parameters_m": "M",
     "gflops_batch1024": "G",
@@ -122,8 +122,8 @@ def _line(result: ClaimResult, protocols: list[tuple[str, ...]]) -> list[str]:
     is_sampled = is_shown and claim.metric not in SIZE_METRICS
     return [
         f"{escape(claim.says)} ({escape(claim.source)})",
-        shown(claim.printed),
-        shown(result.estimate) if is_shown else "–",
+        _with_unit(claim.printed, claim),
+        _with_unit(result.estimate, claim) if is_shown else "–",
         ("–" if interval is None or not is_sampled else interval_text(interval, shown))
         + (" †" if result.is_conditional and interval and is_shown else ""),
         _allowed(claim.between, shown),
@@ -141,16 +141,16 @@ def finding_text(result: ClaimResult) -> str:
 
 def _format_of(claim: Claim) -> Callable[[float | None], str]:
     """How a claim's numbers are written: in percent, in points, or as they are."""
-    unit = UNITS.get(claim.metric)
-    if claim.metric in NO_FRACTIONS or (unit and _is_printed_number(claim)):
-        return fixed_point  # its name has the unit
-    if unit:
-        return _in_units(unit)
+    if claim.metric in (*SIZE_METRICS, *TIMING_METRICS, *NO_FRACTIONS):
+        return fixed_point
     return points if len(claim.rows) > 1 else percent
 
 
-def _in_units(unit: str) -> Callable[[float | None], str]:
-    return lambda value: "–" if value is None else f"{fixed_point(value)} {unit}"
+def _with_unit(value: float | None, claim: Claim) -> str:
+    """A claim's number; the name of a printed one has its unit."""
+    text = _format_of(claim)(value)
+    unit = UNITS.get(claim.metric)
+    return text if value is None or unit is None or _is_printed_number(claim) else f"{text} {unit}"
 
 
 def _record(result: ClaimResult) -> dict[str, Any]:

@@ -44,7 +44,8 @@ def learning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
             ["row", reached, "train (%)", "train − test", "cls (%)", "dist (%)", "= teacher (%)"],
             [[escape(name), *_shown_learning(learned)] for name, learned in found.items()],
         ),
-        "Means over seeds. Train is top-1 on training images as they are, without augmentation; "
+        f"{_of_reach(evidence)}Means over seeds. Train is top-1 on training images as they are, "
+        "without augmentation; "
         "cls and dist are the two tokens; = teacher is how often the student predicts the "
         f"class that its teacher predicts. {link}",
         table(
@@ -57,6 +58,15 @@ def learning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
         *_costs(evidence, files, called),
     ]
     return parts
+
+
+def _of_reach(evidence: Evidence) -> str:
+    """What the first column is about."""
+    if evidence.reach is None:
+        return ""
+    if evidence.question and evidence.question.reach:
+        return f"{percent(evidence.reach, 1)}% is the question's own mark. "
+    return f"{percent(evidence.reach, 1)}% is nine tenths of the baseline's top-1. "
 
 
 def _curve(row: Row) -> figures.Curve | None:
