@@ -75,6 +75,7 @@ def check_effects(run: dict, prefix: str = "") -> None:
             constraints.check_policy_size(run["augment"], size)
     with _named(f"{prefix}model."):
         constraints.check_drop_path(run["model"])
+        constraints.check_residual(run["model"])
     with _named(prefix):
         constraints.check_partners(run["mix"], run["batch_size"])
     if run["teacher"] is not None:

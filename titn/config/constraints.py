@@ -131,6 +131,15 @@ def check_drop_path(model: dict) -> None:
         )
 
 
+def check_residual(model: dict) -> None:
+    """ValueError for residuals in groups of one convolution. model: the node."""
+    if model.get("residual") and model.get("depth") == 1:
+        raise ValueError(
+            "residual=true: goes around the last convolution of a group but its first, and there "
+            "is one; give depth 2 or more, or set residual=false"
+        )
+
+
 def check_padding(padding: int, size: int) -> None:
     """ValueError if crops of a padded image could miss it."""
     if padding > size:

@@ -133,6 +133,11 @@ def test_a_data_set_says_what_its_configuration_said(composed, overrides):
             "model.conv_mlp=true: looks at other patches, and there is one; take a patch_",
         ),
         (("model.drop_path=0.1", "model.depth=2"), None),
+        (("model=airbench94", "model.depth=1", "model.residual=false"), None),
+        (
+            ("model=airbench94", "model.depth=1"),
+            "model.residual=true: goes around the last convolution of a group but its first",
+        ),
         (
             ("teacher=deit", "teacher.model.drop_path=0.1", "teacher.model.depth=1"),
             "teacher.model.drop_path=0.1: is the rate of the last layer, grows to it from 0 at the",
