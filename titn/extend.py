@@ -93,11 +93,17 @@ def explained(extension: "Extension") -> list[str]:
     parent, run = extension.parent, extension.run
     origin = parent.run["checkpoint"]  # of an extension that is extended
     begun = f" from the weights of {origin}" if origin else ""
+    is_same_seed = run["seed"] == parent.run["seed"]
+    seen = (
+        "its own, so that the views and mixes of its first epochs come again; leave seed= out for "
+        "others"
+        if is_same_seed
+        else "with views and mixes that it has not seen"
+    )
     lines = [
         f"{run['choices']['model']}, trained for {epochs_text(parent.result)}{begun} "
         f"to a top1 of {parent.result['top1']:.4f}, is trained for "
-        f"{run['epochs']} more from its recorded weights, by seed {run['seed']}: with views and "
-        "mixes that it has not seen",
+        f"{run['epochs']} more from its recorded weights, by seed {run['seed']}: {seen}",
         "its schedule begins anew, with the full learning rate, and so does the optimizer: it is "
         f"not what a run of {extension.epochs_in_all} epochs{begun} would be, whose rate falls "
         "once",

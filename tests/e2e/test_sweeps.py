@@ -201,6 +201,25 @@ def test_a_sweep_need_not_wait_for_what_another_process_is_making(place):
     assert len(records(place)) == 3
 
 
+def test_a_single_run_need_not_wait_either(place):
+    assert titn(place, *TINY).code == 0
+    (record,) = records(place)
+    record.unlink()
+    with FileLock(record.parent / ".lock"):
+        done = titn(place, *TINY, "busy=leave")
+    assert done.code == 1
+    assert done.complaints == ["titn: another process is making this run; busy=wait waits for it"]
+
+
+def test_a_directory_that_holds_another_run_is_no_cell(place):
+    assert titn(place, "--multirun", *TINY, "run_dir=mine", "seed=0").code == 0
+    for dry_run in ("true", "false"):
+        other = titn(place, "--multirun", *TINY, "run_dir=mine", "seed=1", f"dry_run={dry_run}")
+        assert other.code == 2
+        assert "run_dir=" in other.complaints[0]
+        assert "mine: holds another configuration" in other.complaints[0]
+
+
 def test_several_cells_run_at_once_with_joblib(place):
     # The one command here that is started by Python, as its workers are.
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")

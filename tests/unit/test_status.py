@@ -63,11 +63,12 @@ def plan(path, cells: list[PlannedCell], key: str = "k", name: str = "ablation/m
     return SweepDir(path)
 
 
-IDENTITY = {"config_hash": "h", "source_digest": "d"}
+def identity(directory: RunDir) -> dict[str, str]:
+    return {"config_hash": directory.path.name, "source_digest": "d"}
 
 
 def begin(directory: RunDir) -> None:
-    directory.begin({"seed": 0, "epochs": 15}, IDENTITY)
+    directory.begin({"seed": 0, "epochs": 15}, identity(directory))
     for epoch in (1, 2):
         directory.add_epoch({"epoch": epoch})
 
@@ -79,7 +80,7 @@ def diverge(directory: RunDir) -> None:
 
 def finish(directory: RunDir) -> None:
     begin(directory)
-    directory.finish(IDENTITY | {"top1": 0.5, "nll": 1.0, "seed": 0, "epochs": 15})
+    directory.finish(identity(directory) | {"top1": 0.5, "nll": 1.0, "seed": 0, "epochs": 15})
 
 
 @pytest.fixture
@@ -104,6 +105,25 @@ def test_a_row_has_the_counts_of_its_cells(told, runs, sweep):
         ["ablation/mix", "A", "1", "0", "1", "1", "0", "0", "0", "0", "0"],
         ["ablation/mix", "B", "0", "0", "0", "2", "0", "1", "0", "0", "0"],
     ]
+
+
+def test_another_run_in_the_directory_of_a_cell_is_not_the_cell(told, runs):
+    (one,) = (cell("A", 0),)
+    directory = plan(runs / "sweeps" / "mix", [one]).run_dir(one)
+    directory.begin({"seed": 7, "epochs": 15}, {"config_hash": "another", "source_digest": "d"})
+    _, table, _ = told(runs)
+    assert table[1][2:6] == ["0", "0", "0", "1"]  # it waits
+
+
+def test_a_teacher_that_failed_is_told_once(told, runs):
+    directory = plan(runs / "sweeps" / "mix", [cell("A", seed, teacher="T0") for seed in (0, 1)])
+    diverge(RunDir(runs / "T0"))
+    _, table, lines = told(directory.path.parent.parent)
+    assert table[1][2:6] == ["0", "0", "0", "2"]
+    (line,) = lines
+    assert line.startswith(
+        "ablation/mix, teacher T0, seed 0: diverged, the loss is nan in epoch 3;"
+    )
 
 
 def test_what_is_not_as_it_should_be_is_told_with_its_log(told, runs, sweep):
@@ -172,7 +192,8 @@ def test_a_sweep_that_is_named_twice_is_counted_once(told, runs, sweep):
 
 def test_a_failure_is_told_with_its_reason(told, runs, sweep):
     RunDir(runs / "B1").path.mkdir()
-    RunDir(runs / "B1").fail(IDENTITY | {"kind": "error", "reason": "out of memory"})
+    failed = RunDir(runs / "B1")
+    failed.fail(identity(failed) | {"kind": "error", "reason": "out of memory"})
     _, table, lines = told(runs)
     assert table[2][2:9] == ["0", "0", "0", "1", "0", "1", "1"]
     assert "ablation/mix, B, seed 1: failed, out of memory; " in "\n".join(lines)
@@ -226,7 +247,7 @@ def test_a_directory_without_anything_is_one_line_with_a_remedy(told, tmp_path):
 def test_without_a_sweep_its_runs_are_told(told, runs):
     taught, unnamed = RunDir(runs / ("a" * 64)), RunDir(runs / ("b" * 64))
     choices = {"model": "titn", "dataset": "digits"}
-    taught.begin({"seed": 3, "epochs": 15, "choices": choices}, IDENTITY)
+    taught.begin({"seed": 3, "epochs": 15, "choices": choices}, identity(taught))
     diverge(unnamed)
     code, table, lines = told(runs)
     assert code == 0

@@ -5,12 +5,16 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from titn.config.annotations import Busy
 from titn.config.checks import check_memory
 from titn.config.compose import compose_with_choices
 from titn.config.hydra_errors import explaining
 from titn.config.hydra_state import own_hydra
 from titn.config.resolve import resolve
+from titn.config.schema import validate_value
 from titn.config.spelling import as_typed
+from titn.records.search import SEARCH
+from titn.sweeps.ablation.arguments import ABLATE
 from titn.sweeps.overrides import QUESTIONS
 from titn.system.errors import ConfigError
 
@@ -66,10 +70,13 @@ def _texts(overrides: Sequence[str]) -> list[str]:
 
 def _of_a_run(composed: DictConfig, choices: dict[str, str]) -> DictConfig:
     """What was composed; ConfigError if it is not of a single run that is made now."""
-    for question in QUESTIONS:
+    for question in (*QUESTIONS, ABLATE, SEARCH):
         if question in choices:
             name = f"+{question}={choices[question]}"
             raise ConfigError(f"{name}: asks a question of many cells; run titn train -m {name}")
+    validate_value(composed.dry_run, bool, "dry_run")
+    if validate_value(composed.busy, Busy, "busy") != "wait":
+        raise ConfigError(f"busy={composed.busy}: a call waits for its run; leave it out")
     for key, remedy in OF_COMMANDS.items():
         if composed.get(key):
             raise ConfigError(f"{key}={as_typed(composed[key])}: {remedy}; leave it out")

@@ -15,15 +15,25 @@ QUEUED, PREEMPTED = "queued", "preempted"
 WITH_QUEUE = (*STATES[:2], QUEUED, PREEMPTED, *STATES[2:])
 
 
-def cell_state(directory: RunDir) -> str:
-    """One of STATES; damaged if a file that decides the state is not as titn wrote it."""
+def cell_state(directory: RunDir, config_hash: str | None = None) -> str:
+    """One of STATES; damaged if a file that decides the state is not as titn wrote it.
+
+    config_hash: the cell's; where another run lies in its directory, the cell is waiting.
+    """
     # The lock comes first: a cell that finishes in between is then recorded, not half done.
     is_running = is_held(directory.lock)
     try:
         files = read_run_files(directory.path)
     except ValueError:
         return DAMAGED
+    if config_hash is not None and is_of_another(files, config_hash):
+        return WAITING
     return state_of(files, is_running)
+
+
+def is_of_another(files: RunFiles, config_hash: str) -> bool:
+    """Whether a run directory holds the run of another configuration."""
+    return files.identity.get("config_hash", config_hash) != config_hash
 
 
 def state_of(files: RunFiles, is_running: bool) -> str:

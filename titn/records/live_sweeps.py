@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from titn.records.cell_state import DONE, HALF_DONE, RUNNING, WAITING
+from titn.records.cell_state import DIVERGED, DONE, FAILED, HALF_DONE, RUNNING, WAITING
 from titn.records.live_runs import (
     LiveRun,
     RunReader,
@@ -27,12 +27,14 @@ SETTLED_SECS = 2.0
 
 @dataclass(frozen=True)
 class LiveCell:
-    """A cell at one moment. sweep: its name, empty for a run that no plan has. row: of the plan."""
+    """A cell at one moment. sweep: its name, empty for a run that no plan has. row: of the plan.
+    is_stuck: whether it waits for a teacher that has failed."""
 
     sweep: str
     row: str
     name: str
     run: LiveRun
+    is_stuck: bool = False
 
     @property
     def label(self) -> str:
@@ -44,7 +46,8 @@ class Picture:
     """All at one moment.
 
     cells: those of plans; without any plan, all runs. others: runs of no plan that are being made,
-    as teachers are. has_plan: whether `cells` is what was planned. problems: of damaged plans.
+    as teachers are, and teachers that have failed. has_plan: whether `cells` is what was planned.
+    problems: of damaged plans.
     """
 
     cells: list[LiveCell] = field(default_factory=list)
@@ -77,6 +80,7 @@ class Watcher:
         if self.queue is not None:
             in_queue = self.queue.look([plan.path for plan in plans])
         cells: dict[tuple[str, str, str], LiveCell] = {}
+        failed: dict[str, LiveRun] = {}
         for plan in {os.path.realpath(plan.path): plan for plan in plans}.values():
             try:
                 name, planned = self._plan(plan)
@@ -90,18 +94,25 @@ class Watcher:
                 if self.queue is not None:
                     place = in_queue.places.get(cell.config_hash)
                     run = replace(run, state=state_in_queue(run.state, place))
-                cells[key] = LiveCell(name, cell.row, said, run)
+                is_stuck = False
                 if cell.teacher:
                     teacher = path.parent / cell.teacher
                     runs.setdefault(self._real(teacher), teacher)
+                    if run.state == WAITING:
+                        taught_by = self.reader.read(teacher)
+                        if is_stuck := taught_by.state in (FAILED, DIVERGED):
+                            failed[self._real(teacher)] = taught_by
+                cells[key] = LiveCell(name, cell.row, said, run, is_stuck)
         if self.queue is not None and self.queue.problem:
             is_open = any(cell.run.state in (WAITING, HALF_DONE) for cell in cells.values())
             problems += [self.queue.problem] if is_open else []
         known = {real for _, _, real in cells}
         others = [self.reader.read(path) for real, path in runs.items() if real not in known]
         if cells:
-            running = [self._unplanned(run) for run in others if run.state == RUNNING]
-            return Picture(list(cells.values()), running, True, problems)
+            stuck_on = [run for real, run in failed.items() if real not in known]
+            shown = [*(run for run in others if run.state == RUNNING), *stuck_on]
+            beside = [self._unplanned(run) for run in shown]
+            return Picture(list(cells.values()), beside, True, problems)
         return Picture([self._unplanned(run) for run in others], [], False, problems)
 
     def _plan(self, sweep: SweepDir) -> tuple[str, list[tuple[PlannedCell, Path]]]:

@@ -32,7 +32,7 @@ class Postponed:
     def covers(self, other: "Postponed") -> bool:
         """Whether all cells of the other note are also cells of this one."""
         return (
-            self.overrides == other.overrides
+            sorted(self.overrides) == sorted(other.overrides)
             and set(self.rows) >= set(other.rows)
             and set(self.seeds) >= set(other.seeds)
         )
@@ -40,9 +40,8 @@ class Postponed:
     def is_planned_in(self, setting: Setting) -> bool:
         """Whether the setting has all cells of this note; a row's candidates are none of them."""
         planned = {(cell.row, cell.seed) for cell in setting.cells if cell.role == "cell"}
-        return self.overrides == setting.overrides and planned.issuperset(
-            itertools.product(self.rows, self.seeds)
-        )
+        is_same = sorted(self.overrides) == sorted(setting.overrides)
+        return is_same and planned.issuperset(itertools.product(self.rows, self.seeds))
 
     def message(self, sweep: str) -> str:
         """The note as one line; sweep: the sweep's name."""

@@ -26,9 +26,9 @@ class RunFiles:
 
     @property
     def identity(self) -> dict[str, str]:
-        """config_hash and source_digest."""
+        """config_hash and source_digest; empty if nothing has begun."""
         content = self.environment or self.failure or {}
-        return {key: content[key] for key in IDENTITY_KEYS}
+        return {key: content[key] for key in IDENTITY_KEYS if key in content}
 
 
 def read_run_files(path: Path) -> RunFiles:

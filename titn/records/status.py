@@ -4,12 +4,13 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from titn.records.cell_state import (
     DAMAGED,
     DIVERGED,
+    DONE,
     FAILED,
     HALF_DONE,
     PREEMPTED,
@@ -104,7 +105,7 @@ class SweepsStatus:
     """The cells of several sweeps, and a message for each damaged plan and postponed request.
 
     has_jobs: whether some were given to a scheduler. unanswered: why it is not known which are
-    queued.
+    queued. teachers: of students without a record, those that are no cells themselves.
     """
 
     cells: list[CellStatus]
@@ -112,6 +113,7 @@ class SweepsStatus:
     postponed: list[str]
     has_jobs: bool = False
     unanswered: str = ""
+    teachers: list[CellStatus] = field(default_factory=list)
 
     def row_table(self) -> tuple[Row, list[Row]]:
         """Columns, and for each row of each sweep the number of its cells in each state."""
@@ -138,8 +140,9 @@ class SweepsStatus:
         return ("sweep", "row", "seed", "state", "epochs", "directory"), _printable(rows)
 
     def messages(self, states: Sequence[str] = NOTEWORTHY) -> list[str]:
-        """A line for each cell in one of these states, and for each postponed request."""
-        lines = [status.message for status in self.cells if status.state in states]
+        """A line for each teacher or cell in one of these states, and each postponed request."""
+        known = (*self.teachers, *self.cells)
+        lines = [status.message for status in known if status.state in states]
         lines += [*self._queued(), *([self.unanswered] if self.unanswered else [])]
         return [printable(line) for line in (*lines, *self.postponed)]
 
@@ -188,7 +191,8 @@ def read_status(directories: Sequence[Path]) -> SweepsStatus:
     ]
     damaged = [str(error) for error in errors]
     has_jobs = bool(queue.submissions or unanswered)
-    return SweepsStatus(cells, damaged, postponed, has_jobs, unanswered)
+    teachers = _read_teachers(cells)
+    return SweepsStatus(cells, damaged, postponed, has_jobs, unanswered, teachers)
 
 
 def check_directory(directory: Path) -> None:
@@ -214,10 +218,10 @@ def _read_runs(directory: Path) -> list[CellStatus]:
     ]
 
 
-def _as_planned(path: Path) -> PlannedCell:
+def _as_planned(path: Path, kind: str = "") -> PlannedCell:
     """A run that no sweep asked for, with what its configuration says for a row."""
     config = config_or_empty(path)
-    row = network_and_data(config) or path.name[:12]
+    row = kind + (network_and_data(config) or path.name[:12])
     return PlannedCell(row, config.get("seed", 0), path.name, str(path))
 
 
@@ -227,16 +231,38 @@ def _read_cells(sweep: SweepDir) -> list[CellStatus]:
     cells = (cell for setting in sweep.settings() for cell in setting.cells)
     different = {(cell.row, cell.config_hash): cell for cell in cells}.values()
     runs = [sweep.run_dir(cell) for cell in different]
+    hashes = [cell.config_hash for cell in different]
     return [
         CellStatus(name, cell, run, state)
-        for cell, run, state in zip(different, runs, _states(runs), strict=True)
+        for cell, run, state in zip(different, runs, _states(runs, hashes), strict=True)
     ]
 
 
-def _states(runs: Sequence[RunDir]) -> list[str]:
+def _read_teachers(cells: Sequence[CellStatus]) -> list[CellStatus]:
+    """The teachers that cells without a record wait for, unless they are cells themselves.
+
+    They lie where their students do, or somewhere that the plan does not tell.
+    """
+    planned = {os.path.realpath(one.run.path) for one in cells}
+    found: dict[str, tuple[str, RunDir]] = {}
+    for one in cells:
+        if one.cell.teacher and one.state not in DONE:
+            run = RunDir(one.run.path.parent / one.cell.teacher)
+            found.setdefault(os.path.realpath(run.path), (one.sweep, run))
+    for real in planned & found.keys():
+        del found[real]
+    runs = [run for _, run in found.values()]
+    return [
+        CellStatus(sweep, _as_planned(run.path, "teacher "), run, state)
+        for (sweep, run), state in zip(found.values(), _states(runs), strict=True)
+    ]
+
+
+def _states(runs: Sequence[RunDir], config_hashes: Sequence[str | None] = ()) -> list[str]:
     """At once: a lease that looks as if nobody renewed it is watched for some seconds."""
+    hashes = config_hashes or [None] * len(runs)
     with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
-        return list(pool.map(cell_state, runs))
+        return list(pool.map(cell_state, runs, hashes))
 
 
 def _read_postponed(sweep: SweepDir) -> list[str]:

@@ -85,8 +85,16 @@ class SweepDir:
         return [_parse_setting(node) for node in self._plan().get("settings", ())]
 
     def add_setting(self, name: str, setting: Setting) -> None:
-        """Merge a setting into the plan, and remove the postponed notes that it makes good."""
+        """Merge a setting into the plan, and remove the postponed notes that it makes good.
+
+        ConfigError if the plan is that of another sweep, as of a group with a file of this name.
+        """
         with self._locked():
+            if self.settings() and self.name() != name:
+                raise ConfigError(
+                    f"{name}: {self.path} holds the plan of {self.name()}; give runs_dir=DIR, or "
+                    "the file of one of them another name"
+                )
             settings, notes = merge_settings(self.settings(), [setting]), self.postponed()
             self._write_plan(name, settings)
             (merged,) = (one for one in settings if one.identity == setting.identity)

@@ -194,7 +194,7 @@ def setting_part(
         found = ablation_answer(effects)
     teachers = teachers_of(evidence, index)
     parts = [
-        f"**{found.text}** {found.aside}".rstrip(),
+        " ".join(filter(None, [found.text and f"**{found.text}**", found.aside])),
         f"On {escape(heading)}. {' '.join(warnings(evidence))}".rstrip(),
         *_body(evidence, question, differences, results, files, effects),
         *_folds([("Cautions", _listed(cautions(evidence)))]),

@@ -67,7 +67,8 @@ def main_table(page: Page, reports: str) -> str:
     evidence = found.evidence
     rows = standings(evidence, row_levels(evidence), found.differences)
     figure = f"{reports}/{Path(page.path).parent.as_posix()}/{found.files.stem}-accuracy.svg"
-    said = f"**{found.answer.text}** {found.answer.aside}".rstrip()
+    text, aside = found.answer.text, found.answer.aside
+    said = " ".join(filter(None, [text and f"**{text}**", aside]))
     return "\n\n".join(
         [
             f"**{escape(page.title)}**, on {escape(found.heading)}. {said}",

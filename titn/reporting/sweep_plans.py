@@ -124,7 +124,7 @@ def runs_elsewhere(directories: Sequence[Path]) -> tuple[list[Path], list[Fault]
 
 def _is_planned_cell(cell: PlannedCell, run: RunDir) -> bool:
     try:
-        return read_run_files(run.path).identity["config_hash"] == cell.config_hash
+        return read_run_files(run.path).identity.get("config_hash") == cell.config_hash
     except ValueError:
         return False
 

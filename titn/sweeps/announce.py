@@ -52,13 +52,14 @@ def num_recorded(cells: Sequence[SweepCell]) -> str:
 
 def work_left(cells: Sequence[SweepCell], estimator: TimeEstimator) -> str:
     """How many of the cells there are to make, and how long that takes by past ones."""
-    todo = [planned for planned in cells if planned.is_open]
+    todo = [*{planned.config_hash: planned for planned in cells if planned.is_open}.values()]
     if not todo:
         return "nothing to do"
     teachers = _teachers_to_make(todo)
     pending = map(pending_run, (*teachers, *(planned.cell for planned in todo)))
     secs, unknown = estimator.total(pending)
-    text = f"to do: {len(todo)} of {len(cells)} cells"
+    num_cells = len({planned.config_hash for planned in cells})
+    text = f"to do: {len(todo)} of {num_cells} cells"
     if teachers:
         text += f" and {counted(len(teachers), 'teacher')}"
     if secs:

@@ -20,7 +20,7 @@ from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import QUESTIONS
 from titn.sweeps.search.read import named_search
 from titn.sweeps.worker import ToldCell, make_cell
-from titn.system.errors import ConfigError
+from titn.system.errors import CellError, ConfigError
 from titn.system.files import local_path
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _run_single(composed: DictConfig) -> dict | None:
     """Check a configuration, make its cell and print its record."""
     run = _resolve(composed)
 
-    from titn.cells.ensure import ensure
+    from titn.cells.ensure import BusyError, ensure
     from titn.cells.planning import Planner
 
     if composed.dry_run:
@@ -61,7 +61,10 @@ def _run_single(composed: DictConfig) -> dict | None:
         print(f"{cell.name} {cell.describe()}: {cell_state(cell.directory)}")
         print(f"record: {cell.directory.path}")
         return None
-    directory, result = ensure(run, wait=composed.busy == "wait")
+    try:
+        directory, result = ensure(run, wait=composed.busy == "wait")
+    except BusyError:
+        raise CellError("another process is making this run; busy=wait waits for it") from None
     print(summarise_record(result))
     print(f"record: {directory.path}")
     return result

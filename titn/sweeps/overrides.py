@@ -7,6 +7,7 @@ the seeds.
 import fnmatch
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -29,6 +30,10 @@ QUESTIONS = ("ablation", "paper")
 # To plan a cell takes a tenth of a second: a sweep of more cells than this is a slip of the
 # keyboard.
 MAX_CELLS = 10_000
+
+# Labels of rows that Hydra reads as texts without quotes, and words that it does not.
+PLAIN_LABEL = re.compile(r"[A-Za-z][\w.*/+ -]*", re.ASCII)
+NO_TEXTS = ("null", "true", "false", "nan", "inf")
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,9 @@ class SweepRequest:
 def quote_for_hydra(argument: str) -> str:
     """An argument of the command line; text that Hydra's grammar would misread is quoted.
 
-    That is the labels of `rows=[TITN (MixUp),ViT]`, whose parentheses Hydra takes for those of a
-    function, the reason of `postpone=`, for its punctuation, and the overrides of `from=[mix=none]`
-    and `to=`, for their equality signs. No label has a comma.
+    That is the labels of `rows=[TITN (MixUp),ViT]`, which may have any punctuation but a comma and
+    are a list without brackets, too; the reason of `postpone=`, for its punctuation; and the
+    overrides of `from=[mix=none]` and `to=`, for their equality signs.
     """
     key, _, value = argument.partition("=")
     if key == "postpone":
@@ -94,10 +99,16 @@ def quote_for_hydra(argument: str) -> str:
         return argument
     if key in (FROM, TO) and value[:1] == "[" and value[-1:] == "]":
         return f"{key}=[{','.join(map(quote, split_list(value[1:-1])))}]"
-    labels = value.removeprefix("[").removesuffix("]")
-    if key != "rows" or value != f"[{labels}]" or not set(labels) & set("(){}"):
+    if key != "rows" or value in ("", "null", "[]"):
         return argument
-    return f"rows=[{','.join(quote(label.strip()) for label in labels.split(','))}]"
+    labels = value[1:-1] if value[0] == "[" and value[-1] == "]" else value
+    return f"rows=[{','.join(_quoted_label(label.strip()) for label in labels.split(','))}]"
+
+
+def _quoted_label(label: str) -> str:
+    """In quotes, unless Hydra reads it as a text anyway."""
+    is_text = PLAIN_LABEL.fullmatch(label) and label.lower() not in NO_TEXTS
+    return label if is_text else quote(label)
 
 
 def split_list(text: str) -> list[str]:
@@ -221,14 +232,19 @@ def _select_rows(question: Question, patterns: Sequence[str] | None) -> dict[str
     if patterns is None:
         return dict(question.rows)
     for pattern in patterns or ["[]"]:
-        if not any(fnmatch.fnmatchcase(label, pattern) for label in question.rows):
+        if not any(_is_meant(label, pattern) for label in question.rows):
             labels = "; ".join(question.rows)
             raise ConfigError(f"rows={pattern}: there is no such row; choose among: {labels}")
     return {
         label: overrides
         for label, overrides in question.rows.items()
-        if any(fnmatch.fnmatchcase(label, pattern) for pattern in patterns)
+        if any(_is_meant(label, pattern) for pattern in patterns)
     }
+
+
+def _is_meant(label: str, pattern: str) -> bool:
+    """A label is meant by itself, though it may have brackets, which a pattern takes for a set."""
+    return label == pattern or fnmatch.fnmatchcase(label, pattern)
 
 
 def _check_one_question(by_key: dict[str, list[str]]) -> None:

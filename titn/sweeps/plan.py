@@ -52,7 +52,7 @@ class SweepCell:
 
     @property
     def state(self) -> str:
-        return cell_state(self.cell.directory)
+        return cell_state(self.cell.directory, self.config_hash)
 
     @property
     def is_open(self) -> bool:
@@ -67,15 +67,13 @@ class SweepCell:
             closed += [FAILED, DIVERGED]
         return self.state not in closed
 
-    @property
-    def is_of_other_source(self) -> bool:
-        """Whether its directory holds a run of other source code that must not be replaced."""
+    def is_of_other(self, part: str) -> bool:
+        """Whether its directory holds a run that must not be replaced, with another part of its
+        identity: "config_hash" or "source_digest"."""
         if self.cell.run["force"] or self.state == DAMAGED:
             return False
         environment = self.cell.directory.environment()
-        if environment is None:
-            return False
-        return environment["source_digest"] != self.cell.identity["source_digest"]
+        return environment is not None and environment[part] != self.cell.identity[part]
 
 
 @dataclass(frozen=True)
@@ -97,9 +95,24 @@ def plan_cell(
         raise ConfigError(f"{request.row}: {error}" if sweep.question else str(error)) from error
 
 
-def check_source(cells: Sequence[SweepCell]) -> None:
-    """ConfigError if other source code has made some of the cells: they are not comparable."""
-    others = [cell for cell in cells if cell.is_of_other_source]
+def check_directories(cells: Sequence[SweepCell]) -> None:
+    """ConfigError if a cell's directory is not its own, or other source code has made some of the
+    cells, which are then not comparable."""
+    owners: dict[str, SweepCell] = {}
+    for cell in cells:
+        path = cell.cell.directory.path
+        owner = owners.setdefault(os.path.realpath(path), cell)
+        if owner.config_hash != cell.config_hash:
+            raise ConfigError(
+                f"run_dir={path}: is one directory, and {owner.label} and {cell.label} are two "
+                "cells; leave it out, and give runs_dir=DIR"
+            )
+        if cell.is_of_other("config_hash"):
+            raise ConfigError(
+                f"run_dir={path}: holds another configuration (its config.yaml says which); choose "
+                "another directory, or force=true to replace it"
+            )
+    others = [cell for cell in cells if cell.is_of_other("source_digest")]
     if others:
         raise ConfigError(
             f"runs_dir={others[0].cell.run['runs_dir']}: {len(others)} of {len(cells)} cells "

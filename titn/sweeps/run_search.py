@@ -23,7 +23,7 @@ from titn.records.sweep_plan import Setting
 from titn.sweeps.announce_search import announce_search
 from titn.sweeps.confirm_search import MakeParts, best_distinct, plan_confirmation
 from titn.sweeps.launch import Outcome, Rounds
-from titn.sweeps.plan import SweepCell, check_source, to_planned_cell
+from titn.sweeps.plan import SweepCell, check_directories, to_planned_cell
 from titn.sweeps.search import study
 from titn.sweeps.search.pruning import TrialReports, pruner_of
 from titn.sweeps.search.read import AskedSearch, check_request
@@ -156,7 +156,7 @@ class SearchRun:
     def _make(self, batch: list[tuple[Trial, SweepCell]], wait: bool) -> bool:
         """Launch cells, and tell what has become of them; whether any has an end."""
         cells = [cell for _, cell in batch]
-        check_source(cells)
+        check_directories(cells)
         self.sweep.directory.add_setting(self.sweep.name, self._setting(cells))
         for cell in cells:
             values = (spelled(key, value) for key, value in cell.request.tuned.items())

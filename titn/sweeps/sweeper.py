@@ -20,7 +20,7 @@ from titn.sweeps.greedy_path import announce_path, choose_path, is_path
 from titn.sweeps.latencies import record_latencies
 from titn.sweeps.launch import CellLauncher, Outcome, Rounds
 from titn.sweeps.memory import room_line
-from titn.sweeps.plan import SweepCell, SweepPart, check_source, plan_setting
+from titn.sweeps.plan import SweepCell, SweepPart, check_directories, plan_setting
 from titn.sweeps.ray.cluster import check_installed
 from titn.sweeps.ray.launch import RayCells
 from titn.sweeps.ray.options import RayOptions
@@ -81,7 +81,7 @@ def _launches(sweep: Sweep, launcher: Launcher) -> Launches:
     stop_file = sweep.directory.path / "stopped"
     options = getattr(launcher, "options", None)
     if not isinstance(options, SlurmOptions):
-        if sweep.fail_fast:
+        if sweep.fail_fast and not sweep.dry_run:
             stop_file.unlink(missing_ok=True)  # of an earlier sweep
         stop = stop_file if sweep.fail_fast else None
         if not isinstance(options, RayOptions):
@@ -161,6 +161,8 @@ def _make(
     parts = [part for part in parts if part.cells]
     if not parts:
         return []
+    cells = [cell for part in parts for cell in part.cells]
+    check_directories(cells)
     estimator = TimeEstimator(sweep.runs_dir)
     for part in parts:
         announce(sweep, part.cells, estimator)
@@ -171,13 +173,13 @@ def _make(
                 say(line)
     if sweep.dry_run:
         return []
-    cells = [cell for part in parts for cell in part.cells]
-    check_source(cells)
     for part in parts:
         sweep.directory.add_setting(sweep.name, plan_setting(sweep, planner, part))
     started = time.monotonic()
     with counting(sweep.name, sweep.directory.path, cells):
-        outcomes = launches.make([cell for cell in cells if cell.is_open], sweep.wait)
+        # Rows may be spelled otherwise and be one configuration, which is made once.
+        todo = {cell.config_hash: cell for cell in reversed(cells) if cell.is_open}
+        outcomes = launches.make([*reversed(todo.values())], sweep.wait)
     return _report(sweep.name, cells, outcomes, time.monotonic() - started)
 
 

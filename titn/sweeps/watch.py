@@ -52,7 +52,7 @@ def watch(
 ) -> int:
     """Look every `interval` seconds; exit code 0 when all cells are done, 1 if some failed.
 
-    Without a plan, all are done when what was seen running has ended.
+    Without a plan, all are done when nothing is running any more.
     """
     clock, out = clock or Clock(), sys.stdout
     watcher, time_left = Watcher(directories, QueueWatcher()), TimeLeft()
@@ -67,13 +67,18 @@ def watch(
             if _is_over(picture, has_run) or output_error():
                 break
             clock.sleep(interval)
-    return SOME_FAILED if any(map(is_failure, picture.cells)) else 0
+    some_failed = any(cell.is_stuck or is_failure(cell) for cell in picture.cells)
+    return SOME_FAILED if some_failed else 0
 
 
 def _is_over(picture: Picture, has_run: bool) -> bool:
     if picture.has_plan:
-        return not picture.problems and all(cell.run.state in ENDED for cell in picture.cells)
-    return has_run and not any(cell.run.state == RUNNING for cell in picture.cells)
+        has_ended = (cell.run.state in ENDED or cell.is_stuck for cell in picture.cells)
+        return not picture.problems and all(has_ended)
+    if any(cell.run.state == RUNNING for cell in picture.cells):
+        return False
+    is_ended = all(cell.run.state in ENDED for cell in picture.cells)
+    return has_run or (bool(picture.cells) and is_ended)
 
 
 def _can_print(glyphs: Glyphs, out: TextIO) -> bool:

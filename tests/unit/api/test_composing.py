@@ -57,6 +57,11 @@ def test_files_that_are_not_there_do_not_matter():
             "+ablation=mix: asks a question of many cells; run titn train -m +ablation=mix",
         ),
         (
+            ["+search=rate"],
+            "+search=rate: asks a question of many cells; run titn train -m +search=rate",
+        ),
+        (["busy=leave"], "busy=leave: a call waits for its run; leave it out"),
+        (
             ["dry_run=true"],
             "dry_run=true: titn.compose looks at a run and trains nothing; leave it out",
         ),

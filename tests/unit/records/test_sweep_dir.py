@@ -55,6 +55,13 @@ def test_a_plan_is_read_as_it_was_written(sweep):
     assert sweep.name() == "ablation/mix"
 
 
+def test_the_plan_of_another_sweep_is_not_joined(sweep):
+    asked(sweep, setting(cell("A")))
+    with pytest.raises(ConfigError, match=r"^paper/mix: .* holds the plan of ablation/mix; give"):
+        sweep.add_setting("paper/mix", setting(cell("B")))
+    assert sweep.name() == "ablation/mix"
+
+
 def test_without_a_plan_nothing_is_asked(sweep):
     assert (sweep.settings(), sweep.name()) == ([], "mix")
 
@@ -261,6 +268,15 @@ def test_asking_for_all_of_it_removes_the_note(sweep, rows, seeds, overrides, le
     cells = [cell(row, seed) for row in rows for seed in seeds]
     sweep.add_setting("mix", setting(*cells, overrides=overrides))
     assert len(sweep.postponed()) == left
+
+
+def test_the_order_of_overrides_does_not_matter_to_a_note(sweep):
+    sweep.postpone("mix", note(overrides=["epochs=3", "depth=1"]))
+    sweep.postpone("mix", note("no disk", overrides=["depth=1", "epochs=3"]))
+    assert [one.reason for one in sweep.postponed()] == ["no disk"]
+    cells = [cell("a", seed) for seed in (0, 1)]
+    sweep.add_setting("mix", setting(*cells, overrides=["depth=1", "epochs=3"]))
+    assert sweep.postponed() == []
 
 
 def test_a_note_leaves_when_the_last_of_its_rows_is_asked_for(sweep):

@@ -301,16 +301,20 @@ def test_what_is_said_to_the_sweep_is_not_said_to_its_cells():
 @pytest.mark.parametrize(
     ("typed", "spelled"),
     [
-        ("rows=[TITN (MixUp), ViT]", 'rows=["TITN (MixUp)","ViT"]'),
-        ("rows=[TITN,ViT]", "rows=[TITN,ViT]"),
+        ("rows=[TITN (MixUp), ViT]", 'rows=["TITN (MixUp)",ViT]'),
+        ("rows=[TITN,up to*]", "rows=[TITN,up to*]"),
+        ("rows=none", "rows=[none]"),
+        ("rows=[1, true]", 'rows=["1","true"]'),
+        ("rows=up to 0.2, café", 'rows=[up to 0.2,"café"]'),
+        ("rows=[x = y]", 'rows=["x = y"]'),
+        ("rows=null", "rows=null"),
         ('rows=["TITN (MixUp)"]', 'rows=["TITN (MixUp)"]'),
         ("postpone=no time; no disk", 'postpone="no time; no disk"'),
         ("postpone=null", "postpone=null"),
         ("model=vit", "model=vit"),
-        ("rows=(a)", "rows=(a)"),
     ],
 )
-def test_labels_with_brackets_may_be_typed_as_they_are(typed, spelled):
+def test_labels_may_be_typed_as_they_are(typed, spelled):
     assert quote_for_hydra(typed) == spelled
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from titn.records.sweep_dir import SweepDir
-from titn.sweeps.plan import to_planned_cell
+from titn.sweeps.plan import check_directories, to_planned_cell
+from titn.system.errors import ConfigError
 
 
 def test_what_waits_is_open(planned):
@@ -50,23 +51,38 @@ def test_everything_is_open_to_force(planned):
 def test_other_source_code_is_noticed(planned, digest, is_other):
     one = planned()
     one.cell.begin(digest)
-    assert one.is_of_other_source == is_other
+    assert one.is_of_other("source_digest") == is_other
 
 
 def test_an_empty_directory_is_of_no_other_source(planned):
-    assert not planned().is_of_other_source
+    assert not planned().is_of_other("source_digest")
 
 
 def test_force_replaces_what_other_source_code_made(planned):
     one = planned(force=True)
     one.cell.begin("before")
-    assert not one.is_of_other_source
+    assert not one.is_of_other("source_digest")
 
 
 def test_what_cannot_be_read_is_of_no_other_source(planned):
     one = planned()
     (one.cell.directory.path / "environment.json").write_text("{")
-    assert not one.is_of_other_source
+    assert not one.is_of_other("source_digest")
+
+
+def test_two_cells_in_one_directory_are_refused(planned):
+    first, second = planned("A"), planned("B")
+    second.cell.directory = first.cell.directory
+    with pytest.raises(ConfigError, match=r"^run_dir=.*: is one directory, and A, seed 0 and B, s"):
+        check_directories([first, second])
+
+
+def test_a_directory_of_another_run_is_refused_and_its_record_not_believed(planned):
+    one = planned()
+    one.cell.directory.begin({"seed": 5}, {"config_hash": "another", "source_digest": "now"})
+    assert (one.state, one.is_open) == ("waiting", True)
+    with pytest.raises(ConfigError, match=r"^run_dir=.*: holds another configuration"):
+        check_directories([one])
 
 
 # Names and entries

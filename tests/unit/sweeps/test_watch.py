@@ -119,6 +119,15 @@ def test_it_ends_with_1_if_a_cell_failed(runs, capsys, kind):
     )
 
 
+def test_it_ends_with_1_if_the_teacher_of_all_that_waits_failed(runs, capsys):
+    plan(runs, cell("A", teacher="t"), cell("B", teacher="t"))
+    fail(runs / "t")
+    assert watched(runs) == 1
+    assert lines(capsys)[-1] == (
+        f"titn on digits, seed 0 (t): diverged, the loss is nan in epoch 2; {runs / 't'}"
+    )
+
+
 def test_an_epoch_is_a_change_and_a_pause_is_none(runs, capsys):
     plan(runs, cell("A"))
     lock = held(runs / "A0")
@@ -166,6 +175,12 @@ def test_runs_without_a_plan_are_watched_until_they_end(runs, capsys):
 
     assert watched(runs, end) == 0
     assert lines(capsys)[-1].startswith("titn on digits, seed 0 (A0): recorded, top-1 40.00%")
+
+
+def test_finished_runs_without_a_plan_are_not_waited_for(runs, capsys):
+    finish(runs / "A0")
+    assert watched(runs) == 0
+    assert lines(capsys)[0] == "runs: 1 of 1 done"
 
 
 def test_a_damaged_record_has_ended_and_is_named(runs, capsys):

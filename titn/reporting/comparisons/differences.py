@@ -79,7 +79,8 @@ def _why_unjudged(
     if numbers_of(row) == numbers_of(baseline):
         return "the same numbers"
     if interval is None:
-        return "no predictions by image"
+        is_kept = row.has_all_samples and baseline.has_all_samples
+        return "evaluated on other images" if is_kept else "no predictions by image"
     if why := no_width(interval):
         return why
     teacher = weak_teacher(row, baseline, evidence.recorded)
