@@ -26,7 +26,7 @@ from titn.config.paths import conf_dir
 from titn.config.plugins import load_plugins
 from titn.sweeps.job import run_job
 from titn.sweeps.launch import Outcome
-from titn.sweeps.overrides import quote_for_hydra
+from titn.sweeps.overrides import defer_to_cells, quote_for_hydra
 from titn.sweeps.question_checks import check_question_files
 from titn.sweeps.search.arguments import allow_search_keys
 from titn.system import signals
@@ -54,7 +54,9 @@ def train() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     load_plugins()
     signals.install()
-    sys.argv[1:] = allow_search_keys([quote_for_hydra(one) for one in sys.argv[1:]])
+    arguments = allow_search_keys([quote_for_hydra(one) for one in sys.argv[1:]])
+    is_sweep = not {"-m", "--multirun"}.isdisjoint(arguments)
+    sys.argv[1:] = defer_to_cells(arguments) if is_sweep else arguments
     failure: ConfigError | CellError | None = None
 
     def job(composed: DictConfig) -> dict | Outcome | None:

@@ -201,6 +201,17 @@ def test_a_sweep_need_not_wait_for_what_another_process_is_making(place):
     assert len(records(place)) == 3
 
 
+def test_a_key_of_the_networks_that_are_swept_is_given_to_each(place):
+    tiny = [one for one in TINY if "outer_heads" not in one]
+    asked = ["--multirun", *tiny, "model=vit,deit", "model.heads=2"]
+    done = titn(place, *asked)
+    assert (done.code, len(records(place))) == (0, 2)
+    assert "nothing to do" in titn(place, *asked).err
+    wrong = titn(place, *asked, "model=vit,titn")
+    assert wrong.code == 2
+    assert wrong.complaints[-1].startswith("titn: model=titn: model.heads=2: did you mean")
+
+
 def test_a_single_run_need_not_wait_either(place):
     assert titn(place, *TINY).code == 0
     (record,) = records(place)

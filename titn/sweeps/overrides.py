@@ -8,13 +8,13 @@ import fnmatch
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from hydra.core.override_parser.types import Override, RangeSweep
 
-from titn.config.keys import SWITCHES
+from titn.config.keys import GROUPS, SWITCHES
 from titn.config.overrides import override_key, quote
 from titn.config.spelling import for_hydra
 from titn.records.ablation import FROM, TO
@@ -109,6 +109,47 @@ def _quoted_label(label: str) -> str:
     """In quotes, unless Hydra reads it as a text anyway."""
     is_text = PLAIN_LABEL.fullmatch(label) and label.lower() not in NO_TEXTS
     return label if is_text else quote(label)
+
+
+def defer_to_cells(arguments: Sequence[str]) -> list[str]:
+    """Put off the keys of what is swept until a cell has made its choice.
+
+    Of `model=vit,deit model.heads=2` Hydra composes the sweep without what is swept, and would look
+    for the key in the default model. A sweep of one value is composed with the cells alone.
+    """
+    swept = {
+        override_key(one)
+        for one in arguments
+        if override_key(one) in (*GROUPS, "teacher") and len(split_list(_value(one))) > 1
+    }
+    return [_deferred(one) if _is_deferred(one, swept) else one for one in arguments]
+
+
+def as_given(argument: str) -> str:
+    """An argument as it was before `defer_to_cells`."""
+    value = _value(argument)
+    only = value.removeprefix("choice(").removesuffix(")")
+    is_deferred = value == f"choice({only})" and len(split_list(only)) == 1
+    return f"{argument.partition('=')[0]}={only}" if is_deferred else argument
+
+
+def _deferred(argument: str) -> str:
+    key, _, value = argument.partition("=")
+    if value in ("", "null"):  # no choice, to Hydra
+        return f"++{key.lstrip('+')}={value}"
+    return f"{key}=choice({value})"
+
+
+def _is_deferred(argument: str, swept: Collection[str]) -> bool:
+    group, dot, _ = override_key(argument).partition(".")
+    value = _value(argument)
+    # A value that begins as a function's call is a sweep already, or wrong.
+    is_one_value = len(split_list(value)) < 2 and not re.match(r"\w+\(", value)
+    return bool(dot) and group in swept and is_one_value and not argument.startswith("~")
+
+
+def _value(argument: str) -> str:
+    return argument.partition("=")[2]
 
 
 def split_list(text: str) -> list[str]:

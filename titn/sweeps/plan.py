@@ -87,12 +87,13 @@ class SweepPart:
 def plan_cell(
     sweep: Sweep, planner: "Planner", request: CellRequest, role: str = "cell"
 ) -> SweepCell:
-    """Plan one cell; ConfigError, which names the row of a question, if it cannot be made."""
+    """Plan one cell; ConfigError if it cannot be made, which names its row if there are several."""
     try:
         run = sweep.compose(request.job_overrides())
         return SweepCell(request, planner.plan(run), role)
     except ConfigError as error:
-        raise ConfigError(f"{request.row}: {error}" if sweep.question else str(error)) from error
+        has_rows = sweep.question is not None or len(sweep.requests[0].rows) > 1
+        raise ConfigError(f"{request.row}: {error}" if has_rows else str(error)) from error
 
 
 def check_directories(cells: Sequence[SweepCell]) -> None:
@@ -124,11 +125,19 @@ def check_directories(cells: Sequence[SweepCell]) -> None:
 def plan_setting(sweep: Sweep, planner: "Planner", part: SweepPart) -> Setting:
     """The setting of sweep.json with the cells of a part.
 
-    Its key is the identity of the baseline's seed 0, which all requests of this setting share.
+    Its key is the identity of seed 0 of the baseline, without a question of what the rows share:
+    all requests of this setting have it. Where only the choices of rows have what they share, it is
+    that of the first row.
     """
     question = sweep.question
     baseline = question.rows[question.baseline] if question else ()
-    common = planner.plan(sweep.compose([*part.request.shared, *baseline, "seed=0"]))
+    try:
+        common = planner.plan(sweep.compose([*part.request.shared, *baseline, "seed=0"]))
+    except ConfigError:
+        if question is not None:
+            raise
+        first = next(iter(part.request.row_overrides().values()))
+        common = planner.plan(sweep.compose([*first, "seed=0"]))
     return Setting(
         key=common.identity["config_hash"],
         source_digest=common.identity["source_digest"],

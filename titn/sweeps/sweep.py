@@ -26,7 +26,13 @@ from titn.records.search import SEARCH, without_password
 from titn.records.sweep_dir import SweepDir
 from titn.sweeps.ablation.arguments import ABLATE
 from titn.sweeps.ablation.generate import KEYS, generate, read_asked, sweep_key
-from titn.sweeps.overrides import QUESTIONS, SweepRequest, cell_overrides, parse_requests
+from titn.sweeps.overrides import (
+    QUESTIONS,
+    SweepRequest,
+    as_given,
+    cell_overrides,
+    parse_requests,
+)
 from titn.sweeps.search.read import AskedSearch, read_search
 from titn.system.errors import ConfigError
 from titn.system.files import local_path
@@ -190,7 +196,7 @@ def _command() -> str:
     arguments = [
         without_password(argument.removeprefix("++"))
         if override_key(argument).startswith(f"{SEARCH}.")
-        else argument
+        else as_given(argument)
         for argument in sys.argv[1:]
         if override_key(argument) != "postpone"
     ]

@@ -7,7 +7,14 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from titn.records.question import parse_question
-from titn.sweeps.overrides import CellRequest, cell_overrides, parse_requests, quote_for_hydra
+from titn.sweeps.overrides import (
+    CellRequest,
+    as_given,
+    cell_overrides,
+    defer_to_cells,
+    parse_requests,
+    quote_for_hydra,
+)
 from titn.system.errors import ConfigError
 
 
@@ -316,6 +323,32 @@ def test_what_is_said_to_the_sweep_is_not_said_to_its_cells():
 )
 def test_labels_may_be_typed_as_they_are(typed, spelled):
     assert quote_for_hydra(typed) == spelled
+
+
+@pytest.mark.parametrize(
+    ("typed", "deferred"),
+    [
+        ("model.heads=2", "model.heads=choice(2)"),
+        ("+model.sizes=[1,2]", "+model.sizes=choice([1,2])"),
+        ("model.heads=null", "++model.heads=null"),
+        ("model.heads=2,3", None),
+        ("model.heads=choice(2,3)", None),
+        ("~model.heads", None),
+        ("mix.alpha=1", None),
+        ("epochs=1", None),
+    ],
+)
+def test_keys_of_what_is_swept_wait_for_a_choice(typed, deferred):
+    arguments = ["--multirun", "model=vit,deit", typed]
+    found = defer_to_cells(arguments)
+    assert found == ["--multirun", "model=vit,deit", deferred or typed]
+    if deferred and "choice" in deferred:
+        assert [as_given(one) for one in found] == arguments
+
+
+def test_keys_of_one_choice_are_looked_up_at_once():
+    arguments = ["--multirun", "model=vit", "model.heads=2", "seed=0,1"]
+    assert defer_to_cells(arguments) == arguments
 
 
 def test_a_label_is_read_as_it_was_typed():
