@@ -93,6 +93,11 @@ def after_interruption(arguments: Sequence[str]) -> str:
     """What to do after an interruption: with force=true the same command would begin anew."""
     asked = {argument.lstrip("+").lower() for argument in arguments}
     if forced := [key for key in ("force", "teacher.force") if f"{key}=true" in asked]:
+        if not {"-m", "--multirun"}.isdisjoint(asked):
+            return (
+                f"what is done stays, and the same command would begin it anew: with {forced[0]}="
+                "true ask for the other cells alone (rows=, seed=)"
+            )
         return f"the same command without {' and '.join(f'{key}=true' for key in forced)} goes on"
     return "the same command goes on from here"
 

@@ -113,6 +113,11 @@ def test_the_script_for_bash_is_hydras():
         (["model=vit", "force=false"], "the same command goes on from here"),
         (["++force=True"], "the same command without force=true goes on"),
         (
+            ["--multirun", "force=true"],
+            "what is done stays, and the same command would begin it anew: with force=true ask for "
+            "the other cells alone (rows=, seed=)",
+        ),
+        (
             ["force=true", "teacher.force=true"],
             "the same command without force=true and teacher.force=true goes on",
         ),

@@ -87,11 +87,10 @@ class Rounds(ABC):
             # With force=true another round would begin cells anew that are finished.
             if vain_rounds == MAX_VAIN_ROUNDS or (left and left[0].cell.run["force"]):
                 why = f" ({self.stopped_by})" if self.stopped_by else ""
-                plainly = " without force=true" if left and left[0].cell.run["force"] else ""
-                raise CellError(
-                    f"workers died {counted(vain_rounds or 1, 'time')}{why}; the same command"
-                    f"{plainly} goes on from here"
-                )
+                goes_on = "the same command goes on from here"
+                if left and left[0].cell.run["force"]:
+                    goes_on = f"with force=true ask for {left[0].label} and what follows alone"
+                raise CellError(f"workers died {counted(vain_rounds or 1, 'time')}{why}; {goes_on}")
             todo = left
         return outcomes
 
