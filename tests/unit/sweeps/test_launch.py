@@ -115,7 +115,7 @@ def test_workers_that_come_further_before_they_die_do_not_end_it(planned, monkey
 
 
 def test_with_force_there_is_no_second_round(planned):
-    with pytest.raises(CellError, match=r"^workers died 1 time; the same"):
+    with pytest.raises(CellError, match=r"^workers died 1 time; with force=true ask for A, seed 1"):
         make([planned(seed=0, force=True), planned(seed=1, force=True)], [DONE, LEFT])
 
 
