@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from titn.config.overrides import override_key
 from titn.records.question import QuestionError, parse_question
 from titn.system.errors import ConfigError, error_text, first_line
 from titn.system.text import printable
@@ -16,6 +17,8 @@ HEADER = "# @package _global_"
 # As Hydra reads it: before any line that is neither empty nor of this kind.
 IS_HEADER = re.compile(r"\s*(#\s*@\w+\s+\S+\s*\n\s*)*#\s*@package\s+_global_\s*(\n|$)")
 TEXT, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+# Options of the sweep, which no cell is given.
+OF_ALL_ROWS = ("rows", "dry_run", "postpone", "busy", "fail_fast", "runs_dir")
 TYPES = {"bool": "true or false", "int": "a number", "float": "a number", "null": "nothing"}
 
 
@@ -162,7 +165,7 @@ def _check_swept(file: Path, root: MappingNode) -> None:
 
 
 def _check_rows(file: Path, question: MappingNode) -> None:
-    """ConfigError if two rows are the same, or one sets what all have in turn."""
+    """ConfigError if two rows are the same, or one sets what all have in turn or together."""
     rows = _child(question, "rows")
     known: dict[tuple[str, ...], str] = {}
     for key, label, value in _items(rows) if rows else ():
@@ -170,9 +173,14 @@ def _check_rows(file: Path, question: MappingNode) -> None:
         if (same := known.setdefault(tuple(sorted(overrides)), label)) != label:
             raise _mistake(file, key or value, f"question.rows.{label}: is the row {same} again; "
                            "change one, or remove it")  # fmt: skip
-        if any(override.startswith("seed=") for override in overrides):
+        keys = [override_key(override) for override in overrides]
+        if "seed" in keys:
             raise _mistake(file, key or value, f"question.rows.{label}: sets the seed, and each "
                            "row is made with each seed; leave it out")  # fmt: skip
+        for found in keys:
+            if found in OF_ALL_ROWS or found.startswith("hydra"):
+                raise _mistake(file, key or value, f"question.rows.{label}: {found} is of all rows "
+                               "together; give it on the command line")  # fmt: skip
 
 
 def _misread(node: ScalarNode) -> str:

@@ -104,6 +104,10 @@ MISTAKES = {
         changed("model.drop_path=0.1", "seed=3"),
         "8: question.rows.some: sets the seed, and each row is made with each seed; leave it out",
     ),
+    "a row with an option of the sweep": (
+        changed("model.drop_path=0.1", "fail_fast=true"),
+        "8: question.rows.some: fail_fast is of all rows together; give it on the command line",
+    ),
     "a question without keys": (
         "# @package _global_\nquestion:\n",
         "2: question: should have keys below it, as title and rows",
