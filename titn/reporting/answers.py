@@ -272,9 +272,11 @@ def _warnings_about_data(reference: Row | None) -> Iterator[str]:
         and num_images
         and reference.shared_value("epochs")
     ):
+        size = int(reference.shared_value("dataset.image_size") or 8)
+        enlarged = f" enlarged to {size}x{size}" if size > 8 else ""
         yield (
-            "Digits show that the code works; they test no claim of the paper. They are 8x8 pixels "
-            f"enlarged to 32x32, with {int(num_images)} images to evaluate on: one image is "
+            "Digits show that the code works; they test no claim of the paper. They are 8x8 pixels"
+            f"{enlarged}, with {int(num_images)} images to evaluate on: one image is "
             f"{100 / num_images:.2f} points."
         )
     if reference.shared_value("split") == "validation":
