@@ -134,11 +134,6 @@ BAD_INPUT = [
     (["modle=titn"], "titn: modle=titn: there is no such key; did you mean model?"),
     (["+modle=titn"], "titn: modle=titn: there is no such key; did you mean model?"),
     (["model.dept=3"], "titn: model.dept=3: there is no such key; did you mean model.depth?"),
-    (
-        ["--multirun", "teacher=squeezenet,resnet18", "teacher.epochs=2"],
-        "titn: teacher.epochs=2: several teachers are swept, and the key is looked up before; "
-        "write ++teacher.epochs=2\n",
-    ),
     (["loss.alpha=0.3"], "titn: loss.alpha=0.3: the chosen loss has no such key; choose loss="),
     (["teacher.seed=1"], "titn: teacher.seed=1: there is none without a teacher; choose one"),
     (

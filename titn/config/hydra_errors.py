@@ -241,10 +241,6 @@ def _no_such_key(key: str, arguments: Sequence[str]) -> str:
         if owners := [teacher for teacher in choices_of("teacher") if teacher in networks]:
             return f"the teacher has no such key; choose teacher={' or '.join(owners)}"
     if key in known and "teacher." in key:
-        swept = [one for one in arguments if one.startswith("teacher=") and "," in one]
-        if swept and "none" not in swept[-1].partition("=")[2].split(","):
-            typed = _as_typed(key, arguments)
-            return f"several teachers are swept, and the key is looked up before; write ++{typed}"
         return "there is none without a teacher; choose one, as teacher=vgg16_bn"
     if key in known:
         group = key.partition(".")[0]

@@ -120,7 +120,7 @@ def defer_to_cells(arguments: Sequence[str]) -> list[str]:
     swept = {
         override_key(one)
         for one in arguments
-        if override_key(one) in (*GROUPS, "teacher") and len(split_list(_value(one))) > 1
+        if override_key(one) in (*GROUPS, "teacher") and _is_swept(_value(one))
     }
     return [_deferred(one) if _is_deferred(one, swept) else one for one in arguments]
 
@@ -143,9 +143,13 @@ def _deferred(argument: str) -> str:
 def _is_deferred(argument: str, swept: Collection[str]) -> bool:
     group, dot, _ = override_key(argument).partition(".")
     value = _value(argument)
-    # A value that begins as a function's call is a sweep already, or wrong.
-    is_one_value = len(split_list(value)) < 2 and not re.match(r"\w+\(", value)
-    return bool(dot) and group in swept and is_one_value and not argument.startswith("~")
+    is_removed = argument.startswith("~")
+    return bool(dot) and group in swept and not _is_swept(value) and not is_removed
+
+
+def _is_swept(value: str) -> bool:
+    """Whether it has several values, or begins as a function's call: another sweep, or wrong."""
+    return len(split_list(value)) > 1 or bool(re.match(r"\w+\(", value))
 
 
 def _value(argument: str) -> str:

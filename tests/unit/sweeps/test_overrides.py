@@ -346,6 +346,10 @@ def test_keys_of_what_is_swept_wait_for_a_choice(typed, deferred):
         assert [as_given(one) for one in found] == arguments
 
 
+def test_a_choice_of_several_is_a_sweep_too():
+    assert defer_to_cells(["mix=choice(cutmix,mixup)", "mix.alpha=1"])[1] == "mix.alpha=choice(1)"
+
+
 def test_keys_of_one_choice_are_looked_up_at_once():
     arguments = ["--multirun", "model=vit", "model.heads=2", "seed=0,1"]
     assert defer_to_cells(arguments) == arguments
