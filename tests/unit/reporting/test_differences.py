@@ -107,7 +107,7 @@ def test_a_row_with_the_numbers_of_another_counts_once(runs):
 
 def test_images_that_are_not_the_same_are_not_compared(found, runs):
     (one,) = found(*runs.row("a", A), *runs.row("b", B, classes=5))
-    assert (one.interval, one.unjudged) == (None, "no predictions by image")
+    assert (one.interval, one.unjudged) == (None, "evaluated on other images")
 
 
 def test_a_row_that_lost_predictions_has_no_verdict(found, runs):
