@@ -55,8 +55,7 @@ def train() -> int:
     load_plugins()
     signals.install()
     arguments = allow_search_keys([quote_for_hydra(one) for one in sys.argv[1:]])
-    is_sweep = not {"-m", "--multirun"}.isdisjoint(arguments)
-    sys.argv[1:] = defer_to_cells(arguments) if is_sweep else arguments
+    sys.argv[1:] = defer_to_cells(arguments) if _is_sweep(arguments) else arguments
     failure: ConfigError | CellError | None = None
 
     def job(composed: DictConfig) -> dict | Outcome | None:
@@ -93,13 +92,17 @@ def after_interruption(arguments: Sequence[str]) -> str:
     """What to do after an interruption: with force=true the same command would begin anew."""
     asked = {argument.lstrip("+").lower() for argument in arguments}
     if forced := [key for key in ("force", "teacher.force") if f"{key}=true" in asked]:
-        if not {"-m", "--multirun"}.isdisjoint(asked):
+        if _is_sweep(arguments):
             return (
                 f"what is done stays, and the same command would begin it anew: with {forced[0]}="
                 "true ask for the other cells alone (rows=, seed=)"
             )
         return f"the same command without {' and '.join(f'{key}=true' for key in forced)} goes on"
     return "the same command goes on from here"
+
+
+def _is_sweep(arguments: Sequence[str]) -> bool:
+    return "-m" in arguments or "--multirun" in arguments
 
 
 class CallableModule(ModuleType):

@@ -80,7 +80,7 @@ class Watcher:
         if self.queue is not None:
             in_queue = self.queue.look([plan.path for plan in plans])
         cells: dict[tuple[str, str, str], LiveCell] = {}
-        failed: dict[str, LiveRun] = {}
+        failed = set[str]()  # teachers
         for plan in {os.path.realpath(plan.path): plan for plan in plans}.values():
             try:
                 name, planned = self._plan(plan)
@@ -99,21 +99,22 @@ class Watcher:
                     teacher = path.parent / cell.teacher
                     runs.setdefault(self._real(teacher), teacher)
                     if run.state == WAITING:
-                        taught_by = self.reader.read(teacher)
-                        if is_stuck := taught_by.state in (FAILED, DIVERGED):
-                            failed[self._real(teacher)] = taught_by
+                        is_stuck = self.reader.read(teacher).state in (FAILED, DIVERGED)
+                        failed |= {self._real(teacher)} if is_stuck else set()
                 cells[key] = LiveCell(name, cell.row, said, run, is_stuck)
         if self.queue is not None and self.queue.problem:
             is_open = any(cell.run.state in (WAITING, HALF_DONE) for cell in cells.values())
             problems += [self.queue.problem] if is_open else []
         known = {real for _, _, real in cells}
-        others = [self.reader.read(path) for real, path in runs.items() if real not in known]
+        others = {real: self.reader.read(path) for real, path in runs.items() if real not in known}
         if cells:
-            stuck_on = [run for real, run in failed.items() if real not in known]
-            shown = [*(run for run in others if run.state == RUNNING), *stuck_on]
-            beside = [self._unplanned(run) for run in shown]
+            beside = [
+                self._unplanned(run)
+                for real, run in others.items()
+                if run.state == RUNNING or real in failed
+            ]
             return Picture(list(cells.values()), beside, True, problems)
-        return Picture([self._unplanned(run) for run in others], [], False, problems)
+        return Picture([self._unplanned(run) for run in others.values()], [], False, problems)
 
     def _plan(self, sweep: SweepDir) -> tuple[str, list[tuple[PlannedCell, Path]]]:
         """A sweep's name and different cells; read again if its plan has changed."""

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from titn.config.keys import COMMAND_KEYS
 from titn.config.overrides import override_key
 from titn.records.question import QuestionError, parse_question
 from titn.system.errors import ConfigError, error_text, first_line
@@ -17,8 +18,6 @@ HEADER = "# @package _global_"
 # As Hydra reads it: before any line that is neither empty nor of this kind.
 IS_HEADER = re.compile(r"\s*(#\s*@\w+\s+\S+\s*\n\s*)*#\s*@package\s+_global_\s*(\n|$)")
 TEXT, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
-# Options of the sweep, which no cell is given.
-OF_ALL_ROWS = ("rows", "dry_run", "postpone", "busy", "fail_fast", "runs_dir")
 TYPES = {"bool": "true or false", "int": "a number", "float": "a number", "null": "nothing"}
 
 
@@ -178,7 +177,7 @@ def _check_rows(file: Path, question: MappingNode) -> None:
             raise _mistake(file, key or value, f"question.rows.{label}: sets the seed, and each "
                            "row is made with each seed; leave it out")  # fmt: skip
         for found in keys:
-            if found in OF_ALL_ROWS or found.startswith("hydra"):
+            if found in (*COMMAND_KEYS, "runs_dir") or found.startswith("hydra"):
                 raise _mistake(file, key or value, f"question.rows.{label}: {found} is of all rows "
                                "together; give it on the command line")  # fmt: skip
 

@@ -67,13 +67,14 @@ class SweepCell:
             closed += [FAILED, DIVERGED]
         return self.state not in closed
 
-    def is_of_other(self, part: str) -> bool:
-        """Whether its directory holds a run that must not be replaced, with another part of its
-        identity: "config_hash" or "source_digest"."""
+    @property
+    def differs(self) -> set[str]:
+        """In which parts of its identity, "config_hash" and "source_digest", it is not the run that
+        its directory holds and that must not be replaced."""
         if self.cell.run["force"] or self.state == DAMAGED:
-            return False
-        environment = self.cell.directory.environment()
-        return environment is not None and environment[part] != self.cell.identity[part]
+            return set()
+        found = self.cell.directory.environment() or self.cell.identity
+        return {part for part, value in self.cell.identity.items() if found[part] != value}
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def check_directories(cells: Sequence[SweepCell]) -> None:
     """ConfigError if a cell's directory is not its own, or other source code has made some of the
     cells, which are then not comparable."""
     owners: dict[str, SweepCell] = {}
+    others = list[SweepCell]()
     for cell in cells:
         path = cell.cell.directory.path
         owner = owners.setdefault(os.path.realpath(path), cell)
@@ -108,12 +110,13 @@ def check_directories(cells: Sequence[SweepCell]) -> None:
                 f"run_dir={path}: is one directory, and {owner.label} and {cell.label} are two "
                 "cells; leave it out, and give runs_dir=DIR"
             )
-        if cell.is_of_other("config_hash"):
+        differs = cell.differs
+        if "config_hash" in differs:
             raise ConfigError(
                 f"run_dir={path}: holds another configuration (its config.yaml says which); choose "
                 "another directory, or force=true to replace it"
             )
-    others = [cell for cell in cells if cell.is_of_other("source_digest")]
+        others += [cell] if differs else []
     if others:
         raise ConfigError(
             f"runs_dir={others[0].cell.run['runs_dir']}: {len(others)} of {len(cells)} cells "

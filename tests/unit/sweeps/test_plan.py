@@ -51,23 +51,23 @@ def test_everything_is_open_to_force(planned):
 def test_other_source_code_is_noticed(planned, digest, is_other):
     one = planned()
     one.cell.begin(digest)
-    assert one.is_of_other("source_digest") == is_other
+    assert ("source_digest" in one.differs) == is_other
 
 
 def test_an_empty_directory_is_of_no_other_source(planned):
-    assert not planned().is_of_other("source_digest")
+    assert not planned().differs
 
 
 def test_force_replaces_what_other_source_code_made(planned):
     one = planned(force=True)
     one.cell.begin("before")
-    assert not one.is_of_other("source_digest")
+    assert not one.differs
 
 
 def test_what_cannot_be_read_is_of_no_other_source(planned):
     one = planned()
     (one.cell.directory.path / "environment.json").write_text("{")
-    assert not one.is_of_other("source_digest")
+    assert not one.differs
 
 
 def test_two_cells_in_one_directory_are_refused(planned):
