@@ -12,7 +12,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, RangeSweep
+from hydra.errors import HydraException
 
 from titn.config.keys import GROUPS, SWITCHES
 from titn.config.overrides import override_key, quote
@@ -122,7 +124,10 @@ def defer_to_cells(arguments: Sequence[str]) -> list[str]:
         for one in arguments
         if override_key(one) in (*GROUPS, "teacher") and _is_swept(_value(one))
     }
-    return [_deferred(one) if _is_deferred(one, swept) else one for one in arguments]
+    return [
+        _deferred(one) if _is_deferred(one, swept) and _is_readable(one) else one
+        for one in arguments
+    ]
 
 
 def as_given(argument: str) -> str:
@@ -147,6 +152,15 @@ def _is_deferred(argument: str, swept: Collection[str]) -> bool:
     return bool(dot) and group in swept and not _is_swept(value) and not is_removed
 
 
+def _is_readable(argument: str) -> bool:
+    """Of what is not, Hydra's line is about the argument as it was typed."""
+    try:
+        OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return False
+    return True
+
+
 def _is_swept(value: str) -> bool:
     """Whether it has several values, or begins as a function's call: another sweep, or wrong."""
     return len(split_list(value)) > 1 or bool(re.match(r"\w+\(", value))
@@ -157,11 +171,18 @@ def _value(argument: str) -> str:
 
 
 def split_list(text: str) -> list[str]:
-    """The items between the commas of a list, as typed: a comma in brackets parts nothing."""
-    items, depth = [""], 0
+    """The items between the commas of a list, as typed: a comma in brackets or quotes parts
+    nothing."""
+    items, depth, quotation = [""], 0, ""
     for letter in text:
-        depth += (letter in "[{(") - (letter in "]})")
-        if letter == "," and depth == 0:
+        if quotation:
+            if letter == quotation and not items[-1].endswith("\\"):
+                quotation = ""
+        elif letter in "\"'":
+            quotation = letter
+        else:
+            depth += (letter in "[{(") - (letter in "]})")
+        if letter == "," and depth == 0 and not quotation:
             items.append("")
         else:
             items[-1] += letter
@@ -213,7 +234,10 @@ def parse_requests(
     else:
         _check_row_keys(by_key, question)
         rows = _select_rows(question, patterns)
-        requests = [SweepRequest((*shared, *values), rows, seeds) for values in combinations]
+        requests = [
+            SweepRequest((*applicable(shared, values), *applicable(values, values)), rows, seeds)
+            for values in combinations
+        ]
     _check_run_dir(by_key, len(rows) * len(seeds))
     return requests
 

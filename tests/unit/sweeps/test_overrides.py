@@ -330,7 +330,9 @@ def test_labels_may_be_typed_as_they_are(typed, spelled):
     [
         ("model.heads=2", "model.heads=choice(2)"),
         ("+model.sizes=[1,2]", "+model.sizes=choice([1,2])"),
+        ('model.root="a, b"', 'model.root=choice("a, b")'),
         ("model.heads=null", "++model.heads=null"),
+        ("model.root=a=b c", None),  # Hydra's line is to name it as it was typed
         ("model.heads=2,3", None),
         ("model.heads=choice(2,3)", None),
         ("~model.heads", None),
