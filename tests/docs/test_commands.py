@@ -18,7 +18,7 @@ import titn.train as train_door
 from titn.api.composing import checked_run
 from titn.config import resolve
 from titn.config.plugins import load_plugins
-from titn.sweeps import sweep as sweeps
+from titn.sweeps import compose_jobs
 from titn.sweeps.job import _resolve
 from titn.sweeps.overrides import quote_for_hydra
 from titn.sweeps.sweep import Sweep
@@ -79,7 +79,7 @@ def composing(monkeypatch, tmp_path):
     real = resolve.resolve
     load_plugins()
     monkeypatch.setattr(resolve, "resolve", resolve_only)
-    monkeypatch.setattr(sweeps, "resolve", resolve_only)
+    monkeypatch.setattr(compose_jobs, "resolve", resolve_only)
     monkeypatch.setattr(import_module("hydra_plugins.titn"), "run_sweep", compose_cells)
     monkeypatch.setattr(train_door.signals, "install", lambda: None)
     monkeypatch.setattr(train_door, "run_job", _resolve)

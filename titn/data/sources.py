@@ -44,7 +44,6 @@ from titn.data.prepare import (
     Selection,
     decode_cached,
     from_arrays,
-    prepare,
     prepare_counted,
     to_arrays,
 )
@@ -80,7 +79,7 @@ def digits(
     class_names = tuple(str(name) for name in raw.target_names)
     decoded = DecodedDataset(train, test, class_names, images_digest(train, test, class_names))
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare("digits", decoded, selection)
+    return prepare_counted("digits", decoded, selection)
 
 
 def published(

@@ -53,12 +53,15 @@ def run_search(sweep: Sweep, planner: "Planner", launches: Rounds, make: MakePar
     trials.check_setting(probe)
     search = sweep.search.search
     search.fresh_seeds(probe.cell.run["seed"])  # refused before the first trial, not after the last
-    announce_search(sweep, trials, probe)
+    name, identity = sweep.search.name, _identity(sweep.search, probe)
     if sweep.dry_run:
+        study.check_journal(sweep.directory.path, name, search, identity)
+        announce_search(sweep, trials, probe)
         return
+    announce_search(sweep, trials, probe)
     found = StudyFile(
-        sweep.directory.path, sweep.search.name, search, sweep.search.space,
-        _identity(sweep.search, probe), pruner_of(search, probe.cell.run["epochs"]),
+        sweep.directory.path, name, search, sweep.search.space,
+        identity, pruner_of(search, probe.cell.run["epochs"]),
     )  # fmt: skip
     SearchRun(sweep, found, trials, launches, probe).run()
     _confirm(sweep, planner, found, trials, probe, make)

@@ -4,21 +4,17 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from titn.config.annotations import Busy, Text
-from titn.config.hydra_errors import explain
 from titn.config.keys import SWITCHES
 from titn.config.overrides import override_key
-from titn.config.resolve import resolve
 from titn.config.schema import validate_value
 from titn.config.spelling import as_typed, for_hydra
 from titn.records.question import Question, parse_question
@@ -26,6 +22,7 @@ from titn.records.search import SEARCH, without_password
 from titn.records.sweep_dir import SweepDir
 from titn.sweeps.ablation.arguments import ABLATE
 from titn.sweeps.ablation.generate import KEYS, generate, read_asked, sweep_key
+from titn.sweeps.compose_jobs import JobComposer
 from titn.sweeps.overrides import (
     QUESTIONS,
     SweepRequest,
@@ -99,7 +96,7 @@ def read_sweep(
         parser.parse_overrides([*defaults, *arguments]),
         [*SWEEP_OPTIONS, ABLATE, *KEYS, f"{SEARCH}."],
     )
-    compose = partial(_compose_job, config, loader)
+    compose = JobComposer(config, loader)
     directory, remarks = SweepDir(local_path(config.hydra.sweep.dir)), list[str]()
     if asked := read_asked(config):
         _check_one_question(config, options["rows"], asked.design)
@@ -201,15 +198,3 @@ def _command() -> str:
         if override_key(argument) != "postpone"
     ]
     return shlex.join(["python", "-m", "titn.train", *arguments])
-
-
-def _compose_job(config: DictConfig, loader: ConfigLoader, overrides: Sequence[str]) -> dict:
-    """The checked configuration of a job, composed as Hydra's launcher will compose it."""
-    try:
-        composed = loader.load_sweep_config(config, list(overrides))
-    except HydraException as error:
-        raise ConfigError(explain(error, overrides)) from None
-    choices = dict(composed.hydra.runtime.choices)
-    with open_dict(composed):
-        del composed["hydra"]
-    return resolve(composed, choices)

@@ -375,7 +375,7 @@ def test_samples_keep_the_evaluated_images(tiny):
 
 # A teacher as small as the student; which file it came from does not matter to a cell.
 TEACHER = ("teacher=vgg16_bn", "model@teacher.model=tnt", "teacher.model.patch_size=4",
-           "teacher.model.depth=1", "teacher.epochs=1", "teacher.batch_size=256",
+           "teacher.model.depth=1", "teacher.epochs=1", "teacher.batch_size=64",
            "teacher.precision=32-true")  # fmt: skip
 # Its tokens were both trained, and its record is of the mean of their probabilities.
 TWO_TOKENS = (*TEACHER, "teacher.model.distillation_token=true")
@@ -706,7 +706,7 @@ def test_training_goes_on_when_a_checkpoint_does_not_fit(tiny, monkeypatch, caps
 
 def test_memory_that_is_out_marks_the_cell_and_says_what_to_lower(tiny, monkeypatch):
     monkeypatch.setattr(make, "fit", raising(torch.OutOfMemoryError("CUDA out of memory.")))
-    with pytest.raises(CellError, match=r"^out of memory on cpu; lower batch_size \(it is 256\)"):
+    with pytest.raises(CellError, match=r"^out of memory on cpu; lower batch_size \(it is 64\)"):
         ensure(tiny())
     (directory,) = Path(tiny()["runs_dir"]).iterdir()
     assert RunDir(directory).failure()["kind"] == "memory"

@@ -33,9 +33,14 @@ def test_the_split_does_not_change_the_datas_identity():
     assert digits().digest == digits(split="validation", image_size=16).digest
 
 
-def test_a_validation_part_of_nothing_is_refused():
-    with pytest.raises(ValueError, match=r"^validation_fraction=0\.0: "):
-        digits(split="validation", validation_fraction=0.0)
+@pytest.mark.parametrize(
+    ("fraction", "reason"),
+    # Half of an image of a class is rounded up or down, by how many images the class has.
+    [(0.0, "holds out 0 of 1437 images"), (0.0035, "holds out no image of class 0")],
+)
+def test_a_validation_part_without_a_class_is_refused(fraction, reason):
+    with pytest.raises(ValueError, match=f"^validation_fraction={fraction}: {reason}; choose"):
+        digits(split="validation", validation_fraction=fraction)
 
 
 @pytest.mark.parametrize(("image", "label"), [("img", "fine_label"), ("image", "label")])

@@ -18,7 +18,7 @@ from titn.records.search import Search
 from titn.sweeps.overrides import Scalar
 from titn.sweeps.search.samplers import sampler_of
 from titn.sweeps.search.space import Choice, Domain, Space
-from titn.sweeps.search.storage import StudyStorage
+from titn.sweeps.search.storage import JOURNAL, StudyStorage
 from titn.system.errors import ConfigError
 
 # Attributes of a study and of its trials.
@@ -97,7 +97,7 @@ class StudyFile:
                 directions=search.directions,
                 load_if_exists=True,
             )
-            self._check_identity(identity)
+            self._claim(identity)
             if search.sampler == "grid":
                 for chosen in space.grid():
                     self.study.enqueue_trial(chosen, skip_if_exists=True)
@@ -187,19 +187,38 @@ class StudyFile:
         sign = -1 if self.search.directions[0] == "maximize" else 1
         return sorted(found, key=lambda one: (sign * one.values[0], one.number))
 
-    def _check_identity(self, identity: dict[str, Any]) -> None:
-        known = self.study.user_attrs.get(IDENTITY)
-        if known is None:
+    def _claim(self, identity: dict[str, Any]) -> None:
+        if IDENTITY in self.study.user_attrs:
+            _check_identity(self.study, identity, self.storage.place)
+        else:
             self.study.set_user_attr(IDENTITY, identity)
-            return
-        # What comes out of a journal went through JSON.
-        now = json.loads(json.dumps(identity))
-        for key, value in now.items():
-            if known.get(key) != value:
-                raise ConfigError(
-                    f"search.study={self.name}: in {self.storage.place} is a study of another "
-                    f"{key}; give this one another name, as search.study={self.name}-2"
-                )
+
+
+def check_journal(directory: Path, name: str, search: Search, identity: dict[str, Any]) -> None:
+    """Refuse, without a change, what `StudyFile` would refuse of a journal that is there.
+
+    Databases are not asked: to open one makes its tables. Raises ConfigError.
+    """
+    if search.storage is not None or not (directory / JOURNAL).is_file():
+        return
+    kept = StudyStorage(directory, search)
+    with kept.alone():
+        if name in optuna.get_all_study_names(kept.storage):
+            study = optuna.load_study(study_name=name, storage=kept.storage)
+            _check_identity(study, identity, kept.place)
+
+
+def _check_identity(study: optuna.Study, identity: dict[str, Any], place: str) -> None:
+    """ConfigError for a study that seeks something else, or in another setting."""
+    known = study.user_attrs.get(IDENTITY, identity)
+    # What comes out of a journal went through JSON.
+    now = json.loads(json.dumps(identity))
+    for key, value in now.items():
+        if known.get(key) != value:
+            raise ConfigError(
+                f"search.study={study.study_name}: in {place} is a study of another "
+                f"{key}; give this one another name, as search.study={study.study_name}-2"
+            )
 
 
 def _suggest(trial: optuna.Trial, key: str, domain: Domain) -> Scalar:

@@ -19,9 +19,12 @@ from titn.system.errors import ConfigError
 SPACE = {"lr": "tag(log, interval(1e-4, 1e-2))", "model": "choice(a,b)"}
 
 
+def asked(**more) -> Search:
+    return Search(**{"title": "T", "asks": "A", "space": SPACE, "trials": 12} | more)
+
+
 def open_study(directory: Path, identity=None, **more) -> StudyFile:
-    asked = {"title": "T", "asks": "A", "space": SPACE, "trials": 12} | more
-    search = Search(**asked)
+    search = asked(**more)
     return StudyFile(directory, "s", search, read_space(search), identity or {"space": 1})
 
 
@@ -119,8 +122,18 @@ def test_a_study_of_something_else_is_refused(tmp_path, what):
     identity = {"space": [1, ("a",)], "objective": ("top1",), "setting": "0"}
     open_study(tmp_path, identity)
     open_study(tmp_path, identity)
+    other = identity | {what: "x"}
     with pytest.raises(ConfigError, match=f"a study of another {what}.*search.study=s-2"):
-        open_study(tmp_path, identity | {what: "x"})
+        open_study(tmp_path, other)
+    with pytest.raises(ConfigError, match=f"a study of another {what}.*search.study=s-2"):
+        study.check_journal(tmp_path, "s", asked(), other)
+    study.check_journal(tmp_path, "s", asked(), identity)
+    study.check_journal(tmp_path, "s-2", asked(), other)
+
+
+def test_a_journal_is_looked_for_without_writing(tmp_path):
+    study.check_journal(tmp_path / "new", "s", asked(), {"space": 1})
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_front_of_two_objectives_has_no_dominated_trial(tmp_path):
