@@ -26,7 +26,7 @@ RUN = (
     "model.depth=2", "model.patch_size=16", "model.pixel_size=8", "model.patch_dim=12",
     "model.outer_heads=2", "model.drop_path=0.3", "augment=cifar", "mix=cutmix",
     "dataset.fraction=0.1", "epochs=4", "batch_size=32", "schedule.warmup_epochs=1",
-    "teacher=mobilenet_v3", "teacher.epochs=3", "teacher.batch_size=32",
+    "teacher=mobilenet_v3", "teacher.model.size=small", "teacher.epochs=3", "teacher.batch_size=32",
     "teacher.schedule.warmup_epochs=1", "precision=32-true", "device=cpu", "compile=none",
 )  # fmt: skip
 ELSEWHERE, TRAINING, CHECKPOINT, EVALUATION, TEACHER, RECORD = PHASES = (

@@ -6,7 +6,6 @@ import yaml
 
 from titn.config.keys import GROUPS
 from titn.config.paths import conf_dir, config_root
-from titn.config.plugins import load_plugins
 from titn.config.schema import configurable_keywords
 from titn.training import build
 from titn.types import ImageSpec
@@ -84,26 +83,6 @@ def test_a_teacher_builds(composed, name):
     if teacher:
         model = build.instantiate(teacher, "model", images=IMAGES)
         assert model.has_distillation_token is (name in ("deit", "titn"))
-
-
-# Designs make questions and searches have no rows: tests/unit/sweeps has their files.
-QUESTIONS = [
-    file
-    for file in sorted((config_root() / "sweeps").rglob("*.yaml"))
-    if file.parent.name not in ("ablate", "search")
-]
-
-
-@pytest.mark.parametrize("file", QUESTIONS, ids=lambda file: file.stem)
-def test_a_question_says_what_it_asks_and_costs_and_its_cells_compose(composed, file):
-    text = file.read_text()
-    assert "# Question: " in text
-    assert "# Cost: " in text
-    assert f"--multirun +{file.parent.name}={file.stem}" in text
-    load_plugins()
-    axes = yaml.safe_load(text)["hydra"]["sweeper"]["params"]
-    first = [f"{key}={str(values).split(',')[0]}" for key, values in axes.items()]
-    composed(f"+{file.parent.name}={file.stem}", *first)
 
 
 @pytest.mark.parametrize("name", [name for group, name in CHOICES if group == "optimizer"])
