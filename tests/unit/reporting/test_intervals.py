@@ -1,21 +1,16 @@
-"""The interval of a mean, by hand."""
+"""The interval of a median, by hand, and what other intervals share."""
 
 import numpy as np
 import pytest
 
-from titn.reporting.statistics.intervals import Interval, mean_interval, median_interval
+from titn.reporting.statistics.intervals import (
+    median_interval,
+    sample_variance,
+    t_quantile,
+)
 
 # A warning of numpy is an error here.
 pytestmark = pytest.mark.filterwarnings("error")
-
-
-def test_mean_interval_by_hand():
-    # sd 0.02; t(2) = 4.3027 in the tables.
-    interval = mean_interval(np.array([0.70, 0.72, 0.74]))
-    half = 4.3027 * 0.02 / 3**0.5
-    assert (interval.estimate, interval.low, interval.high) == pytest.approx(
-        (0.72, 0.72 - half, 0.72 + half), abs=1e-6
-    )
 
 
 def test_median_interval_by_hand():
@@ -30,16 +25,15 @@ def test_few_values_have_no_interval_of_their_median(n):
     assert median_interval(np.arange(float(n))) is None
 
 
-def test_a_lower_level_takes_its_own_quantile():
-    # t(2) = 2.9200 for 90% in the tables.
-    interval = mean_interval(np.array([0.70, 0.72, 0.74]), level=0.9)
-    assert (interval.high - interval.low) / 2 == pytest.approx(2.92 * 0.02 / 3**0.5, abs=1e-6)
+@pytest.mark.parametrize(("level", "tables"), [(0.95, 4.3027), (0.9, 2.92)])
+def test_a_quantile_is_that_of_the_tables(level, tables):
+    assert t_quantile(level, 2) == pytest.approx(tables, abs=1e-4)
 
 
-def test_one_value_has_no_interval():
-    assert mean_interval(np.array([0.7])) is None
+def test_a_variance_has_the_divisor_of_a_sample():
+    assert sample_variance(np.array([0.70, 0.72, 0.74])) == pytest.approx(0.02**2)
 
 
-def test_equal_values_have_an_interval_without_width():
+def test_equal_values_do_not_vary():
     # The mean that numpy computes of three times 0.1 is not 0.1.
-    assert mean_interval(np.array([0.1] * 3)) == Interval(0.1, 0.1, 0.1)
+    assert sample_variance(np.array([0.1] * 3)) == 0.0

@@ -1,4 +1,4 @@
-"""Confidence intervals of a mean, and the quantities that other intervals and tests share."""
+"""The confidence interval of a median, and the quantities that other intervals and tests share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +16,6 @@ class Interval:
     high: float
 
 
-def mean_interval(values: np.ndarray, level: float = 0.95) -> Interval | None:
-    """mean +- t(n - 1) sd / sqrt(n) of (n,) values; None if n is below two."""
-    n = len(values)
-    if n < 2:
-        return None
-    mean, variance = mean_and_variance(values)
-    half = t_quantile(level, n - 1) * (variance / n) ** 0.5
-    return Interval(mean, mean - half, mean + half)
-
-
 def median_interval(values: np.ndarray, level: float = 0.95) -> Interval | None:
     """The median of (n,) values between two of them, by the sign test; None if n is below six.
 
@@ -37,14 +27,14 @@ def median_interval(values: np.ndarray, level: float = 0.95) -> Interval | None:
     return Interval(float(np.median(values)), float(found.low), float(found.high))
 
 
-def mean_and_variance(values: np.ndarray) -> tuple[float, float]:
-    """Mean and variance with divisor n - 1 of (n,) values."""
+def sample_variance(values: np.ndarray) -> float:
+    """The variance with divisor n - 1 of (n,) values."""
     values = np.asarray(values, dtype=float)
     if values.min() == values.max():
         # numpy's mean of equal values may be off in the last bit (three times 0.1 is above 0.3),
         # and the variance then a tiny number instead of zero, by which a t statistic is divided.
-        return float(values[0]), 0.0
-    return float(values.mean()), float(values.var(ddof=1))
+        return 0.0
+    return float(values.var(ddof=1))
 
 
 def t_quantile(level: float, df: float) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2, f
 
-from titn.reporting.statistics.intervals import mean_and_variance
+from titn.reporting.statistics.intervals import sample_variance
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def fit_seeds(values: Sequence[Floats], floors: Sequence[float], share_seeds: bo
     Seeds that agree by luck do not show that seeds do not vary.
     """
     dfs = np.array([len(row) - 1 for row in values], dtype=float)
-    own = np.array([mean_and_variance(row)[1] for row in values])
+    own = np.array([sample_variance(row) for row in values])
     num_raised = int(np.sum(own < floors))
     own = np.maximum(own, floors)
     counts = tuple(len(row) for row in values)
