@@ -55,7 +55,9 @@ def _rows(file: Path) -> Iterator[Row]:
         raise ValueError(f"root={file}: is not UTF-8; save it as UTF-8") from None
     header = text.partition("\n")[0]
     delimiter = max(DELIMITERS, key=header.count)
-    lines = csv_format.reader(text.splitlines(), delimiter=delimiter, strict=True)
+    lines = csv_format.reader(
+        text.splitlines(), delimiter=delimiter, strict=True, skipinitialspace=True
+    )
     try:
         names = [name.strip().lower() for name in next(lines, [])]
         columns = [
@@ -98,7 +100,7 @@ def _by_class(file: Path, rows: list[Row]) -> ClassFolders:
         if not is_file(path):
             reason = why_not_a_file(path) if row.path else "it names none"
             raise _bad(file, row.number, f"{row.path}: is no file to be read ({reason})")
-        key = split, os.path.normpath(path)  # ./a.png is a.png
+        key = split, os.path.abspath(path)  # ./a.png is a.png
         if before := known.get(key):
             raise _bad(file, row.number, f"lists {row.path} a second time (line {before})")
         known[key] = row.number

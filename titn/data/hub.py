@@ -21,7 +21,7 @@ from titn.data.classes import MAX_CLASSES, check_class_names, check_classes
 from titn.data.decoding import ImageError, explain_memory_errors, resize
 from titn.data.hub_columns import HubTables, parts
 from titn.data.images import Images
-from titn.data.overlap import Place, check_overlap
+from titn.data.overlap import Place, overlap, say_overlap
 from titn.data.paths import check_unchanged, content_digests, explain_read_errors
 from titn.data.prepare import DecodedDataset, from_arrays, to_arrays
 from titn.data.row_file import Facts
@@ -51,7 +51,8 @@ class Hub:
             check_unchanged(root, stamp, self.stamp)
             return to_arrays(train, test), facts
 
-        tensors, facts = cached_arrays(repr(("huggingface", 1, size, channels, stamp)), arrays)
+        tensors, facts = cached_arrays(repr(("huggingface", 2, size, channels, stamp)), arrays)
+        say_overlap(root, tuple(facts["overlap"]))
         return DecodedDataset(*from_arrays(tensors), tuple(facts["names"]), facts["digest"])
 
     def stamp(self) -> str:
@@ -68,8 +69,11 @@ class Hub:
             numbered.check(split, digests)
             labels = torch.tensor(numbered.labels[split], dtype=torch.int64)
             found.append(Images(pixels, labels))
-        check_overlap(self.tables.root, numbered.contents)
-        facts = {"digest": numbered.sha.hexdigest(), "names": numbered.class_names}
+        facts = {
+            "digest": numbered.sha.hexdigest(),
+            "names": numbered.class_names,
+            "overlap": overlap(self.tables.root, numbered.contents),
+        }
         return found[0], found[1], facts
 
     def numbered_rows(self) -> "NumberedRows":
@@ -123,6 +127,8 @@ class Hub:
             for files in (tables.train, tables.test)
         )
         try:
+            if any(not name.strip() for name in names):
+                raise ValueError("has a class without a name; give each a name")
             check_class_names(names)
             check_classes(names, *(count.tolist() for count in counts))
         except ValueError as error:
@@ -246,12 +252,13 @@ class HubRows:
 
     def facts(self) -> Facts:
         check_unchanged(self.root, self.known, self.hub.stamp)
-        check_overlap(self.root, self.numbered.contents)
+        found = overlap(self.root, self.numbered.contents)
         train, test = (
             torch.tensor(self.numbered.labels[split], dtype=torch.int64)
             for split in ("train", "test")
         )
-        return Facts(train, test, self.numbered.class_names, self.numbered.sha.hexdigest())
+        digest = self.numbered.sha.hexdigest()
+        return Facts(train, test, self.numbered.class_names, digest, found)
 
 
 def _names(labels: Any) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from titn.config.annotations import CHANNELS
 from titn.data.classes import MAX_CLASSES, check_class_names, check_classes
 from titn.data.paths import expand_root, explain_read_errors, why_not_a_file
+from titn.data.pixel_values import DARKEST
 from titn.system.errors import first_line
 from titn.system.text import printable
 
@@ -75,7 +76,7 @@ def read_arrays(file: Path) -> Arrays:
     """
     with errors_named(file), np.load(file, allow_pickle=False) as archive:
         names = array_names(list(archive.files))
-        images = [as_images(name, archive[name]) for name in names[::2]]
+        images = [as_images(name, array_of(archive, name)) for name in names[::2]]
         labels, given = read_labels(archive, names)
     class_names = checked_class_names(file, [one.shape for one in images], labels, given)
     return Arrays(file, (images[0], labels[0]), (images[1], labels[1]), class_names)
@@ -90,6 +91,8 @@ def errors_named(file: Path) -> Iterator[None]:
         said = first_line(error)
         if "allow_pickle" in said:
             said = "has an array of Python objects, which could run code; save arrays of numbers"
+        elif not isinstance(error, ValueError):
+            said += "; it is damaged: save it again, or fetch it again"
         raise ValueError(printable(f"root={file}: {said}")) from None
 
 
@@ -97,7 +100,7 @@ def read_labels(
     archive: Any, names: Sequence[str]
 ) -> tuple[list[NDArray[np.int64]], NDArray | None]:
     """The labels of train and of test, and the names of the classes if the file has them."""
-    given = archive[CLASS_NAMES] if CLASS_NAMES in archive.files else None
+    given = array_of(archive, CLASS_NAMES) if CLASS_NAMES in archive.files else None
     return [_labels(archive, name) for name in names[1::2]], given
 
 
@@ -125,6 +128,14 @@ def checked_class_names(
     except ValueError as error:
         raise ValueError(printable(f"root={file}: {error}")) from None
     return class_names
+
+
+def array_of(archive: Any, name: str) -> NDArray:
+    """An array of an open file; ValueError for a member that is none."""
+    found = archive[name]
+    if not isinstance(found, np.ndarray):  # numpy hands on the bytes of whatever lies in a zip
+        raise ValueError(f"{name}: is no array; write the file with numpy.savez")
+    return found
 
 
 def array_names(found: list[str]) -> tuple[str, str, str, str]:
@@ -160,23 +171,34 @@ def as_images(
                 f"{name}: goes from {low:g} to {high:g}, and only of 0 to 1 is known which is "
                 "white; give it so, or as uint8"
             )
+        if images.shape[0] == shape[0]:
+            check_bright(name, high)
         return np.round(images * 255).astype(np.uint8)
     if images.dtype != np.uint8:
         raise ValueError(f"{name}: is {images.dtype}; give uint8, or floating point in [0, 1]")
     return np.ascontiguousarray(images)
 
 
+def check_bright(name: str, highest: float) -> None:
+    """ValueError if a whole array of floating point has nothing brighter than a dark grey."""
+    if 0 < highest <= DARKEST:
+        raise ValueError(
+            f"{name}: ends at {highest:.3g}, and 1 is white: all images would be black; "
+            "divide by 255 once, or give uint8"
+        )
+
+
 def _labels(archive: Any, name: str) -> NDArray[np.int64]:
     """(N,) or (N, 1) whole numbers, or (N, k) with a one in each row."""
-    labels = archive[name]
+    given = labels = array_of(archive, name)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     elif labels.ndim == 2 and np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all():
         labels = labels.argmax(1)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
-            f"{name}: is {labels.dtype} {archive[name].shape}; give whole numbers (N,), or (N, k) "
-            "with a one in each row"
+            f"{name}: is {given.dtype} {given.shape}; give whole numbers (N,), or (N, k) with a "
+            "one in each row"
         )
     if len(labels) and (labels.min() < 0 or labels.max() >= MAX_CLASSES):
         raise ValueError(
@@ -189,8 +211,19 @@ def _labels(archive: Any, name: str) -> NDArray[np.int64]:
 def _class_names(labels: list[NDArray], given: NDArray | None) -> tuple[str, ...]:
     num_classes = 1 + max(int(own.max(initial=0)) for own in labels)
     if given is None:
+        if first := min(int(own.min(initial=num_classes)) for own in labels):
+            raise ValueError(f"has labels from {first} on; subtract {first}: the first class is 0")
         return tuple(map(str, range(num_classes)))
-    names = tuple(str(name) for name in given.ravel())
+    if given.dtype.kind not in "SUiu":
+        raise ValueError(f"{CLASS_NAMES}: is {given.dtype}; give strings")
+    try:
+        names = tuple(
+            name.decode() if isinstance(name, bytes) else str(name) for name in given.ravel()
+        )
+    except UnicodeDecodeError:
+        raise ValueError(f"{CLASS_NAMES}: is not UTF-8; give strings") from None
+    if any(not name.strip() for name in names):
+        raise ValueError(f"has a class without a name in {CLASS_NAMES}; give each a name")
     if len(names) < num_classes:
         raise ValueError(f"has {len(names)} {CLASS_NAMES}, and labels up to {num_classes - 1}")
     return names

@@ -22,11 +22,13 @@ from titn.data.decoding import resize
 from titn.data.npz_arrays import (
     array_names,
     as_images,
+    check_bright,
     check_opaque,
     checked_class_names,
     errors_named,
     read_labels,
 )
+from titn.data.overlap import overlap
 from titn.data.paths import check_unchanged, content_digests
 from titn.data.row_digest import RowDigest
 from titn.data.row_file import Facts
@@ -116,7 +118,8 @@ class NpzRows:
     def rows(self, size: int, channels: int, first: int) -> Iterator[Tensor | None]:
         """Each image (channels, size, size); first: 0."""
         contents = self.contents
-        for name, labels in zip(contents.names, contents.labels, strict=True):
+        splits = ("train", "test")
+        for split, name, labels in zip(splits, contents.names, contents.labels, strict=True):
             self.digest.begin(len(labels), contents.shape)
             for images in self._together(name):
                 self.digest.add(images)
@@ -126,12 +129,13 @@ class NpzRows:
                         check_opaque(self.file, images)
                     pixels = to_channels(pixels, channels)
                 yield from to_channels(resize(pixels, size), channels)
-            self.digest.end(labels)
+            self.digest.end(split, labels)
 
     def facts(self) -> Facts:
         check_unchanged(self.file, self.known, self._content)
         train, test = (torch.from_numpy(labels) for labels in self.contents.labels)
-        return Facts(train, test, self.contents.class_names, self.digest.hexdigest())
+        found = overlap(self.root, self.digest.contents)
+        return Facts(train, test, self.contents.class_names, self.digest.hexdigest(), found)
 
     def _content(self) -> str:
         return content_digests([self.file])[0]
@@ -139,6 +143,7 @@ class NpzRows:
     def _together(self, name: str) -> Iterator[NDArray[np.uint8]]:
         """Some images at a time, (n, c, h, w) uint8."""
         with errors_named(self.file), _opened(self.file, name) as (header, array):
+            highest = 0.0
             for start in range(0, header.shape[0], AT_ONCE):
                 count = min(AT_ONCE, header.shape[0] - start)
                 content = array.read(count * header.row_bytes)
@@ -147,7 +152,10 @@ class NpzRows:
                 # As a bytearray: torch wants numbers that could be written.
                 images = np.frombuffer(bytearray(content), header.dtype)
                 images = images.reshape(count, *header.shape[1:])
+                highest = max(highest, float(images.max(initial=0)))
                 yield as_images(name, images, header.shape)
+            if np.issubdtype(header.dtype, np.floating):
+                check_bright(name, highest)
 
 
 @contextmanager

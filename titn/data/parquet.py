@@ -16,6 +16,7 @@ from titn.data.channels import to_channels
 from titn.data.classes import MAX_CLASSES, check_classes
 from titn.data.decoding import ImageError, read_image, resize
 from titn.data.images import Images
+from titn.data.overlap import overlap
 from titn.data.paths import check_unchanged, content_digests, explain_read_errors
 from titn.data.row_digest import RowDigest
 from titn.data.row_file import Facts
@@ -210,12 +211,13 @@ class ParquetRows:
             for split, shards in zip(("train", "test"), self.source._splits(), strict=True):
                 for images in self._together(split, shards):
                     yield from to_channels(resize(images, size), channels)
-                self.digest.end(self._labels_of(shards).numpy())
+                self.digest.end(split, self._labels_of(shards).numpy())
 
     def facts(self) -> Facts:
         check_unchanged(self.root, self.known, self.source.stamp)
         train, test = map(self._labels_of, self.source._splits())
-        return Facts(train, test, self.class_names, self.digest.hexdigest())
+        found = overlap(self.root, self.digest.contents)
+        return Facts(train, test, self.class_names, self.digest.hexdigest(), found)
 
     def _labels_of(self, shards: tuple[Path, ...]) -> Tensor:
         labels = [one for shard in shards for one in self.labels[shard]]

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -90,7 +91,7 @@ def content_digests(files: Iterable[Path]) -> list[str]:
     """SHA-256 of what is in each file, in their order; with a bar if it takes long.
 
     Of the content and not of sizes and times, which two files can share. Of what cannot be read
-    the reason: whoever decodes it says so.
+    the reason: whoever decodes it says so (`is_of_content`).
     """
     bar = tqdm(files, desc="reading", unit="file", disable=None, leave=False, delay=2)
     return [_content_digest(file) for file in bar]
@@ -104,6 +105,14 @@ def _content_digest(file: Path) -> str:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
         return error_text(error)
+
+
+EMPTY = hashlib.sha256().hexdigest()
+
+
+def is_of_content(digest: str) -> bool:
+    """Whether a digest is of something: not of an empty file, and not why there is none."""
+    return digest != EMPTY and re.fullmatch("[0-9a-f]{64}", digest) is not None
 
 
 def check_unchanged(root: Path, before: str, digest: Callable[[], str]) -> None:

@@ -44,12 +44,17 @@ WRITE_AT_ONCE = 1 << 20
 
 
 class Facts(NamedTuple):
-    """What is known of decoded images besides their pixels. train, test: labels (N,) int64."""
+    """What is known of decoded images besides their pixels.
+
+    train, test: labels (N,) int64. overlap: what `titn.data.overlap.overlap` found, if it is not
+    asked whenever the images are read.
+    """
 
     train: Tensor
     test: Tensor
     class_names: tuple[str, ...]
     digest: str
+    overlap: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,10 @@ def open_rows(paths: RowPaths, shape: tuple[int, int, int]) -> tuple[RowFile, Fa
         size = paths.rows.stat().st_size
         if facts["name"] != paths.name or size != len(sums) * int(np.prod(shape)):
             raise ValueError(f"{paths.rows} has {size} bytes")
-        known = Facts(tensors["train"], tensors["test"], tuple(facts["names"]), facts["digest"])
+        known = Facts(
+            tensors["train"], tensors["test"], tuple(facts["names"]), facts["digest"],
+            tuple(facts["overlap"]),
+        )  # fmt: skip
         return RowFile(paths, shape, sums), known
     except (OSError, ValueError, KeyError, TypeError) as error:
         say(f"{paths.index} cannot be used ({first_line(error)}); the images are decoded again")
@@ -271,7 +279,10 @@ class RowWriter:
             "train": facts.train,
             "test": facts.test,
         }
-        said = {"name": self.paths.name, "names": facts.class_names, "digest": facts.digest}
+        said = {
+            "name": self.paths.name, "names": facts.class_names, "digest": facts.digest,
+            "overlap": facts.overlap,
+        }  # fmt: skip
         tensor_files.save(self.paths.index, tensors, said)
         with suppress(OSError):
             self.paths.sums.unlink()

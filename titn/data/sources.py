@@ -11,6 +11,7 @@ where the decoded images are, "ram", "disk", or "auto": on the disk if they do n
 It changes no number.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -36,7 +37,7 @@ from titn.data.hub import Hub, HubRows
 from titn.data.images import Dataset, Images, images_digest
 from titn.data.npz_arrays import read_arrays
 from titn.data.npz_rows import NpzRows
-from titn.data.overlap import Place, check_overlap
+from titn.data.overlap import Place, check_overlap, row_contents, row_digests
 from titn.data.parquet import Parquet, ParquetRows
 from titn.data.paths import expand_root
 from titn.data.prepare import (
@@ -144,7 +145,9 @@ def parquet(
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
     if on_disk := stored(ParquetRows(source), storage, image_size, channels):
         return on_disk.prepared("parquet", selection)
-    dataset = prepare_counted("parquet", decode_cached(source), selection)
+    decoded = decode_cached(source)
+    _check_images(source.root, decoded)
+    dataset = prepare_counted("parquet", decoded, selection)
     return dataset_in_channels(dataset, channels)
 
 
@@ -267,6 +270,7 @@ def npz(
         for pixels, labels in (arrays.train, arrays.test)
     )
     digest = images_digest(train, test, arrays.class_names)
+    _check_images(file, DecodedDataset(train, test, arrays.class_names, digest))
     if channels == 4 or train.pixels.shape[1] == 4:
         if channels != 4:
             arrays.check_opaque()
@@ -275,6 +279,15 @@ def npz(
         )
     decoded = DecodedDataset(train, test, arrays.class_names, digest)
     return dataset_in_channels(prepare_counted("npz", decoded, selection), channels)
+
+
+def _check_images(root: Path, decoded: DecodedDataset) -> None:
+    """`check_overlap` of images that were no files."""
+    contents: dict[Place, str] = {}
+    for split, images in (("train", decoded.train), ("test", decoded.test)):
+        digests = row_digests(images.pixels.numpy())
+        contents |= row_contents(split, decoded.class_names, images.labels.numpy(), digests)
+    check_overlap(root, contents)
 
 
 def _from_files(

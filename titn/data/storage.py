@@ -11,6 +11,7 @@ from torch import Tensor
 
 from titn.config.annotations import Storage
 from titn.data.images import Dataset
+from titn.data.overlap import say_overlap
 from titn.data.prepare import Selection
 from titn.data.row_file import Facts, RowFile, RowPaths, RowWriter, open_rows, remove_old_parts
 from titn.data.stored import prepare_stored
@@ -67,7 +68,7 @@ class OnDisk(NamedTuple):
 
     def prepared(self, name: str, selection: Selection) -> Dataset:
         """The images that a run uses."""
-        train, test, class_names, digest = self.facts
+        train, test, class_names, digest, _ = self.facts
         return prepare_stored(name, self.rows, (train, test), class_names, digest, selection)
 
 
@@ -88,7 +89,7 @@ def stored(source: RowSource, storage: Storage, size: int, channels: int) -> OnD
             return None
         why = f" need {size_text(needed)} of memory, and {size_text(available)} are available: they"
     shape = (channels, size, size)
-    name = hashlib.sha256(repr(("rows", 1, shape, source.stamp())).encode()).hexdigest()[:32]
+    name = hashlib.sha256(repr(("rows", 2, shape, source.stamp())).encode()).hexdigest()[:32]
     paths = RowPaths(_directory(), name)
     size_on_disk = size_text(source.num_images * channels * size * size)
     line = (
@@ -99,8 +100,10 @@ def stored(source: RowSource, storage: Storage, size: int, channels: int) -> OnD
         line += "; dataset.storage=ram holds them in memory all the same"
     if found := open_rows(paths, shape):
         say(line)
-        return OnDisk(*found)
-    return _made(source, storage, paths, shape, line)
+    else:
+        found = _made(source, storage, paths, shape, line)
+    say_overlap(source.root, found[1].overlap)
+    return OnDisk(*found)
 
 
 def _directory() -> Path:
@@ -109,7 +112,7 @@ def _directory() -> Path:
 
 def _made(
     source: RowSource, storage: Storage, paths: RowPaths, shape: tuple[int, int, int], line: str
-) -> OnDisk:
+) -> tuple[RowFile, Facts]:
     """The rows that are decoded now, by one process at a time. line: says what is done."""
     with _disk_errors_named(source, storage):
         paths.directory.mkdir(parents=True, exist_ok=True)
@@ -128,7 +131,7 @@ def _made(
         lock.release()
     if found is None:
         raise ValueError(f"storage={storage}: {paths.rows} was changed by another; start again")
-    return OnDisk(*found)
+    return found
 
 
 def _acquire(lock: Lock, source: RowSource) -> None:

@@ -185,6 +185,20 @@ def test_test_images_that_are_all_trained_on_are_refused(root):
             folder(root=str(root))
 
 
+@pytest.mark.parametrize("kind", ["a link", "a directory", "empty"])
+def test_what_cannot_be_read_is_no_copy_of_its_like(root, kind):
+    for file in root.glob("*/*/*.png"):
+        file.unlink()
+        if kind == "a link":
+            file.symlink_to("nowhere")
+        elif kind == "a directory":
+            file.mkdir()
+        else:
+            file.touch()
+    with pytest.raises(ValueError, match="files of train cannot be read as images: train/ants/"):
+        folder(root=str(root))
+
+
 def test_images_that_are_there_twice_are_said(root, capsys):
     shutil.copy(root / "test" / "ants" / "0.png", root / "train" / "ants" / "9.png")
     shutil.copy(root / "train" / "ants" / "1.png", root / "train" / "bees" / "9.png")

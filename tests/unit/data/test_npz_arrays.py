@@ -1,5 +1,7 @@
 """Arrays of images and labels in one file."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -48,7 +50,7 @@ def test_the_same_data_set_in_other_forms_is_the_same(saved, change):
 
 
 def test_grey_images_have_no_axis_of_channels(saved):
-    grey = {"x_train": PIXELS[..., 0], "x_test": PIXELS[:3, ..., 0]}
+    grey = {"x_train": PIXELS[..., 0], "x_test": PIXELS[:3, ..., 1]}
     pixels = npz(root=saved(**GOOD | grey)).train.pixels
     assert pixels.shape == (6, 3, 32, 32)
     assert pixels[:, 2].numpy().tolist() == PIXELS[..., 0].tolist()
@@ -56,7 +58,8 @@ def test_grey_images_have_no_axis_of_channels(saved):
 
 def test_names_of_classes_may_be_given(saved):
     names = np.array(["ant", "bee", "cat"])
-    assert npz(root=saved(**GOOD, class_names=names)).class_names == ("ant", "bee", "cat")
+    for given in (names, names.astype("S")):  # text, or bytes as h5py has it
+        assert npz(root=saved(**GOOD, class_names=given)).class_names == ("ant", "bee", "cat")
 
 
 @pytest.mark.parametrize(
@@ -72,6 +75,17 @@ def test_names_of_classes_may_be_given(saved):
         ({"y_test": LABELS[:3] * 0}, "has no image of class 1 in test"),
         ({"class_names": np.array(["a"])}, "has 1 class_names, and labels up to 2"),
         (
+            {"x_train": PIXELS / 255**2},
+            "x_train: ends at 0.00392, and 1 is white: all images would",
+        ),
+        ({"x_test": PIXELS[3:]}, "all 3 images of test/ are in train/ too"),
+        (
+            {"y_train": LABELS + 1, "y_test": LABELS[:3] + 1},
+            "has labels from 1 on; subtract 1: the first class is 0",
+        ),
+        ({"class_names": np.array(["a", "b", ""])}, "has a class without a name"),
+        ({"class_names": np.array([b"a", b"b", b"\xff"])}, "class_names: is not UTF-8"),
+        (
             {"y_test": np.array([None, 1, 2])},
             "has an array of Python objects, which could run code; save arrays of numbers",
         ),
@@ -81,6 +95,26 @@ def test_an_array_that_cannot_be_used_is_named(saved, change, said):
     with pytest.raises(ValueError, match=r"^root=") as raised:
         npz(root=saved(**GOOD | change))
     assert said in str(raised.value)
+
+
+def test_a_zip_of_something_else_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "mine.npz", "w") as archive:
+        for name in GOOD:
+            archive.writestr(f"{name}.npy", b"hello")
+    with pytest.raises(ValueError, match=r"y_train: is no array; write the file with numpy.savez"):
+        npz(root=str(tmp_path / "mine.npz"))
+
+
+@pytest.mark.parametrize("storage", ["ram", "disk"])
+def test_images_that_are_there_twice_are_said_each_time(
+    saved, storage, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TITN_CACHE", str(tmp_path / "cache"))
+    file = saved(**GOOD | {"x_test": np.stack([PIXELS[4], PIXELS[1] // 2, PIXELS[2] // 2])})
+    for _ in range(2):
+        npz(root=file, storage=storage)
+        said = capsys.readouterr().err
+        assert "1 of 3 test images are training images too (train/1/row 4 is test/0/row 0)" in said
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY"])

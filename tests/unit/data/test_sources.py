@@ -1,5 +1,7 @@
 """Data sets from scikit-learn and from parquet files that are as they should be; parts of them."""
 
+import itertools
+
 import pytest
 import torch
 from PIL import Image
@@ -61,11 +63,14 @@ def test_grey_images_become_three_equal_channels_of_the_asked_size(hugging_face)
 
 
 def test_a_constant_grey_image_keeps_its_value_when_resized(hugging_face, monkeypatch):
-    constant = Image.new("L", (28, 28), 77)
-    monkeypatch.setattr(parquet_layout, "read_image", lambda _: constant)
+    levels = itertools.count()
+    monkeypatch.setattr(
+        parquet_layout, "read_image", lambda _: Image.new("L", (28, 28), next(levels))
+    )
     root, _ = hugging_face("image", "label", shape=(28, 28))
     pixels = parquet(root=str(root)).train.pixels
-    assert pixels.unique().tolist() == [77]
+    first = pixels[0, 0, 0, 0].item()
+    assert [image.unique().tolist() for image in pixels] == [[first + i] for i in range(20)]
 
 
 def test_images_are_decoded_once(hugging_face, monkeypatch):
