@@ -23,6 +23,8 @@ from titn.system.errors import ConfigError
 
 # A directory that changed within so many seconds may change again without another time.
 SETTLED_SECS = 2.0
+# Sweeps that plan their cells one batch after the other, by the beginning of their names.
+GROWING = ("search/", "ablate/path-")
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,19 @@ class Picture:
 
     cells: those of plans; without any plan, all runs. others: runs of no plan that are being made,
     as teachers are, and teachers that have failed. has_plan: whether `cells` is what was planned.
-    problems: of damaged plans.
+    problems: of damaged plans. may_grow: whether a sweep plans more cells when these have ended, as
+    a search does, a path, and rows that choose their values.
     """
 
     cells: list[LiveCell] = field(default_factory=list)
     others: list[LiveCell] = field(default_factory=list)
     has_plan: bool = False
     problems: list[str] = field(default_factory=list)
+    may_grow: bool = False
+
+
+def _may_grow(sweep: str, planned: list[tuple[PlannedCell, Path]]) -> bool:
+    return sweep.startswith(GROWING) or any(cell.role == "candidate" for cell, _ in planned)
 
 
 class Watcher:
@@ -81,12 +89,14 @@ class Watcher:
             in_queue = self.queue.look([plan.path for plan in plans])
         cells: dict[tuple[str, str, str], LiveCell] = {}
         failed = set[str]()  # teachers
+        may_grow = False
         for plan in {os.path.realpath(plan.path): plan for plan in plans}.values():
             try:
                 name, planned = self._plan(plan)
             except ConfigError as error:
                 problems.append(str(error))
                 continue
+            may_grow = may_grow or _may_grow(name, planned)
             for cell, path in planned:
                 key = (name, cell.name, self._real(path))
                 said = f"{cell.name}, seed {cell.seed}"
@@ -113,7 +123,7 @@ class Watcher:
                 for real, run in others.items()
                 if run.state == RUNNING or real in failed
             ]
-            return Picture(list(cells.values()), beside, True, problems)
+            return Picture(list(cells.values()), beside, True, problems, may_grow)
         return Picture([self._unplanned(run) for run in others.values()], [], False, problems)
 
     def _plan(self, sweep: SweepDir) -> tuple[str, list[tuple[PlannedCell, Path]]]:

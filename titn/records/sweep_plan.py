@@ -84,14 +84,19 @@ class Setting:
     def merged(self, later: "Setting") -> "Setting":
         """This setting with what a later request of the same setting adds.
 
-        If other source code has planned a row again, the row's earlier cells leave the plan: seeds
-        of two versions of a model are not one sample. Their records stay where they are.
+        If other source code has planned a row again, or its overrides are others by now, the row's
+        earlier cells leave the plan: seeds of two versions of a model are not one sample. Their
+        records stay where they are.
         """
         digests = {cell.version_key: cell.source_digest for cell in later.cells}
+        rows, later_rows = ((one.question or {}).get("rows", {}) for one in (self, later))
+        planned = {cell.row for cell in later.cells}
+        changed = {row for row in planned if row in rows and rows[row] != later_rows.get(row)}
         kept = (
             cell
             for cell in self.cells
-            if digests.get(cell.version_key, cell.source_digest) == cell.source_digest
+            if cell.row not in changed
+            and digests.get(cell.version_key, cell.source_digest) == cell.source_digest
         )
         cells = {
             (cell.role, cell.row, cell.seed, cell.config_hash): cell

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from titn.source.code import Module, SearchPath, find_module, find_spec, parse_source
 from titn.source.kept import KeptSummaries, summary_key
+from titn.source.loaded import check_unchanged
 from titn.source.summary import Summary, summarise
 from titn.system.errors import ConfigError, error_text, first_line
 
@@ -72,12 +73,14 @@ class Modules:
             return Summary()
         try:
             source = file.read_bytes()
-            key = summary_key(module, is_package, source)
-            if (kept := self.kept.get(key)) is not None:
-                return kept
-            summary = summarise(Module(module, parse_source(source), is_package))
         except OSError as error:
             raise ConfigError(f"{file}: cannot be read ({error_text(error)}); mend it") from None
+        check_unchanged(module, file, source)
+        key = summary_key(module, is_package, source)
+        if (kept := self.kept.get(key)) is not None:
+            return kept
+        try:
+            summary = summarise(Module(module, parse_source(source), is_package))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise ConfigError(
                 f"{file}: cannot be read as Python ({first_line(error)}); mend it, or choose "

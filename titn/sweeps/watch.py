@@ -39,6 +39,10 @@ ENTER, LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 HOME, REST_OF_LINE, REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
+# For so long a sweep that plans one batch after the other may have nothing to do.
+BETWEEN_BATCHES_SECS = 30.0
+
+
 @dataclass(frozen=True)
 class Clock:
     """Seconds since 1970, and how to wait; tests have their own."""
@@ -52,19 +56,26 @@ def watch(
 ) -> int:
     """Look every `interval` seconds; exit code 0 when all cells are done, 1 if some failed.
 
-    Without a plan, all are done when nothing is running any more.
+    Without a plan, all are done when nothing is running any more. Where a sweep may plan more cells
+    it is waited for.
     """
     clock, out = clock or Clock(), sys.stdout
     watcher, time_left = Watcher(directories, QueueWatcher()), TimeLeft()
     glyphs = UNICODE if _can_print(UNICODE, out) else ASCII
     picture, has_run = Picture(), False
+    over_since: float | None = None
     show = _Screen(out, glyphs) if is_terminal else _Lines(out)
     with show.open():
         while True:
             picture, now = watcher.look(), clock.now()
             has_run = has_run or any(cell.run.state == RUNNING for cell in picture.cells)
             show(picture, time_left.secs(picture, now), now)
-            if _is_over(picture, has_run) or output_error():
+            if not _is_over(picture, has_run):
+                over_since = None
+            elif over_since is None:
+                over_since = now
+            wait = BETWEEN_BATCHES_SECS if picture.may_grow else 0.0
+            if (over_since is not None and now - over_since >= wait) or output_error():
                 break
             clock.sleep(interval)
     some_failed = any(cell.is_stuck or is_failure(cell) for cell in picture.cells)

@@ -104,6 +104,15 @@ def test_cells_of_other_code_leave_the_plan(sweep, before, after, left):
     assert [found.source_digest for found in one.cells] == left
 
 
+def test_cells_of_a_row_that_has_changed_leave_the_plan(sweep):
+    """Its label is another configuration's now: what is not made of it would wait for ever."""
+    before = setting(cell("A"), cell("B"))
+    rows = QUESTION["rows"] | {"B": ["model.depth=2"]}
+    after = setting(replace(cell("B"), config_hash="deeper"), question=QUESTION | {"rows": rows})
+    (one,) = asked(sweep, before, after)
+    assert [found.config_hash for found in one.cells] == ["A0", "deeper"]
+
+
 @pytest.mark.parametrize("difference", [{"key": "other-data"}, {"source_digest": "other-code"}])
 def test_another_setting_stands_by_itself(sweep, difference):
     first, second = setting(cell(seed=0)), setting(cell(seed=1), **difference)

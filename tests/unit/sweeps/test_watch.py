@@ -109,6 +109,18 @@ def test_it_ends_when_all_cells_are_recorded(runs, capsys):
     ]
 
 
+def test_a_sweep_that_may_plan_more_is_waited_for(runs, capsys):
+    """For half a minute: a row that chooses its values plans its cells when all are tried."""
+    plan(runs, cell("A", role="candidate"))
+    finish(runs / "A0")
+    pause = [lambda: None] * 5
+    code = watched(
+        runs, *pause, lambda: plan(runs, cell("B")), lambda: finish(runs / "B0"), *pause, *pause
+    )
+    assert code == 0
+    assert lines(capsys)[-1].endswith("(2 of 2 ended; nothing left to do)")
+
+
 @pytest.mark.parametrize("kind", ["diverged", "failed"])
 def test_it_ends_with_1_if_a_cell_failed(runs, capsys, kind):
     plan(runs, cell("A"))

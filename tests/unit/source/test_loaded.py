@@ -1,0 +1,53 @@
+"""Code that was changed while it runs is not taken for what is on the disk."""
+
+import importlib
+import sys
+
+import pytest
+
+from titn.source.code import find_spec
+from titn.source.digest import source_digest
+from titn.system.errors import ConfigError
+
+CODE = "def rate():\n    return 1\n"
+
+
+@pytest.fixture
+def digest(tmp_path, monkeypatch):
+    """The digest of a user's own module, as planning asks for it."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "own_rate.py").write_text(CODE)
+
+    def asked() -> str:
+        source_digest.cache_clear()
+        find_spec.cache_clear()
+        return source_digest(frozenset(["own_rate.rate"]))
+
+    yield asked
+    sys.modules.pop("own_rate", None)
+
+
+def test_what_runs_and_was_changed_is_named(digest, tmp_path):
+    importlib.import_module("own_rate")
+    first = digest()
+    assert digest() == first
+    (tmp_path / "own_rate.py").write_text(CODE.replace("1", "2"))
+    with pytest.raises(ConfigError, match=r"own_rate\.py: has changed since .* command again$"):
+        digest()
+    (tmp_path / "own_rate.py").write_text(CODE)
+    assert digest() == first
+
+
+def test_what_was_imported_anew_may_have_changed(digest, tmp_path):
+    module = importlib.import_module("own_rate")
+    first = digest()
+    (tmp_path / "own_rate.py").write_text(CODE.replace("1", "2"))
+    importlib.reload(module)
+    assert digest() != first
+
+
+def test_what_does_not_run_here_may_change(digest, tmp_path):
+    first = digest()
+    (tmp_path / "own_rate.py").write_text(CODE.replace("1", "2"))
+    assert digest() != first
