@@ -41,8 +41,10 @@ def clean(arguments: argparse.Namespace) -> int:
     """Print a line for each kind of file, then remove what can go, or say how."""
     from titn.cells.cleaning import KINDS, find_items, remove
 
-    items = [item for directory in arguments.runs for item in find_items(directory)]
-    found = [item for item in items if item.files]
+    items = (item for directory in arguments.runs for item in find_items(directory))
+    # Once, of directories that lie in each other.
+    different = {(item.kind, item.place.resolve()): item for item in items}.values()
+    found = [item for item in different if item.files]
     if arguments.list:
         going = (item for item in found if item.can_go)
         rows = [(one.kind, str(one.place), megabytes(one.num_bytes)) for one in going]

@@ -1,6 +1,7 @@
 """Configurations from Python: the same overrides as on the command line, checked the same way."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from omegaconf import DictConfig
@@ -46,13 +47,26 @@ def compose(overrides: Sequence[str] = ()) -> dict[str, Any]:
 def checked_run(overrides: Sequence[str], reads_files: bool) -> dict[str, Any]:
     """`compose`; with `reads_files` the files that a run reads have to be there."""
     arguments = _texts(overrides)
-    with own_hydra(), explaining(["--run", "--", *arguments]):
+    with own_hydra(), _as_a_call(), explaining(["--run", "--", *arguments]):
         composed, choices = compose_with_choices(arguments)
         run = resolve(_of_a_run(composed, choices), choices, reads_files)
     check_memory(run)
     if run["teacher"] is not None:
         check_memory(run["teacher"], "teacher.")
     return run
+
+
+@contextmanager
+def _as_a_call() -> Iterator[None]:
+    """What the command's line says of several values, to whoever calls from Python."""
+    try:
+        yield
+    except ConfigError as error:
+        line, several, more = str(error).partition("add --multirun")
+        if not several:
+            raise
+        remedy = "call titn.train for each, or run titn train --multirun with them"
+        raise ConfigError(f"{line}{remedy}{more}") from None
 
 
 def _texts(overrides: Sequence[str]) -> list[str]:

@@ -3,6 +3,9 @@
 import os
 import warnings
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from titn.api.run import Run
 from titn.cells.reopen import open_run
@@ -10,11 +13,14 @@ from titn.system.errors import ConfigError
 from titn.system.files import local_path
 
 
-def load(path: str | os.PathLike[str], *, device: str = "cpu", trust: bool = False) -> Run:
+def load(
+    path: str | os.PathLike[str], *, device: str | torch.device = "cpu", trust: bool = False
+) -> Run:
     """Open a finished run; its network is built, and its weights are read, when they are used.
 
     path: a run's directory, as runs/HASH, or a folder that `titn export RUN --to hub` wrote.
-    device: where the network is put: cpu, cuda, cuda:1, mps, or auto for the GPU if there is one.
+    device: where the network is put: cpu, cuda, cuda:1, mps, or auto for the GPU if there is one; or
+    a torch.device.
     trust: run code other than titn's that the record names; without it such a record is refused.
 
     Raises ConfigError if there is no finished run. Warns if it was made by other code than that
@@ -28,7 +34,14 @@ def load(path: str | os.PathLike[str], *, device: str = "cpu", trust: bool = Fal
     finished = open_run(_given(path), trust)
     if note := finished.other_source():
         warnings.warn(note, stacklevel=2)
-    return Run(finished, device)
+    return Run(finished, _name_of(device))
+
+
+def _name_of(device: Any) -> str:
+    name = str(device) if isinstance(device, torch.device) else device
+    if not isinstance(name, str):
+        raise ConfigError(f"device={device!r:.100}: choose auto, cpu, cuda, cuda:1 or mps")
+    return name
 
 
 def _given(path: str | os.PathLike[str]) -> Path:

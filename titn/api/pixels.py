@@ -12,7 +12,7 @@ from torch import Tensor
 from titn.config.annotations import CHANNELS
 from titn.data.channels import decode_channels, to_channels, with_transparency
 from titn.data.decoding import ImageError, as_seen, resize
-from titn.system.errors import ConfigError
+from titn.system.errors import ConfigError, first_line
 from titn.system.files import local_path
 
 KINDS = "a path, a PIL image, an array (h, w, c) or a tensor (c, h, w)"
@@ -56,11 +56,19 @@ def _pixels(image: Any, size: int, channels: int, place: str) -> Tensor:
             found = _from_tensor(image)
         else:
             raise ConfigError(f"{place}: a {_kind(image)} is not an image; give {KINDS}")
-        return resize(to_channels(found, channels), size).contiguous()
-    except (ImageError, ValueError) as error:
+        return _resized(found, size, channels)
+    except (ImageError, ValueError, TypeError, NotImplementedError) as error:
         if isinstance(error, ConfigError):
             raise
-        raise ConfigError(f"{place}: is not an image that can be read ({error})") from None
+        reason = first_line(error)
+        raise ConfigError(f"{place}: is not an image that can be read ({reason})") from None
+
+
+def _resized(pixels: Tensor, size: int, channels: int) -> Tensor:
+    """(c, h, w) to (channels, size, size), rounded in the order in which files are."""
+    if channels != 1 or len(pixels) == 1:
+        return resize(to_channels(pixels, channels), size).contiguous()
+    return to_channels(resize(to_channels(pixels, 3), size), 1).contiguous()
 
 
 def _from_array(image: np.ndarray) -> Tensor:

@@ -95,6 +95,8 @@ def plan_extension(
             f"{path}: has a record but no weights; put weights.safetensors back, or make the run "
             "again with force=true"
         )
+    if path.name in ("", "..") or path.is_symlink():  # no name of a run's directory
+        path = path.resolve()
     run = copy.deepcopy(parent.run) | {
         "epochs": more,
         "checkpoint": str(path),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from titn.cells.reopen import FinishedRun
+from titn.cells.result import balance
 from titn.data.stored import kept_off
 from titn.system.errors import ConfigError
 from titn.system.text import printable
@@ -10,6 +11,8 @@ from titn.training.engine import evaluate
 from titn.training.metrics import summarise
 
 METRICS = ("top1", "top5", "nll", "precision", "recall", "f1", "ece")
+# Of images whose classes differ in their number.
+BALANCED = "balanced_accuracy"
 HEADS = ("cls", "dist", "fused")
 
 Metrics = dict[str, float | None]
@@ -52,7 +55,9 @@ def recompute(run: FinishedRun, *, root: str | None, device: str) -> Recomputed:
         )
     images = kept_off(dataset, torch_device).evaluated.to(torch_device)
     predictions = evaluate(network, images)
-    return Recomputed(recorded, _flatten(summarise(predictions, run.token_weights())))
+    weights = run.token_weights()
+    now = summarise(predictions, weights) | balance(predictions, weights)
+    return Recomputed(recorded, _flatten(now))
 
 
 def machine_of(run: FinishedRun) -> str:
@@ -60,6 +65,8 @@ def machine_of(run: FinishedRun) -> str:
     try:
         machine = run.directory.environment() or {}
     except (OSError, ValueError):
+        return "a machine that it does not name"
+    if "device" not in machine:  # a folder for the hub
         return "a machine that it does not name"
     versions = machine.get("versions")
     version = versions.get("torch") if isinstance(versions, dict) else None
@@ -83,6 +90,8 @@ def _recorded_metrics(run: FinishedRun) -> Metrics:
 
 def _flatten(record: dict) -> Metrics:
     metrics = {name: record[name] for name in METRICS}
+    if BALANCED in record:
+        metrics[BALANCED] = record[BALANCED]
     for head in HEADS:
         metrics |= {f"{head}.{name}": value for name, value in (record[head] or {}).items()}
     return metrics

@@ -57,12 +57,13 @@ def huggingface(
     place = expand_root(root)
     with explain_read_errors(root):
         train, test, info = locate(place, config_name, test_split)
-        schemas = _same_schemas(place, (*train, *test))
+        schemas = _schemas(place, (*train, *test))
         schema = next(iter(schemas.values()))
         features = _features(schema) or _features_beside(info)
         image = _choose(place, "image_column", image_column, schema, features, IMAGES, _is_image)
         label = _choose(place, "label_column", label_column, schema, features, LABELS, _is_label)
         try:
+            _check_same_kinds(schemas, image, label)
             names = _class_names(features, label)
             _check_same_classes(schemas, label)
         except ValueError as error:
@@ -72,24 +73,47 @@ def huggingface(
     return HubTables(place, train, test, image, label, names)
 
 
-def _same_schemas(root: Path, files: tuple[Path, ...]) -> dict[str, pa.Schema]:
-    """Name below the root -> schema; ValueError if one has other columns, or types of them."""
+def _schemas(root: Path, files: tuple[Path, ...]) -> dict[str, pa.Schema]:
+    """Name below the root -> schema."""
     schemas: dict[str, pa.Schema] = {}
     for file in files:
         name = str(file.relative_to(root))
         with open_table(root, file) as (schemas[name], _):
             pass
-        first = next(iter(schemas))
-        if _columns(schemas[name]) != _columns(schemas[first]):
-            raise ValueError(
-                f"root={root}: {first} and {name} differ in their columns "
-                f"({schemas[first].names} and {schemas[name].names}); give files of one data set"
-            )
     return schemas
 
 
-def _columns(schema: pa.Schema) -> set[tuple[str, Any]]:
-    return {(field.name, field.type) for field in schema}
+def _check_same_kinds(schemas: dict[str, pa.Schema], image: str, label: str) -> None:
+    """ValueError if a file lacks a column that is read, or has something else in it.
+
+    What is not read may differ, and so may the width of whole numbers.
+    """
+    first, *others = schemas
+    for name in others:
+        for column in (image, label):
+            if column not in schemas[name].names:
+                has = ", ".join(schemas[name].names)
+                raise ValueError(
+                    f"{name} has no column {column}, as {first} has, but {has}; give files of one "
+                    "data set"
+                )
+            types = [schemas[file].field(column).type for file in (first, name)]
+            if _kind_of_cells(types[0]) != _kind_of_cells(types[1]):
+                raise ValueError(
+                    f"{column} is {types[0]} in {first}, and {types[1]} in {name}; give files of "
+                    "one data set, or save it again"
+                )
+
+
+def _kind_of_cells(kind: pa.DataType) -> str:
+    """What the cells of a column are read as."""
+    if holds_files(kind):
+        return "files"
+    if (values := array_values(kind)) is not None:
+        return f"arrays of {values}"
+    if _is_word(kind):
+        return "words"
+    return "whole numbers" if pa.types.is_integer(kind) else str(kind)
 
 
 def _check_same_classes(schemas: dict[str, pa.Schema], label: str) -> None:
@@ -180,8 +204,15 @@ def _is_list(kind: pa.DataType) -> bool:
 def _is_label(kind: pa.DataType, feature: Any) -> bool:
     if _kind_of(feature) == "ClassLabel":
         return pa.types.is_integer(kind)
-    kinds = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string)
-    return any(is_kind(kind) for is_kind in (*kinds, pa.types.is_boolean))
+    return _is_word(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)
+
+
+def _is_word(kind: pa.DataType) -> bool:
+    """Text, or the numbers of texts, as pandas keeps categories."""
+    if pa.types.is_dictionary(kind):
+        return _is_word(kind.value_type)
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(is_kind(kind) for is_kind in kinds)
 
 
 # --- what datasets says of the columns --------------------------------------------------------

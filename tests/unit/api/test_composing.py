@@ -60,6 +60,11 @@ def test_files_that_are_not_there_do_not_matter():
             ["+search=rate"],
             "+search=rate: asks a question of many cells; run titn train -m +search=rate",
         ),
+        (
+            ["model=titn,deit"],
+            "model=titn,deit: several values are a sweep; call titn.train for each, or run titn "
+            "train --multirun with them",
+        ),
         (["busy=leave"], "busy=leave: a call waits for its run; leave it out"),
         (
             ["dry_run=true"],

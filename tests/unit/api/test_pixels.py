@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from titn.api.pixels import stack_images
+from titn.data.channels import decode_channels
 from titn.data.decoding import decode_image
 from titn.system.errors import ConfigError
 
@@ -20,13 +21,18 @@ def as_file(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def test_one_image_is_the_same_in_every_form(tmp_path):
+TRANSPARENT = np.dstack([PIXELS, PIXELS[..., 0]])
+
+
+@pytest.mark.parametrize("pixels", [PIXELS, PIXELS[..., 0], TRANSPARENT])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_one_image_is_the_same_in_every_form(tmp_path, pixels, channels):
     path = tmp_path / "image.png"
-    Image.fromarray(PIXELS).save(path)
-    expected = decode_image(path, 8)[None]
-    tensor = torch.from_numpy(PIXELS).permute(2, 0, 1)
-    for one in (path, str(path), Image.fromarray(PIXELS), Image.open(path), PIXELS, tensor):
-        assert torch.equal(stack_images(one, 8), expected)
+    Image.fromarray(pixels).save(path)
+    expected = decode_channels(path, 8, channels)[None]
+    tensor = torch.from_numpy(np.atleast_3d(pixels)).permute(2, 0, 1)
+    for one in (path, str(path), Image.fromarray(pixels), Image.open(path), pixels, tensor):
+        assert torch.equal(stack_images(one, 8, channels), expected)
 
 
 def test_several_are_a_list_an_array_or_a_tensor():
@@ -125,6 +131,12 @@ def test_none_at_all():
             np.zeros((2, 2), np.int64),
             "images[0]: is not an image that can be read (its values are torch.int64; "
             "give uint8, or floating point in [0, 1])",
+        ),
+        (
+            np.array([["a.png", "b.png"]]),
+            "images[0]: is not an image that can be read (can't convert np.ndarray of type "
+            "numpy.str_. The only supported types are: float64, float32, float16, complex64, "
+            "complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool.)",
         ),
         (
             np.zeros((0, 2)),

@@ -68,6 +68,13 @@ def test_a_thread_can_train_as_a_notebook_does(trained, small):
     assert again.record["nll"] == trained.record["nll"]
 
 
+def test_a_device_may_be_torchs(trained):
+    found = titn.load(trained.path, device=torch.device("cpu")).predict(np.zeros((8, 8)))
+    assert len(found) == 1
+    with pytest.raises(titn.ConfigError, match=r"^device=None: choose auto, cpu, cuda, cuda:1 or"):
+        titn.load(trained.path, device=None)
+
+
 def test_the_model_is_a_plain_module_in_evaluation_mode(trained):
     model = titn.load(trained.path).model
     assert type(model).__module__ == "titn.models.vit"

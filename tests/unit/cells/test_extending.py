@@ -78,6 +78,13 @@ def test_the_longer_run_in_one_goes_where_the_first_lies(tiny, tmp_path, monkeyp
     assert ("runs_dir" in " ".join(overrides)) == (place != "runs")
 
 
+def test_a_run_may_be_extended_from_within(alone, monkeypatch):
+    path = alone[0].path
+    monkeypatch.chdir(path)
+    run = plan_extension(Path(), 1, {}).run
+    assert (run["checkpoint"], run["runs_dir"]) == (str(path), str(path.parent))
+
+
 def test_an_extension_is_extended_from_where_it_ended(alone):
     extended, _ = ensure(plan_extension(alone[0].path, 1, {}).run)
     again = plan_extension(extended.path, 2, {})

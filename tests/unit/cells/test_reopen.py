@@ -143,6 +143,17 @@ def test_a_record_is_recomputed_from_its_weights(tiny, capsys, extra):
     assert table["nll"] == f"{result['nll']:.6f}"
 
 
+def test_the_mean_over_uneven_classes_is_recomputed_too(tiny, tmp_path, capsys):
+    images = np.random.default_rng(0).integers(256, size=(26, 8, 8), dtype=np.uint8)
+    labels = {"y_train": np.arange(16) % 2, "y_test": np.array([0] * 8 + [1] * 2)}
+    np.savez(tmp_path / "uneven.npz", x_train=images[:16], x_test=images[16:], **labels)
+    uneven = ["dataset=npz", f"dataset.root={tmp_path}/uneven.npz", "dataset.fraction=1"]
+    directory, result = ensure(tiny(*uneven, "batch_size=8"))
+    assert run(evaluate, directory.path) == 0
+    table = {row["metric"]: row["recomputed"] for row in rows(capsys)}
+    assert table["balanced_accuracy"] == f"{result['balanced_accuracy']:.6f}"
+
+
 def unsealed(path) -> dict:
     """A record as one that is older than its checksum."""
     record = read_json(path / "result.json")

@@ -227,6 +227,32 @@ def test_what_is_not_said_is_asked_for(fetched, files, keys, said):
         huggingface(root=fetched(dict.fromkeys(files, TABLES["train"])), **keys)
 
 
+def test_what_is_not_read_may_differ_and_so_may_the_form_of_words(fetched):
+    """Pandas makes a column of whole numbers floating point for one that is missing."""
+    words = {"train": pa.array(["wasp", "moth"] * 6).dictionary_encode(), "test": ["moth", "wasp"]}
+    ages = {"train": list(range(12)), "test": [0.5, None]}
+    plain = {
+        split: table(len(words[split]), label=words[split], age=ages[split]) for split in words
+    }
+    files = {f"{s}.parquet": rows.replace_schema_metadata({}) for s, rows in plain.items()}
+    assert huggingface(root=fetched(files)).class_names == ("moth", "wasp")
+
+
+def test_what_is_read_may_not_differ(fetched):
+    plain = {"train": table(12), "test": table(2, label=["moth", "wasp"])}
+    files = {f"{s}.parquet": rows.replace_schema_metadata({}) for s, rows in plain.items()}
+    with pytest.raises(ValueError, match=r"label is int64 in train.parquet, and string in test"):
+        huggingface(root=fetched(files))
+
+
+def test_copies_of_test_images_are_said_each_time(saved, capsys):
+    twice = pa.concat_tables([table(11), TABLES["test"].slice(0, 1)])
+    root = saved(TABLES | {"train": twice})
+    for storage in ("ram", "ram", "disk", "disk"):
+        huggingface(root=root, storage=storage)
+        assert "1 of 6 test images are training images too" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
