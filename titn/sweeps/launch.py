@@ -78,11 +78,19 @@ class Rounds(ABC):
         """Launch rounds until no cell is left over from a worker that died or was told to leave."""
         outcomes: dict[str, Outcome] = {}
         todo, vain_rounds = list(cells), 0
+        failed_before = {cell.config_hash: _failed_at(cell) for cell in cells}
         while todo:
             before = positions(todo)
             outcomes |= self._launch_round(todo, busy)
             signals.check()
-            left = [cell for cell in todo if outcomes[cell.config_hash].left and cell.is_open]
+            left = [
+                cell
+                for cell in todo
+                if outcomes[cell.config_hash].left
+                and cell.is_open
+                # With retry=failed what has failed is tried once more, and not in each round.
+                and _failed_at(cell) in (None, failed_before[cell.config_hash])
+            ]
             vain_rounds = vain_rounds + 1 if positions(left) == before else 0
             # With force=true another round would begin cells anew that are finished.
             if vain_rounds == MAX_VAIN_ROUNDS or (left and left[0].cell.run["force"]):
@@ -153,6 +161,16 @@ class CellLauncher(Rounds):
         return {
             cell.config_hash: job_outcome(job) for cell, job in zip(cells, returns, strict=True)
         }
+
+
+def _failed_at(cell: SweepCell) -> int | None:
+    """When a cell failed, in nanoseconds since 1970; None if it has not."""
+    if cell.state not in (FAILED, DIVERGED):
+        return None
+    try:
+        return (cell.cell.directory.path / "failure.json").stat().st_mtime_ns
+    except FileNotFoundError:  # another process tries it again
+        return None
 
 
 def _first_students_first(cells: Sequence[SweepCell]) -> Iterator[list[SweepCell]]:

@@ -63,7 +63,10 @@ def run_search(sweep: Sweep, planner: "Planner", launches: Rounds, make: MakePar
         sweep.directory.path, name, search, sweep.search.space,
         identity, pruner_of(search, probe.cell.run["epochs"]),
     )  # fmt: skip
-    SearchRun(sweep, found, trials, launches, probe).run()
+    try:
+        SearchRun(sweep, found, trials, launches, probe).run()
+    finally:
+        found.close()
     _confirm(sweep, planner, found, trials, probe, make)
 
 
@@ -141,7 +144,7 @@ class SearchRun:
         batch = [
             (trial, cell)
             for trial in self._begun()
-            if (cell := self.trials.of(trial)).state != RUNNING and not trial.is_taken()
+            if (cell := self.trials.of(trial)).state != RUNNING and not self.study.is_taken(trial)
         ][: self.asked.at_once]
         impossible = 0
         while len(batch) < self.asked.at_once and (trial := self.study.ask()) is not None:
@@ -279,6 +282,9 @@ class SearchRun:
         counts = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
         say(f"{self.sweep.name}: {counted(sum(outcomes.values()), 'trial')}: {counts}")
         best = self.study.best()
+        if not best and (others := self.study.begun()):
+            say(f"  {counted(len(others), 'trial')} being made by other workers")
+            return
         if not best:
             raise CellError(f"{self.sweep.name}: no trial has a record; titn.status says why not")
         for one in best:

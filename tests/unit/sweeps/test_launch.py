@@ -96,6 +96,24 @@ def test_a_cell_that_was_finished_before_its_worker_died_is_not_launched_again(p
     assert outcomes == [LEFT]
 
 
+def test_what_failed_before_the_worker_died_is_not_retried_in_the_next_round(planned):
+    old, new = (planned(seed=seed, retry="failed") for seed in (0, 1))
+    old.cell.fail("error")
+
+    class Dying(FakeLauncher):
+        def launch(self, jobs, initial_job_idx):
+            if not self.jobs:
+                new.cell.fail("diverged")
+            return super().launch(jobs, initial_job_idx)
+
+    launcher = Dying(RuntimeError("a worker was killed"), [DONE])
+    CellLauncher(launcher, "ablation/mix").make([old, new], wait=False)
+    assert [[job[0] for job in jobs] for jobs in launcher.jobs] == [
+        ["seed=0", "seed=1"],
+        ["seed=0"],
+    ]
+
+
 def test_workers_that_keep_dying_end_the_sweep(planned):
     with pytest.raises(CellError, match=rf"^workers died {MAX_VAIN_ROUNDS} times; the same comm"):
         make([planned()], *[[LEFT]] * MAX_VAIN_ROUNDS)

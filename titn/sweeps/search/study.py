@@ -20,6 +20,7 @@ from titn.sweeps.search.samplers import sampler_of
 from titn.sweeps.search.space import Choice, Domain, Space
 from titn.sweeps.search.storage import JOURNAL, StudyStorage
 from titn.system.errors import ConfigError
+from titn.system.locks import HeldError, Lock, is_held
 
 # Attributes of a study and of its trials.
 IDENTITY, OUTCOME, SECS, WORKER = "titn", "outcome", "secs", "worker"
@@ -48,21 +49,6 @@ class Trial:
     chosen: dict[str, Scalar]
     worker: tuple[str, int, float] | None = None
 
-    def is_taken(self) -> bool:
-        """Whether another process of this machine asked for it, and is still there to make it.
-
-        Of other machines only their cells' locks tell.
-        """
-        if self.worker is None or self.worker == this_worker():
-            return False
-        host, number, began = self.worker
-        if host != this_worker()[0]:
-            return False
-        try:
-            return psutil.Process(number).create_time() == began
-        except psutil.NoSuchProcess:
-            return False
-
 
 def this_worker() -> tuple[str, int, float]:
     process = psutil.Process()
@@ -88,6 +74,9 @@ class StudyFile:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.name, self.search, self.space = name, search, space
         self.storage = StudyStorage(directory, search)
+        # Held from the first trial on: what tells workers on other machines that this one is there.
+        self.presence = Lock(self._presence_of(this_worker()))
+        self.is_present = False
         with self.storage.alone():
             self.study = optuna.create_study(
                 storage=self.storage.storage,
@@ -107,10 +96,39 @@ class StudyFile:
         with self.storage.alone():
             if self.is_over():
                 return None
+            if not self.is_present:
+                with suppress(HeldError):  # by this process, for another study of this directory
+                    self.presence.acquire(timeout=0)
+                    self.is_present = True
             trial = self.study.ask()
             trial.set_user_attr(WORKER, this_worker())
             chosen = self.space.choose(lambda key, domain: _suggest(trial, key, domain))
             return Trial(trial.number, chosen, this_worker())
+
+    def close(self) -> None:
+        """This worker asks for nothing any more."""
+        if self.is_present:
+            self.presence.release(remove=True)
+            self.is_present = False
+
+    def is_taken(self, trial: Trial) -> bool:
+        """Whether another process asked for a trial, and is still there to make it.
+
+        On another machine, where both have the study's directory on a shared disk.
+        """
+        if trial.worker is None or trial.worker == this_worker():
+            return False
+        host, number, began = trial.worker
+        if host != this_worker()[0]:
+            return is_held(self._presence_of(trial.worker))
+        try:
+            return psutil.Process(number).create_time() == began
+        except psutil.NoSuchProcess:
+            return False
+
+    def _presence_of(self, worker: tuple[str, int, float]) -> Path:
+        host, number, _ = worker
+        return self.storage.directory / f".worker-{host}-{number}.lock"
 
     def is_over(self) -> bool:
         """Whether the trials are asked for, or the hours used up; a grid has an end of its own."""

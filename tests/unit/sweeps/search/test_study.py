@@ -191,16 +191,28 @@ def test_the_identity_survives_json(tmp_path):
     [
         (psutil.Process(), None, False),  # this one asked for it itself
         (psutil.Process().parent(), None, True),
-        (psutil.Process().parent(), "elsewhere", False),  # its lock tells
+        (psutil.Process().parent(), "elsewhere", False),  # where no such process holds its lock
     ],
 )
-def test_a_trial_is_taken_while_the_process_that_asked_is_there(process, host, taken):
+def test_a_trial_is_taken_while_the_process_that_asked_is_there(process, host, taken, tmp_path):
     worker = (host or this_worker()[0], process.pid, process.create_time())
-    assert Trial(0, {}, worker).is_taken() is taken
+    assert open_study(tmp_path).is_taken(Trial(0, {}, worker)) is taken
+
+
+def test_a_trial_is_taken_while_a_worker_on_another_machine_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "this_worker", lambda: ("elsewhere", 7, 1.0))
+    other = open_study(tmp_path)
+    trial = other.ask()
+    monkeypatch.undo()
+    mine = open_study(tmp_path)
+    assert mine.is_taken(trial)
+    other.close()
+    assert not mine.is_taken(trial)
 
 
 def test_a_trial_of_a_process_that_has_ended_is_free(tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     began = psutil.Process(ended.pid).create_time()
     ended.wait()
-    assert not Trial(0, {}, (this_worker()[0], ended.pid, began)).is_taken()
+    trial = Trial(0, {}, (this_worker()[0], ended.pid, began))
+    assert not open_study(tmp_path).is_taken(trial)
