@@ -19,6 +19,11 @@ def text_of(name: str) -> str:
     return unicodedata.normalize("NFC", os.fsencode(name).decode(errors="surrogateescape"))
 
 
+def order_of_class(name: str) -> tuple[int, int, str]:
+    """The key to sort classes by: whole numbers by size and before words."""
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
+
+
 def check_class_names(names: Sequence[str]) -> None:
     """ValueError if a record cannot store these classes, or a reader could not tell them apart.
 

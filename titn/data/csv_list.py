@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from titn.config.constraints import check_num_classes
-from titn.data.classes import check_class_names, check_classes, text_of
+from titn.data.classes import check_class_names, check_classes, order_of_class, text_of
 from titn.data.layouts import ClassFolders
 from titn.data.paths import expand_root, explain_read_errors, is_file, why_not_a_file
 from titn.system.errors import first_line
@@ -105,7 +105,7 @@ def _by_class(file: Path, rows: list[Row]) -> ClassFolders:
             raise _bad(file, row.number, f"lists {row.path} a second time (line {before})")
         known[key] = row.number
         listed[split].setdefault(text_of(row.label), []).append(path)
-    names = sorted({name for classes in listed.values() for name in classes}, key=_order)
+    names = sorted({name for classes in listed.values() for name in classes}, key=order_of_class)
     train, test = (
         {name: tuple(classes.get(name, ())) for name in names} for classes in listed.values()
     )
@@ -127,11 +127,6 @@ def _split(file: Path, row: Row) -> str:
     if word in HELD_OUT:
         remedy = "write train: titn holds out its own part of train for dataset.split=validation"
     raise _bad(file, row.number, f"has split {row.split!r}; {remedy}", end="")
-
-
-def _order(name: str) -> tuple[int, int, str]:
-    """Whole numbers by size and before words."""
-    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
 
 
 def _bad(

@@ -17,7 +17,13 @@ from tqdm import tqdm
 
 from titn.data.cache import cached_arrays
 from titn.data.channels import decode_channels, to_channels
-from titn.data.classes import MAX_CLASSES, check_class_names, check_classes
+from titn.data.classes import (
+    MAX_CLASSES,
+    check_class_names,
+    check_classes,
+    order_of_class,
+    text_of,
+)
 from titn.data.decoding import ImageError, explain_memory_errors, resize
 from titn.data.hub_columns import HubTables, parts
 from titn.data.images import Images
@@ -105,12 +111,15 @@ class Hub:
     ) -> tuple[tuple[str, ...], dict[Path, list[int]]]:
         """The classes' names, and the labels of each file as their numbers."""
         tables = self.tables
-        names = tables.class_names or _names(labels.values())
+        try:
+            names = tables.class_names or _names(labels.values())
+        except ValueError as error:
+            raise ValueError(f"root={tables.root}: {error}") from None
         are_words = any(isinstance(value, str | bool) for own in labels.values() for value in own)
         number = {name: i for i, name in enumerate(names)}
         numbered: dict[Path, list[int]] = {}
         for file, own in labels.items():
-            numbered[file] = [number[str(value)] for value in own] if are_words else own
+            numbered[file] = [number[text_of(str(value))] for value in own] if are_words else own
             for row, label in enumerate(numbered[file]):
                 if label < 0:
                     raise self._bad(
@@ -265,7 +274,10 @@ def _names(labels: Any) -> tuple[str, ...]:
     """Of classes that have no names: words in their order, or whole numbers from 0 on."""
     values = {value for own in labels for value in own}
     if any(isinstance(value, str | bool) for value in values):
-        return tuple(sorted(map(str, values)))
+        return tuple(sorted({text_of(str(value)) for value in values}, key=order_of_class))
+    first = min(values, default=0)
+    if first > 0:
+        raise ValueError(f"has labels from {first} on; subtract {first}: the first class is 0")
     return tuple(str(number) for number in range(min(max(values, default=0) + 1, MAX_CLASSES)))
 
 

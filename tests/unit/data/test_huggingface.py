@@ -238,6 +238,27 @@ def test_what_is_not_read_may_differ_and_so_may_the_form_of_words(fetched):
     assert huggingface(root=fetched(files)).class_names == ("moth", "wasp")
 
 
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        # One word in either form of Unicode, and numbers in the order of their size.
+        (["caf\u00e9", "cafe\u0301", "tea"], ("caf\u00e9", "tea")),
+        (["10", "9", "b"], ("9", "10", "b")),
+    ],
+)
+def test_words_that_look_the_same_are_a_class_and_numbers_have_their_order(fetched, words, names):
+    plain = {s: table(6, label=words * 2).replace_schema_metadata({}) for s in ("train", "test")}
+    plain["test"] = plain["test"].set_column(0, "image", table(7).column("image").slice(1))
+    found = huggingface(root=fetched({f"{s}.parquet": rows for s, rows in plain.items()}))
+    assert found.class_names == names
+
+
+def test_labels_that_begin_with_1_are_named(fetched):
+    plain = {s: table(6, label=[1, 2] * 3).replace_schema_metadata({}) for s in ("train", "test")}
+    with pytest.raises(ValueError, match=r"has labels from 1 on; subtract 1: the first class is 0"):
+        huggingface(root=fetched({f"{s}.parquet": rows for s, rows in plain.items()}))
+
+
 def test_what_is_read_may_not_differ(fetched):
     plain = {"train": table(12), "test": table(2, label=["moth", "wasp"])}
     files = {f"{s}.parquet": rows.replace_schema_metadata({}) for s, rows in plain.items()}
