@@ -35,7 +35,9 @@ def answer(evidence: Evidence, found: Sequence[Difference]) -> Answer:
     if evidence.is_untrained:
         return Answer(cost_answer(evidence), "Sizes and times; nothing was trained.")
     return why_unranked(evidence) or Answer(
-        " ".join(_sentences(evidence, found)), _in_short(evidence, found), _without_verdict(found)
+        " ".join(_sentences(evidence, found)),
+        _in_short(evidence, found),
+        _without_verdict(found, display_names(evidence.rows)),
     )
 
 
@@ -142,12 +144,13 @@ def _sentences(evidence: Evidence, found: Sequence[Difference]) -> Iterator[str]
             yield f"Undecided: {_names(rows, called)} (up to {_most_excluded(rows)} points)."
 
 
-def _without_verdict(found: Sequence[Difference]) -> str:
+def _without_verdict(found: Sequence[Difference], called: dict[str, str]) -> str:
     """The rows that were not judged, by the reason why."""
     reasons: dict[str, list[str]] = {}
     for difference in found:
         if difference.unjudged:
-            reasons.setdefault(difference.unjudged, []).append(escape(difference.row.label))
+            name = escape(called[difference.row.label])
+            reasons.setdefault(difference.unjudged, []).append(name)
     listed = "; ".join(f"{_listed(names)} ({why})" for why, names in reasons.items())
     return f"No verdict: {listed}." if reasons else ""
 

@@ -67,11 +67,19 @@ def test_a_student_without_a_teacher_is_called_so_beside_others(runs, text):
         *runs.row("a", A, taught=runs.teacher()),
         *runs.row("b", B),
         *runs.row("b without a Teacher", B),
+        *runs.row("c", B[:1]),
         *runs.row("cnn", B, changes={"model": {"_target_": "titn.models.cnn.vgg16_bn"}}),
     )
     assert "b (no teacher) by 38.3 points" in said.split("\n\n")[1]
+    assert "No verdict: c (no teacher) (1 seed, 3 needed)." in said.split("\n\n")[1]
     names = [one.split(" | ")[0] for one in said.split("\n\n")[4].splitlines()[2:]]
-    assert names == ["| **a**", "| b (no teacher)", "| b without a Teacher", "| cnn"]
+    assert names == [
+        "| **a**",
+        "| b (no teacher)",
+        "| b without a Teacher",
+        "| c (no teacher)",
+        "| cnn",
+    ]
 
 
 def test_a_page_opens_with_title_answer_figure_and_table(runs, text):
