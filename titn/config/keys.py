@@ -43,7 +43,7 @@ SWITCHES: dict[str, Any] = {
 # For the command, not for a run: see titn.train and titn.sweeps.
 COMMAND_KEYS = (
     "recipe", "question", "search", "rows", "dry_run", "postpone", "cell", "round", "busy",
-    "fail_fast", "stop_file", "sweep", "trial",
+    "fail_fast", "stop_file", "sweep", "trial", "planned",
 )  # fmt: skip
 
 # Keys of a choice's file that are read by others, and not by the choice's constructor.

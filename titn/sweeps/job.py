@@ -83,10 +83,22 @@ def _run_cell_of_sweep(composed: DictConfig) -> Outcome:
     def make() -> tuple[RunDir, dict]:
         from titn.cells.ensure import ensure
 
-        prunes, wait = _prunes(composed), composed.busy == "wait"
-        return ensure(_resolve(composed), wait, checked=True, prunes=prunes)
+        run, prunes, wait = _resolve(composed), _prunes(composed), composed.busy == "wait"
+        _check_source(run, composed.get("planned"))
+        return ensure(run, wait, checked=True, prunes=prunes)
 
     return make_cell(told, make)
+
+
+def _check_source(run: dict, planned: str | None) -> None:
+    """ConfigError if a launcher's process has other code than the sweep was planned with."""
+    from titn.cells.identity import run_source_digest
+
+    if planned is not None and run_source_digest(run) != planned:
+        raise ConfigError(
+            "the source of this cell has changed since the sweep was planned; give the command "
+            "again"
+        )
 
 
 def _prunes(composed: DictConfig) -> "Prunes | None":

@@ -133,6 +133,7 @@ class CellLauncher(Rounds):
                 f"+round={self.round}",
                 f"+cell={quote(cell.label)}",
                 f"+sweep={quote(self.name)}",
+                f"+planned={quote(cell.cell.identity['source_digest'])}",
                 *([f"+stop_file={quote(str(self.stop_file))}"] if self.stop_file else []),
                 *cell.for_job,
             ]

@@ -38,8 +38,8 @@ def make(cells, *rounds, wait=True):
 
 def test_a_job_has_the_cells_overrides_the_round_a_label_and_the_sweeps_name(planned):
     _, launcher = make([planned("no mix", 3)], [DONE])
-    named = ['+cell="no mix, seed 3"', '+sweep="ablation/mix"']
-    assert launcher.jobs == [[["seed=3", "busy=leave", "+round=1", *named]]]
+    told = ['+cell="no mix, seed 3"', '+sweep="ablation/mix"', '+planned="now"']
+    assert launcher.jobs == [[["seed=3", "busy=leave", "+round=1", *told]]]
 
 
 def test_a_cell_that_a_worker_left_is_launched_again_in_a_round_of_its_own(planned):
