@@ -75,7 +75,11 @@ class Modules:
             source = file.read_bytes()
         except OSError as error:
             raise ConfigError(f"{file}: cannot be read ({error_text(error)}); mend it") from None
-        check_unchanged(module, file, source)
+        summary = self._summary_of(source, module, file, is_package)
+        check_unchanged(module, file, source, summary)
+        return summary
+
+    def _summary_of(self, source: bytes, module: str, file: Path, is_package: bool) -> Summary:
         key = summary_key(module, is_package, source)
         if (kept := self.kept.get(key)) is not None:
             return kept
