@@ -24,6 +24,12 @@ def order_of_class(name: str) -> tuple[int, int, str]:
     return (0, int(name), name) if name.isdecimal() else (1, 0, name)
 
 
+def check_no_blank_names(names: Sequence[str]) -> None:
+    """ValueError, whose message begins with a verb, for a class whose name is blank."""
+    if any(not name.strip() for name in names):
+        raise ValueError("has a class without a name; give each a name")
+
+
 def check_class_names(names: Sequence[str]) -> None:
     """ValueError if a record cannot store these classes, or a reader could not tell them apart.
 

@@ -21,6 +21,7 @@ from titn.data.classes import (
     MAX_CLASSES,
     check_class_names,
     check_classes,
+    check_no_blank_names,
     order_of_class,
     text_of,
 )
@@ -136,8 +137,7 @@ class Hub:
             for files in (tables.train, tables.test)
         )
         try:
-            if any(not name.strip() for name in names):
-                raise ValueError("has a class without a name; give each a name")
+            check_no_blank_names(names)
             check_class_names(names)
             check_classes(names, *(count.tolist() for count in counts))
         except ValueError as error:

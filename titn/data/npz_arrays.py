@@ -11,7 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titn.config.annotations import CHANNELS
-from titn.data.classes import MAX_CLASSES, check_class_names, check_classes
+from titn.data.classes import (
+    MAX_CLASSES,
+    check_class_names,
+    check_classes,
+    check_no_blank_names,
+)
 from titn.data.paths import expand_root, explain_read_errors, why_not_a_file
 from titn.data.pixel_values import DARKEST
 from titn.system.errors import first_line
@@ -222,8 +227,7 @@ def _class_names(labels: list[NDArray], given: NDArray | None) -> tuple[str, ...
         )
     except UnicodeDecodeError:
         raise ValueError(f"{CLASS_NAMES}: is not UTF-8; give strings") from None
-    if any(not name.strip() for name in names):
-        raise ValueError(f"has a class without a name in {CLASS_NAMES}; give each a name")
+    check_no_blank_names(names)
     if len(names) < num_classes:
         raise ValueError(f"has {len(names)} {CLASS_NAMES}, and labels up to {num_classes - 1}")
     return names
