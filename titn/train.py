@@ -24,6 +24,7 @@ from titn.config.help import commented_help
 from titn.config.hydra_errors import explaining
 from titn.config.paths import conf_dir
 from titn.config.plugins import load_plugins
+from titn.records.provenance import made_by
 from titn.sweeps.job import run_job
 from titn.sweeps.launch import Outcome
 from titn.sweeps.overrides import defer_to_cells, quote_for_hydra
@@ -54,7 +55,8 @@ def train() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     load_plugins()
     signals.install()
-    arguments = allow_search_keys([quote_for_hydra(one) for one in sys.argv[1:]])
+    typed = list(sys.argv[1:])
+    arguments = allow_search_keys([quote_for_hydra(one) for one in typed])
     sys.argv[1:] = defer_to_cells(arguments) if _is_sweep(arguments) else arguments
     failure: ConfigError | CellError | None = None
 
@@ -70,15 +72,20 @@ def train() -> int:
         return None
 
     try:
-        with signals.interruptible(), explaining(sys.argv[1:]), commented_help(sys.argv[1:]):
+        with (
+            signals.interruptible(),
+            made_by(typed),
+            explaining(sys.argv[1:]),
+            commented_help(sys.argv[1:]),
+        ):
             check_question_files(sys.argv[1:])
             entry = hydra.main(conf_dir(), "config", version_base="1.3")
             entry(job)()
     except ConfigError as error:
         # Another launcher or sweeper than titn's may stumble over a job that has failed.
         raise failure or error from None
-    except SystemExit as end:
-        return BAD_INPUT if end.code == 1 else 0  # Hydra's, of an option; it has said why
+    except SystemExit as end:  # Hydra's, of an option; it has said why
+        return 0 if end.code in (None, 0) else BAD_INPUT
     except signals.Leave as leave:
         return complain(
             f"interrupted by {leave}; {after_interruption(sys.argv[1:])}", leave.exit_code

@@ -53,12 +53,14 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Item:
-    """Files of one kind in one place. lock: the run's, held while they are removed."""
+    """Files of one kind in one place. lock: the run's, held while they are removed. position: of
+    the run when they were found."""
 
     kind: str
     place: Path
     files: tuple[Path, ...]
     lock: Path | None = None
+    position: str = ""
 
     @property
     def num_bytes(self) -> int:
@@ -91,6 +93,8 @@ def remove(items: Sequence[Item]) -> int:
         try:
             # Answers have no lock: a student that misses one asks its teacher.
             with Lock(item.lock, timeout=0) if item.lock else nullcontext() as lock:
+                if lock is not None and RunDir(item.place).position != item.position:
+                    continue  # somebody has gone on with it, and may have ended it
                 removed += _remove_files(item)
                 if lock is not None and item.kind == ORPHANS and _is_empty(item):
                     lock.release(remove=True)
@@ -118,12 +122,12 @@ def _of_run(run: RunDir) -> Iterator[Item]:
     checkpoints = {path for path in files if path.name.startswith("checkpoint-")}
     if state == HALF_DONE and is_orphan(run):
         own = checkpoints | {run.path / name for name in BEGUN} & files
-        yield Item(ORPHANS, run.path, tuple(sorted(own)), run.lock)
+        yield Item(ORPHANS, run.path, tuple(sorted(own)), run.lock, run.position)
         yield Item(REST, run.path, tuple(sorted(files - own)))
         return
     kinds = {RECORDED: CHECKPOINTS, STOPPED: CHECKPOINTS, PRUNED: PRUNED_CHECKPOINTS}
     kind = kinds.get(state, HALF_DONE_CHECKPOINTS)
-    yield Item(kind, run.path, tuple(sorted(checkpoints)), run.lock)
+    yield Item(kind, run.path, tuple(sorted(checkpoints)), run.lock, run.position)
     weights = {run.weights} & files
     yield Item(WEIGHTS, run.path, tuple(weights))
     yield Item(REST, run.path, tuple(sorted(files - checkpoints - weights)))

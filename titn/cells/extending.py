@@ -29,8 +29,8 @@ OWN_KEYS = {
 }
 # Keys of a teacher that are its student's where they are not given (conf/base_teacher.yaml).
 FOLLOWING = (
-    "device", "runs_dir", "eval_every", "checkpoint_secs", "tracker", "tensorboard", "compile",
-    "fold_teacher", "keep_labels", "deterministic", "retry",
+    "device", "devices", "runs_dir", "eval_every", "checkpoint_secs", "tracker", "tensorboard",
+    "compile", "fold_teacher", "keep_labels", "deterministic", "retry",
 )  # fmt: skip
 
 

@@ -43,6 +43,18 @@ def disk_errors_named(cell: Cell) -> Iterator[None]:
 
 
 @contextmanager
+def exits_named() -> Iterator[None]:
+    """A user's own code that ends the process is bad input: nobody would know what it was."""
+    try:
+        yield
+    except SystemExit as end:
+        raise ConfigError(
+            f"a module of one's own ended the process with sys.exit({end.code!r}); raise a "
+            "ValueError there, and do what a script does below if __name__ == '__main__'"
+        ) from end
+
+
+@contextmanager
 def failure_recorded(cell: Cell, lock: Lock) -> Iterator[None]:
     """Write an exception into the cell's failure.json and raise CellError; interrupts pass.
 
@@ -61,7 +73,7 @@ def failure_recorded(cell: Cell, lock: Lock) -> Iterator[None]:
         lock.check()
         cell.directory.fail({"kind": PRUNED, "reason": str(error), **facts, **cell.identity})
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # the latter of a user's own code
         kind, reason, remedy = _explain(error, cell)
         failure = {
             "kind": kind,
@@ -80,7 +92,7 @@ def failure_recorded(cell: Cell, lock: Lock) -> Iterator[None]:
         ) from error
 
 
-def _explain(error: Exception, cell: Cell) -> tuple[str, str, str]:
+def _explain(error: Exception | SystemExit, cell: Cell) -> tuple[str, str, str]:
     """Kind, reason and remedy of what a cell raised."""
     run, prefix = cell.run, cell.prefix
     if isinstance(error, DivergenceError):

@@ -32,7 +32,7 @@ def check_network(network: nn.Module, run: dict, spec: ImageSpec, num_images: in
 def _answer(network: nn.Module, pixels: Tensor, target: str) -> Any:
     try:
         return network(pixels)
-    except Exception as error:  # whatever code of a user's raises
+    except (Exception, SystemExit) as error:  # whatever code of a user's raises
         said = f"{type(error).__name__}: {first_line(error)[:150]}"
         raise ConfigError(
             printable(

@@ -146,7 +146,7 @@ def _tried(attempt: Callable[[], T], said: str, remedy: str) -> T:
         return attempt()
     except ConfigError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {first_line(error)[:150]}"
         raise ConfigError(printable(f"{said} ({reason}); {remedy}")) from error
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from titn.cells.cell import Cell
+from titn.cells.failures import exits_named
 from titn.cells.identity import run_source_digest
 from titn.cells.loss_check import check_compared_images, check_standardized, parts_with_features
 from titn.cells.misfits import remedy
@@ -39,6 +40,7 @@ class Planner:
         self.origins: dict[str, str | None] = {}
         self.noticed: set[str] = set()
 
+    @exits_named()
     def plan(self, run: dict, prefix: str = "") -> Cell:
         """The cell of a run, and of its teacher.
 

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 from dataclasses import replace
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 
@@ -19,11 +19,13 @@ from titn.training.ranks import RanksDifferError, joined
 def main() -> None:
     """Read a job from standard input and train along, until the end or that of the leader."""
     job = json.loads(sys.stdin.readline())
+    # What a user's own code prints is no answer, and would fill a pipe that nobody empties.
+    answers, sys.stdout = sys.stdout, sys.stderr
     threading.Thread(target=_end_with_leader, daemon=True).start()
     try:
-        _train_along(job)
+        _train_along(job, answers)
     except Exception as error:
-        print(last_words(error, hardware.is_out_of_memory(error)), flush=True)
+        print(last_words(error, hardware.is_out_of_memory(error)), file=answers, flush=True)
         raise
 
 
@@ -33,7 +35,7 @@ def _end_with_leader() -> None:
     os._exit(1)
 
 
-def _train_along(job: dict[str, Any]) -> None:
+def _train_along(job: dict[str, Any], answers: TextIO) -> None:
     sys.path[:] = job["path"]
     torch.set_num_threads(job["threads"])
     run, rank = job["run"], job["rank"]
@@ -44,7 +46,7 @@ def _train_along(job: dict[str, Any]) -> None:
         cell = replace(cell, device=torch.device("cuda", rank))
     if cell.identity != job["identity"]:
         raise RanksDifferError("a process that trains along composes another run")
-    print(READY, flush=True)
+    print(READY, file=answers, flush=True)
     with joined(rank, job["size"], job["port"], cell.device) as ranks:
         follow(cell, ranks)
 

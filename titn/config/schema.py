@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from titn.config import annotations
 from titn.config.spelling import as_typed, spelled
-from titn.source.code import find_classes, find_definition, parse_module
+from titn.source.code import find_classes, find_definition, find_place, parse_module
 from titn.system.errors import ConfigError, first_line
 
 MISSING = "???"  # in OmegaConf's files
@@ -224,16 +224,13 @@ def _built(target: str) -> str:
 
     Beyond the target's own package nothing is followed: what is there need not be Python.
     """
-    statement = find_definition(target)
+    own = (target.partition(".")[0],)
+    place = find_place(target, own)
+    statement = find_definition(place) if place else None
     if not isinstance(statement, ast.FunctionDef) or not isinstance(statement.returns, ast.Name):
         return target
-    module_name, name = target.rpartition(".")[0], statement.returns.id
-    module = parse_module(module_name)
-    for line in module.body if module else ():
-        if isinstance(line, ast.ImportFrom) and name in [alias.name for alias in line.names]:
-            module_name = line.module or ""
-    same_package = module_name.partition(".")[0] == target.partition(".")[0]
-    return f"{module_name}.{name}" if same_package else target
+    assert place is not None
+    return find_place(f"{place.rpartition('.')[0]}.{statement.returns.id}", own) or target
 
 
 def may_have_attribute(built: ast.ClassDef, attribute: str) -> bool:

@@ -18,14 +18,15 @@ from titn.records.run_dir import CHECKSUM, checksum, read_json
 from titn.records.run_files import read_config, read_run_files
 from titn.records.safe_open import check_plain, safe_path
 from titn.records.schemas import Config, Result, validate
+from titn.system.text import without_password
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 PREPROCESSOR, CARD = "preprocessor_config.json", "README.md"
 # The key of config.json with what titn reads, and its parts.
 SECTION, PARTS = "titn", ("config", "record", "environment")
-# Keys of a configuration that are places on the machine of whoever trained.
 # An absolute path within a word of a command: after = or in a list, and of two kinds of addresses.
 PLACE = re.compile(r"""(?<![^=,:\[{\s'"])(file://|sqlite:///)?((?:/(?!/)|~)[^,\]}'"]*)""")
+# Keys of a configuration that are places on the machine of whoever trained.
 PLACES = ("run_dir", "runs_dir", "checkpoint", "weights")
 
 
@@ -86,8 +87,9 @@ def _without_places(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _command_without_places(command: str) -> str:
-    """As it was typed, but for the directories of absolute paths."""
-    return shlex.join(PLACE.sub(_without_directories, word) for word in shlex.split(command))
+    """As it was typed, but for the directories of absolute paths, and a database's password."""
+    words = map(without_password, shlex.split(command))
+    return shlex.join(PLACE.sub(_without_directories, word) for word in words)
 
 
 def _without_directories(found: re.Match[str]) -> str:

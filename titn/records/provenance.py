@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+from titn.system.text import without_password
+
 DISTRIBUTIONS = (
     "titn", "torch", "torchvision", "timm", "lightning-fabric", "hydra-core", "omegaconf",
     "numpy", "scikit-learn", "pillow", "einops",
@@ -64,7 +66,9 @@ def environment(checkout: Path) -> dict:
     return {
         "git_commit": commit,
         "git_dirty": dirty,
-        "command": shlex.join(COMMAND.get() or ["titn-train", *sys.argv[1:]]),
+        "command": shlex.join(
+            map(without_password, COMMAND.get() or ["titn-train", *sys.argv[1:]])
+        ),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),

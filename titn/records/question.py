@@ -23,6 +23,7 @@ from titn.system.errors import ConfigError
 
 Text = Annotated[str, Field(min_length=1)]
 Bound = float | None
+Pair = tuple[Text, Text]
 Topic = Literal["distillation", "architecture", "training", "cost"]
 
 
@@ -63,7 +64,8 @@ class Question(BaseModel):
 
     title, asks: text for the page. paper: what the paper found, empty if it does not ask. rows:
     label -> overrides that make the row. baseline: the row that the others are compared with; the
-    first by default. tune: key -> values among which each row chooses on a validation split, or
+    first by default. pairs: rows that are compared with each other besides, the first less the
+    second. tune: key -> values among which each row chooses on a validation split, or
     an expression of a search's space, as range(1,5); or key -> row -> either. printed: the
     paper's table with numbers for these rows. margins: metric -> how far a result may lie from the
     printed number and still agree with it. reach: the accuracy whose epoch shows how fast a row
@@ -81,6 +83,7 @@ class Question(BaseModel):
     paper: str = ""
     rows: dict[Text, tuple[Text, ...]]
     baseline: str = ""
+    pairs: tuple[Pair, ...] = ()
     tune: dict[Text, Values | Text | dict[Text, Values | Text]] = {}
     printed: str | None = None
     margins: dict[Text, float] = {}
@@ -99,12 +102,16 @@ class Question(BaseModel):
             object.__setattr__(self, "baseline", next(iter(self.rows)))
         named = [("baseline", self.baseline)]
         named += [("claims.rows", row) for claim in self.claims for row in claim.rows]
+        named += [("pairs", row) for pair in self.pairs for row in pair]
         for key, values in self.tune.items():
             named += [(f"tune.{key}", row) for row in values] if isinstance(values, dict) else []
         named += [("ablation.states", row) for row in self.ablation.states] if self.ablation else []
         for key, row in named:
             if row not in self.rows:
                 raise ValueError(f"{key}={row}: there is no such row; name one of rows")
+        for first, second in self.pairs:
+            if first == second:
+                raise ValueError(f"pairs={first}: is compared with itself; name two rows")
         return self
 
     def tuned(self, row: str) -> dict[str, Values | str]:
@@ -160,6 +167,8 @@ def _said(error: ErrorDetails) -> str:
         return f"there is no such key; {remedy}"
     if kind == "tuple_type" and location[0] == "rows":
         return "should be a list of overrides, as [model=titn]; [] for none"
+    if kind == "tuple_type" and location[0] == "pairs":
+        return "should be a list of pairs of rows, as [[row, other row]]"
     if kind == "tuple_type" and location[0] == "tune":
         return "should be a list of values, as [1e-4, 3e-4], or an expression, as range(1,5)"
     if kind == "string_type":

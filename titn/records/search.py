@@ -3,7 +3,6 @@
 No Hydra, no optuna and no torch here: studies are made and their pages are written from it.
 """
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -110,11 +109,6 @@ class Search(BaseModel):
     def directions(self) -> list[Direction]:
         """Of each objective, as optuna calls them."""
         return ["minimize" if one in MINIMISED else "maximize" for one in self.objective]
-
-
-def without_password(address: str) -> str:
-    """The address of a database as messages and plans have it."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1@", address)
 
 
 def trial_row(number: int) -> str:

@@ -56,8 +56,8 @@ class Setting:
 
     key: SHA-256 of the configuration of the baseline's seed 0, which does not depend on how the
     overrides were spelled. overrides: those of the first request. question: the sweep's node
-    `question` at the last request, None for a sweep without one. revised: whether its claims or
-    margins have changed since the first request. rows: all labels, in order.
+    `question` at the last request, None for a sweep without one. revised: whether its claims, pairs
+    or margins have changed since the first request. rows: all labels, in order.
     """
 
     key: str
@@ -126,7 +126,9 @@ def _claims(question: dict | None) -> Any:
     if question is None:
         return None
     margin = question.get("margin", DEFAULT_MARGIN)
-    return [margin, *(question.get(key) for key in ("claims", "margins", "printed"))]
+    # What a plan of before a key was added does not have is what a later one has empty.
+    pairs = [list(pair) for pair in question.get("pairs") or ()]
+    return [margin, pairs, *(question.get(key) for key in ("claims", "margins", "printed"))]
 
 
 def _ordered_rows(earlier: list[str], later: list[str], question: dict | None) -> list[str]:

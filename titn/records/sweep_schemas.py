@@ -80,11 +80,12 @@ class LatencySchema(Schema):
     """The latencies of one setting in latency.json.
 
     how: the hardware and the settings of the measurement. rows: row -> batch size -> seconds a
-    batch in each round.
+    batch in each round. networks: row -> what tells its network from others; empty in older ones.
     """
 
     how: str
     rows: dict[str, dict[str, Annotated[list[PositiveFloat], Field(min_length=1)]]]
+    networks: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check_rounds_are_paired(self) -> "LatencySchema":

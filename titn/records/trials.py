@@ -21,6 +21,7 @@ from titn.records.search import Search, parse_search
 Scalar = str | bool | int | float | None
 Outcome = Literal["complete", "pruned", "diverged", "failed", "impossible"]
 MAX_TRIALS = 200_000
+ROUNDING = 1e-3  # trials of before had numbers of four digits, which may lie beyond an end
 
 
 class DomainSchema(Schema):
@@ -36,8 +37,10 @@ class DomainSchema(Schema):
         """Whether a trial can have chosen this; a rounded number may lie a little outside."""
         if self.values is not None:
             return value in self.values
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and not (self.log and value <= 0)  # type: ignore[operator]
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return False
+        low, high = self.low - abs(self.low) * ROUNDING, self.high + abs(self.high) * ROUNDING
+        return low <= value <= high and not (self.log and value <= 0)
 
 
 class TrialSchema(Schema):

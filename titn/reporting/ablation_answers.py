@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from titn.reporting.answers import Answer
 from titn.reporting.comparisons.effects import Effect, Effects
 from titn.reporting.comparisons.verdicts import BETTER, EQUAL, UNDECIDED, WORSE
-from titn.reporting.markdown import escape
+from titn.reporting.markdown import escape, listed
 from titn.reporting.statistics.intervals import Interval
 from titn.system.text import counted, percent, points
 
@@ -39,10 +39,10 @@ def _sentences(effects: Effects) -> Iterator[str]:
         yield f"Harmful: {_numbered(hurts)}."
     if equal := with_verdict(effects.changes, EQUAL):
         margin = f"{100 * total.margin:g} point{'' if total.margin == 0.01 else 's'}"
-        yield f"Could go, equal within {margin}: {_listed([_name(one) for one in equal])}."
+        yield f"Could go, equal within {margin}: {listed([_name(one) for one in equal])}."
     if undecided := with_verdict(effects.changes, UNDECIDED):
         most = percent(max(one.excluded or 0.0 for one in undecided), 1)
-        yield f"Undecided: {_listed([_name(one) for one in undecided])} (up to {most} points)."
+        yield f"Undecided: {listed([_name(one) for one in undecided])} (up to {most} points)."
     if pairs := [one for one in depending(effects) if one is not effects.rest]:
         yield f"They depend on each other: {_numbered(pairs)}."
     elif depending(effects):
@@ -78,7 +78,7 @@ def _amount(effect: Effect) -> str:
 
 
 def _numbered(effects: Sequence[Effect]) -> str:
-    return _listed([f"{_name(one)} {_amount(one)}" for one in effects])
+    return listed([f"{_name(one)} {_amount(one)}" for one in effects])
 
 
 def _bounds(interval: Interval | None) -> str:
@@ -89,7 +89,3 @@ def _bounds(interval: Interval | None) -> str:
 
 def _name(effect: Effect) -> str:
     return escape(effect.name)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -12,7 +12,7 @@ from titn.reporting.comparisons.verdicts import BETTER, EQUAL, MIN_SEEDS, UNDECI
 from titn.reporting.cost_answers import cost_answer
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import STATES, Row
-from titn.reporting.markdown import code, escape
+from titn.reporting.markdown import code, escape, listed
 from titn.reporting.row_names import display_names
 from titn.system.text import counted, percent, points
 
@@ -34,10 +34,13 @@ def answer(evidence: Evidence, found: Sequence[Difference]) -> Answer:
     """What may be concluded; and if nothing may, why not."""
     if evidence.is_untrained:
         return Answer(cost_answer(evidence), "Sizes and times; nothing was trained.")
+    called = display_names(evidence.rows)
     return why_unranked(evidence) or Answer(
         " ".join(_sentences(evidence, found)),
         _in_short(evidence, found),
-        _without_verdict(found, display_names(evidence.rows)),
+        " ".join(
+            filter(None, [_without_verdict(found, called), _taught_and_not(evidence, called)])
+        ),
     )
 
 
@@ -102,12 +105,7 @@ def _highest(rows: Sequence[Row]) -> str:
 
 
 def _named(rows: Iterable[Row]) -> str:
-    return _listed([escape(row.label) for row in rows])
-
-
-def _listed(names: Sequence[str]) -> str:
-    """a; a and b; a, b and c."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return listed([escape(row.label) for row in rows])
 
 
 def _record_lacked(rows: Iterable[Row]) -> str:
@@ -151,8 +149,8 @@ def _without_verdict(found: Sequence[Difference], called: dict[str, str]) -> str
         if difference.unjudged:
             name = escape(called[difference.row.label])
             reasons.setdefault(difference.unjudged, []).append(name)
-    listed = "; ".join(f"{_listed(names)} ({why})" for why, names in reasons.items())
-    return f"No verdict: {listed}." if reasons else ""
+    said = "; ".join(f"{listed(names)} ({why})" for why, names in reasons.items())
+    return f"No verdict: {said}." if reasons else ""
 
 
 def _in_short(evidence: Evidence, found: Sequence[Difference]) -> str:
@@ -172,7 +170,7 @@ def _in_short(evidence: Evidence, found: Sequence[Difference]) -> str:
         parts.append(f"{len(groups[EQUAL])} equal within {100 * evidence.margin:g}")
     if undecided := groups[UNDECIDED]:
         if not parts:
-            return f"Nothing told apart (up to {_most_excluded(undecided)} points)"
+            return f"No difference found (up to {_most_excluded(undecided)} points possible)"
         parts.append(f"{len(undecided)} undecided")
     return "; ".join(parts) or "No verdict."
 
@@ -198,11 +196,11 @@ def _with_numbers(found: Sequence[Difference], called: dict[str, str]) -> str:
         low, high = (points(end, 1).lstrip("+") for end in ends)
         texts.append(f"{escape(called[difference.row.label])} by {by} points ({low} to {high})")
     more = len(found) - MOST_NAMED
-    return _listed([*texts, *([f"{counted(more, 'more row')}"] if more > 0 else [])])
+    return listed([*texts, *([f"{counted(more, 'more row')}"] if more > 0 else [])])
 
 
 def _names(found: Sequence[Difference], called: dict[str, str]) -> str:
-    return _listed([escape(called[difference.row.label]) for difference in found])
+    return listed([escape(called[difference.row.label]) for difference in found])
 
 
 def _most_excluded(found: Sequence[Difference]) -> str:
@@ -234,7 +232,7 @@ def cautions(evidence: Evidence) -> list[str]:
     without = [f"{escape(row.label)} ({said})" for row, said in states if said]
     if without:
         lines.append(f"Cells without a record: {', '.join(without)}.")
-    lines += [*_omissions(evidence), *_taught_and_not(evidence)]
+    lines += _omissions(evidence)
     if any(is_conditional(row) for row in evidence.rows):
         lines.append(
             "All seeds of a row had the same trained teacher: the intervals are conditional on "
@@ -243,25 +241,28 @@ def cautions(evidence: Evidence) -> list[str]:
     return lines
 
 
-def _taught_and_not(evidence: Evidence) -> list[str]:
+def _taught_and_not(evidence: Evidence, called: dict[str, str]) -> str:
     """The rows that differ from the baseline both in their network and in having a teacher."""
     baseline = evidence.baseline
     if baseline is None or not (rows := differently_taught(baseline, evidence.recorded)):
-        return []
-    has = "no teacher" if baseline.teachers else "a teacher"
-    return [
-        f"{_named(rows)}: another network than {escape(baseline.label)} and {has}; how much of the "
-        "difference each of the two makes is not told."
-    ]
+        return ""
+    names = listed([escape(called[row.label]) for row in rows])
+    differ = "differs" if len(rows) == 1 else "differ"
+    return (
+        f"{names} {differ} from {escape(called[baseline.label])} both in network and in "
+        f"{'having no' if baseline.teachers else 'having a'} teacher: how much each of the two "
+        "makes is not told by this comparison."
+    )
 
 
 def warnings(evidence: Evidence) -> list[str]:
     """What a reader of the answer has to know before anything else."""
     lines = list(_warnings_about_data(evidence.reference))
     if evidence.setting.revised:
+        has_pairs = evidence.question is not None and evidence.question.pairs
         lines.append(
-            "The question's claims or margins were changed after the first asking: what they find "
-            "was not fixed before the runs."
+            f"The question's claims{', pairs' if has_pairs else ''} or margins were changed after "
+            "the first asking: what they find was not fixed before the runs."
         )
     return lines
 
@@ -303,8 +304,8 @@ def _omissions(evidence: Evidence) -> list[str]:
     copies = sum(run.get("num_others", 0) > 0 for run in evidence.runs)
     if copies:
         lines.append(
-            f"Several records, which differ, of {counted(copies, 'cell')}: the "
-            "first that was begun counts."
+            f"Several records, which differ, of {counted(copies, 'cell')}: the one whose teacher "
+            "most other cells had counts, and of several such the first that was begun."
         )
     lost = [row for row in evidence.recorded if not row.has_all_samples]
     if lost:

@@ -1,6 +1,6 @@
 """An audit as a page, a sentence and a table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import get_args
 
@@ -15,7 +15,7 @@ from titn.paper.audit.findings import (
     Untested,
     Verdict,
 )
-from titn.reporting.markdown import escape, table
+from titn.reporting.markdown import escape, fold, table
 
 # What a unit is called on the page.
 SYMBOL: Mapping[Unit, str] = {
@@ -27,7 +27,9 @@ SYMBOL: Mapping[Unit, str] = {
 
 
 def page(audit: Audit) -> str:
-    """The audit in Markdown: fractions as percent and percentage points, differences in bold."""
+    """The audit in Markdown, what does not fit first; fractions as percent and points."""
+    differ = [check for check in audit.checks if check.verdict == "differs"]
+    others = [check for check in audit.checks if check.verdict != "differs"]
     sections = [
         "# The paper's numbers, recomputed",
         "What the paper prints, beside what follows from its other numbers and from closed "
@@ -37,10 +39,11 @@ def page(audit: Audit) -> str:
         "rounding*: it can be, because the numbers that it was computed from are rounded "
         "themselves, or because the print was cut and not rounded (parameters: within 0.01 "
         "million). *Differs*: it cannot be.",
-        "## Numbers",
-        *_tables_of(audit.checks),
         "## Contradictions",
         "\n".join(_bullet(contradiction) for contradiction in audit.contradictions),
+        "## Numbers that differ",
+        *_tables_of(differ),
+        fold(f"Numbers that are equal, or within rounding ({len(others)})", [*_tables_of(others)]),
         "## Claimed and not tested",
         table(
             ("claim", "section", "asked here by", "what is missing"),
@@ -63,7 +66,7 @@ def summary(audit: Audit) -> str:
     )
 
 
-def _tables_of(checks: tuple[Check, ...]) -> Iterator[str]:
+def _tables_of(checks: Sequence[Check]) -> Iterator[str]:
     for part in dict.fromkeys(check.part for check in checks):
         yield f"### {part}"
         yield table(

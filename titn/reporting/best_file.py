@@ -40,8 +40,7 @@ def best_yaml(overrides: Sequence[str], about: str) -> str:
 
 def _set(node: dict[str, Any], path: Sequence[str], value: Any) -> None:
     for part in path[:-1]:
-        inner = node.setdefault(part, {})
-        node = inner if isinstance(inner, dict) else node.setdefault(part, {})
+        node = node.setdefault(part, {})
     node[path[-1]] = value
 
 

@@ -35,6 +35,12 @@ class _Asked(NamedTuple):
     setting: SettingSummary | None
     result: ClaimResult
 
+    @property
+    def is_late(self) -> bool:
+        """Whether a finding that decides rests on bounds that were changed between askings."""
+        decides = self.result.finding in (AGREES, DISAGREES)
+        return decides and self.setting is not None and self.setting.evidence.setting.revised
+
 
 def _asked(pages: Sequence[Page]) -> list[_Asked]:
     """Each claim in each setting that tested it, or once where none did.
@@ -99,18 +105,29 @@ def count_findings(pages: Sequence[Page]) -> str:
 
 def _findings_by_kind(asked: Sequence[_Asked]) -> list[str]:
     """A line for each kind of claim: what was learned apart from what was only counted or timed."""
-    kinds: dict[str, list[str]] = {"accuracy and learning": [], "speed": [], "sizes and work": []}
+    kinds: dict[str, list[_Asked]] = {
+        "accuracy and learning": [],
+        "speed": [],
+        "sizes and work": [],
+    }
     for one in asked:
         metric = one.result.claim.metric
         timed = "speed" if metric in TIMING_METRICS else "accuracy and learning"
-        kinds["sizes and work" if metric in SIZE_METRICS else timed].append(one.result.finding)
-    return [f"{kind}: {_counts(Counter(found))}" for kind, found in kinds.items() if found]
+        kinds["sizes and work" if metric in SIZE_METRICS else timed].append(one)
+    return [f"{kind}: {_counts(found)}" for kind, found in kinds.items() if found]
 
 
-def _counts(findings: Counter[str]) -> str:
+def _counts(asked: Sequence[_Asked]) -> str:
+    """How many have each finding, and how many of those that decide had bounds set too late."""
+    findings = Counter(one.result.finding for one in asked)
+    late = Counter(one.result.finding for one in asked if one.is_late)
     # Of the rest, only what there is.
     listed = [one for one in FINDINGS if findings[one] or one in (AGREES, DISAGREES)]
-    return ", ".join(count_text(findings[finding], finding) for finding in listed)
+    return ", ".join(
+        count_text(findings[finding], finding)
+        + (f" ({late[finding]} with bounds set after the first asking)" if late[finding] else "")
+        for finding in listed
+    )
 
 
 def _table(asked: Sequence[_Asked]) -> str:
@@ -133,7 +150,7 @@ def _finding(result: ClaimResult, setting: SettingSummary) -> str:
         return text
     remarks = ["of one teacher"] if result.is_conditional else []
     if setting.evidence.setting.revised:
-        remarks.append("bounds changed after the first asking")
+        remarks.append("bounds set after the first asking")
     return text + (f" ({', '.join(remarks)})" if remarks else "")
 
 

@@ -31,8 +31,8 @@ def percent_interval(interval: Interval | None, images_alone: Interval | None = 
 
 # What pages say of the intervals that `interval_or_images` marks.
 IMAGES_NOTE = (
-    "(images): for these networks and other images alone; one seed does not tell how much others "
-    "differ, so there is no verdict."
+    "(images): covers the choice of test images alone, and not other seeds, of which there is one: "
+    "no verdict."
 )
 
 

@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
 from titn.records.question import Topic
+from titn.reporting.comparisons.verdicts import UNDECIDED
 from titn.reporting.markdown import escape, fold, link, table
 from titn.reporting.pages import Page, postponement, setting_weight
 from titn.reporting.provenance import choice_name, source_lines
@@ -41,6 +42,7 @@ def index_page(
         "A line for each question: its rows against its baseline, and the verdict. "
         "Accuracies are of the last epoch, intervals 95%. Written by `python -m titn.report` from "
         "the records of runs; nothing here is edited by hand.",
+        *_decided(run),
         *_groups(others, topics),
         *_of_machinery(on_digits),
         *_of_searches(searches),
@@ -66,6 +68,22 @@ def _is_machinery(page: Page) -> bool:
     return (
         row is not None and not evidence.is_untrained and choice_name(row, "dataset") == MACHINERY
     )
+
+
+def _decided(pages: Sequence[Page]) -> list[str]:
+    """Links to the pages that tell a row apart from its baseline, or hold one equal to it."""
+    links = [_link(page) for page in pages if _has_verdict(page)]
+    if not links:
+        return []
+    return [
+        "**Rows are told apart from their baseline, or found equal to it, by** "
+        f"{', '.join(links)}. What all others leave open is said in their line."
+    ]
+
+
+def _has_verdict(page: Page) -> bool:
+    found = page.settings[0].differences
+    return any(not one.unjudged and one.verdict != UNDECIDED for one in found)
 
 
 def _groups(pages: Sequence[Page], topics: Mapping[str, Topic | None]) -> Iterator[str]:

@@ -162,7 +162,9 @@ def _left_over(
     return [
         name
         for name, digest in earlier.files.items()
-        if name.startswith(beside) and name.endswith((".csv", ".svg")) and name not in digests
+        if name.startswith(beside)
+        and name.endswith((".csv", ".svg", ".tex"))
+        and name not in digests
         if (out / name).is_file() and _digest(out / name) in digest.split()
     ]
 

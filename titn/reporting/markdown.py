@@ -40,6 +40,11 @@ def _one_line(text: object) -> str:
     return printable(" ".join(str(text).split()))
 
 
+def listed(names: Sequence[str]) -> str:
+    """a; a and b; a, b and c."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 def link(text: str, target: str) -> str:
     """text: markdown already. target: a file, whatever its name."""
     return f"[{text}]({quote(target)})"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from titn.reporting.markdown import escape, link, write_csv
+from titn.system.files import write_text
 
 
 @dataclass(frozen=True)
@@ -25,3 +26,9 @@ class OutputFiles:
         """Write a table as CSV, and return a link to it."""
         write_csv(frame, self.path(f"{name}.csv"))
         return link(f"{name}.csv", f"{self.stem}-{name}.csv")
+
+
+def write_with_parent(path: Path, text: str) -> None:
+    """Write a file, and make the directory that it lies in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)

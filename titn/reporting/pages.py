@@ -1,6 +1,7 @@
 """A question's page: what was asked, what the paper says, what was found in each setting."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -12,7 +13,11 @@ from titn.records.question import Question
 from titn.reporting.ablation_answers import ablation_answer
 from titn.reporting.answers import Answer, answer, cautions, warnings, why_unranked
 from titn.reporting.comparisons.claims import ClaimResult, claims_of, judge_claim
-from titn.reporting.comparisons.differences import Difference, differences_from_baseline
+from titn.reporting.comparisons.differences import (
+    Difference,
+    differences_from_baseline,
+    differences_of_pairs,
+)
 from titn.reporting.comparisons.effects import Effects, ablation_effects
 from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.comparisons.table_model import table_model
@@ -21,12 +26,14 @@ from titn.reporting.evidence.run_index import RunIndex, record_with
 from titn.reporting.markdown import code, escape, fold, html
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.provenance import choice_name, describe_setting, origin_lines
+from titn.reporting.row_names import display_names
 from titn.reporting.sections.ablation import ablation_sections, effects_section
 from titn.reporting.sections.claims import claims_section
 from titn.reporting.sections.classes import classes_section
 from titn.reporting.sections.learning import learning_section
 from titn.reporting.sections.levels import certainty_section, levels_section
 from titn.reporting.sections.overview import overview_section, standings
+from titn.reporting.sections.pairs import pairs_section
 from titn.reporting.sections.printed_numbers import printed_numbers_section
 from titn.reporting.sections.sizes import sizes_section
 from titn.reporting.sections.trace import cells_section, protocols_section, tuning_section
@@ -34,6 +41,7 @@ from titn.reporting.sections.trace import cells_section, protocols_section, tuni
 # What is replaced in a dataset's name where it is part of a file's.
 UNFIT = re.compile(r"[^\w.-]+")
 MAX_LENGTH = 60  # of that part
+ROOT = "dataset.root"  # where data lie is a machine's own affair
 # A sweep's name that needs no quotes in a shell.
 PLAIN = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
 
@@ -42,14 +50,16 @@ PLAIN = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
 class SettingSummary:
     """What other pages need of a setting.
 
-    differences: of its rows from the baseline. results: of the question's claims. teachers: their
-    records, as flat dicts. files: where its tables and figures are.
+    differences: of its rows from the baseline. pairs: of the question's pairs of rows. results: of
+    the question's claims. teachers: their records, as flat dicts. files: where its tables and
+    figures are.
     """
 
     heading: str
     evidence: Evidence
     answer: Answer
     differences: list[Difference]
+    pairs: list[Difference]
     results: list[ClaimResult]
     teachers: list[dict[str, Any]]
     files: OutputFiles
@@ -108,11 +118,16 @@ def write_page(
         lines = [f"{postponement(note, question)}. {code(note.command)}" for note in postponed]
         parts += ["Postponed:", _list(lines)]
     if waiting:
-        commands = (command for evidence in waiting for command in evidence.setting.commands)
-        parts += ["Asked for, and not begun:", _list([code(command) for command in commands])]
+        begin = (command for evidence in waiting for command in evidence.setting.commands)
+        parts += ["Asked for, and not begun:", _list([code(command) for command in begin])]
     if question:
         typed = [one for evidence in evidences for one in evidence.setting.commands]
-        asked = _asked(name, question, is_own, [*typed, *(note.command for note in postponed)])
+        commands = [*typed, *(note.command for note in postponed)]
+        overrides = [
+            *(one.setting.overrides for one in begun),
+            *(one.overrides for one in postponed),
+        ]
+        asked = _asked(name, question, is_own, commands, next(iter(overrides), []))
         title = "What is asked" + (", and what the paper says" if question.paper else "")
         parts += [fold(title, asked)] if begun else asked
     if not begun:
@@ -120,20 +135,34 @@ def write_page(
     return Page(name, question, "\n\n".join(parts) + "\n", settings, postponed)
 
 
-def _asked(name: str, question: Question, is_own: bool, commands: Sequence[str]) -> list[str]:
+def _asked(
+    name: str,
+    question: Question,
+    is_own: bool,
+    commands: Sequence[str],
+    overrides: Sequence[str],
+) -> list[str]:
     """The question, what the paper says of it, and the command.
 
-    commands: that asked it, which know where a question of one's own is.
+    commands: that asked it, which know where a question of one's own is. overrides: of the setting
+    that the page begins with.
     """
     parts = [escape(question.asks)]
     if question.paper:
         parts.append(f"**The paper.** {escape(question.paper)}")
     group, _, choice = name.partition("/")
     if not is_own and choice and PLAIN.fullmatch(name):
-        parts.append(f"```sh\npython -m titn.train --multirun +{group}={choice}\n```")
+        parts.append(f"```sh\n{_command(f'+{group}={choice}', overrides)}\n```")
     elif commands:
         parts += ["Asked by", _list([code(command) for command in dict.fromkeys(commands)])]
     return parts
+
+
+def _command(asks: str, overrides: Sequence[str]) -> str:
+    """What asks a question in a setting, from data that lie in DIR."""
+    is_place = f"{ROOT}="
+    more = [f"{ROOT}=DIR" if one.startswith(is_place) else one for one in overrides if one != asks]
+    return shlex.join(["python", "-m", "titn.train", "--multirun", asks, *more])
 
 
 def setting_weight(evidence: Evidence) -> tuple[bool, int, int, int, int]:
@@ -152,10 +181,15 @@ def setting_weight(evidence: Evidence) -> tuple[bool, int, int, int, int]:
 
 def postponement(note: Postponed, question: Question | None) -> str:
     """Which rows (unless all) and seeds were postponed, why, and how long they would take."""
+    return f"{which_cells(note, question)}: {escape(f'{note.reason}; {note.needs}')}"
+
+
+def which_cells(note: Postponed, question: Question | None) -> str:
+    """The rows, unless they are all, and seeds that were postponed."""
     is_whole = question is not None and list(question.rows) == note.rows
-    rows = "" if is_whole else f"{'; '.join(note.rows)}, "
-    seeds = f"seed{'s' if len(note.seeds) > 1 else ''} {', '.join(map(str, note.seeds))}"
-    return escape(f"{rows}{seeds}: {note.reason}; {note.needs}")
+    rows = "" if is_whole else f"{' and '.join(note.rows)}, "
+    seeds = "seeds" if len(note.seeds) > 1 else "seed"
+    return escape(f"{rows}{seeds} {', '.join(map(str, note.seeds))}")
 
 
 def _is_ambiguous(evidences: Sequence[Evidence]) -> bool:
@@ -185,7 +219,7 @@ def setting_part(
     if ambiguous:
         stem += f"-{evidence.setting.source_digest[:8]}"
     files = OutputFiles((out / evidence.name).parent, stem)
-    differences = differences_from_baseline(evidence)
+    differences, pairs = differences_from_baseline(evidence), differences_of_pairs(evidence)
     claims = claims_of(question) if question else []
     results = [judge_claim(claim, evidence) for claim in claims]
     effects = ablation_effects(evidence, differences)
@@ -196,19 +230,22 @@ def setting_part(
     parts = [
         " ".join(filter(None, [found.text and f"**{found.text}**", found.aside])),
         f"On {escape(heading)}. {' '.join(warnings(evidence))}".rstrip(),
-        *_body(evidence, question, differences, results, files, effects),
+        *_body(evidence, question, differences, pairs, results, files, effects),
         *_folds([("Cautions", _listed(cautions(evidence)))]),
         *_folds([("How each row was trained", protocols_section(evidence, files))]),
         fold("Where this comes from", [_list(origin_lines(evidence, teachers))]),
         *cells_section(evidence, files),
     ]
-    return parts, SettingSummary(heading, evidence, found, differences, results, teachers, files)
+    return parts, SettingSummary(
+        heading, evidence, found, differences, pairs, results, teachers, files
+    )
 
 
 def _body(
     evidence: Evidence,
     question: Question | None,
     differences: list[Difference],
+    pairs: list[Difference],
     results: list[ClaimResult],
     files: OutputFiles,
     effects: Effects | None,
@@ -227,6 +264,7 @@ def _body(
     ablation = question.ablation if question else None
     return [
         *(effects_section(effects, evidence, files) if effects else overview),
+        *pairs_section(pairs, display_names(evidence.rows), files),
         *claims,
         *_folds(
             [

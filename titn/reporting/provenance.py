@@ -1,6 +1,7 @@
 """Where a page's numbers come from, in words: source, commit, versions, hardware, hours."""
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from titn.records.cell_state import DONE, STOPPED
@@ -10,6 +11,8 @@ from titn.reporting.formats import number
 from titn.reporting.markdown import code, escape
 from titn.system.text import counted
 
+# Of a command for some cells of a sweep.
+OF_PARTS = ("rows=", "seed=", "busy=", "retry=")
 VERSIONS = ("titn", "torch", "torchvision", "timm")
 
 
@@ -108,8 +111,28 @@ def hours(runs: Iterable[dict[str, Any]]) -> float:
 
 def origin_lines(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str]:
     """Lines of a list: commands, and what `source_lines` says."""
-    commands = [f"Command: {code(command)}" for command in evidence.setting.commands]
-    return [*commands, *source_lines(evidence, teachers)]
+    return [*_command_lines(evidence.setting.commands), *source_lines(evidence, teachers)]
+
+
+def _command_lines(commands: Iterable[str]) -> Iterator[str]:
+    """A line for each command; those that asked for parts of one are told as that one."""
+    wholes: dict[str, list[str]] = {}
+    for command in commands:
+        wholes.setdefault(_without_parts(command), []).append(command)
+    for whole, parts in wholes.items():
+        if len(parts) == 1:
+            yield f"Command: {code(parts[0])}"
+        else:
+            yield f"Command: {code(whole)}, in {len(parts)} parts, by `rows=` and `seed=`"
+
+
+def _without_parts(command: str) -> str:
+    """The command without what says which of its cells are asked for, and how."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return command
+    return shlex.join(word for word in words if not word.startswith(OF_PARTS))
 
 
 def source_lines(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str]:

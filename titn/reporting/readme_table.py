@@ -13,8 +13,10 @@ from pathlib import Path
 
 from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.markdown import escape, link
-from titn.reporting.pages import Page, SettingSummary, postponement
+from titn.reporting.pages import Page, SettingSummary, which_cells
+from titn.reporting.row_names import display_names
 from titn.reporting.sections.overview import images_note, overview_table, standings
+from titn.reporting.sections.pairs import pairs_table
 from titn.system.errors import ConfigError
 from titn.system.files import replacing
 
@@ -74,6 +76,7 @@ def main_table(page: Page, reports: str) -> str:
             f"**{escape(page.title)}**, on {escape(found.heading)}. {said}",
             "!" + link(escape("top-1 accuracy of each row, and its difference"), figure),
             overview_table(rows),
+            *([pairs_table(found.pairs, display_names(evidence.rows))] if found.pairs else []),
             *filter(None, [images_note(rows)]),
             *_put_off(page, found),
             f"How it was trained, other metrics, claims and curves are on {to_page}.",
@@ -82,8 +85,8 @@ def main_table(page: Page, reports: str) -> str:
 
 
 def _put_off(page: Page, setting: SettingSummary) -> list[str]:
-    """Why there are gaps in the setting's table, in a paragraph."""
+    """What there are gaps in the setting's table for, in a paragraph."""
     overrides = setting.evidence.setting.overrides
     notes = [note for note in page.postponed if note.overrides == overrides]
-    reasons = [postponement(note, page.question) for note in notes]
-    return [f"Postponed: {' / '.join(reasons)}."] if reasons else []
+    parts = [f"{which_cells(note, page.question)} ({escape(note.needs)})" for note in notes]
+    return [f"Not run yet: {'; '.join(parts)}."] if parts else []

@@ -13,7 +13,7 @@ from titn.reporting.best_file import BEST, best_yaml
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.run_index import RunIndex
 from titn.reporting.markdown import code, escape, fold, link, table
-from titn.reporting.output_files import OutputFiles
+from titn.reporting.output_files import OutputFiles, write_with_parent
 from titn.reporting.pages import Page, setting_part
 from titn.reporting.provenance import describe_setting
 from titn.reporting.sections.confirmation import Confirmed, confirmation_section, confirmed_rows
@@ -26,7 +26,6 @@ from titn.reporting.sections.search import (
     trials_section,
     values_text,
 )
-from titn.system.files import write_text
 from titn.system.text import counted, percent, points
 
 OUTCOMES: tuple[Outcome, ...] = ("complete", "pruned", "diverged", "failed", "impossible")
@@ -82,7 +81,7 @@ def write_search_page(
     parts.append(fold("What is asked", _asked(found)))
     question = Question(title=asked.title, asks=asked.asks, rows={trial_row(0): ()})
     page = Page(name, question, "\n\n".join(parts) + "\n", settings)
-    write_text(_with_parent(out / page.path), page.text)
+    write_with_parent(out / page.path, page.text)
     return SearchPage(page, str(len(found.trials)), data, _in_short(found, complete, confirmed))
 
 
@@ -169,7 +168,7 @@ def _best(found: TrialsFile, out: Path) -> list[str]:
     best, trials = found.best[0], {one.number: one for one in found.trials}
     file = out / SEARCH / BEST / f"{found.study}.yaml"
     about = f"{trial_row(best.number)} of the search {found.study}: {found.asked.title}"
-    write_text(_with_parent(file), best_yaml(best.overrides, about))
+    write_with_parent(file, best_yaml(best.overrides, about))
     command = " ".join(["python -m titn.train", *map(shlex.quote, best.overrides)])
     shown = link(f"{BEST}/{found.study}.yaml", f"{BEST}/{found.study}.yaml")
     use = f"python -m titn.train --config-dir=DIR +{BEST}={found.study}"
@@ -203,8 +202,3 @@ def _asked(found: TrialsFile) -> list[str]:
         "teacher too. Asked by",
         f"```sh\n{' '.join(found.command.splitlines())}\n```",
     ]
-
-
-def _with_parent(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path

@@ -18,6 +18,7 @@ from titn.reporting.evidence.run_index import index_runs
 from titn.reporting.index import index_page
 from titn.reporting.markdown import write_csv
 from titn.reporting.method.page import NAME, write_method_page
+from titn.reporting.output_files import write_with_parent
 from titn.reporting.pages import Page, write_page
 from titn.reporting.runs_page import runs_frame, runs_page
 from titn.reporting.search_page import write_search_page
@@ -65,7 +66,7 @@ def write_report(
         question = _latest_question(settings, questions.get(name))
         notes, is_own = postponed.get(name, []), name not in questions or _is_own(settings)
         pages.append(write_page(name, question, settings, index, out, notes, is_own))
-        write_text(_with_parent(out / pages[-1].path), pages[-1].text)
+        write_with_parent(out / pages[-1].path, pages[-1].text)
         faults += [fault for one in settings for row in one.rows for fault in row.faults]
     searched = [
         write_search_page(name, searches[name], evidence.get(name, []), index, out)
@@ -104,11 +105,6 @@ def _write_pages_about_paper(pages: Sequence[Page], out: Path) -> list[str]:
             "becomes like its teacher."
         )
     return lines
-
-
-def _with_parent(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def _is_own(settings: Sequence[Evidence]) -> bool:

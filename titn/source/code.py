@@ -70,6 +70,15 @@ def find_definition(target: str) -> Definition | None:
     return found[1] if found else None
 
 
+def find_place(target: str, within: tuple[str, ...]) -> str | None:
+    """The target of a definition in the module where it stands, package.module.name.
+
+    Imports are followed in the packages `within` alone: elsewhere they need not be Python.
+    """
+    found = _found(target, within=within)
+    return f"{found[0].name}.{found[1].name}" if found else None
+
+
 def find_classes(
     target: str, seen: frozenset[ast.ClassDef] = frozenset()
 ) -> Iterator[ast.ClassDef]:
@@ -90,8 +99,11 @@ def find_classes(
                 yield from find_classes(f"{place}{dot}{rest}", seen | {statement})
 
 
-def _found(target: str, seen: frozenset[str] = frozenset()) -> tuple[Module, Definition] | None:
-    """A definition and the module it stands in. seen: the targets that led here."""
+def _found(
+    target: str, seen: frozenset[str] = frozenset(), within: tuple[str, ...] | None = None
+) -> tuple[Module, Definition] | None:
+    """A definition and the module it stands in. seen: the targets that led here. within: the
+    packages in which imports are followed; None: in all."""
     module_name, _, name = target.rpartition(".")
     module = parse_module(module_name)
     if module is None:
@@ -100,7 +112,9 @@ def _found(target: str, seen: frozenset[str] = frozenset()) -> tuple[Module, Def
         if isinstance(statement, Definition) and statement.name == name:
             return module, statement
     for source in _imported(module, name):
-        if source not in seen and (found := _found(source, seen | {target})):
+        if source in seen or (within is not None and source.partition(".")[0] not in within):
+            continue
+        if found := _found(source, seen | {target}, within):
             return found
     return None
 

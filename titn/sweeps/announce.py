@@ -44,10 +44,14 @@ def plan_lines(cells: Sequence[SweepCell], estimator: TimeEstimator) -> list[str
 
 def num_recorded(cells: Sequence[SweepCell]) -> str:
     """How many of the cells have a record, in words, and how many of those their patience ended."""
-    states = [planned.state for planned in cells]
+    return count_recorded([planned.state for planned in cells])
+
+
+def count_recorded(states: Sequence[str]) -> str:
+    """The same of the states of cells."""
     num_stopped = states.count(STOPPED)
     stopped = f", {num_stopped} of them stopped early" if num_stopped else ""
-    return f"{sum(state in DONE for state in states)} of {len(cells)} cells recorded{stopped}"
+    return f"{sum(state in DONE for state in states)} of {len(states)} cells recorded{stopped}"
 
 
 def work_left(cells: Sequence[SweepCell], estimator: TimeEstimator) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from titn.records.cell_state import DAMAGED, DIVERGED, DONE, FAILED, cell_state
 from titn.records.sweep_plan import PlannedCell, Setting, row_name
-from titn.sweeps.overrides import CellRequest, SweepRequest
+from titn.sweeps.overrides import CellRequest, SweepRequest, applicable
 from titn.sweeps.sweep import Sweep
 from titn.system.errors import ConfigError
 
@@ -134,8 +134,9 @@ def plan_setting(sweep: Sweep, planner: "Planner", part: SweepPart) -> Setting:
     """
     question = sweep.question
     baseline = question.rows[question.baseline] if question else ()
+    shared = applicable(part.request.shared, baseline)
     try:
-        common = planner.plan(sweep.compose([*part.request.shared, *baseline, "seed=0"]))
+        common = planner.plan(sweep.compose([*shared, *baseline, "seed=0"]))
     except ConfigError:
         if question is not None:
             raise

@@ -18,7 +18,7 @@ from titn.config.overrides import override_key
 from titn.config.schema import validate_value
 from titn.config.spelling import as_typed, for_hydra
 from titn.records.question import Question, parse_question
-from titn.records.search import SEARCH, without_password
+from titn.records.search import SEARCH
 from titn.records.sweep_dir import SweepDir
 from titn.sweeps.ablation.arguments import ABLATE
 from titn.sweeps.ablation.generate import KEYS, generate, read_asked, sweep_key
@@ -33,6 +33,7 @@ from titn.sweeps.overrides import (
 from titn.sweeps.search.read import AskedSearch, read_search
 from titn.system.errors import ConfigError
 from titn.system.files import local_path
+from titn.system.text import without_password
 
 # Options of the sweep as a whole, which its cells do not get.
 SWEEP_OPTIONS: dict[str, Any] = {

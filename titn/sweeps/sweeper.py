@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hydra.plugins.launcher import Launcher
 
 from titn.records.cell_state import DIVERGED, DONE, FAILED
-from titn.sweeps.announce import announce, num_recorded, workers_line
+from titn.sweeps.announce import announce, count_recorded, workers_line
 from titn.sweeps.counting import counting
 from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.greedy_path import announce_path, choose_path, is_path
@@ -200,22 +200,27 @@ def _report(
 
     A candidate that diverged is not returned: its value has been tried, and is not chosen.
     """
-    unrecorded = [
-        _explain(cell, outcomes.get(cell.config_hash)) for cell in cells if cell.state not in DONE
-    ]
-    say(f"{name}: {num_recorded(cells)}, {duration(secs)}")
-    for one in unrecorded:
-        complain(f"{one.cell.label}: {one.reason}", 0)
-    return [one for one in unrecorded if (one.cell.role, one.cell.state) != ("candidate", DIVERGED)]
+    # Once: another process may end a cell at any time.
+    states = [cell.state for cell in cells]
+    say(f"{name}: {count_recorded(states)}, {duration(secs)}")
+    unrecorded = []
+    for cell, state in zip(cells, states, strict=True):
+        if state in DONE:
+            continue
+        one = _explain(cell, state, outcomes.get(cell.config_hash))
+        complain(f"{cell.label}: {one.reason}", 0)
+        if (cell.role, state) != ("candidate", DIVERGED):
+            unrecorded.append(one)
+    return unrecorded
 
 
-def _explain(cell: SweepCell, outcome: Outcome | None) -> Unrecorded:
+def _explain(cell: SweepCell, state: str, outcome: Outcome | None) -> Unrecorded:
     """outcome: None for a cell that was not launched, because it had failed before."""
     if outcome is not None and outcome.reason:
         return Unrecorded(cell, outcome.reason, outcome.bad_input)
     directory = cell.cell.directory
-    if cell.state not in (DIVERGED, FAILED):
-        return Unrecorded(cell, f"{cell.state} in {directory.path}", bad_input=False)
+    if state not in (DIVERGED, FAILED):
+        return Unrecorded(cell, f"{state} in {directory.path}", bad_input=False)
     failure = directory.failure() or {}
     reason = f"{failure.get('reason')} (log: {directory.log}; retry=failed tries again)"
     return Unrecorded(cell, reason, bad_input=False)

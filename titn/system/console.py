@@ -46,7 +46,7 @@ def run_command(job: Callable[[], int]) -> int:
         find_own_modules()
         return _delivered(job())
     except SystemExit as end:  # after --help, or bad arguments
-        return _delivered(int(end.code or 0))
+        return _delivered(end.code if isinstance(end.code, int) else BAD_INPUT if end.code else 0)
     except ConfigError as error:
         return complain(str(error), BAD_INPUT)
     except CellError as error:

@@ -11,7 +11,7 @@ class CellError(RuntimeError):
     """A cell could not be finished; its failure is recorded. Exit code 1."""
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: Exception | SystemExit) -> str:
     """What an exception of a library says, as far as it fits into a message of ours."""
     return (str(error) or type(error).__name__).splitlines()[0]
 

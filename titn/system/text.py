@@ -1,5 +1,6 @@
 """Text made fit for a line on a terminal or a page."""
 
+import re
 from math import isnan
 
 
@@ -52,3 +53,9 @@ def _hundredfold(fraction: float, digits: int) -> float:
     -0.0, which rounding leaves, is 0.0.
     """
     return round(round(100 * fraction, 9), digits) + 0.0
+
+
+def without_password(text: str) -> str:
+    """A text with the address of a database, as messages, plans and records have it."""
+    text = re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1@", text)
+    return re.sub(r"([?&]password=)[^&\s'\"]*", r"\1…", text)

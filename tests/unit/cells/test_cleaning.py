@@ -208,3 +208,13 @@ def test_what_cannot_be_removed_is_named(runs):
             remove(find_items(runs))
     finally:
         done.path.chmod(0o700)
+
+
+def test_a_run_that_was_recorded_meanwhile_stays_whole(runs):
+    items = [begun(runs, "o", digest="other")] and find_items(runs)
+    orphan = RunDir(runs / "o")
+    identity = {key: orphan.environment()[key] for key in ("config_hash", "source_digest")}
+    orphan.weights.write_bytes(b"x")
+    orphan.finish(identity | {"seed": 0, "epochs": 1, "top1": 0.5, "nll": 1.0})
+    assert remove(items) == 0
+    assert (orphan.path / "config.yaml").exists()

@@ -1,6 +1,7 @@
 """A finished run, trained longer: what is planned, what is recorded, what is refused."""
 
 import copy
+import re
 import shutil
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from safetensors.torch import load_file
 import titn
 from tests.conftest import TINY
 from titn.cells.ensure import ensure
-from titn.cells.extending import plan_extension
+from titn.cells.extending import FOLLOWING, plan_extension
 from titn.config.assignments import parse_assignments
+from titn.config.paths import conf_dir
 from titn.config.respell import overrides_of
 from titn.config.spelling import for_hydra
 from titn.extend import explained
@@ -161,3 +163,10 @@ def test_a_run_of_files_of_ones_own_is_not_spelled():
     run = titn.compose([])
     run["model"]["_target_"] = "mine.Network"
     assert overrides_of(run) is None
+
+
+def test_the_keys_that_follow_are_those_of_every_teacher():
+    """conf/base_teacher.yaml says which of a teacher's keys are its student's."""
+    lines = (Path(conf_dir()) / "base_teacher.yaml").read_text().splitlines()
+    follow = {key for line in lines for key in re.findall(r"^  (\w+): \$\{\1\}", line)}
+    assert set(FOLLOWING) == follow - {"dataset"}

@@ -149,3 +149,11 @@ def test_whatever_its_code_raises_is_one_line():
 
     with pytest.raises(ConfigError, match=r"makes no data set \(KeyError: 'x'\); titn\.data"):
         build_checked(RUN, build)
+
+
+def test_a_part_that_ends_the_process_is_named():
+    def see(images, rows):
+        raise SystemExit("no data")
+
+    with pytest.raises(ConfigError, match=r"apply fails .SystemExit: no data"):
+        tried(View(see))

@@ -332,6 +332,19 @@ def test_a_function_that_says_it_makes_nothing_is_no_part_of_a_run(composed):
         composed("mix._target_=titn.train.main")
 
 
+def test_a_function_and_its_class_may_stand_in_modules_that_are_imported_from(
+    tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    package = tmp_path / "reexported"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .made import make")
+    (package / "base.py").write_text("class Own:\n    needs_teacher = True")
+    (package / "made.py").write_text("from .base import Own\ndef make() -> Own: ...")
+    assert built_class("reexported.make").name == "Own"
+    assert class_attribute("reexported.make", "needs_teacher") is True
+
+
 def test_a_class_of_another_package_is_not_followed(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     source = "from titn.models.cnn import CNN\ndef network() -> CNN: ..."

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from titn.records.provenance import git_commit
+from titn.records.provenance import environment, git_commit, made_by
 
 
 def git(directory: Path, *arguments: str) -> str:
@@ -45,3 +45,17 @@ def test_a_changed_file_whose_name_is_not_utf8_makes_it_dirty(repositories):
     with open(bytes(ours) + b"/" + name, "w") as file:
         file.write("new")
     assert git_commit(ours)[1] is True
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("postgresql://me:s3cret@host/db", "postgresql://me@host/db"),
+        ("postgresql://host/db?user=me&password=s3cret&x=1", "host/db?user=me&password=…&x=1"),
+    ],
+)
+def test_a_record_has_no_password(tmp_path, address, kept):
+    with made_by([f"search.storage={address}"]):
+        command = environment(tmp_path)["command"]
+    assert kept in command
+    assert "s3cret" not in command

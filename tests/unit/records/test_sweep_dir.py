@@ -142,6 +142,8 @@ def test_the_question_is_that_of_the_last_asking(sweep):
         ({"claims": []}, True),
         ({"margins": {"top1": 0.5}}, True),
         ({"printed": "table2"}, True),
+        ({"pairs": [["A", "B"]]}, True),
+        ({"pairs": []}, False),  # a plan of before there were any has none either
         ({"title": "Better said"}, False),
         ({"rows": {"A": [], "D": []}}, False),
     ],

@@ -176,7 +176,7 @@ class Runs:
         content = result(right, images, classes, seed, epochs)
         content["best_top1"] = max(curve[:epochs], default=content["top1"])
         content |= record or {}
-        if taught:
+        if taught and "teacher" not in (record or {}):
             said = json.dumps(taught, sort_keys=True).encode()
             content["teacher"] = {"config_hash": hashlib.sha256(said).hexdigest(), "top1": 0.9}
         content |= {"config_hash": hash_, "source_digest": digest}
@@ -196,12 +196,15 @@ class Runs:
         key: str = KEY,
         commands: tuple[str, ...] = ("python -m titn.train --multirun +ablation=own",),
         place: str | None = None,
+        overrides: tuple[str, ...] | list[str] = (),
     ) -> SweepDir:
         """Plan these cells; without a question of their own the rows are those of the cells."""
         rows = list(dict.fromkeys(cell.row for cell in cells))
         sweep = SweepDir(self.root / "sweeps" / (place or name.rpartition("/")[2]))
         node = question or asked(rows)
-        setting = Setting(key, digest, [], list(commands), node, False, rows, list(cells))
+        setting = Setting(
+            key, digest, list(overrides), list(commands), node, False, rows, list(cells)
+        )
         sweep.add_setting(name, setting)
         return sweep
 

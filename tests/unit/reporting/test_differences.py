@@ -10,6 +10,7 @@ from titn.reporting.comparisons.differences import (
     Difference,
     difference_interval,
     differences_from_baseline,
+    differences_of_pairs,
 )
 from titn.reporting.comparisons.table_model import correct_by_seed, table_model
 from titn.reporting.comparisons.verdicts import judge
@@ -50,6 +51,28 @@ def test_the_interval_is_the_rules(abc):
     assert (one.interval.low, one.interval.high) == pytest.approx((expected.low, expected.high))
     assert one.estimate == pytest.approx(expected.estimate)
     assert one.detectable == pytest.approx(contrast.detectable())
+
+
+@pytest.mark.parametrize("others", [[], [["a", "b"]], [["a", "lost"]]])
+def test_pairs_are_judged_together_with_the_variance_of_all_rows(runs, others):
+    """Of one pair by Student's t on the pooled variance, of two by a wider bound; those without a
+    record are none."""
+    rows = (("a", A), ("b", B), ("c", C))
+    cells = [cell for label, rights in rows for cell in runs.row(label, rights)]
+    cells.append(runs.cell("lost", 0, state="missing"))
+    question = runs.question(["a", "b", "c", "lost"], pairs=[["c", "b"], *others])
+    evidence = runs.one(*cells, question=question)
+    found = differences_of_pairs(evidence)
+    assert len(found) == (2 if ["a", "b"] in others else 1)
+    one, model = found[0], table_model(evidence).seeds
+    variance, df = model.paired or (model.variances[0], model.dfs[0])
+    of_images = images_variance(*(correct_by_seed(evidence.row(label)) for label in "cb"))
+    assert (one.row.label, one.other.label, one.verdict) == ("c", "b", "better")
+    assert one.estimate == pytest.approx((sum(C) - sum(B)) / 120)
+    # Student's bound for seeds and the normal one for images, as the rule has them.
+    single = ((stats.t.ppf(0.975, df) ** 2 * variance * 2 / 3) + 1.959964**2 * of_images) ** 0.5
+    half = one.interval.high - one.estimate
+    assert half == pytest.approx(single, rel=0.2) if len(found) == 1 else half > single
 
 
 def test_a_row_near_chance_is_in_no_ones_variance(runs):
@@ -141,7 +164,7 @@ def test_the_question_says_what_is_equal(runs):
 
 
 def test_what_is_excluded_is_the_farther_end():
-    one = Difference(None, 0.01, Interval(0.01, -0.02, 0.04), None, 0.01, None)
+    one = Difference(None, None, 0.01, Interval(0.01, -0.02, 0.04), None, 0.01, None)
     assert one.excluded == 0.04
     assert replace(one, interval=Interval(0.01, -0.05, 0.04)).excluded == 0.05
 

@@ -114,7 +114,7 @@ def test_one_seed_leaves_an_interval_for_other_images(effects, page):
     (mix, _), found = effects("factorial", rows).changes, page("factorial", rows)
     assert mix.interval is None
     assert mix.images_alone.low < mix.estimate < mix.images_alone.high
-    assert "(images): for these networks and other images alone" in found
+    assert "(images): covers the choice of test images alone" in found
     assert "Intervals are for other seeds" not in found
 
 

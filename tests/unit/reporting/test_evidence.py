@@ -125,6 +125,16 @@ def test_of_two_records_of_a_cell_the_first_that_was_begun_counts(runs, names):
     assert [record_with(top1, run)["top1"] for top1 in (0.5, 1.0, 0.7)] == [0.5, 1.0, 1.0]
 
 
+def test_of_two_records_of_a_cell_the_one_with_the_others_teacher_counts(runs):
+    """The first was begun earlier, under a teacher that had been trained elsewhere."""
+    taught = {"taught": runs.teacher()}
+    elsewhere = {"teacher": {"config_hash": "e" * 64, "top1": 0.7}}
+    runs.cell("a", 0, 20, directory="1", started="2026-01-01", record=elsewhere, **taught)
+    cell = runs.cell("a", 0, 40, directory="2", started="2026-01-02", **taught)
+    others = runs.row("b", [30, 30], **taught)
+    assert tops(runs.one(cell, *others).row("a")) == [1.0]
+
+
 def test_a_copy_of_a_record_is_no_other_record(runs):
     runs.cell("a", 0, directory="copy")
     assert runs.one(runs.cell("a", 0)).row("a").runs[0]["num_others"] == 0

@@ -304,10 +304,11 @@ def test_a_curve_that_lacks_seeds_says_so(tmp_path):
     assert texts(path)[-1] == "x (1 seed)"
 
 
-def test_the_papers_numbers_are_explained_beside_curves(tmp_path):
+@pytest.mark.parametrize(("chance", "is_drawn"), [(0.1, True), (0.01, False)])
+def test_chance_is_drawn_where_it_leaves_the_curves_room(tmp_path, chance, is_drawn):
     path = tmp_path / "a.svg"
-    figures.draw_curves(path, CURVES, ylabel="accuracy", printed={"low": 0.65})
-    assert texts(path)[-1] == "hollow: the paper's number"
+    figures.draw_curves(path, {"a": Curve((1, 2), (0.2, 0.45))}, ylabel="accuracy", chance=chance)
+    assert ("chance" in texts(path)) is is_drawn
 
 
 def test_a_long_curve_is_thinned_to_its_ends():
@@ -413,16 +414,19 @@ def test_a_point_without_an_estimate_is_left_out(tmp_path):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("log", [True, False])
-def test_equal_costs_have_an_axis(tmp_path, log):
+def test_equal_costs_have_an_axis(tmp_path):
     path = tmp_path / "a.svg"
     points = [CostPoint("a", 100.0, 0.7), CostPoint("b", 100.0, 0.8)]
-    figures.draw_against_cost(path, points, xlabel="MACs", log=log)
+    figures.draw_against_cost(path, points, xlabel="MACs")
     assert "100" in texts(path)
 
 
-def test_an_interval_around_points_is_named(drawn):
-    assert "test accuracy (%) with 95% interval" in texts(drawn / "against_cost.svg")
+def test_an_interval_around_points_is_named(drawn, tmp_path):
+    assert "top-1 (%) with 95% interval" in texts(drawn / "against_cost.svg")
+    path = tmp_path / "a.svg"
+    points = [*POINTS, CostPoint("one seed", 1e7, 0.7, 0.6, 0.8, is_of_images=True)]
+    figures.draw_against_cost(path, points, xlabel="MACs")
+    assert "dotted: for other images alone" in " ".join(texts(path))
 
 
 def test_cells_of_few_classes_hold_percentages(drawn):
@@ -479,7 +483,7 @@ def test_a_class_without_images_is_white(tmp_path):
 def test_classes_are_in_the_order_of_their_change(tmp_path):
     path = tmp_path / "a.svg"
     figures.draw_class_changes(
-        path, ("a", "b", "c", "d"), (0.0, 0.2, np.nan, -0.1), xlabel="recall"
+        path, ("a", "b", "c", "d"), *[(0.0, 0.2, np.nan, -0.1)] * 3, xlabel="recall"
     )
     assert [text for text in texts(path) if text in "abcd"] == ["b", "a", "d"]
 
@@ -487,15 +491,15 @@ def test_classes_are_in_the_order_of_their_change(tmp_path):
 def test_of_many_classes_the_ends_are_shown(tmp_path):
     path = tmp_path / "a.svg"
     names = [f"c{index}" for index in range(25)]
-    figures.draw_class_changes(path, names, np.arange(25) / 100, xlabel="recall")
+    figures.draw_class_changes(path, names, *[np.arange(25) / 100] * 3, xlabel="recall")
     shown = [text for text in texts(path) if re.fullmatch(r"c\d+", text)]
     assert shown == [f"c{index}" for index in (*range(24, 14, -1), *range(9, -1, -1))]
 
 
 def test_the_title_says_how_many_classes_there_are(tmp_path):
     path = tmp_path / "a.svg"
-    figures.draw_class_changes(path, ["c"] * 25, np.arange(25) / 100, xlabel="recall", title="TITN")
-    assert "TITN: the 10 highest and the 10 lowest of 25 classes" in texts(path)
+    figures.draw_class_changes(path, ["c"] * 25, *[np.arange(25) / 100] * 3, xlabel="recall")
+    assert "The 10 highest and the 10 lowest of 25 classes" in texts(path)
 
 
 def test_a_waterfall_has_a_name_for_each_level_and_step(tmp_path):

@@ -75,13 +75,14 @@ def test_new_records_replace_a_page_that_is_as_it_was_written(asked, out, report
 
 def test_a_figure_that_a_page_has_no_more_is_removed_unless_it_was_edited(asked, out, report):
     directory, manifest = out / "ablation" / "own", read_manifest(out)
-    for name in ("old.svg", "edited.svg"):
+    for name in ("old.svg", "old.tex", "edited.svg"):
         (directory / name).write_text("a figure")
         manifest.files[f"ablation/own/{name}"] = _digest(directory / name)
     (out / MANIFEST).write_text(manifest.model_dump_json())
     (directory / "edited.svg").write_text("mine")
     assert report(asked.root, "--out", out)[0] == 0
-    assert {path.name for path in directory.glob("*.svg")} == {"edited.svg"}
+    kept = {path.name for path in directory.iterdir() if path.suffix in (".svg", ".tex")}
+    assert kept == {"edited.svg"}
 
 
 def test_line_ends_of_another_system_are_no_edit(asked, out, report):

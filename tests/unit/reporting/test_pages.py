@@ -235,7 +235,53 @@ def test_one_seed_has_intervals_of_images_alone_and_is_called_so(runs, text):
     row = line(said, "b")
     assert [row[i].endswith(" (images)") for i in (2, 4)] == [True, True]
     assert row[5] == "1 seed, 3 needed"
-    assert "(images): for these networks and other images alone" in said
+    assert "(images): covers the choice of test images alone" in said
+
+
+def test_pairs_have_a_table_of_their_own(runs, text, tmp_path):
+    cells = [*runs.row("a", A), *runs.row("b", B), *runs.row("c", B[:1])]
+    question = runs.question(["a", "b", "c"], pairs=[["b", "c"], ["a", "b"]])
+    said = text(*cells, question=question)
+    assert line(said, "b minus c")[3] == "1 seed, 3 needed"
+    assert line(said, "a minus b")[3] == "better"
+    assert "The intervals hold for 2 pairs together. A difference of" in said
+    assert csv(tmp_path, "pairs").verdict.tolist() == ["no verdict", "better"]
+
+
+def test_rows_that_nobody_asked_for_are_named(runs, text):
+    said = text(*runs.row("a", A), question=runs.question(["a", "b", "c"]))
+    assert "- Rows that were not asked for here: b, c." in said
+
+
+def test_commands_for_parts_are_told_as_one(runs, text):
+    commands = ("titn-train epochs=2 seed=0", "titn-train epochs=2 'rows=[b]'", "titn-train x")
+    origin = fold(text(*runs.row("a", A), commands=commands), "Where this comes from")
+    assert "- Command: `titn-train epochs=2`, in 2 parts, by `rows=` and `seed=`\n" in origin
+    assert "- Command: `titn-train x`\n" in origin
+
+
+def test_what_is_asked_is_the_settings_own_command(runs, drawn, without_figures):
+    runs.ask(*runs.row("a", A), overrides=["+ablation=own", "epochs=2", "dataset.root=x/y"])
+    asked = fold(drawn().text, "What is asked, and what the paper says")
+    assert "python -m titn.train --multirun +ablation=own epochs=2 dataset.root=DIR\n" in asked
+
+
+def test_of_many_classes_the_most_frequent_mistakes_are_listed(runs, text):
+    rows = (("a", A), ("b", B))
+    cells = [one for row, rights in rows for one in runs.row(row, rights, classes=31)]
+    classes = fold(text(*cells), "Classes")
+    # Two images a class at most: one in three seeds and two images is 16.7%.
+    head = line(classes, "true class")
+    assert head == ["true class", "predicted as", "a (%)", "b (%)"]
+    assert all(float(one) > 0 for one in line(classes, "class 0")[2:3])
+
+
+@pytest.mark.parametrize(("secs", "is_drawn"), [(240.0, True), (400.0, False)])
+def test_times_that_tell_of_other_work_are_not_drawn(runs, text, secs, is_drawn):
+    times = (200.0, secs)
+    cells = [runs.cell("a", seed, record={"wall_secs": one}) for seed, one in enumerate(times)]
+    said = text(*cells, *runs.row("b", B[:2], record={"wall_secs": 900.0}))
+    assert ("accuracy against time" in said) is is_drawn
 
 
 def test_intervals_that_are_not_there_are_not_explained(runs, text):
@@ -586,7 +632,7 @@ def test_each_row_says_its_epochs_steps_seeds_hours_and_hardware(runs, text, tmp
     after = fold(said, "How each row was trained")
     # 80 images in batches of 8, twice; 140 seconds a cell.
     assert line(after, "a")[1:] == [
-        r"vgg16\_bn", "adamw at 0.001", "2 epochs, 20 steps of 8", "0, 1, 2", "0.12",
+        r"vgg16\_bn, 90.00%", "adamw at 0.001", "2 epochs, 20 steps of 8", "0, 1, 2", "0.12",
         "A CPU, 1 thread",
     ]  # fmt: skip
     assert line(after, "b")[4:] == ["0; 1 of 2 missing", "0.04", "A CPU, 1 thread"]

@@ -9,6 +9,7 @@ from titn.reporting.statistics.predictions import (
     confusion_counts,
     epochs_to_reach,
     mcnemar,
+    mean_by_class,
     near_chance,
     recall_by_class,
 )
@@ -73,3 +74,12 @@ def test_recall_by_class_by_hand():
 def test_mcnemar_counts_the_tails_of_a_fair_coin(only_first, only_second, expected):
     """Of six throws none, one, five or six heads have 1 + 6 + 6 + 1 of 64 outcomes."""
     assert mcnemar(only_first, only_second) == pytest.approx(expected)
+
+
+def test_means_by_class_have_students_intervals():
+    labels, values = np.array([0, 0, 0, 2]), np.array([1.0, 0.0, -1.0, 1.0])
+    mean, low, high = mean_by_class(labels, values, 3)
+    np.testing.assert_array_equal(mean, [0, np.nan, 1])
+    # t of 2 degrees of freedom is 4.3027; the standard deviation is 1.
+    np.testing.assert_allclose(high, [4.3027 / 3**0.5, np.nan, np.nan], rtol=1e-4)
+    np.testing.assert_allclose(low, -high)

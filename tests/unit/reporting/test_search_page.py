@@ -136,6 +136,17 @@ def test_the_key_that_decides_is_the_important_one():
     assert (third.key, third.variance, third.among_good) == ("momentum", None, None)
 
 
+def test_a_number_that_was_rounded_beyond_an_end_is_that_end():
+    found = trials(
+        *(0.1 * (i % 5) for i in range(30)),
+        chosen=lambda i: {
+            "lr": 1.0005 * 0.01 if i == 0 else 1e-4 * 10 ** (i % 5 / 2.5),
+            "depth": 4,
+        },
+    )
+    assert importances(found)[0].variance is not None
+
+
 @pytest.mark.parametrize("values", [[0.1 * i for i in range(9)], [0.5] * 20])
 def test_of_few_or_equal_trials_nothing_is_important(values):
     assert importances(trials(*values)) == []

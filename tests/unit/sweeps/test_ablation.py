@@ -166,3 +166,14 @@ def test_other_configurations_are_another_sweep_and_the_same_spelled_anew_are_no
         for begin, end in (([], STRONGER), (["mix=cutmix"], STRONGER), (["seed=0"][1:], STRONGER))
     ]
     assert keys[0] == keys[2] != keys[1]
+
+
+@pytest.mark.parametrize("design", ["leave_one_out", "add_one_in"])
+def test_a_design_of_single_changes_takes_many(design):
+    """A factorial of 40 changes would have 10^12 rows."""
+    from titn.sweeps.ablation.fractions import best_fraction
+
+    fraction = best_fraction(40, 0)
+    assert (fraction.num_free, fraction.resolution) == (40, None)
+    question, _ = ablation(design, [], STRONGER)
+    assert len(question.rows) == 5

@@ -23,12 +23,18 @@ def timed(monkeypatch, planned):
     monkeypatch.setattr(latencies, "plan_setting", lambda *arguments: None)
     monkeypatch.setattr(latencies, "plan_cell", lambda sweep, planner, one: planned(one.row))
 
-    def ask(*rows: str, force: bool = False) -> tuple[list[str], list[str]]:
+    networks = dict.fromkeys(ROWS, "first")
+    monkeypatch.setattr(
+        latencies, "network_key", lambda cell: networks[cell.directory.path.name[0]]
+    )
+
+    def ask(*rows: str, force: bool = False, edited: str = "") -> tuple[list[str], list[str]]:
         found: list[str] = []
+        networks.update({edited: "edited"} if edited else {})
 
         def time_networks(cells: dict) -> dict:
             found.extend(cells)
-            return {"rows": {row: {} for row in cells}}
+            return {"rows": {row: {} for row in cells}, "networks": dict(networks)}
 
         monkeypatch.setattr(latencies, "time_networks", time_networks)
         sweep = SimpleNamespace(directory=directory, question=question, force=force)
@@ -53,3 +59,9 @@ def test_a_new_row_takes_turns_with_all_that_were_timed_before(timed):
 def test_force_times_all_again(timed):
     timed("A", "B")
     assert timed("A", force=True) == (["A", "B"], ["A", "B"])
+
+
+def test_another_network_in_a_row_is_timed_and_all_others_with_it(timed):
+    timed("A", "B")
+    assert timed("B", edited="B") == (["A", "B"], ["A", "B"])
+    assert timed("B") == ([], ["A", "B"])

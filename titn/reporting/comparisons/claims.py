@@ -51,9 +51,9 @@ class ClaimResult:
 def judge_claim(claim: Claim, evidence: Evidence) -> ClaimResult:
     """Agrees if the interval lies wholly between the claim's bounds, disagrees if wholly outside.
 
-    Not comparable if a row was trained on other data or other classes than the claim is about. Not
-    run if a row has no record; if cells of it diverged, that is told instead. Else undecided, as
-    where all runs of a row stopped early.
+    Not comparable if a row was trained on other data or other classes than the claim is about, even
+    if it diverged. Not run if a row has no record; if cells of it diverged, that is told instead.
+    Else undecided, as where all runs of a row stopped early.
     """
     rows = [row for label in claim.rows if (row := evidence.row(label))]
     if len(rows) < len(claim.rows) or not all(row.runs for row in rows):
@@ -143,6 +143,8 @@ def _not_judged(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> ClaimR
     ):
         if ended := [run for run in begun if run["status"] == state]:
             protocol = _protocol(claim, ended, evidence)
+            if other := other_task(flat_config(ended[0]), claim.dataset):
+                finding, reason = NOT_COMPARABLE, "; ".join(other)
             return ClaimResult(claim, None, None, protocol, finding, 0, False, reason)
     return not_run(claim)
 

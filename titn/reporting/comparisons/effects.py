@@ -8,6 +8,7 @@ sum of those.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -123,7 +124,7 @@ class _Judge:
     differences: Sequence[Difference]
     rows: Mapping[str, Row]
 
-    @property
+    @cached_property
     def model(self) -> TableModel:
         return table_model(self.evidence)
 

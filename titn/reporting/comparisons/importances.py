@@ -71,7 +71,7 @@ def _shares(
             for one in complete:
                 study.add_trial(
                     optuna.trial.create_trial(
-                        params={key: one.chosen[key] for key in keys},
+                        params={key: _inside(one.chosen[key], found.domains[key]) for key in keys},
                         distributions={key: _distribution(found.domains[key]) for key in keys},
                         value=_value(one),
                     )
@@ -84,6 +84,13 @@ def _shares(
     finally:
         optuna.logging.set_verbosity(verbosity)
     return {key: share for key, share in shares.items() if math.isfinite(share)}
+
+
+def _inside(value: Any, domain: DomainSchema) -> Any:
+    """A number that was rounded beyond an end of its domain, as that end."""
+    if domain.values is not None:
+        return value
+    return min(max(value, domain.low), domain.high)
 
 
 def _distribution(domain: DomainSchema) -> Any:

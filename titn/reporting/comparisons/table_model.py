@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -75,10 +76,13 @@ class TableModel:
             return None
         return rows_contrast(self.seeds, of_rows, images, together)
 
+    @cached_property
+    def _numbers(self) -> list[Numbers]:
+        return [numbers_of(row, self.metric) for row in self.rows]
+
     def _place(self, row: Row) -> int | None:
-        numbers = [numbers_of(one, self.metric) for one in self.rows]
         wanted = numbers_of(row, self.metric)
-        return numbers.index(wanted) if wanted in numbers else None
+        return self._numbers.index(wanted) if wanted in self._numbers else None
 
     def _images(self, *rows: Row, weights: Sequence[float] = (1.0, -1.0)) -> float | None:
         """What the choice of images adds to a variance; of other metrics than top-1 it is unknown.

@@ -8,7 +8,7 @@ from titn.records.question import DEFAULT_MARGIN, Question, parse_question
 from titn.records.sweep_plan import PlannedCell, Setting
 from titn.reporting.evidence.planned_rows import planned_row
 from titn.reporting.evidence.row import MISSING, Row
-from titn.reporting.evidence.run_index import RunIndex, identity_of
+from titn.reporting.evidence.run_index import RunIndex, identity_of, with_common_teacher
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ def collect_evidence(
     candidates = [cell for cell in setting.cells if cell.role == "candidate"]
     question = parse_question(setting.question) if setting.question else None
     labels = dict.fromkeys([*setting.rows, *(cell.row for cell in cells)])
+    index = with_common_teacher(index, {identity_of(cell, setting) for cell in cells})
     rows = [planned_row(label, cells, setting, index) for label in labels]
     reach = _reach(question, rows)
     return Evidence(

@@ -1,6 +1,8 @@
 """Finds the run of a planned cell: all runs by their identity."""
 
 import json
+from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from titn.records.cell_state import RECORDED
@@ -37,6 +39,28 @@ def _best(same: list[dict[str, Any]]) -> dict[str, Any]:
     by_outcome = {_outcome(run): run for run in reversed(others) if run["status"] == RECORDED}
     by_outcome.pop(_outcome(chosen), None)
     return chosen | {"num_others": len(by_outcome), "others": list(by_outcome.values())}
+
+
+def with_common_teacher(index: RunIndex, wanted: Collection[Identity]) -> RunIndex:
+    """The index in which a cell of several records has the one whose teacher most others had.
+
+    wanted: the cells that are compared with each other. A teacher that was trained anew elsewhere
+    is another network of the same identity: students of both are not told apart by their rows.
+    """
+    runs = {identity: index[identity] for identity in wanted if identity in index}
+    counts = Counter(_teacher(run) for run in runs.values() if not run.get("others"))
+    chosen = {}
+    for identity, run in runs.items():
+        if others := run.get("others"):
+            same = [run, *others]
+            best = max(same, key=lambda one: counts[_teacher(one)])  # of equals the first
+            rest = [one for one in same if one is not best]
+            chosen[identity] = best | {"num_others": len(rest), "others": rest}
+    return index | chosen
+
+
+def _teacher(run: dict[str, Any]) -> tuple[Any, Any]:
+    return run.get("teacher.config_hash"), run.get("teacher.top1")
 
 
 def record_with(top1: float | None, run: dict[str, Any]) -> dict[str, Any]:

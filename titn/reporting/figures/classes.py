@@ -110,11 +110,10 @@ def draw_class_changes(
     path: Path,
     class_names: Sequence[str],
     changes: ArrayLike,
-    low: ArrayLike | None = None,
-    high: ArrayLike | None = None,
+    low: ArrayLike,
+    high: ArrayLike,
     *,
     xlabel: str,
-    title: str = "",
 ) -> None:
     """The change of each class's recall, (k,), with its 95% interval, from the highest down.
 
@@ -123,20 +122,18 @@ def draw_class_changes(
     """
     values = 100 * np.asarray(changes, dtype=float)
     order = np.argsort(-values, kind="stable")[: np.isfinite(values).sum()]
-    y, hidden = np.arange(len(order)), len(order) - MAX_CLASSES
+    y, hidden, title = np.arange(len(order)), len(order) - MAX_CLASSES, ""
     if hidden > 0:
         half = MAX_CLASSES // 2
-        chosen = f"the {half} highest and the {half} lowest of {len(order)} classes"
-        title = f"{title}: {chosen}" if title else chosen.capitalize()
+        title = f"The {half} highest and the {half} lowest of {len(order)} classes"
         order = np.r_[order[:half], order[-half:]]
         y = np.r_[:half, half + 1 : MAX_CLASSES + 1]
     with drawing(path, 1.2 + 0.25 * max(len(y), 3), title) as (figure, axes):
         colours = [SKY if value > 0 else ORANGE for value in values[order]]
         axes.barh(y, values[order], height=0.7, color=colours)
-        if low is not None and high is not None:
-            left, right = (100 * np.asarray(end, dtype=float)[order] for end in (low, high))
-            bars = axes.hlines(y, left, right, color="black", linewidth=1.2)
-            figure.legend([bars], ["95% interval"], loc="outside lower center")
+        left, right = (100 * np.asarray(end, dtype=float)[order] for end in (low, high))
+        bars = axes.hlines(y, left, right, color="black", linewidth=1.2)
+        figure.legend([bars], ["95% interval, for other images"], loc="outside lower center")
         axes.axvline(0, color="black", linewidth=1)
         names = short_names([class_names[int(index)] for index in order])
         if hidden > 0:

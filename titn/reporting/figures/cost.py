@@ -26,38 +26,36 @@ from titn.reporting.figures.style import (
 
 @dataclass(frozen=True)
 class CostPoint:
-    """What a row costs and reaches; low, high: the 95% interval of the estimate."""
+    """What a row costs and reaches; low, high: the 95% interval of the estimate.
+
+    is_of_images: whether it is for other images alone.
+    """
 
     label: str
     cost: float | None
     estimate: float | None
     low: float | None = None
     high: float | None = None
+    is_of_images: bool = False
 
 
-def draw_against_cost(
-    path: Path,
-    points: Sequence[CostPoint],
-    *,
-    xlabel: str,
-    ylabel: str = "test accuracy",
-    log: bool = True,
-    title: str = "",
-) -> None:
+def draw_against_cost(path: Path, points: Sequence[CostPoint], *, xlabel: str) -> None:
     """Accuracy against a cost; the points are named beside them, or in a legend if they crowd.
 
     xlabel: with the unit of the cost. A point is left out without a positive cost, or an estimate.
     """
     points = [point for point in points if is_known(point.estimate) and (point.cost or 0) > 0]
-    with drawing(path, 4.4, title) as (figure, axes):
-        axes.set_xscale("log" if log else "linear")
+    with drawing(path, 4.4) as (figure, axes):
+        axes.set_xscale("log")
         spots = [_spot(point) for point in points]
-        marks = [_point(axes, spot) for spot in spots]
+        marks = [
+            _point(axes, spot, ":" if point.is_of_images else "-")
+            for spot, point in zip(spots, points, strict=True)
+        ]
         axes.margins(0.12, 0.1)
-        _cost_axis(axes, [point.cost or 0 for point in points], log)
+        _cost_axis(axes, [point.cost or 0 for point in points])
         axes.set_xlabel(xlabel)
-        barred = any(low < high for _, _, low, high in spots)
-        axes.set_ylabel(f"{ylabel} (%) with 95% interval" if barred else f"{ylabel} (%)")
+        axes.set_ylabel(f"top-1 (%){_of_bars(points)}")
         axes.yaxis.set_major_locator(round_ticks())
         axes.grid()
         names = short_names([point.label for point in points])
@@ -74,18 +72,26 @@ def _spot(point: CostPoint) -> Spot:
     return float(point.cost or 0), estimate, *ends
 
 
-def _point(axes: Axes, spot: Spot) -> Line2D:
+def _point(axes: Axes, spot: Spot, linestyle: str) -> Line2D:
     cost, estimate, low, high = spot
-    axes.vlines(cost, low, high, color=GREY, linewidth=1.2, zorder=1.5)
+    axes.vlines(cost, low, high, color=GREY, linewidth=1.2, linestyle=linestyle, zorder=1.5)
     return axes.plot(cost, estimate, **MEAN)[0]
 
 
-def _cost_axis(axes: Axes, costs: Sequence[float], log: bool) -> None:
+def _of_bars(points: Sequence[CostPoint]) -> str:
+    """What the lines through the points are."""
+    barred = [point for point in points if is_known(point.low) and is_known(point.high)]
+    if not barred:
+        return ""
+    dotted = any(point.is_of_images for point in barred)
+    return f" with 95% interval{'; dotted: for other images alone' if dotted else ''}"
+
+
+def _cost_axis(axes: Axes, costs: Sequence[float]) -> None:
     """Round numbers as ticks, and room on both sides of costs that are all the same."""
     if costs and max(costs) < 1.01 * min(costs):
         axes.set_autoscalex_on(False)
         axes.set_xlim(min(costs) / 1.5, max(costs) * 1.5)
-    if log:
-        axes.xaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_xlim())))
-        axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_xlim())))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(amount_tick))

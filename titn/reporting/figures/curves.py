@@ -14,7 +14,6 @@ from titn.reporting.figures.style import (
     GREY,
     Floats,
     drawing,
-    is_known,
     round_ticks,
     row_style,
     short_names,
@@ -44,28 +43,21 @@ def draw_curves(
     *,
     ylabel: str,
     chance: float | None = None,
-    printed: Mapping[str, float] | None = None,
-    title: str = "",
 ) -> None:
-    """Accuracy against epochs, and by the right edge the numbers that the paper prints.
+    """Accuracy against epochs; the legend stands to the right, in the order of the last values.
 
-    The legend stands to the right, in the order of the last values.
+    chance: is drawn where it does not take more than a third of the height from the curves.
     """
     height = max(3.6, 1.4 + 0.21 * len(rows))
-    with drawing(path, height, title) as (figure, axes):
+    with drawing(path, height) as (figure, axes):
         lines = [_curve(axes, curve, i, len(rows)) for i, curve in enumerate(rows.values())]
         names = _names_of_curves(rows)
         last = [_last(curve) for curve in rows.values()]
         order = sorted(range(len(rows)), key=lambda i: -last[i])
         handles, names = [lines[i] for i in order], [names[i] for i in order]
-        if chance is not None:
+        if chance is not None and _is_near(chance, rows):
             handles.append(axes.axhline(100 * chance, color=GREY, linewidth=1, dashes=(1, 3)))
             names.append("chance")
-        if shown := {label: value for label, value in (printed or {}).items() if label in rows}:
-            for line, label in zip(lines, rows, strict=True):
-                _printed_at_edge(axes, line, shown.get(label))
-            handles.append(_hollow(GREY, "o"))
-            names.append("hollow: the paper's number")
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"{ylabel} (%)")
         axes.set_xmargin(0.05)
@@ -128,15 +120,8 @@ def _heading_of_curves(rows: Mapping[str, Curve]) -> str:
     return f"{'mean and range' if banded else 'mean'} of {counted(most, 'seed')}"
 
 
-def _printed_at_edge(axes: Axes, line: Line2D, value: float | None) -> None:
-    """The row's marker, hollow, at the height of a fraction by the right edge."""
-    if not is_known(value):
-        return
-    mark = _hollow(str(line.get_color()), str(line.get_marker()))
-    mark.set_data([0.98], [100 * value])
-    mark.set_transform(axes.get_yaxis_transform())
-    axes.add_line(mark)
-
-
-def _hollow(color: str, marker: str) -> Line2D:
-    return Line2D([], [], color=color, marker=marker, linestyle="", fillstyle="none", markersize=7)
+def _is_near(chance: float, rows: Mapping[str, Curve]) -> bool:
+    """Whether the curves keep two thirds of the height if the axis begins at chance."""
+    values = np.concatenate([np.asarray(curve.mean, dtype=float) for curve in rows.values()])
+    known = values[np.isfinite(values)]
+    return not len(known) or known.max() - known.min() >= 2 * (known.min() - chance)

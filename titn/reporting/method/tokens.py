@@ -52,28 +52,31 @@ def tokens_section(pages: Sequence[Page], files: OutputFiles) -> list[str]:
 
 
 def _drawn(rows: Sequence[tuple[PageSetting, TokenComparison]], files: OutputFiles) -> list[str]:
-    """The image of the rows that have seeds enough for a verdict; none without such rows."""
+    """An image for each data set, of the rows that have seeds enough for a verdict."""
     judged = [
-        (setting, tokens, tokens.dist_less_cls)
+        (setting, tokens.row.label, tokens.dist_less_cls)
         for setting, tokens in rows
         if len(tokens.row.runs) >= MIN_SEEDS and tokens.dist_less_cls
     ]
-    names = [f"{tokens.row.label}, {setting.dataset}" for setting, tokens, _ in judged]
-    bars = [
-        figures.IntervalRow(
-            name if names.count(name) == 1 else f"{name}, {setting.page.name}",
-            interval.estimate,
-            interval.low,
-            interval.high,
+    images = []
+    for number, data in enumerate(dict.fromkeys(setting.dataset for setting, _, _ in judged), 1):
+        ours = [one for one in judged if one[0].dataset == data]
+        labels = [label for _, label, _ in ours]
+        bars = [
+            figures.IntervalRow(
+                label if labels.count(label) == 1 else f"{label}, {setting.page.name}",
+                interval.estimate,
+                interval.low,
+                interval.high,
+            )
+            for setting, label, interval in ours
+        ]
+        name = f"tokens-{number}.svg"
+        figures.draw_differences(
+            files.path(name), bars, xlabel=f"{data}: distillation token minus class token, top-1"
         )
-        for name, (setting, _, interval) in zip(names, judged, strict=True)
-    ]
-    if not bars:
-        return []
-    figures.draw_differences(
-        files.path("tokens.svg"), bars, xlabel="distillation token minus class token, top-1"
-    )
-    return [files.image("tokens.svg", "distillation token minus class token")]
+        images.append(files.image(name, f"distillation token minus class token on {data}"))
+    return images
 
 
 def _which_token(rows: list[TokenComparison]) -> str:

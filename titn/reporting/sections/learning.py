@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from titn.reporting import figures
-from titn.reporting.comparisons.levels import row_levels
+from titn.reporting.comparisons.levels import Level, row_levels
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Floats, Row
 from titn.reporting.formats import fixed_point, mean_or_none
@@ -16,6 +16,9 @@ from titn.reporting.output_files import OutputFiles
 from titn.reporting.row_names import display_names
 from titn.reporting.statistics.predictions import agreement
 from titn.system.text import percent, points
+
+# Times of a row's seeds, the longest by the shortest, up to which a figure of them says something.
+MOST_SPREAD = 1.3
 
 
 def learning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
@@ -162,18 +165,12 @@ def _in(unit: float, value: float | None) -> float | None:
 
 def _costs(evidence: Evidence, files: OutputFiles, called: dict[str, str]) -> list[str]:
     rows = evidence.recorded
-    reached = [(level.row, level.interval) for level in row_levels(evidence)]
+    levels = row_levels(evidence)
 
     def points_of(costs: Sequence[float | None]) -> list[figures.CostPoint]:
         return [
-            figures.CostPoint(
-                called[row.label],
-                cost,
-                mean_or_none(row.values("top1")),
-                interval.low if interval else None,
-                interval.high if interval else None,
-            )
-            for (row, interval), cost in zip(reached, costs, strict=True)
+            _cost_point(called[level.row.label], level, cost)
+            for level, cost in zip(levels, costs, strict=True)
         ]
 
     macs = points_of([_in(1e6, row.shared_value("macs")) for row in rows])
@@ -184,12 +181,31 @@ def _costs(evidence: Evidence, files: OutputFiles, called: dict[str, str]) -> li
             files.path("macs.svg"), macs, xlabel="multiply-accumulates of an image (millions)"
         )
         shown.append(files.image("macs.svg", "accuracy against multiply-accumulates"))
-    if _is_worth_a_figure(secs):
+    if _is_worth_a_figure(secs) and not any(map(_varies, rows)):
         figures.draw_against_cost(
             files.path("minutes.svg"), secs, xlabel="time of one cell (minutes)"
         )
         shown.append(files.image("minutes.svg", "accuracy against time"))
     return shown
+
+
+def _cost_point(name: str, level: Level, cost: float | None) -> figures.CostPoint:
+    interval = level.interval or level.images_alone
+    return figures.CostPoint(
+        name,
+        cost,
+        level.mean,
+        interval.low if interval else None,
+        interval.high if interval else None,
+        is_of_images=level.interval is None and interval is not None,
+    )
+
+
+def _varies(row: Row) -> bool:
+    """Whether its seeds' times tell more of what else ran than of the row."""
+    secs = row.values("wall_secs")
+    known = secs[np.isfinite(secs)]
+    return len(known) > 0 and known.max() > MOST_SPREAD * known.min()
 
 
 def _is_worth_a_figure(points: Sequence[figures.CostPoint]) -> bool:

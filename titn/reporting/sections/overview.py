@@ -9,7 +9,6 @@ import pandas as pd
 from titn.reporting import figures
 from titn.reporting.comparisons.differences import Difference
 from titn.reporting.comparisons.levels import Level
-from titn.reporting.comparisons.verdicts import EQUAL, UNDECIDED
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.formats import (
@@ -52,16 +51,9 @@ class Standing:
     def verdict_text(self) -> str:
         """The verdict with what it leaves open, or why there is none, and the cells that are not
         there."""
-        difference = self.difference
-        if difference is None or difference.unjudged:
-            reason = difference.unjudged if difference else None
-            said = "baseline" if self.is_baseline else reason
-        elif difference.verdict == EQUAL:
-            said = f"equal within {100 * difference.margin:g}"
-        elif difference.verdict == UNDECIDED:
-            said = f"undecided, up to {percent(difference.excluded, 1)}"
-        else:
-            said = difference.verdict
+        said = "baseline" if self.is_baseline else ""
+        if self.difference is not None:
+            said = self.difference.verdict_text
         return "; ".join(filter(None, [said, *self.row.remarks()]))
 
 
@@ -96,7 +88,10 @@ def overview_section(evidence: Evidence, rows: Sequence[Standing], files: Output
     return [
         files.image("accuracy.svg", "top-1 accuracy of each row, and its difference"),
         overview_table(rows),
-        "\n".join(f"- {line}" for line in [*_trained(evidence), f"{_rule(rows)} {link}"]),
+        "\n".join(
+            f"- {line}"
+            for line in [*_trained(evidence), f"{_rule(rows)} {link}", *_not_asked(evidence)]
+        ),
     ]
 
 
@@ -187,6 +182,17 @@ def _in_figure(row: Standing) -> figures.QuestionRow:
 
 def _trained(evidence: Evidence) -> list[str]:
     return [] if evidence.reference is None else [recipe_line(evidence)]
+
+
+def _not_asked(evidence: Evidence) -> list[str]:
+    """The rows of the question that nobody has asked for in this setting."""
+    asked = {row.label for row in evidence.rows}
+    others = [
+        label
+        for label in (evidence.question.rows if evidence.question else ())
+        if label not in asked
+    ]
+    return [f"Rows that were not asked for here: {escape(', '.join(others))}."] if others else []
 
 
 def _rule(rows: Sequence[Standing]) -> str:

@@ -8,7 +8,7 @@ from titn.records.cell_state import DONE
 from titn.records.sweep_plan import PlannedCell
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import MISSING, Row
-from titn.reporting.formats import fixed_point, number
+from titn.reporting.formats import fixed_point, mean_or_none, number
 from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.provenance import count_steps, distinct, hardware, hours, optimizer_text
@@ -75,7 +75,7 @@ def protocols_section(evidence: Evidence, files: OutputFiles) -> list[str]:
         lines.append(line)
         records.append(record)
     link = files.save_csv("protocols", pd.DataFrame(records))
-    columns = ["row", "teacher", "optimizer", "trained for", "seeds", "hours", "on"]
+    columns = ["row", "teacher, top-1", "optimizer", "trained for", "seeds", "hours", "on"]
     text = (
         "Hours are of all seeds together, evaluation included and a teacher's own training not, on "
         f"a machine that may have had other cells to make at the same time. {link}"
@@ -92,6 +92,7 @@ def _protocol(row: Row) -> tuple[list[str], dict[str, Any]]:
     record = {
         "row": row.label,
         "teacher": row.shared_value("teacher") or "none" if is_begun else None,
+        "teacher_top1": mean_or_none(row.values("teacher.top1")) if row.teachers else None,
         "optimizer": optimizer_text(row) if is_begun else None,
         "epochs": row.shared_value("epochs"),
         "steps": num_steps,
@@ -105,8 +106,13 @@ def _protocol(row: Row) -> tuple[list[str], dict[str, Any]]:
     length = "–" if record["epochs"] is None else f"{shown['epochs']} epochs"
     if num_steps is not None:
         length += f", {num_steps:,} steps of {number(size)}"
+    taught_by = shown["teacher"]
+    if record["teacher_top1"] is not None:
+        taught_by += f", {percent(record['teacher_top1'])}%"
     line = [
-        *(escape(shown[key]) for key in ("row", "teacher", "optimizer")),
+        escape(shown["row"]),
+        escape(taught_by),
+        escape(shown["optimizer"]),
         length,
         "; ".join([shown["seeds"].replace(" ", ", ") or "–", *row.remarks()]),
         fixed_point(spent),

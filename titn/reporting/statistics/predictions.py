@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import binomtest
 
-from titn.reporting.statistics.intervals import same_shape
+from titn.reporting.statistics.intervals import same_shape, t_quantile
 
 # Share of the way from chance to perfect below which a network has hardly learned anything.
 NEAR_CHANCE = 0.1
@@ -53,6 +53,24 @@ def confusion_counts(labels: np.ndarray, predicted: np.ndarray, k: int) -> np.nd
     # Not counts[labels, predicted] += 1, which would count repeated pairs once.
     np.add.at(counts, (labels, predicted), 1)
     return counts
+
+
+def mean_by_class(
+    labels: np.ndarray, values: np.ndarray, k: int, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean of each class's values and the ends of its t interval, (k,) each.
+
+    labels, values: (m,). nan for an absent class; the ends are nan for a class of one image.
+    """
+    mean, low, high = np.full((3, k), np.nan)
+    for index in range(k):
+        own = values[labels == index]
+        if len(own):
+            mean[index] = own.mean()
+        if len(own) > 1:
+            half = t_quantile(level, len(own) - 1) * own.std(ddof=1) / len(own) ** 0.5
+            low[index], high[index] = mean[index] - half, mean[index] + half
+    return mean, low, high
 
 
 def recall_by_class(labels: np.ndarray, predicted: np.ndarray, k: int) -> np.ndarray:

@@ -56,6 +56,8 @@ def best_fraction(num_factors: int, halvings: int) -> Fraction | None:
     """The fraction 2^-halvings of minimum aberration: of the highest resolution, and of those with
     the fewest short words; the first of equals. None if none has resolution III.
     """
+    if not halvings:
+        return Fraction(num_factors, ())
     num_free = num_factors - halvings
     products = [mask for mask in range(1 << max(num_free, 0)) if mask.bit_count() > 1]
     found = combinations(sorted(products, key=int.bit_count, reverse=True), halvings)

@@ -42,8 +42,13 @@ class Interval:
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     def value(self, drawn: float) -> float:
-        """A drawn number as the cells get it: of a fraction four digits tell enough."""
-        return round(drawn) if self.is_whole else float(f"{drawn:.4g}")
+        """A drawn number as the cells get it: of a fraction that is drawn freely four digits tell
+        enough."""
+        if self.is_whole:
+            return round(drawn)
+        if self.step is not None:
+            return float(f"{drawn:.12g}")
+        return min(max(float(f"{drawn:.4g}"), self.low), self.high)
 
     def draw(self, rng: Random) -> Scalar:
         if (points := self.points()) is not None:

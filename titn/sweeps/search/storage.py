@@ -11,9 +11,10 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.exc import SQLAlchemyError
 
-from titn.records.search import Search, without_password
+from titn.records.search import Search
 from titn.system.errors import ConfigError, first_line
 from titn.system.locks import HeldError, Lock
+from titn.system.text import without_password
 
 JOURNAL = "journal.log"
 # A journal is locked for milliseconds.

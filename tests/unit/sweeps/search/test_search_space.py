@@ -106,3 +106,17 @@ def test_a_grid_has_each_configuration_once_with_its_conditions():
 def test_a_grid_of_an_interval_is_refused():
     with pytest.raises(ConfigError, match="lr is an interval without steps"):
         space(MODELS).grid()
+
+
+@pytest.mark.parametrize(
+    ("domain", "drawn", "value"),
+    [
+        (Interval(0.0, 1.0), 0.123456, 0.1235),
+        (Interval(0.99, 0.99999), 0.99998, 0.99999),  # four digits would be 1
+        (Interval(0.10004, 1.0), 0.10004, 0.10004),
+        (Interval(0.9, 1.0, 0.00002), 0.90002, 0.90002),  # one of those that are listed
+        (Interval(1, 8), 3.0, 3),
+    ],
+)
+def test_a_drawn_number_stays_within_its_ends(domain, drawn, value):
+    assert domain.value(drawn) == value
