@@ -1,11 +1,13 @@
 """Data sets, views and losses of one's own are tried before anything is trained."""
 
+import sys
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor
 
+from titn.cells.failures import exits_named
 from titn.cells.own_parts import build_checked, check_parts
 from titn.data.images import Dataset, Images
 from titn.data.views import CropFlip
@@ -157,3 +159,10 @@ def test_a_part_that_ends_the_process_is_named():
 
     with pytest.raises(ConfigError, match=r"apply fails .SystemExit: no data"):
         tried(View(see))
+
+
+def test_a_module_that_ends_the_process_is_named():
+    with pytest.raises(
+        ConfigError, match=r"ended the process with sys\.exit\('no data'\); raise a V"
+    ), exits_named():
+        sys.exit("no data")

@@ -1,5 +1,6 @@
 """A run that several processes make is that of one, and survives the end of any of them."""
 
+import io
 import os
 import shutil
 import signal
@@ -9,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from titn.cells import processes
+from titn.cells import processes, worker
 from titn.cells.ensure import ensure
 from titn.records.run_dir import RunDir
 from titn.system.errors import CellError, ConfigError
@@ -117,3 +118,19 @@ def test_words_of_a_process_name_its_error():
     assert processes.last_words(MemoryError("all of it"), True) == (
         '{"error": "all of it", "is_memory": true, "is_input": false}'
     )
+
+
+def test_what_code_of_ones_own_prints_is_no_answer(monkeypatch):
+    """It would be taken for a sign of readiness, or fill the pipe."""
+
+    def train_along(job, answers):
+        print("loading my images")
+        print(processes.READY, file=answers)
+
+    said = io.StringIO()
+    monkeypatch.setattr(worker, "_train_along", train_along)
+    monkeypatch.setattr(worker, "_end_with_leader", lambda: None)
+    monkeypatch.setattr("sys.stdin", io.StringIO("{}\n"))
+    monkeypatch.setattr("sys.stdout", said)
+    worker.main()
+    assert said.getvalue() == f"{processes.READY}\n"

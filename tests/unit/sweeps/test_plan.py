@@ -1,9 +1,12 @@
 """A planned cell of a sweep: whether it is to be made, its names and its entry in the plan."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from titn.records.sweep_dir import SweepDir
-from titn.sweeps.plan import check_directories, to_planned_cell
+from titn.sweeps.overrides import SweepRequest
+from titn.sweeps.plan import SweepPart, check_directories, plan_setting, to_planned_cell
 from titn.system.errors import ConfigError
 
 
@@ -107,3 +110,18 @@ def test_an_entry_says_where_the_cell_is_from_the_sweep(planned, tmp_path):
 def test_an_entry_leads_back_to_the_cell(planned, tmp_path):
     one, sweep = planned(), SweepDir(tmp_path / "runs" / "sweeps" / "mix")
     assert sweep.run_dir(to_planned_cell(one, sweep.path)) == one.cell.directory
+
+
+def test_a_baseline_without_a_teacher_takes_none_of_the_teachers_keys(tmp_path):
+    """As the row of VGG16-BN in +paper=table6 teacher.epochs=3."""
+    rows = {"A": ("teacher=none",), "B": ()}
+    composed: list[list[str]] = []
+    question = SimpleNamespace(rows=rows, baseline="A", model_dump=lambda mode: {})
+    sweep = SimpleNamespace(
+        question=question, compose=composed.append, command="", directory=SweepDir(tmp_path)
+    )
+    identity = {"config_hash": "h", "source_digest": "d"}
+    planner = SimpleNamespace(plan=lambda run: SimpleNamespace(identity=identity))
+    request = SweepRequest(("epochs=1", "teacher.epochs=3"), rows, ("0",))
+    plan_setting(sweep, planner, SweepPart(request, []))
+    assert composed == [["epochs=1", "teacher=none", "seed=0"]]
