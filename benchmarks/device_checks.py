@@ -9,6 +9,7 @@ one thing changed, and compares. Prints a line for each; exit code 1 if one fail
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -54,12 +55,20 @@ class CheckError(Exception):
     """A check that could not be made, in words."""
 
 
+def device_name(device: str) -> str:
+    """What tells one device from another, as a directory's name."""
+    is_gpu = device.startswith("cuda")
+    name = f"{device} {torch.cuda.get_device_name(device)}" if is_gpu else device
+    return re.sub(r"\W+", "-", name)
+
+
 class Runs:
     """Trains cells by the command line, each in a directory of its own."""
 
     def __init__(self, device: str, work: Path):
         self.device = device
-        self.work = work
+        # Runs of another device have the same identity, and would be found recorded.
+        self.work = work / device_name(device)
 
     def command(self, name: str, *overrides: str) -> list[str]:
         where = [f"runs_dir={self.work}", f"run_dir={self.work / name}", "retry=failed"]

@@ -20,7 +20,7 @@ import tarfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -99,7 +99,8 @@ def steps(work: Path, device: str, rehearse: bool) -> list[Step]:
         found.append(
             Step("titn_plus, 300 epochs", [*train, *_last_of_each([*words, *where, *quick])])
         )
-    return found
+    # A rehearsal in the same directory does nothing of the real hour.
+    return [replace(one, name=f"{one.name}, rehearsed") for one in found] if rehearse else found
 
 
 def _last_of_each(words: Sequence[str]) -> list[str]:

@@ -290,16 +290,20 @@ def code() -> str:
     return digest.hexdigest()
 
 
-def check_fits(path: Path, found: Mapping[str, Any], here: Mapping[str, Any], batch: int) -> None:
-    """Leave with a line if the result's file is of another machine, or of another batch."""
+def check_fits(
+    path: Path, found: Mapping[str, Any], here: Mapping[str, Any], device: str, batch: int
+) -> None:
+    """Leave with a line if the result's file is of another machine, device or batch."""
     there = found.get("machine", here)
-    keys = ("cpu", "instructions", "gpu", "threads")
+    keys = ("cpu", "instructions", "gpu", "threads", "torch", "python")
     other = [key for key in keys if there.get(key) != here[key]]
     if other:
         of = ", ".join(f"{key} {there.get(key)}" for key in other)
         sys.exit(
             f"{path}: was measured with {of}; give --name=NAME for a file of this machine's own"
         )
+    if found.get("device", device) != device:
+        sys.exit(f"{path}: was measured with --device={found['device']}; give that, or --name=NAME")
     if found.get("batch_size", batch) != batch:
         sys.exit(
             f"{path}: was measured with --batch={found['batch_size']}; give that, or --name=NAME"
@@ -338,13 +342,17 @@ def main() -> None:
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
     settings = parser.parse_args()
     wanted = settings.parts.split(",")
+    if unknown := [part for part in wanted if part not in PARTS]:
+        parser.error(
+            f"--parts {unknown[0]}: there is no such part; name some of {', '.join(PARTS)}"
+        )
     if settings.device != "cpu":  # timm's side is the CPU's
         wanted = [part for part in wanted if part not in ("against_timm", "timm_networks")]
     path = settings.results / f"{settings.name or settings.device}.json"
     path.parent.mkdir(exist_ok=True)
     found = json.loads(path.read_text()) if path.exists() else {}
     here = machine()
-    check_fits(path, found, here, settings.batch)
+    check_fits(path, found, here, settings.device, settings.batch)
     found |= {"machine": here, "batch_size": settings.batch, "device": settings.device}
     rounds = settings.rounds
     totals = {

@@ -111,6 +111,13 @@ def add(name: str, target: int, paths: Sequence[Path]) -> None:
         _check(run)
     if len({_without_seed(run) for run in rows}) > 1:
         raise ConfigError(f"{paths[1]}: is another recipe than {paths[0]}; seeds alone may differ")
+    if len({run["seed"] for run in rows}) < len(rows):
+        raise ConfigError(f"{paths[1]}: has a seed that another has; give runs of different seeds")
+    for key, what in (("source_digest", "by other code"), ("data_digest", "on other images")):
+        if len({run[key] for run in rows}) > 1:
+            raise ConfigError(
+                f"{paths[1]}: was trained {what} than {paths[0]}; seeds alone may differ"
+            )
     top1 = [100 * run["top1"] for run in rows]
     if mean(top1) < target:
         raise ConfigError(f"{name}: has {mean(top1):.2f}% on average, less than {target}")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from titn.system.console import Arguments, given_path, print_table, run_command, whole_number
 from titn.system.errors import ConfigError
-from titn.system.files import write_text
+from titn.system.files import replacing, write_text
 
 if TYPE_CHECKING:
     from titn.profiling.stages import Stage, StepProfile
@@ -73,6 +73,7 @@ def bench(arguments: argparse.Namespace) -> int:
     run = compose_run(arguments.overrides)
     if run["devices"] > 1:
         raise ConfigError(f"devices={run['devices']}: titn.bench measures one device; leave it out")
+    _check_kept_labels(arguments, run)
     batch, size = run["batch_size"], run["dataset"]["image_size"]
     # All images of a round as bytes, and those of a batch in floating point.
     needed = (arguments.steps + 4) * 3 * batch * size**2
@@ -109,11 +110,33 @@ def bench(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check_kept_labels(arguments: argparse.Namespace, run: dict) -> None:
+    """ConfigError if there are no answers to keep, or if they would not be used."""
+    if not arguments.kept_labels:
+        return
+    from titn.losses.terms import maps_read
+    from titn.training import build
+
+    if not arguments.only_whole or arguments.cells > 1:
+        raise ConfigError(
+            "--kept-labels: is of whole steps alone; add --only-whole, without --cells"
+        )
+    if run["teacher"] is None:
+        raise ConfigError("--kept-labels: there is no teacher whose answers are kept; choose one")
+    if maps_read(build.instantiate(run, "loss")) is not None:
+        raise ConfigError(
+            f"--kept-labels: of loss={run['choices']['loss']} no answers are kept; leave it out"
+        )
+
+
 def _check_writable(path: Path) -> None:
     """ConfigError if what is measured could not be written in the end."""
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"--json {path}: is no file; choose another")
     try:
-        with open(path, "a"):
-            pass
+        # As `write_text` will: the file of before stays.
+        with replacing(path) as temporary:
+            temporary.write_bytes(path.read_bytes() if path.exists() else b"")
     except OSError as error:
         raise ConfigError(
             f"--json {path}: cannot be written ({error.strerror}); choose another"

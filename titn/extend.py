@@ -72,8 +72,9 @@ def extend(arguments: argparse.Namespace) -> int:
         complain(f"{arguments.run}: was trained on other images than these", 0)
     for line in explained(extension):
         say(line)
+    config_hash = cell.identity["config_hash"]
     if arguments.dry_run:
-        print(f"{cell.name} {cell.describe()}: {cell_state(cell.directory)}")
+        print(f"{cell.name} {cell.describe()}: {cell_state(cell.directory, config_hash)}")
         print(f"record: {cell.directory.path}")
         return 0
     try:

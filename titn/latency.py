@@ -65,6 +65,7 @@ def latency(arguments: argparse.Namespace) -> int:
     from titn.config.compose_run import compose_run
     from titn.config.constraints import check_memory
     from titn.profiling import latencies
+    from titn.records.provenance import cpu_name
     from titn.system.progress import say
     from titn.types import image_spec
 
@@ -79,7 +80,7 @@ def latency(arguments: argparse.Namespace) -> int:
     for name, run in runs.items():
         spec = image_spec(run["dataset"], arguments.classes)
         timed += latencies.timed_networks(name, run, spec, arguments.batch, arguments.secs)
-    say(latencies.describe_setup(next(iter(runs.values()))))
+    say(latencies.describe_setup(next(iter(runs.values())), cpu_name()))
     latencies.take_turns(timed, arguments.rounds)
     print_table(COLUMNS, [row(one) for one in timed])
     return 0

@@ -24,6 +24,12 @@ def check_run_dirs(run: dict, own: Path, teacher: Path | None, prefix: str) -> N
             f"run_dir={given}: is runs_dir, where all runs lie; choose one below it, as "
             f"{prefix}run_dir={below}"
         )
+    for key in ("checkpoint", "weights"):
+        if run[key] and place in _places(run[key]):
+            raise ConfigError(
+                f"run_dir={given or own}: holds the weights of {prefix}{key}={run[key]}, which the "
+                "run begins with; choose another directory"
+            )
     if teacher is None:
         return
     other = os.path.realpath(teacher)
@@ -32,3 +38,9 @@ def check_run_dirs(run: dict, own: Path, teacher: Path | None, prefix: str) -> N
             f"run_dir={given or own}: one of it and its teacher's, {teacher}, lies within the "
             "other, or they are one; choose directories beside each other"
         )
+
+
+def _places(weights: str) -> tuple[str, str]:
+    """A run's directory that is named, or that holds the file that is named."""
+    real = os.path.realpath(weights)
+    return real, os.path.dirname(real)

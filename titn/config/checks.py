@@ -21,7 +21,7 @@ from titn.config.schema import (
 from titn.system.errors import ConfigError
 
 # What sentences call that which the build supplies.
-SUPPLIED = {"images.size": "the image's size"}
+NAMES_OF_SUPPLIED = {"images.size": "the image's size"}
 
 
 def check_fits(run: dict, prefix: str) -> None:
@@ -86,7 +86,9 @@ def _check_word(word: object, key: str, known: dict[str, Any]) -> None:
     """ValueError if the value of a keyword is not what a word of its annotation says."""
     match word:
         case Divides(whole) if known.get(whole) is not None:
-            constraints.grid_side(known[whole], known[key], SUPPLIED.get(whole, whole), key)
+            constraints.grid_side(
+                known[whole], known[key], NAMES_OF_SUPPLIED.get(whole, whole), key
+            )
         case Shares(width) if width in known:
             constraints.check_heads(known[width], known[key], width, key)
         case Needs(other) if other in known:

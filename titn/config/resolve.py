@@ -1,8 +1,7 @@
 """From the command line to a checked, plain configuration. Light: nothing here imports torch.
 
 A run's configuration is a nested dict: one node for each group, scalars beside them, and under
-`teacher` a whole run of its own or None. Besides this module only train, explain and build know
-Hydra.
+`teacher` a whole run of its own or None.
 """
 
 import re

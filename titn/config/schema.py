@@ -28,7 +28,7 @@ ANNOTATION = (
     ast.Expression, ast.Name, ast.Load, ast.Subscript, ast.Tuple, ast.BinOp, ast.BitOr,
     ast.Constant, ast.Call, ast.keyword,
 )  # fmt: skip
-SCALARS = (bool, dict, float, int, list, str, tuple)
+ANNOTATION_TYPES = (bool, dict, float, int, list, str, tuple)
 
 
 def validate_value(value: Any, annotation: Any, path: str) -> Any:
@@ -277,7 +277,7 @@ def _annotation(word: ast.expr | None) -> Any:
         return None
     expression = ast.Expression(word)
     vocabulary = {name: value for name, value in vars(annotations).items() if name[0] != "_"}
-    vocabulary |= {scalar.__name__: scalar for scalar in SCALARS}
+    vocabulary |= {scalar.__name__: scalar for scalar in ANNOTATION_TYPES}
     vocabulary |= {"Optional": Optional, "Union": Union}
     for node in ast.walk(expression):
         if not isinstance(node, ANNOTATION):

@@ -1,6 +1,7 @@
 """What a device can do at best, and what memory it took."""
 
 import resource
+import sys
 import time
 
 import torch
@@ -28,9 +29,12 @@ def wait_for(device: torch.device) -> None:
     """On a GPU nothing has been computed until it has been waited for."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def peak_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most  # there in bytes

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from titn.system.text import counted
 from titn.training import build, hardware
 from titn.training.assembly import in_inference_form
 from titn.training.metrics import macs, num_parameters
@@ -50,12 +51,15 @@ def timed_networks(
     return made
 
 
-def describe_setup(run: dict) -> str:
-    """In words, what a run's network is timed on."""
+def describe_setup(run: dict, cpu: str) -> str:
+    """In words, what a run's network is timed on. cpu: as the system calls it."""
     device = hardware.device(run["device"])
     precision = hardware.precision(run["precision"], device)
     threads = torch.get_num_threads()
-    return f"{precision} on {device}, {threads} threads, torch {torch.__version__}"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu
+    return (
+        f"{precision} on {device}, {name}, {counted(threads, 'thread')}, torch {torch.__version__}"
+    )
 
 
 def take_turns(timed: Sequence[TimedNetwork], rounds: int) -> None:

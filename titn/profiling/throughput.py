@@ -1,5 +1,6 @@
 """Images a second of whole training steps: of one run, and of several at once."""
 
+import signal
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -67,6 +68,10 @@ def concurrent_rates(
         process.start()
     try:
         rates = [_next_rates(queue, processes) for _ in processes]
+    except KeyboardInterrupt:
+        for process in processes:
+            process.terminate()
+        raise
     finally:
         barrier.abort()  # of those that wait for one that has died
         for process in processes:
@@ -87,6 +92,7 @@ def _next_rates(queue: Any, processes: Sequence[BaseProcess]) -> list[float]:
 
 
 def _one_of(run: dict, threads: int, settings: dict, barrier: Any, queue: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the one that leads
     torch.set_num_threads(threads)
     steps = settings["steps"]
     made = assemble_made_up(run, steps, settings["num_classes"])

@@ -133,7 +133,7 @@ def network_and_data(config: dict[str, Any]) -> str:
 
 
 def read_learned(path: Path, at: float) -> Learned:
-    """The epochs of a run that may be writing one; lines that are no epoch are left out."""
+    """The epochs of a run that may be writing one: each whole line is one, whatever is in it."""
     try:
         file = safe_path(path, "epochs.jsonl")
         lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file else []

@@ -16,6 +16,7 @@ from titn.records.live_runs import (
     network_and_data,
 )
 from titn.records.run_dir import RUN_MARKERS
+from titn.records.search import is_search
 from titn.records.slurm_jobs import Queue, QueueWatcher, state_in_queue
 from titn.records.sweep_dir import PLAN, SweepDir
 from titn.records.sweep_plan import PlannedCell
@@ -23,8 +24,8 @@ from titn.system.errors import ConfigError
 
 # A directory that changed within so many seconds may change again without another time.
 SETTLED_SECS = 2.0
-# Sweeps that plan their cells one batch after the other, by the beginning of their names.
-GROWING = ("search/", "ablate/path-")
+# Beginning of the names of paths, which plan their cells step by step.
+PATHS = "ablate/path-"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class Picture:
 
 
 def _may_grow(sweep: str, planned: list[tuple[PlannedCell, Path]]) -> bool:
-    return sweep.startswith(GROWING) or any(cell.role == "candidate" for cell, _ in planned)
+    """Whether more cells may be planned while these are made."""
+    grows = is_search(sweep) or sweep.startswith(PATHS)
+    return grows or any(cell.role == "candidate" for cell, _ in planned)
 
 
 class Watcher:
@@ -130,9 +133,7 @@ class Watcher:
         """A sweep's name and different cells; read again if its plan has changed."""
         entry = file_entry(sweep.path, PLAN)
         if sweep.path not in self.plans or self.plans[sweep.path][0] != entry:
-            cells = (cell for setting in sweep.settings() for cell in setting.cells)
-            different = {(cell.row, cell.config_hash): cell for cell in cells}.values()
-            planned = [(cell, sweep.run_dir(cell).path) for cell in different]
+            planned = [(cell, sweep.run_dir(cell).path) for cell in sweep.cells()]
             self.plans[sweep.path] = entry, sweep.name(), planned
         return self.plans[sweep.path][1:]
 

@@ -54,8 +54,10 @@ def _merge(row: Row, file: str, columns: Row) -> Row:
 
 def _config_columns(config: dict, environment: dict) -> Row:
     """The configuration, the choices by name, and the environment as `environment.*`."""
-    for key in ("earlier", "config_hash", "source_digest"):
+    for key in ("config_hash", "source_digest"):
         environment.pop(key, None)
+    if not environment.get("earlier"):
+        environment.pop("earlier", None)
     choices = config.pop("choices", None) or {}
     teacher = config.get("teacher")
     # In the record, `precision` is the macro average over classes.

@@ -111,6 +111,11 @@ class Search(BaseModel):
         return ["minimize" if one in MINIMISED else "maximize" for one in self.objective]
 
 
+def is_search(sweep: str) -> bool:
+    """Whether a sweep's name is that of a search: its cells are trials."""
+    return sweep.startswith(f"{SEARCH}/")
+
+
 def trial_row(number: int) -> str:
     """What messages and pages call a trial."""
     return f"trial {number}"

@@ -26,7 +26,7 @@ from titn.records.live_runs import config_or_empty, network_and_data
 from titn.records.run_dir import RunDir, run_paths
 from titn.records.run_files import read_config, read_run_files
 from titn.records.safe_open import safe_path
-from titn.records.search import SEARCH
+from titn.records.search import is_search
 from titn.records.slurm_jobs import Place, look_or_say, state_in_queue
 from titn.records.sweep_dir import SweepDir, sweep_dirs
 from titn.records.sweep_plan import PlannedCell
@@ -59,7 +59,7 @@ class CellStatus:
     @property
     def row(self) -> str:
         """The row that counts it: one for all trials of a search, else one for each tuned value."""
-        return self.cell.row if self.sweep.startswith(f"{SEARCH}/") else self.cell.name
+        return self.cell.row if is_search(self.sweep) else self.cell.name
 
     @property
     def epochs(self) -> str:
@@ -226,15 +226,12 @@ def _as_planned(path: Path, kind: str = "") -> PlannedCell:
 
 
 def _read_cells(sweep: SweepDir) -> list[CellStatus]:
-    """The cells of all settings; a cell that several settings have comes once."""
-    name = sweep.name()
-    cells = (cell for setting in sweep.settings() for cell in setting.cells)
-    different = {(cell.row, cell.config_hash): cell for cell in cells}.values()
-    runs = [sweep.run_dir(cell) for cell in different]
-    hashes = [cell.config_hash for cell in different]
+    name, cells = sweep.name(), sweep.cells()
+    runs = [sweep.run_dir(cell) for cell in cells]
+    hashes = [cell.config_hash for cell in cells]
     return [
         CellStatus(name, cell, run, state)
-        for cell, run, state in zip(different, runs, _states(runs, hashes), strict=True)
+        for cell, run, state in zip(cells, runs, _states(runs, hashes), strict=True)
     ]
 
 

@@ -58,6 +58,11 @@ class SweepDir:
     def name(self) -> str:
         return self._plan().get("sweep") or self._postponed().get("sweep", self.path.name)
 
+    def cells(self) -> list[PlannedCell]:
+        """The cells of all settings; a cell that several settings have comes once."""
+        cells = (cell for setting in self.settings() for cell in setting.cells)
+        return [*{(cell.row, cell.config_hash): cell for cell in cells}.values()]
+
     def run_dir(self, cell: PlannedCell) -> RunDir:
         return RunDir(Path(os.path.normpath(self.path / cell.directory)))
 
@@ -192,7 +197,9 @@ class SweepDir:
         ]
         newer = [theirs for theirs in settings if theirs not in older]
         merged = merge_settings(older, merge_settings(planned, newer))
-        latencies = self._latencies() | later._latencies()
+        latencies = self._latencies()
+        for key, timed in later._latencies().items():
+            latencies[key] = fuller(timed, latencies.get(key, timed))
         trials, known = later.trials(), self.trials()
         earlier_notes = self.postponed()
         kept_notes = [
@@ -246,6 +253,12 @@ def sweep_dirs(directory: Path) -> list[SweepDir]:
         for path, names in walk_directories(directory)
         if {PLAN, POSTPONED, TRIALS} & set(names)
     ]
+
+
+def fuller(first: dict, second: dict) -> dict:
+    """Of two measurements of a setting the first, unless the second has rows besides its own: what
+    did not take turns is not joined."""
+    return second if set(first["rows"]) < set(second["rows"]) else first
 
 
 def _latency_key(setting: Setting) -> str:

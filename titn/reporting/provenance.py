@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from titn.records.cell_state import DONE, STOPPED
+from titn.records.rows import flatten
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.formats import number
@@ -153,10 +154,18 @@ def source_lines(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str
         text += f"; teachers, shared with other questions: {_duration(teachers)}"
     return [
         f"{_source_digests(evidence)} {_commits(known)}",
-        f"Versions: {distinct(_versions(run) for run in known)}",
-        f"Hardware: {distinct(hardware(run) for run in known)}",
+        f"Versions: {distinct(_versions(one) for run in known for one in _processes(run))}",
+        f"Hardware: {distinct(hardware(one) for run in known for one in _processes(run))}",
         text,
     ]
+
+
+def _processes(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The processes that made a run, each with its environment: those that it was resumed after
+    first."""
+    for environment in run.get("environment.earlier") or ():
+        yield flatten({"environment": environment})
+    yield run
 
 
 def _source_digests(evidence: Evidence) -> str:

@@ -15,8 +15,16 @@ from titn.records.postponed import Postponed
 from titn.records.question import Question, parse_question
 from titn.records.run_dir import RunDir
 from titn.records.run_files import read_run_files
-from titn.records.search import SEARCH
-from titn.records.sweep_dir import LATENCY, PLAN, POSTPONED, DamageError, SweepDir, sweep_dirs
+from titn.records.search import is_search
+from titn.records.sweep_dir import (
+    LATENCY,
+    PLAN,
+    POSTPONED,
+    DamageError,
+    SweepDir,
+    fuller,
+    sweep_dirs,
+)
 from titn.records.sweep_plan import PlannedCell, Setting
 from titn.reporting.comparisons.claims import claims_of
 from titn.reporting.evidence.run_files import Fault
@@ -60,7 +68,7 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[PlannedSetting], list[
             reason = f"sweep={name}: is {first} on a disk that does not tell them apart"
             faults.append(fault_of(sweep, PLAN, ValueError(reason)))
             continue
-        if name.startswith(f"{SEARCH}/"):
+        if is_search(name):
             # Trials on a validation split answer no question; their confirmation does.
             settings = [setting for setting in settings if setting.question]
         for setting in settings:
@@ -69,7 +77,9 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[PlannedSetting], list[
             faults += damage
             places.setdefault(key, []).append((sweep, setting))
             if before := joined.get(key):
-                setting, timing = _joined(before.setting, places[key]), before.timing or timing
+                setting = _joined(before.setting, places[key])
+                if before.timing is not None:
+                    timing = before.timing if timing is None else fuller(before.timing, timing)
             joined[key] = PlannedSetting(name, setting, timing)
     return list(joined.values()), list(dict.fromkeys(faults))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from titn.config.identity import ADDED_LATER, SWITCHES_ADDED_LATER
 from titn.config.spelling import as_typed
 from titn.records.cell_state import DONE
 from titn.records.epochs_and_samples import read_epochs, read_samples
@@ -17,6 +18,7 @@ from titn.records.rows import flatten, read_row
 from titn.records.run_dir import RunDir
 from titn.records.run_files import read_config
 from titn.records.summary import epochs_text
+from titn.reporting.provenance import hardware
 from titn.reporting.statistics.predictions import mcnemar
 from titn.system.errors import ConfigError
 from titn.system.text import counted, printable
@@ -52,7 +54,7 @@ def compare_runs(first: Path, second: Path) -> Comparison:
         predictions, verdict = _predictions(rows, [read_samples(row) for row in rows])
     except ValueError as error:
         raise ConfigError(f"{first}, {second}: {printable(error)}; put back a copy") from None
-    lines = [*settings, *_endings(*rows), *_metrics(*rows), *curves, *predictions]
+    lines = [*settings, *_origins(*rows), *_endings(*rows), *_metrics(*rows), *curves, *predictions]
     return Comparison(lines, verdict)
 
 
@@ -82,7 +84,7 @@ def _differences(first: dict[str, Any], second: dict[str, Any]) -> list[Line]:
 
 
 def _differing(key: str, first: dict[str, Any], second: dict[str, Any]) -> list[Line]:
-    a, b = first.get(key), second.get(key)
+    a, b = _value(key, first), _value(key, second)
     if a == b:
         return []
     names = _name(key, first), _name(key, second)
@@ -90,19 +92,29 @@ def _differing(key: str, first: dict[str, Any], second: dict[str, Any]) -> list[
         return [("setting", key, *names)] if names[0] != names[1] else []
     if key == "teacher":
         return [(part, f"teacher.{what}", x, y) for part, what, x, y in _differences(a, b)]
-    if a["_target_"] != b["_target_"]:
+    if a.get("_target_") != b.get("_target_"):
         return [("setting", key, *names)]
     a, b = flatten(a), flatten(b)
-    return [
-        ("setting", f"{key}.{name}", as_typed(a.get(name)), as_typed(b.get(name)))
+    pairs = {
+        name: [node.get(name, ADDED_LATER.get(f"{key}.{name}")) for node in (a, b)]
         for name in dict.fromkeys([*a, *b])
-        if a.get(name) != b.get(name) and f"{key}.{name}" not in NO_SETTINGS
+        if f"{key}.{name}" not in NO_SETTINGS
+    }
+    return [
+        ("setting", f"{key}.{name}", as_typed(x), as_typed(y))
+        for name, (x, y) in pairs.items()
+        if x != y
     ]
+
+
+def _value(key: str, run: dict[str, Any]) -> Any:
+    """A run's value; of a key that was added after it was made, what it ran with."""
+    return run.get(key, (ADDED_LATER | SWITCHES_ADDED_LATER).get(key))
 
 
 def _name(key: str, run: dict[str, Any]) -> str:
     """A value, or the name of the file that a part was chosen from."""
-    node = run.get(key)
+    node = _value(key, run)
     if not isinstance(node, dict):
         return "none" if key == "teacher" else as_typed(node)
     choices = (node if key == "teacher" else run).get("choices") or {}
@@ -115,6 +127,17 @@ def _endings(*rows: dict[str, Any]) -> list[Line]:
         return []
     first, second = map(epochs_text, rows)
     return [("run", "trained for", first, second)]
+
+
+def _origins(*rows: dict[str, Any]) -> list[Line]:
+    """The code and the machine, where they differ: what is no setting, and may decide numbers."""
+    what = {"source": _source, "machine": hardware}
+    pairs = ((name, *map(of, rows)) for name, of in what.items())
+    return [("run", name, a, b) for name, a, b in pairs if a != b]
+
+
+def _source(row: dict[str, Any]) -> str:
+    return str(row.get("source_digest"))[:12]
 
 
 def _metrics(first: dict[str, Any], second: dict[str, Any]) -> list[Line]:

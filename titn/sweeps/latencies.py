@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from titn.records.provenance import cpu_name
 from titn.sweeps.plan import SweepPart, plan_cell, plan_setting
 from titn.sweeps.sweep import Sweep
 from titn.system.progress import say
@@ -67,7 +68,7 @@ def time_networks(cells: dict[str, "Cell"]) -> dict:
     for network in timed:
         rows[network.name][str(network.batch)] = network.times
     return {
-        "how": latencies.describe_setup(next(iter(cells.values())).run),
+        "how": latencies.describe_setup(next(iter(cells.values())).run, cpu_name()),
         "rows": rows,
         "networks": {row: network_key(cell) for row, cell in cells.items()},
     }

@@ -1,6 +1,7 @@
 """Trackio, Hugging Face's local tracker: TRACKIO_DIR and TRACKIO_PROJECT say where."""
 
 import os
+import secrets
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -14,11 +15,11 @@ from titn.tracking.protocol import End, Number, TrackedRun
 class Trackio:
     """The process's current run of Trackio; of a teacher and its student one after the other.
 
-    A run is continued by its name, which therefore ends with a part of its directory's.
+    A run is continued by its name, which therefore ends with letters of its own.
     """
 
     def __init__(self, run: TrackedRun, first: int):
-        self.id = run.continues or f"{run.name} {run.directory.resolve().name[:8]}"
+        self.id = run.continues or f"{run.name} {secrets.token_hex(4)}"
         with redirect_stdout(sys.stderr):  # ours is for results
             trackio.init(
                 project=os.environ.get("TRACKIO_PROJECT", "titn"),

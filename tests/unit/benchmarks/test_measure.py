@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.benchmarks.conftest import BENCHMARKS
 
-HERE = {"cpu": "A", "instructions": "AVX2", "gpu": None, "threads": 2}
+HERE = {"cpu": "A", "instructions": "AVX2", "gpu": None, "threads": 2,
+        "torch": "2.15.0", "python": "3.11.7"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -75,16 +76,17 @@ def test_a_part_that_is_written_leaves_what_others_have_measured(script, tmp_pat
         ({"machine": HERE, "batch_size": 128}, None),
         ({"machine": {"cpu": "A", "gpu": None, "threads": 2}}, "measured with instructions None"),
         ({"machine": HERE | {"cpu": "B"}}, "was measured with cpu B; give --name=NAME"),
+        ({"machine": HERE, "device": "cuda"}, "was measured with --device=cuda; give that, or"),
         ({"machine": HERE, "batch_size": 64}, "was measured with --batch=64; give that, or"),
     ],
 )
 def test_a_file_is_of_one_machine_and_one_batch(script, found, said):
     measure = script("measure")
     if said is None:
-        measure.check_fits(Path("cpu.json"), found, HERE, 128)
+        measure.check_fits(Path("cpu.json"), found, HERE, "cpu", 128)
         return
     with pytest.raises(SystemExit, match=said):
-        measure.check_fits(Path("cpu.json"), found, HERE, 128)
+        measure.check_fits(Path("cpu.json"), found, HERE, "cpu", 128)
 
 
 def test_the_page_is_that_of_the_results(script, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import titn
 from tests.conftest import TINY
 from titn.cells.ensure import ensure
 from titn.cells.extending import FOLLOWING, plan_extension
+from titn.cells.planning import Planner
 from titn.config.assignments import parse_assignments
 from titn.config.paths import conf_dir
 from titn.config.respell import overrides_of
@@ -170,3 +171,15 @@ def test_the_keys_that_follow_are_those_of_every_teacher():
     lines = (Path(conf_dir()) / "base_teacher.yaml").read_text().splitlines()
     follow = {key for line in lines for key in re.findall(r"^  (\w+): \$\{\1\}", line)}
     assert set(FOLLOWING) == follow - {"dataset"}
+
+
+@pytest.mark.parametrize("file", ["", "weights.safetensors"])
+def test_a_run_does_not_take_the_place_of_its_first_weights(finished, file):
+    """With force=true it would have removed them before they were read."""
+    parent = finished[0].path
+    run = plan_extension(parent, 1, {}).run
+    run |= {"checkpoint": str(parent / file), "run_dir": str(parent), "force": True}
+    with pytest.raises(
+        ConfigError, match=r"^run_dir=.*: holds the weights of checkpoint=.*choose an"
+    ):
+        Planner().plan(run)

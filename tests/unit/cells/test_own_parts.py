@@ -162,7 +162,10 @@ def test_a_part_that_ends_the_process_is_named():
 
 
 def test_a_module_that_ends_the_process_is_named():
-    with pytest.raises(
-        ConfigError, match=r"ended the process with sys\.exit\('no data'\); raise a V"
-    ), exits_named():
+    with (
+        pytest.raises(
+            ConfigError, match=r"ended the process with sys\.exit\('no data'\); raise a V"
+        ),
+        exits_named(),
+    ):
         sys.exit("no data")

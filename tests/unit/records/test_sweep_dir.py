@@ -354,3 +354,18 @@ def test_tuned_values_are_shown_as_they_are_typed():
     tuned = {"clip_grad": None, "optimizer.nesterov": True, "optimizer.lr": 0.1}
     cell = PlannedCell("SGD", 0, "hash", "directory", tuned=tuned)
     assert cell.name == "SGD, clip_grad=null, optimizer.nesterov=true, optimizer.lr=0.1"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "kept"),
+    [("A", "A", "theirs"), ("A", "AB", "theirs"), ("AB", "A", "ours"), ("", "A", "theirs")],
+)
+def test_of_two_measurements_the_later_is_kept_unless_it_lacks_rows(tmp_path, ours, theirs, kept):
+    places = {"ours": ours, "theirs": theirs}
+    for name, rows in places.items():
+        place = SweepDir(tmp_path / name)
+        place.add_setting("mix", setting(cell()))
+        if rows:
+            place.add_latency(setting(cell()), {"how": name, "rows": {row: {} for row in rows}})
+    SweepDir(tmp_path / "ours").merge(SweepDir(tmp_path / "theirs"))
+    assert SweepDir(tmp_path / "ours").latency(setting(cell()))["how"] == kept

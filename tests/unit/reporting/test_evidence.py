@@ -135,6 +135,19 @@ def test_of_two_records_of_a_cell_the_one_with_the_others_teacher_counts(runs):
     assert tops(runs.one(cell, *others).row("a")) == [1.0]
 
 
+def test_of_cells_that_all_have_two_records_the_students_of_one_teacher_count(runs):
+    """Made whole on two machines, with two trainings of one teacher: no row mixes them."""
+    cells = []
+    for place, top1, begun in (("A", 0.7, "13"), ("B", 0.8, "31")):
+        record = {"teacher": {"config_hash": "e" * 64, "top1": top1}}
+        cells = [
+            runs.cell("a", seed, 20 if place == "A" else 40, taught=runs.teacher(), record=record,
+                      directory=f"{place}{seed}", started=f"2026-01-0{begun[seed]}")
+            for seed in (0, 1)
+        ]  # fmt: skip
+    assert tops(runs.one(*cells).row("a")) == [0.5, 0.5]
+
+
 def test_a_copy_of_a_record_is_no_other_record(runs):
     runs.cell("a", 0, directory="copy")
     assert runs.one(runs.cell("a", 0)).row("a").runs[0]["num_others"] == 0

@@ -266,6 +266,13 @@ def test_the_page_does_not_replace_what_is_no_explorer(runs, report, tmp_path):
     )
 
 
+def test_a_page_has_a_pages_name(runs, report, tmp_path):
+    """A file of the report itself would be replaced, or a manifest that nobody can read."""
+    runs.cell("a", 0)
+    code, _, complaint = report(runs.root, "--out", tmp_path, "--html", tmp_path / "report.json")
+    assert (code, complaint.endswith("report.json: should end in .html; name it so\n")) == (2, True)
+
+
 def test_a_directory_of_runs_after_the_option_is_not_taken_for_the_file(runs, report, tmp_path):
     runs.cell("a", 0)
     code, _, complaint = report("--out", tmp_path / "out", "--html", runs.root)

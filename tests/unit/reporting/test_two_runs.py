@@ -43,6 +43,23 @@ def test_equal_settings_are_said_to_be_so(runs):
     assert found == {"all": ("the same", "the same")}
 
 
+def test_a_key_that_was_added_later_has_the_value_of_then(runs):
+    first = runs.cell("a", 0)
+    later = {"accumulate": 1, "repeats": 2, "devices": 1}
+    later["loss"] = {"_target_": "titn.losses.supervised.Supervised", "label_smoothing": 0.0}
+    second = runs.cell("a", 0, changes=later)
+    assert part(compared(runs, first, second), "setting") == {"repeats": ("1", "2")}
+
+
+def test_the_code_and_the_machine_are_said_where_they_differ(runs):
+    first = runs.cell("a", 0)
+    second = runs.cell("b", 0, digest="e5" * 32, cpu="Another")
+    assert part(compared(runs, first, second), "run") == {
+        "source": ("d1" * 6, "e5" * 6),
+        "machine": ("A CPU, 1 thread", "Another, 1 thread"),
+    }
+
+
 def test_a_run_that_stopped_early_is_said_to_have(runs):
     first = runs.cell("a", 0, changes={"epochs": 9}, record={"epochs": 9, "stopped_after": 2})
     found = compared(runs, first, runs.cell("b", 0))

@@ -47,16 +47,30 @@ def with_common_teacher(index: RunIndex, wanted: Collection[Identity]) -> RunInd
     wanted: the cells that are compared with each other. A teacher that was trained anew elsewhere
     is another network of the same identity: students of both are not told apart by their rows.
     """
-    runs = {identity: index[identity] for identity in wanted if identity in index}
-    counts = Counter(_teacher(run) for run in runs.values() if not run.get("others"))
+    records = {
+        identity: [index[identity], *index[identity].get("others", ())]
+        for identity in wanted
+        if identity in index
+    }
+    cells = Counter(one for same in records.values() for one in {*map(_teacher, same)})
+    begun = {
+        one: min(_started(run) for same in records.values() for run in same if _teacher(run) == one)
+        for one in cells
+    }
     chosen = {}
-    for identity, run in runs.items():
-        if others := run.get("others"):
-            same = [run, *others]
-            best = max(same, key=lambda one: counts[_teacher(one)])  # of equals the first
-            rest = [one for one in same if one is not best]
+    for identity, same in records.items():
+        if len(same) > 1:
+            # Of teachers of as many cells, for all cells the one whose student was begun first.
+            best = min(
+                same, key=lambda run: (-cells[_teacher(run)], begun[_teacher(run)], _started(run))
+            )
+            rest = [run for run in same if run is not best]
             chosen[identity] = best | {"num_others": len(rest), "others": rest}
     return index | chosen
+
+
+def _started(run: dict[str, Any]) -> str:
+    return str(run.get("environment.started"))
 
 
 def _teacher(run: dict[str, Any]) -> tuple[Any, Any]:
@@ -76,5 +90,8 @@ def _outcome(run: dict[str, Any]) -> tuple[float | None, float | None]:
 def _precedence(run: dict[str, Any]) -> tuple[int, str, str]:
     """Best state first, then the earliest start, then the content, but never the place."""
     content = {key: run[key] for key in run if key != "path"}
-    started = str(run.get("environment.started"))
-    return STATES.index(run["status"]), started, json.dumps(content, sort_keys=True, default=str)
+    return (
+        STATES.index(run["status"]),
+        _started(run),
+        json.dumps(content, sort_keys=True, default=str),
+    )

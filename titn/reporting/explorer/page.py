@@ -38,7 +38,9 @@ def check_installed() -> None:
 
 
 def check_replaceable(file: Path) -> None:
-    """ConfigError if there is a file, and it is no explorer."""
+    """ConfigError if there is a file, and it is no explorer, or if it is no name of a page."""
+    if file.suffix.lower() not in (".html", ".htm") and not file.is_dir():
+        raise ConfigError(printable(f"--html {file}: should end in .html; name it so"))
     if file.is_dir():
         raise ConfigError(
             printable(f"--html {file}: is a directory; write it before --html, or name a file")
