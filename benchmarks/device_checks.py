@@ -57,7 +57,7 @@ class CheckError(Exception):
 
 def device_name(device: str) -> str:
     """What tells one device from another, as a directory's name."""
-    is_gpu = device.startswith("cuda")
+    is_gpu = device.startswith("cuda") and torch.cuda.is_available()
     name = f"{device} {torch.cuda.get_device_name(device)}" if is_gpu else device
     return re.sub(r"\W+", "-", name)
 

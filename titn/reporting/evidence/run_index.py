@@ -57,13 +57,13 @@ def with_common_teacher(index: RunIndex, wanted: Collection[Identity]) -> RunInd
         one: min(_started(run) for same in records.values() for run in same if _teacher(run) == one)
         for one in cells
     }
+    # Of teachers of as many cells, for all cells the one whose student was begun first.
+    order = sorted(cells, key=lambda one: (-cells[one], begun[one], str(one)))
+    rank = {one: place for place, one in enumerate(order)}
     chosen = {}
     for identity, same in records.items():
         if len(same) > 1:
-            # Of teachers of as many cells, for all cells the one whose student was begun first.
-            best = min(
-                same, key=lambda run: (-cells[_teacher(run)], begun[_teacher(run)], _started(run))
-            )
+            best = min(same, key=lambda run: (rank[_teacher(run)], _started(run)))
             rest = [run for run in same if run is not best]
             chosen[identity] = best | {"num_others": len(rest), "others": rest}
     return index | chosen
