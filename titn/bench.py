@@ -111,22 +111,15 @@ def bench(arguments: argparse.Namespace) -> int:
 
 
 def _check_kept_labels(arguments: argparse.Namespace, run: dict) -> None:
-    """ConfigError if there are no answers to keep, or if they would not be used."""
+    """ConfigError if no teacher answers, or if kept answers would not be used."""
     if not arguments.kept_labels:
         return
-    from titn.losses.terms import maps_read
-    from titn.training import build
-
     if not arguments.only_whole or arguments.cells > 1:
         raise ConfigError(
             "--kept-labels: is of whole steps alone; add --only-whole, without --cells"
         )
     if run["teacher"] is None:
         raise ConfigError("--kept-labels: there is no teacher whose answers are kept; choose one")
-    if maps_read(build.instantiate(run, "loss")) is not None:
-        raise ConfigError(
-            f"--kept-labels: of loss={run['choices']['loss']} no answers are kept; leave it out"
-        )
 
 
 def _check_writable(path: Path) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 
+from titn.losses.terms import maps_read
 from titn.profiling.ceiling import wait_for
 from titn.profiling.made_up import assemble_made_up
 from titn.profiling.stages import Stage, whole_step
-from titn.system.errors import CellError
+from titn.system.errors import CellError, ConfigError
 from titn.system.text import counted
 from titn.training import build
 from titn.training.answer_cache import AnswerCache, kind_of
@@ -40,10 +41,17 @@ def training_rates(
 
 
 def cached_answer_rates(run: dict, *, steps: int, rounds: int, num_classes: int) -> list[float]:
-    """`training_rates` of a student that finds its teacher's answers cached by another."""
+    """`training_rates` of a student that finds its teacher's answers cached by another.
+
+    ConfigError of a loss that reads features, of which none are.
+    """
+    loss = build.instantiate(run, "loss")
+    if maps_read(loss) is not None:
+        raise ConfigError(
+            "--kept-labels: this loss reads the teacher's features, which are not kept; leave it out"
+        )
     with TemporaryDirectory() as place:
-        kind = kind_of(build.instantiate(run, "loss"))
-        cache = AnswerCache(Path(place), kind, {}, steps)
+        cache = AnswerCache(Path(place), kind_of(loss), {}, steps)
         return training_rates(
             run, steps=steps, rounds=rounds, num_classes=num_classes, answer_cache=cache
         )

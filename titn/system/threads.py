@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import MutableMapping
+from contextlib import suppress
 from pathlib import Path
 
 # Turns of the loop in which a thread of GNU's OpenMP waits before it sleeps: half a millisecond,
@@ -14,11 +15,13 @@ DECIDED = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 THREADS = "OMP_NUM_THREADS"
 
 # Linux's averages of load; the fourth field is "threads that run or want to/all threads".
-LOADS = Path("/proc/loadavg")
+LOADS = "loadavg"
+PROC = Path("/proc")
+KERNEL_THREAD = 0x00200000  # PF_KTHREAD of the flags in /proc/PID/stat
 LOOKS, BETWEEN_LOOKS_SECS = 9, 0.001
 
 
-def limit_spinning(environment: MutableMapping[str, str] = os.environ, loads: Path = LOADS) -> None:
+def limit_spinning(environment: MutableMapping[str, str] = os.environ, proc: Path = PROC) -> None:
     """Let threads wait for a while in a loop, then sleep; before torch is imported.
 
     A training step has some hundred parallel loops, at the end of which threads wait for each
@@ -34,18 +37,34 @@ def limit_spinning(environment: MutableMapping[str, str] = os.environ, loads: Pa
     """
     one_thread = environment.get(THREADS) == "1"  # which waits for no other
     if not one_thread and not any(name in environment for name in DECIDED):
-        busy = others_run(loads)
+        busy = others_run(proc)
         environment["GOMP_SPINCOUNT"] = SPINS_BESIDE_OTHERS if busy else SPINS_ALONE
 
 
-def others_run(loads: Path = LOADS) -> bool:
-    """Whether other processes want a processor, in most of some looks within 10 milliseconds."""
+def others_run(proc: Path = PROC) -> bool:
+    """Whether other processes want a processor, in most of some looks within 10 milliseconds.
+
+    Threads of the kernel do not count: one that writes out what was installed a moment ago will
+    soon have done.
+    """
     counts = []
     for _ in range(LOOKS):
         try:
-            counts.append(int(loads.read_text().split()[3].split("/")[0]))
+            running = int((proc / LOADS).read_text().split()[3].split("/")[0])
         except (OSError, ValueError, IndexError):  # not Linux, or hidden: as if alone
             return False
+        # The thread that looks is one of them.
+        counts.append(running - _running_in_kernel(proc) if running > 1 else running)
         time.sleep(BETWEEN_LOOKS_SECS)
-    # Their median; the thread that looks is one of them.
-    return sorted(counts)[LOOKS // 2] > 1
+    return sorted(counts)[LOOKS // 2] > 1  # their median
+
+
+def _running_in_kernel(proc: Path) -> int:
+    """How many threads of the kernel run or want to."""
+    number = 0
+    for file in proc.glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):  # it has ended
+            # After the name in brackets: state, parent, group, session, terminal, its group, flags.
+            state, _, _, _, _, _, flags, *_ = file.read_text().rpartition(")")[2].split()
+            number += state == "R" and bool(int(flags) & KERNEL_THREAD)
+    return number

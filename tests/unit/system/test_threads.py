@@ -32,8 +32,28 @@ from titn.system.threads import SPINS_ALONE, SPINS_BESIDE_OTHERS, limit_spinning
 def test_threads_wait_longer_alone_and_as_the_user_says(tmp_path, before, loads, after):
     if loads is not None:
         (tmp_path / "loadavg").write_text(loads)
-    limit_spinning(before, tmp_path / "loadavg")
+    limit_spinning(before, tmp_path)
     assert before == after
+
+
+@pytest.mark.parametrize(
+    ("process", "after"),
+    [
+        ("9 (kworker/u8:0-flush (x)) R 2 0 0 0 -1 69238880 0 0", SPINS_ALONE),
+        ("9 (kworker/u8:0-flush (x)) I 2 0 0 0 -1 69238880 0 0", SPINS_BESIDE_OTHERS),
+        ("9 (python) R 1 9 9 0 -1 4194304 0 0", SPINS_BESIDE_OTHERS),
+        ("9 (cut", SPINS_BESIDE_OTHERS),
+    ],
+    ids=["kernel", "idle kernel", "another", "ended"],
+)
+def test_the_kernels_own_threads_are_no_other_work(tmp_path, process, after):
+    """As after an installation, whose files the kernel writes out as the first command begins."""
+    (tmp_path / "loadavg").write_text("0.00 0.00 0.00 2/216 4321")
+    (tmp_path / "9").mkdir()
+    (tmp_path / "9" / "stat").write_text(process)
+    environment: dict[str, str] = {}
+    limit_spinning(environment, tmp_path)
+    assert environment == {"GOMP_SPINCOUNT": after}
 
 
 def test_a_command_decides_before_torch_is_loaded():
