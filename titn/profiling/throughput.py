@@ -48,7 +48,7 @@ def cached_answer_rates(run: dict, *, steps: int, rounds: int, num_classes: int)
     loss = build.instantiate(run, "loss")
     if maps_read(loss) is not None:
         raise ConfigError(
-            "--kept-labels: this loss reads the teacher's features, which are not kept; leave it out"
+            "--kept-labels: this loss reads features of the teacher; no answers are kept"
         )
     with TemporaryDirectory() as place:
         cache = AnswerCache(Path(place), kind_of(loss), {}, steps)
