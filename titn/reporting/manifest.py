@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from titn.reporting.method.page import NAME as METHOD
 from titn.reporting.pages import Page
 from titn.system.errors import ConfigError, file_error_text
 from titn.system.files import replacing, write_text
@@ -158,7 +159,8 @@ def _left_over(
     out: Path, pages: Sequence[Page], digests: Mapping[str, str], earlier: Manifest
 ) -> list[str]:
     """Tables and figures of an earlier report beside these pages, as it wrote them."""
-    beside = tuple(f"{page.name}/" for page in pages)
+    across = (f"{METHOD}-",) if f"{METHOD}.md" in digests else ()
+    beside = (*(f"{page.name}/" for page in pages), *across)
     return [
         name
         for name, digest in earlier.files.items()
