@@ -199,7 +199,7 @@ class SweepDir:
         merged = merge_settings(older, merge_settings(planned, newer))
         latencies = self._latencies()
         for key, timed in later._latencies().items():
-            latencies[key] = fuller(timed, latencies.get(key, timed))
+            latencies[key] = latency_to_keep(timed, latencies.get(key, timed))
         trials, known = later.trials(), self.trials()
         earlier_notes = self.postponed()
         kept_notes = [
@@ -255,7 +255,7 @@ def sweep_dirs(directory: Path) -> list[SweepDir]:
     ]
 
 
-def fuller(first: dict, second: dict) -> dict:
+def latency_to_keep(first: dict, second: dict) -> dict:
     """Of two measurements of a setting the first, unless the second has rows besides its own: what
     did not take turns is not joined."""
     return second if set(first["rows"]) < set(second["rows"]) else first

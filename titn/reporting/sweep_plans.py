@@ -22,7 +22,7 @@ from titn.records.sweep_dir import (
     POSTPONED,
     DamageError,
     SweepDir,
-    fuller,
+    latency_to_keep,
     sweep_dirs,
 )
 from titn.records.sweep_plan import PlannedCell, Setting
@@ -79,7 +79,9 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[PlannedSetting], list[
             if before := joined.get(key):
                 setting = _joined(before.setting, places[key])
                 if before.timing is not None:
-                    timing = before.timing if timing is None else fuller(before.timing, timing)
+                    timing = (
+                        before.timing if timing is None else latency_to_keep(before.timing, timing)
+                    )
             joined[key] = PlannedSetting(name, setting, timing)
     return list(joined.values()), list(dict.fromkeys(faults))
 

@@ -42,13 +42,8 @@ def plan_lines(cells: Sequence[SweepCell], estimator: TimeEstimator) -> list[str
     return [*lines, f"  {work_left(cells, estimator)}"]
 
 
-def num_recorded(cells: Sequence[SweepCell]) -> str:
-    """How many of the cells have a record, in words, and how many of those their patience ended."""
-    return count_recorded([planned.state for planned in cells])
-
-
 def count_recorded(states: Sequence[str]) -> str:
-    """The same of the states of cells."""
+    """How many cells have a record, in words, and how many of those their patience ended."""
     num_stopped = states.count(STOPPED)
     stopped = f", {num_stopped} of them stopped early" if num_stopped else ""
     return f"{sum(state in DONE for state in states)} of {len(states)} cells recorded{stopped}"

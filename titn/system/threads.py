@@ -18,6 +18,8 @@ THREADS = "OMP_NUM_THREADS"
 LOADS = "loadavg"
 PROC = Path("/proc")
 KERNEL_THREAD = 0x00200000  # PF_KTHREAD of the flags in /proc/PID/stat
+# With more, as on a node of a cluster, to read what each of them does would take too long.
+MOST_THREADS = 1000
 LOOKS, BETWEEN_LOOKS_SECS = 9, 0.001
 
 
@@ -44,17 +46,18 @@ def limit_spinning(environment: MutableMapping[str, str] = os.environ, proc: Pat
 def others_run(proc: Path = PROC) -> bool:
     """Whether other processes want a processor, in most of some looks within 10 milliseconds.
 
-    Threads of the kernel do not count: one that writes out what was installed a moment ago will
-    soon have done.
+    Threads of the kernel do not count where there are few: one that writes out what was installed
+    a moment ago will soon have done.
     """
     counts = []
     for _ in range(LOOKS):
         try:
-            running = int((proc / LOADS).read_text().split()[3].split("/")[0])
+            running, threads = map(int, (proc / LOADS).read_text().split()[3].split("/"))
         except (OSError, ValueError, IndexError):  # not Linux, or hidden: as if alone
             return False
         # The thread that looks is one of them.
-        counts.append(running - _running_in_kernel(proc) if running > 1 else running)
+        is_looked_at = running > 1 and threads <= MOST_THREADS
+        counts.append(running - _running_in_kernel(proc) if is_looked_at else running)
         time.sleep(BETWEEN_LOOKS_SECS)
     return sorted(counts)[LOOKS // 2] > 1  # their median
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from titn.sweeps.announce import num_recorded, plan_lines, workers_line
+from titn.sweeps.announce import count_recorded, plan_lines, workers_line
 from titn.sweeps.estimate import TimeEstimator
 
 
@@ -34,9 +34,12 @@ def test_columns_are_as_wide_as_their_widest_state(planned):
 def test_cells_that_stopped_early_are_counted(planned):
     cells = [planned("A", seed) for seed in range(3)]
     cells[0].cell.finish()
-    assert num_recorded(cells) == "1 of 3 cells recorded"
+    assert count_recorded([one.state for one in cells]) == "1 of 3 cells recorded"
     cells[1].cell.finish(stopped_after=1)
-    assert num_recorded(cells) == "2 of 3 cells recorded, 1 of them stopped early"
+    assert (
+        count_recorded([one.state for one in cells])
+        == "2 of 3 cells recorded, 1 of them stopped early"
+    )
 
 
 def test_a_row_without_a_seed_has_a_gap(planned):

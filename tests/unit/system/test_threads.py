@@ -56,6 +56,16 @@ def test_the_kernels_own_threads_are_no_other_work(tmp_path, process, after):
     assert environment == {"GOMP_SPINCOUNT": after}
 
 
+def test_on_a_machine_of_many_threads_nothing_is_looked_at(tmp_path):
+    """To read what thousands of them do would take longer than it is worth."""
+    (tmp_path / "loadavg").write_text("0.00 0.00 0.00 2/5000 4321")
+    (tmp_path / "9").mkdir()
+    (tmp_path / "9" / "stat").write_text("9 (kworker) R 2 0 0 0 -1 69238880 0 0")
+    environment: dict[str, str] = {}
+    limit_spinning(environment, tmp_path)
+    assert environment == {"GOMP_SPINCOUNT": SPINS_BESIDE_OTHERS}
+
+
 def test_a_command_decides_before_torch_is_loaded():
     code = (
         "import os, sys; from titn.system.console import run_command; "

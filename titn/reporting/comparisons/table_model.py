@@ -145,11 +145,12 @@ def images_share(rows: Sequence[Row], weights: Sequence[float]) -> float | None:
 
     None if predictions by image are not kept, or are not of the same images.
     """
-    if not all(row.has_all_samples for row in rows) or not _have_same_images(rows):
+    if not all(row.has_all_samples for row in rows) or not have_same_images(rows):
         return None
     return contrast_images_variance([correct_by_seed(row) for row in rows], weights)
 
 
-def _have_same_images(rows: Sequence[Row]) -> bool:
+def have_same_images(rows: Sequence[Row]) -> bool:
+    """Whether rows that have all their predictions were evaluated on the same images, by labels."""
     labels = [next(iter(row.samples.values()))["label"] for row in rows]
     return all(np.array_equal(labels[0], other) for other in labels)

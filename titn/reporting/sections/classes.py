@@ -7,7 +7,7 @@ import pandas as pd
 
 from titn.reporting import figures
 from titn.reporting.comparisons.differences import Difference
-from titn.reporting.comparisons.table_model import correct_by_seed
+from titn.reporting.comparisons.table_model import correct_by_seed, have_same_images
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.formats import mean_or_none
@@ -36,7 +36,13 @@ def classes_section(evidence: Evidence, found: list[Difference], files: OutputFi
     class_names = baseline.shared_value("class_names")
     if not class_names or len(class_names) > MOST_CLASSES_SHOWN:
         return []
-    others = [one for one in found if one.row.has_all_samples and _have_same_images(one)]
+    others = [
+        one
+        for one in found
+        if one.row.has_all_samples
+        and one.row.shared_value("class_names") == class_names
+        and have_same_images([one.row, baseline])
+    ]
     parts = _balance(evidence)
     # Of rows with a verdict, if there is one: what one seed does to a class is luck.
     other = max(others, key=lambda one: (not one.unjudged, abs(one.estimate)), default=None)
@@ -54,13 +60,6 @@ def classes_section(evidence: Evidence, found: list[Difference], files: OutputFi
     if other is not None:
         parts += _changes(other.row, baseline, class_names, called, files)
     return parts
-
-
-def _have_same_images(one: Difference) -> bool:
-    """Whether both rows were evaluated on the same images of the same classes."""
-    first, second = (next(iter(row.samples.values()))["label"] for row in (one.row, one.other))
-    names = [row.shared_value("class_names") for row in (one.row, one.other)]
-    return names[0] == names[1] and np.array_equal(first, second)
 
 
 def _mistakes(rows: Sequence[Row], class_names: list[str], called: dict[str, str]) -> list[str]:

@@ -56,9 +56,9 @@ def confusion_counts(labels: np.ndarray, predicted: np.ndarray, k: int) -> np.nd
 
 
 def mean_by_class(
-    labels: np.ndarray, values: np.ndarray, k: int, level: float = 0.95
+    labels: np.ndarray, values: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean of each class's values and the ends of its t interval, (k,) each.
+    """Mean of each class's values and the ends of its 95% t interval, (k,) each.
 
     labels, values: (m,). nan for an absent class; the ends are nan for a class of one image.
     """
@@ -68,7 +68,7 @@ def mean_by_class(
         if len(own):
             mean[index] = own.mean()
         if len(own) > 1:
-            half = t_quantile(level, len(own) - 1) * own.std(ddof=1) / len(own) ** 0.5
+            half = t_quantile(0.95, len(own) - 1) * own.std(ddof=1) / len(own) ** 0.5
             low[index], high[index] = mean[index] - half, mean[index] + half
     return mean, low, high
 
