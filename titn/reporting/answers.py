@@ -22,12 +22,18 @@ MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class Answer:
-    """text: the verdicts, a sentence for each. aside: the rows that have none. Both markdown.
-    short: the verdict in some ten words, plain text."""
+    """text: the verdicts, a sentence for each. aside: the rows that have none. pairs: what is found
+    of the question's pairs. All markdown. short: the verdict in some ten words, plain text."""
 
     text: str
     short: str
     aside: str = ""
+    pairs: str = ""
+
+    @property
+    def paragraph(self) -> str:
+        """All of it, with the verdicts in bold."""
+        return " ".join(filter(None, [self.text and f"**{self.text}**", self.aside, self.pairs]))
 
 
 def answer(evidence: Evidence, found: Sequence[Difference]) -> Answer:

@@ -1,4 +1,4 @@
-"""The index of all pages: one line a question, grouped by what a reader asks."""
+"""The index of all pages: what was found, and a line a question, grouped by what a reader asks."""
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,10 +39,10 @@ def index_page(
     others = [page for page in run if page not in on_digits]
     parts = [
         "# Reports",
-        "A line for each question: its rows against its baseline, and the verdict. "
-        "Accuracies are of the last epoch, intervals 95%. Written by `python -m titn.report` from "
-        "the records of runs; nothing here is edited by hand.",
-        *_decided(run),
+        "First what is decided, then a line for each question: its rows against its baseline, and "
+        "the verdict. Accuracies are of the last epoch, intervals 95%. Written by "
+        "`python -m titn.report` from the records of runs; nothing here is edited by hand.",
+        *_found(others),
         *_groups(others, topics),
         *_of_machinery(on_digits),
         *_of_searches(searches),
@@ -70,19 +70,19 @@ def _is_machinery(page: Page) -> bool:
     )
 
 
-def _decided(pages: Sequence[Page]) -> list[str]:
-    """Links to the pages that tell a row apart from its baseline, or hold one equal to it."""
-    links = [_link(page) for page in pages if _has_verdict(page)]
-    if not links:
-        return []
-    return [
-        "**Rows are told apart from their baseline, or found equal to it, by** "
-        f"{', '.join(links)}. What all others leave open is said in their line."
+def _found(pages: Sequence[Page]) -> list[str]:
+    """The answers that have a verdict, in full."""
+    lines = [
+        f"{_link(page)}, on {escape(page.settings[0].heading)}: "
+        + " ".join(filter(None, [page.settings[0].answer.text, page.settings[0].answer.pairs]))
+        for page in pages
+        if _has_verdict(page)
     ]
+    return _listed("## What was found", lines)
 
 
 def _has_verdict(page: Page) -> bool:
-    found = page.settings[0].differences
+    found = [*page.settings[0].differences, *page.settings[0].pairs]
     return any(not one.unjudged and one.verdict != UNDECIDED for one in found)
 
 

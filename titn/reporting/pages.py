@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.run_index import RunIndex, record_with
 from titn.reporting.markdown import code, escape, fold, html
 from titn.reporting.output_files import OutputFiles
+from titn.reporting.pair_answers import pairs_answer
 from titn.reporting.provenance import choice_name, describe_setting, origin_lines
 from titn.reporting.row_names import display_names
 from titn.reporting.sections.ablation import ablation_sections, effects_section
@@ -226,9 +227,10 @@ def setting_part(
     found = answer(evidence, differences)
     if effects and not why_unranked(evidence):
         found = ablation_answer(effects)
+    found = replace(found, pairs=pairs_answer(pairs, display_names(evidence.rows)))
     teachers = teachers_of(evidence, index)
     parts = [
-        " ".join(filter(None, [found.text and f"**{found.text}**", found.aside])),
+        found.paragraph,
         f"On {escape(heading)}. {' '.join(warnings(evidence))}".rstrip(),
         *_body(evidence, question, differences, pairs, results, files, effects),
         *_folds([("Cautions", _listed(cautions(evidence)))]),

@@ -14,9 +14,7 @@ from pathlib import Path
 from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.markdown import escape, link
 from titn.reporting.pages import Page, SettingSummary, which_cells
-from titn.reporting.row_names import display_names
 from titn.reporting.sections.overview import images_note, overview_table, standings
-from titn.reporting.sections.pairs import pairs_table
 from titn.system.errors import ConfigError
 from titn.system.files import replacing
 
@@ -69,14 +67,11 @@ def main_table(page: Page, reports: str) -> str:
     evidence = found.evidence
     rows = standings(evidence, row_levels(evidence), found.differences)
     figure = f"{reports}/{Path(page.path).parent.as_posix()}/{found.files.stem}-accuracy.svg"
-    text, aside = found.answer.text, found.answer.aside
-    said = " ".join(filter(None, [text and f"**{text}**", aside]))
     return "\n\n".join(
         [
-            f"**{escape(page.title)}**, on {escape(found.heading)}. {said}",
+            f"**{escape(page.title)}**, on {escape(found.heading)}. {found.answer.paragraph}",
             "!" + link(escape("top-1 accuracy of each row, and its difference"), figure),
             overview_table(rows),
-            *([pairs_table(found.pairs, display_names(evidence.rows))] if found.pairs else []),
             *filter(None, [images_note(rows)]),
             *_put_off(page, found),
             f"How it was trained, other metrics, claims and curves are on {to_page}.",

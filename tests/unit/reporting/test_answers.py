@@ -4,7 +4,11 @@ import pytest
 
 from tests.unit.reporting.conftest import NETWORK, config
 from titn.reporting.answers import answer, cautions, warnings, why_unranked
-from titn.reporting.comparisons.differences import differences_from_baseline
+from titn.reporting.comparisons.differences import (
+    differences_from_baseline,
+    differences_of_pairs,
+)
+from titn.reporting.pair_answers import pairs_answer
 from titn.system.text import percent
 
 A, B, C = [30, 32, 31], [14, 17, 16], [31, 30, 33]
@@ -66,6 +70,36 @@ def test_rows_within_the_margin_are_equal(runs, said):
     question = runs.question(["a", "c"], margin=0.5)
     text = said(*runs.row("a", A), *runs.row("c", C), question=question)
     assert text == "Equal to a within 50 points: c."
+
+
+@pytest.mark.parametrize(
+    ("pair", "margin", "begin", "end"),
+    [
+        (["a", "b"], 0.01, "Pair by pair: ROW\\_a is better than ROW\\_b by 38.3 points (", ")."),
+        (["b", "a"], 0.01, "Pair by pair: ROW\\_a is better than ROW\\_b by 38.3 points (", ")."),
+        (
+            ["a", "c"],
+            0.01,
+            "Pair by pair: ROW\\_a and ROW\\_c are not told apart (up to ",
+            " points).",
+        ),
+        (["a", "c"], 0.5, "Pair by pair: ROW\\_a equals ROW\\_c within 50.", "50."),
+        (["a", "d"], 0.01, "", ""),
+    ],
+)
+def test_each_pair_with_a_verdict_is_said_and_the_better_named_first(
+    runs, pair, margin, begin, end
+):
+    cells = [*runs.row("a", A), *runs.row("b", B), *runs.row("c", C), runs.cell("d", 0)]
+    question = runs.question(list("abcd"), pairs=[pair], margin=margin)
+    found = differences_of_pairs(runs.one(*cells, question=question))
+    text = pairs_answer(found, {label: f"ROW_{label}" for label in "abcd"})
+    assert text.startswith(begin)
+    assert text.endswith(end)
+    assert bool(text) == bool(begin)
+    if " is better" in begin:
+        low, high = sorted(abs(edge) for edge in (found[0].interval.low, found[0].interval.high))
+        assert text.endswith(f"({percent(low, 1)} to {percent(high, 1)}).")
 
 
 def test_the_rows_that_differ_most_are_named(runs, said):

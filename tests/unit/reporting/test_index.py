@@ -57,7 +57,20 @@ def elsewhere(runs, pages, name):
 )
 def test_a_question_stands_under_its_topic(runs, pages, topic, heading):
     text = index_page(elsewhere(runs, pages, "cifar100"), {"ablation/own": topic})
-    assert [one for one in text.splitlines() if one.startswith("## ")] == [heading]
+    heads = [one for one in text.splitlines() if one.startswith("## ")]
+    assert heads == ["## What was found", heading]
+
+
+def test_what_was_found_is_said_first_and_in_full(runs, pages):
+    text = index_page(elsewhere(runs, pages, "cifar100"), {})
+    (found,) = [one for one in text.splitlines() if one.startswith("- [Which one?]")]
+    assert "](ablation/own.md), on cifar100, 2 epochs: Worse than a: b by 38.3 points (" in found
+
+
+def test_where_nothing_is_decided_nothing_was_found(runs, pages):
+    changes = {"choices": {"model": "titn", "dataset": "cifar100"}}
+    cells = [runs.cell(label, 0, changes=changes) for label in "ab"]
+    assert "## What was found" not in index_page(pages(*cells), {})
 
 
 def test_digits_stand_last_whatever_their_topic(runs, pages):

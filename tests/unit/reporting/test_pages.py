@@ -238,7 +238,7 @@ def test_one_seed_has_intervals_of_images_alone_and_is_called_so(runs, text):
     assert "(images): covers the choice of test images alone" in said
 
 
-def test_pairs_have_a_table_of_their_own(runs, text, tmp_path):
+def test_pairs_have_a_table_of_their_own_and_a_sentence(runs, text, tmp_path):
     cells = [*runs.row("a", A), *runs.row("b", B), *runs.row("c", B[:1])]
     question = runs.question(["a", "b", "c"], pairs=[["b", "c"], ["a", "b"]])
     said = text(*cells, question=question)
@@ -246,6 +246,7 @@ def test_pairs_have_a_table_of_their_own(runs, text, tmp_path):
     assert line(said, "a minus b")[3] == "better"
     assert "The intervals hold for 2 pairs together. A difference of" in said
     assert csv(tmp_path, "pairs").verdict.tolist() == ["no verdict", "better"]
+    assert " Pair by pair: a is better than b by 38.3 points (" in said.splitlines()[2]
 
 
 def test_rows_that_nobody_asked_for_are_named(runs, text):

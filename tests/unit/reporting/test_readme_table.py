@@ -83,17 +83,6 @@ def test_a_gap_in_the_table_has_its_reason_and_no_other_settings(pages, tmp_path
     assert ("Not run yet: b, seed 3 (1 cell)." in file.read_text()) == told
 
 
-def test_pairs_of_rows_follow_the_table(runs, tmp_path):
-    rows = (("a", A), ("b", B))
-    question = runs.question(["a", "b"], pairs=[["b", "a"]])
-    (evidence,) = [runs.one(*(c for r, n in rows for c in runs.row(r, n)), question=question)]
-    page = write_page("ablation/own", evidence.question, [evidence], {}, tmp_path / "reports")
-    file = tmp_path / "README.md"
-    file.write_text(MARKS.format(""))
-    fill_readme(file, [page], tmp_path / "reports")
-    assert "| b minus a |" in file.read_text()
-
-
 def test_a_question_that_was_not_run_says_so(tmp_path, runs):
     from titn.records.question import parse_question
 

@@ -29,12 +29,8 @@ def pairs_section(
         f" {IMAGES_NOTE}" if any(one.interval is None and one.images_alone for one in found) else ""
     )
     how = f"The intervals hold for {counted(len(found), 'pair')} together.{power}{note} {link}"
-    return [pairs_table(found, called), how]
-
-
-def pairs_table(found: Sequence[Difference], called: dict[str, str]) -> str:
     columns = ["pair", "difference (points)", "95%, all pairs together", "the first is"]
-    return table(columns, [_line(one, called) for one in found])
+    return [table(columns, [_line(one, called) for one in found]), how]
 
 
 def _line(one: Difference, called: dict[str, str]) -> list[str]:
