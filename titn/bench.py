@@ -76,7 +76,7 @@ def bench(arguments: argparse.Namespace) -> int:
     _check_kept_labels(arguments, run)
     batch, size = run["batch_size"], run["dataset"]["image_size"]
     # All images of a round as bytes, and those of a batch in floating point.
-    needed = (arguments.steps + 4) * 3 * batch * size**2
+    needed = (arguments.steps + 4) * run["dataset"]["channels"] * batch * size**2
     check_memory(needed, f"batch_size={batch}", "the images take", "it, or --steps")
     if arguments.json:
         _check_writable(arguments.json)

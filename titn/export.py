@@ -26,6 +26,7 @@ from titn.system.console import (
 )
 from titn.system.errors import ConfigError
 from titn.system.progress import say
+from titn.system.text import counted
 
 if TYPE_CHECKING:
     from titn.cells.reopen import FinishedRun
@@ -93,7 +94,7 @@ def export(arguments: argparse.Namespace) -> int:
     exporting.check_possible(run, arguments.to, path, arguments.force)
     pixels = images_to_compare(run, arguments.root, arguments.images)
     exported = exporting.export(run, arguments.to, path, pixels, arguments.license)
-    say(f"compared with the weights on {len(pixels)} images: {exported.agreement}")
+    say(f"compared with the weights on {counted(len(pixels), 'image')}: {exported.agreement}")
     if arguments.rounds and exported.answer is not None:
         print_latencies(run, arguments.to, exported, arguments.rounds)
     print(f"exported: {path}")

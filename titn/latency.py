@@ -74,7 +74,7 @@ def latency(arguments: argparse.Namespace) -> int:
     for run in runs.values():
         batch, size = max(arguments.batch), run["dataset"]["image_size"]
         # As bytes, and as the floating point that a network makes of them.
-        needed = (1 + 4) * 3 * batch * size**2
+        needed = (1 + 4) * run["dataset"]["channels"] * batch * size**2
         check_memory(needed, f"--batch {batch}", "the images of a batch take", "it")
     timed = []
     for name, run in runs.items():

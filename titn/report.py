@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from titn.system.console import Arguments, complain, given_path, run_command
 from titn.system.errors import ConfigError, error_text
-from titn.system.text import printable
+from titn.system.text import counted, printable
 
 if TYPE_CHECKING:
     from titn.records.collation import Records
@@ -129,16 +129,17 @@ def report(arguments: argparse.Namespace) -> int:
     unread += [(fault.path, fault.reason) for fault in (*written.faults, *unseen)]
     _complain(unread, kept.faults)
     asked = sum(bool(page.settings) for page in written.pages)
-    print(printable(f"{len(runs)} runs, {asked} questions: {out / 'README.md'}"))
+    found = f"{counted(len(runs), 'run')}, {counted(asked, 'question')}"
+    print(printable(f"{found}: {out / 'README.md'}"))
     if explorer:
         print(printable(f"all runs, for a browser: {explorer}"))
     return 0
 
 
 def default_out(runs: Sequence[Path], keep: Path | None = None) -> Path:
-    """`reports`; `answers` where the pages there are of records that are kept there as well.
+    """`reports`; `answers` if `reports/records` holds records and none of `runs` is in `reports`.
 
-    keep: where this command keeps records.
+    keep: where this command keeps records: it will hold some.
     """
     home = Path(os.path.realpath(DEFAULT_OUT))
     kept = home / "records"

@@ -278,7 +278,7 @@ def test_a_report_of_a_sweep_is_written_twice_with_the_same_bytes(place):
     first = titn(place, "--out", "first", command="report")
     second = titn(place, "runs", "--out", "second", command="report")
     assert first.code == second.code == 0, first.err
-    assert first.out.startswith("6 runs, 1 questions: first")
+    assert first.out.startswith("6 runs, 1 question: first")
     files = [path.relative_to(place / "first") for path in (place / "first").rglob("*.*")]
     assert {".md", ".csv", ".svg"} == {path.suffix for path in files}
     for path in files:

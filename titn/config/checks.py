@@ -158,8 +158,7 @@ def _check_weights(run: dict, prefix: str) -> None:
     for key in ("checkpoint", "weights"):
         named = key == "weights" and run[key] in (constraints.IMAGENET, constraints.PRETRAINED)
         if run[key] and not named:
-            with _readable(f"{prefix}{key}", run[key]):
-                constraints.weights_file(Path(run[key]), key)
+            constraints.weights_file(Path(run[key]), key)
     if run["weights"]:
         constraints.check_weights_of(run["weights"], run["model"], prefix)
     network = built_class(run["model"]["_target_"])

@@ -96,7 +96,7 @@ def check_blocks(depth: int, inner_depth: int) -> None:
 
 
 def check_conv_mlp(conv_mlp: bool, depth: int) -> None:
-    """Whether `conv_mlp` changes anything: the last layer, whose patches nobody reads, has none."""
+    """ValueError if `conv_mlp` changes nothing: the last layer has none."""
     if conv_mlp and depth == 1:
         raise ValueError(
             "conv_mlp=true: all layers but the last have it, so that of one layer none has; give "
@@ -239,7 +239,7 @@ def check_num_classes(num_classes: int | None, there: int, dataset: str) -> None
 
 
 def check_tracker(tracker: str) -> None:
-    """Whether a tracker's package is installed; it is imported when the run begins."""
+    """ValueError if a tracker's package is not installed; it is imported when the run begins."""
     if tracker == "none":
         return
     spec = importlib.util.find_spec(tracker)

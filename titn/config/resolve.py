@@ -82,7 +82,7 @@ def _check_recipes(composed: DictConfig) -> None:
     for path in ("model", "teacher.model"):
         node = OmegaConf.select(composed, path)
         name = node.get(NOTES[0], "transformer") if isinstance(node, DictConfig) else "transformer"
-        if isinstance(recipes, DictConfig) and (not isinstance(name, str) or name not in recipes):
+        if not isinstance(name, str) or name not in recipes:
             known = ", ".join(key for key in map(str, recipes) if key != "augment")
             raise ConfigError(
                 f"{path}.{NOTES[0]}={as_typed(name)}: there is no such recipe; "

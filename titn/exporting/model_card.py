@@ -119,13 +119,13 @@ def _results(record: dict[str, Any]) -> str:
     )
 
 
-def wilson_interval(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
     """Of a share of n images; Wilson (1927), without a correction for continuity.
 
     >>> [round(bound, 4) for bound in wilson_interval(0.9, 100)]
     [0.8256, 0.9448]
     """
-    found = binomtest(round(share * n), n).proportion_ci(level, method="wilson")
+    found = binomtest(round(share * n), n).proportion_ci(0.95, method="wilson")
     return float(found.low), float(found.high)
 
 

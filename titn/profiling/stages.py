@@ -16,6 +16,7 @@ from tqdm import tqdm
 from titn.data.batches import training_batches
 from titn.profiling.ceiling import matrix_ceiling, peak_memory, wait_for
 from titn.profiling.made_up import assemble_made_up
+from titn.system.text import counted
 from titn.training import hardware
 from titn.training.accumulation import AccumulatedObjective, micro_batches
 from titn.training.assembly import AssembledRun
@@ -85,9 +86,9 @@ class StepProfile:
         how, secs = self.assembled.compiled, self.assembled.compile_secs
         compiled = "not compiled" if how == "none" else f"compiled ({how}) in {secs:.1f} s"
         return (
-            f"{self.precision} on {self.device}, {self.threads} threads, batch {self.batch_size}; "
-            f"{compiled}; {self.memory / 2**30:.2f} GiB at the peak; ceiling of matrix products "
-            f"{self.ceiling / 1e12:.2f} TFLOP/s"
+            f"{self.precision} on {self.device}, {counted(self.threads, 'thread')}, batch "
+            f"{self.batch_size}; {compiled}; {self.memory / 2**30:.2f} GiB at the peak; ceiling of "
+            f"matrix products {self.ceiling / 1e12:.2f} TFLOP/s"
         )
 
 

@@ -94,7 +94,7 @@ def _next_rates(queue: Any, processes: Sequence[BaseProcess]) -> list[float]:
             return queue.get(timeout=WATCH_SECS)
         if died := [process for process in processes if process.exitcode]:
             raise CellError(
-                f"{counted(len(died), 'process')} of {len(processes)} ended with exit code "
+                f"{len(died)} of {counted(len(processes), 'worker')} ended with exit code "
                 f"{died[0].exitcode}, perhaps for lack of memory; give fewer --cells"
             )
 

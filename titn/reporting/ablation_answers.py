@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from titn.reporting.answers import Answer
 from titn.reporting.comparisons.effects import Effect, Effects
 from titn.reporting.comparisons.verdicts import BETTER, EQUAL, UNDECIDED, WORSE
+from titn.reporting.formats import margin_text
 from titn.reporting.markdown import escape, listed
 from titn.reporting.statistics.intervals import Interval
 from titn.system.text import counted, percent, points
@@ -38,8 +39,8 @@ def _sentences(effects: Effects) -> Iterator[str]:
     if hurts := with_verdict(effects.changes, WORSE):
         yield f"Harmful: {_numbered(hurts)}."
     if equal := with_verdict(effects.changes, EQUAL):
-        margin = f"{100 * total.margin:g} point{'' if total.margin == 0.01 else 's'}"
-        yield f"Could go, equal within {margin}: {listed([_name(one) for one in equal])}."
+        within = margin_text(total.margin)
+        yield f"Could go, equal within {within}: {listed([_name(one) for one in equal])}."
     if undecided := with_verdict(effects.changes, UNDECIDED):
         most = percent(max(one.excluded or 0.0 for one in undecided), 1)
         yield f"Undecided: {listed([_name(one) for one in undecided])} (up to {most} points)."

@@ -12,9 +12,10 @@ from titn.reporting.comparisons.verdicts import BETTER, EQUAL, MIN_SEEDS, UNDECI
 from titn.reporting.cost_answers import cost_answer
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import STATES, Row
+from titn.reporting.formats import margin_text
 from titn.reporting.markdown import code, escape, listed
 from titn.reporting.row_names import display_names
-from titn.system.text import counted, percent, points
+from titn.system.text import counted, percent
 
 # Rows of one verdict that the sentence names with their numbers.
 MOST_NAMED = 3
@@ -79,13 +80,14 @@ def why_unranked(evidence: Evidence) -> Answer | None:
     few = [row for row in learned if len(row.runs) < MIN_SEEDS]
     if evidence.baseline in few or len(few) >= len(learned) - 1:
         return _of_few_seeds(few, learned)
-    if are_teachers_ranked_by_one(learned):
+    others = [row for row in learned if row is not evidence.baseline]
+    if all(are_teachers_ranked_by_one([evidence.baseline, row]) for row in others):
         text = (
             "Teachers are not ranked: some were trained once, so the intervals cover other "
             "students but not other teachers. `teacher.seed='${seed}'` trains a teacher for each "
             "seed."
         )
-        return Answer(text, "Teachers are not ranked: each was trained once.")
+        return Answer(text, "Teachers are not ranked: some were trained once.")
     return None
 
 
@@ -136,8 +138,8 @@ def _sentences(evidence: Evidence, found: Sequence[Difference]) -> Iterator[str]
         if rows := groups[verdict]:
             yield f"{word} {name}: {_with_numbers(rows, called)}."
     if rows := groups[EQUAL]:
-        margin = f"{100 * evidence.margin:g} point{'' if evidence.margin == 0.01 else 's'}"
-        yield f"Equal to {name} within {margin}: {_names(rows, called)}."
+        within = margin_text(evidence.margin)
+        yield f"Equal to {name} within {within}: {_names(rows, called)}."
     if rows := groups[UNDECIDED]:
         if len(rows) == sum(not difference.unjudged for difference in found):
             yield (
@@ -167,7 +169,7 @@ def _in_short(evidence: Evidence, found: Sequence[Difference]) -> str:
     parts = []
     if decided:
         first = max(decided, key=lambda one: abs(one.estimate))
-        size = points(abs(first.estimate), 1).lstrip("+")
+        size = percent(abs(first.estimate), 1)
         parts.append(f"{called[first.row.label]} {first.verdict} by {size}")
         for verdict in (BETTER, WORSE):
             more = sum(one is not first for one in groups[verdict])
@@ -197,9 +199,9 @@ def _with_numbers(found: Sequence[Difference], called: dict[str, str]) -> str:
     for difference in found[:MOST_NAMED]:
         interval = difference.interval
         assert interval is not None
-        by = points(abs(difference.estimate), 1).lstrip("+")
+        by = percent(abs(difference.estimate), 1)
         ends = sorted((abs(interval.low), abs(interval.high)))
-        low, high = (points(end, 1).lstrip("+") for end in ends)
+        low, high = (percent(end, 1) for end in ends)
         texts.append(f"{escape(called[difference.row.label])} by {by} points ({low} to {high})")
     more = len(found) - MOST_NAMED
     return listed([*texts, *([f"{counted(more, 'more row')}"] if more > 0 else [])])

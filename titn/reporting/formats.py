@@ -7,7 +7,7 @@ import numpy as np
 
 from titn.config.spelling import as_typed
 from titn.reporting.statistics.intervals import Interval
-from titn.system.text import percent, points
+from titn.system.text import percent
 
 # From the root; between quotes it may hold spaces.
 PATH = re.compile(r"(?<=')/[^']*|(?<=\")/[^\"]*|(?<![\w.:/])(?:/[^\s/'\":;,()]+)+")
@@ -51,8 +51,14 @@ def interval_text(interval: Interval, shown: Callable[[float | None], str]) -> s
     return f"{shown(interval.low)} to {shown(interval.high)}"
 
 
-def points_interval(low: float, high: float) -> str:
-    return f"{points(low)} to {points(high)}"
+def margin_text(margin: float) -> str:
+    """As "1 point"."""
+    return f"{100 * margin:g} point{'' if margin == 0.01 else 's'}"
+
+
+def duration_text(hours: float) -> str:
+    """As "1.5 hours", or "3.2 minutes" of less than one."""
+    return f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes"
 
 
 def p_value(p: float | None) -> str:

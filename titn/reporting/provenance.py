@@ -8,7 +8,7 @@ from titn.records.cell_state import DONE, STOPPED
 from titn.records.rows import flatten
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
-from titn.reporting.formats import number
+from titn.reporting.formats import duration_text, number
 from titn.reporting.markdown import code, escape
 from titn.system.text import counted
 
@@ -149,7 +149,7 @@ def source_lines(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str
     if stopped:
         text += f"; {len(stopped)} that stopped early: {_duration(stopped)}"
     if tried:
-        text += f"; {len(tried)} candidates: {_duration(tried)}"
+        text += f"; {counted(len(tried), 'candidate')}: {_duration(tried)}"
     if teachers:
         text += f"; teachers, shared with other questions: {_duration(teachers)}"
     return [
@@ -161,8 +161,7 @@ def source_lines(evidence: Evidence, teachers: list[dict[str, Any]]) -> list[str
 
 
 def _processes(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The processes that made a run, each with its environment: those that it was resumed after
-    first."""
+    """The processes that made a run, each with its environment; the earliest first."""
     for environment in run.get("environment.earlier") or ():
         yield flatten({"environment": environment})
     yield run
@@ -182,8 +181,8 @@ def _source_digests(evidence: Evidence) -> str:
 
 def _duration(runs: list[dict[str, Any]]) -> str:
     unknown = sum(run.get("wall_secs") is None and run.get("train_secs") is None for run in runs)
-    text = f"{hours(runs):.1f} hours" if hours(runs) >= 1 else f"{60 * hours(runs):.1f} minutes"
-    return text + (f" without {unknown} whose time is not known" if unknown else "")
+    without = f" without {unknown} whose time is not known" if unknown else ""
+    return duration_text(hours(runs)) + without
 
 
 def _commits(runs: list[dict[str, Any]]) -> str:

@@ -10,7 +10,7 @@ from titn.records.collation import Records
 from titn.reporting.evidence.run_files import Fault
 from titn.reporting.formats import number, without_paths
 from titn.reporting.markdown import code, escape, table
-from titn.system.text import percent
+from titn.system.text import counted, percent
 
 RUN_COLUMNS = [
     "config_hash", "model", "teacher", "dataset", "dataset.num_classes", "mix", "loss",
@@ -27,7 +27,7 @@ def runs_page(runs: Records, faults: Sequence[Fault] = ()) -> str:
     faults: files of sweeps and beside records, besides the damaged runs.
     """
     damaged = pd.DataFrame(runs[runs["status"] == DAMAGED]).to_dict("records")
-    parts = ["# All runs", f"{len(runs)} run directories. [runs.csv](runs.csv)"]
+    parts = ["# All runs", f"{counted(len(runs), 'run')}. [runs.csv](runs.csv)"]
     unread = [(Path(row["path"]).resolve().name, str(row["reason"])) for row in damaged]
     unread += [(fault.short_path, fault.reason) for fault in faults]
     if unread:

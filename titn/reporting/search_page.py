@@ -12,6 +12,7 @@ from titn.records.trials import Outcome, TrialSchema, TrialsFile
 from titn.reporting.best_file import BEST, best_yaml
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.run_index import RunIndex
+from titn.reporting.formats import duration_text
 from titn.reporting.markdown import code, escape, fold, link, table
 from titn.reporting.output_files import OutputFiles, write_with_parent
 from titn.reporting.pages import Page, setting_part
@@ -92,7 +93,9 @@ def _answer(found: TrialsFile, complete: Sequence[TrialSchema], rows: Sequence[C
         return f"None of {counted(total, 'trial')} has a record."
     best = complete[0]
     if len(found.asked.objective) > 1:
-        text = f"Of {counted(total, 'trial')}, {len(front(found))} are on the front"
+        on_front = len(front(found))
+        are = "is" if on_front == 1 else "are"
+        text = f"Of {counted(total, 'trial')}, {on_front} {are} on the front"
         text += f"; the best in {found.asked.objective[0]} is {trial_row(best.number)}: "
         text += f"{values_text(found, best)} on the validation split."
     else:
@@ -110,7 +113,7 @@ def _answer(found: TrialsFile, complete: Sequence[TrialSchema], rows: Sequence[C
     if one.believed_gain is not None and one.optimism is not None:
         text += (
             f"; the search believed {points(one.believed_gain)}, "
-            f"{points(abs(one.optimism)).lstrip('+')} "
+            f"{percent(abs(one.optimism))} "
             f"points {'too many' if one.optimism > 0 else 'fewer'}"
         )
     return f"{text}."
@@ -131,8 +134,7 @@ def _in_short(found: TrialsFile, complete: Sequence[TrialSchema], rows: Sequence
 def _outcomes(found: TrialsFile, data: str) -> str:
     counts = Counter(one.outcome for one in found.trials)
     told = ", ".join(f"{counts[one]} {one}" for one in OUTCOMES if counts[one])
-    hours = sum(one.secs for one in found.trials) / 3600
-    time = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes"
+    time = duration_text(sum(one.secs for one in found.trials) / 3600)
     asked = found.asked
     pruned = "not pruned" if asked.pruned_by == "none" else f"pruned by {asked.pruned_by}"
     left = asked.trials - (len(found.trials) - counts["impossible"])

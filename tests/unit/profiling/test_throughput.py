@@ -21,5 +21,5 @@ def die(run, threads, settings, barrier, queue):
 def test_a_cell_that_dies_ends_the_measurement(monkeypatch):
     monkeypatch.setattr(throughput, "_one_of", die)
     monkeypatch.setattr(throughput, "WATCH_SECS", 0.01)
-    with pytest.raises(CellError, match=r"^1 process of 2 ended with exit code 9, .*--cells"):
+    with pytest.raises(CellError, match=r"^1 of 2 workers ended with exit code 9, .*--cells"):
         throughput.concurrent_rates({}, 2, steps=1, rounds=1, num_classes=2)

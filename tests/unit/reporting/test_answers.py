@@ -231,6 +231,12 @@ def test_teachers_of_one_seed_each_are_not_ranked(runs, said):
     assert said(*taught(runs, follows=False)).startswith("Teachers are not ranked")
 
 
+def test_beside_rows_with_a_verdict_one_of_another_teacher_of_one_seed_has_none(runs, said):
+    text = said(*taught(runs, follows=False), *runs.row("none", B))
+    assert text.startswith("Worse than vgg: none (no teacher) by ")
+    assert "No verdict: resnet (a teacher was trained once)." in text
+
+
 def test_teachers_of_several_seeds_are_ranked(runs, said):
     assert "Worse than vgg: resnet" in said(*taught(runs, follows=True))
 

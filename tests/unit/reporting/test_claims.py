@@ -193,7 +193,7 @@ def test_a_teacher_no_better_than_the_student_without_it_proves_nothing(runs, ju
     # The teacher has 90% of the images, 36 of 40.
     taught = runs.row("a", [39, 40, 39], taught=runs.teacher())
     result = judge([*taught, *runs.row("b", [36, 37, 36])])
-    assert result.reason == "the teacher is no better than the student without a teacher"
+    assert result.reason.endswith("is no better than the student without a teacher")
 
 
 def test_what_is_counted_has_no_width_and_needs_no_training(runs, judge):

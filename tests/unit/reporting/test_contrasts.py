@@ -56,9 +56,10 @@ def test_what_a_seed_does_to_all_rows_cancels():
 def test_the_images_share_of_a_sum_by_hand():
     # One seed each: 1/2 (1 0 1) + 1/2 (1 1 0) - (0 0 1) = (1, 1/2, -1/2), of variance 7/12.
     rows = [np.array([[1, 0, 1]]), np.array([[1, 1, 0]]), np.array([[0, 0, 1]])]
-    assert contrast_images_variance(rows, [0.5, 0.5, -1.0]) == pytest.approx(7 / 12 / 3)
+    weighted = list(zip(rows, (0.5, 0.5, -1.0), strict=True))
+    assert contrast_images_variance(weighted) == pytest.approx(7 / 12 / 3)
 
 
 def test_the_images_share_of_a_difference_is_that_of_its_two_rows():
     a, b = np.random.default_rng(0).random((2, 3, 50)) < 0.6
-    assert contrast_images_variance([b, a], [-1.0, 1.0]) == pytest.approx(images_variance(a, b))
+    assert contrast_images_variance([(b, -1.0), (a, 1.0)]) == pytest.approx(images_variance(a, b))

@@ -189,7 +189,7 @@ def test_a_damaged_plan_is_named_and_the_rest_goes_on(sweeps, report, tmp_path, 
     path = sweeps.root / "sweeps" / "multirun" / "sweep.json"
     path.write_text(spoil(json.loads(path.read_text())))
     code, said, complaints = report(sweeps.root, "--out", tmp_path)
-    assert (code, said.partition(":")[0]) == (0, "12 runs, 1 questions")
+    assert (code, said.partition(":")[0]) == (0, "12 runs, 1 question")
     assert complaints.startswith(f"titn: {path}: cannot be read: ")
     assert len(complaints.splitlines()) == 1
     assert "- `multirun/sweep.json`: " in (tmp_path / "runs.md").read_text()
@@ -200,7 +200,7 @@ def test_two_names_that_some_disks_take_for_one_have_one_page(sweeps, report, tm
     path = sweeps.root / "sweeps" / "multirun" / "sweep.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"sweep": "ablation/OWN"}))
     code, said, complaints = report(sweeps.root, "--out", tmp_path / "out")
-    assert (code, said.partition(":")[0]) == (0, "12 runs, 1 questions")
+    assert (code, said.partition(":")[0]) == (0, "12 runs, 1 question")
     assert "ablation/own: is ablation/OWN on a disk that does not tell them apart" in complaints
 
 

@@ -73,6 +73,18 @@ def test_the_optimism_is_the_gain_that_was_believed_less_the_gain_on_test(runs, 
 
 
 @pytest.mark.usefixtures("without_figures")
+def test_tables_of_a_search_and_of_its_confirmation_are_written_as_latex(runs, report):
+    confirm(runs)
+    page(runs, report, trials(0.5, 0.65))
+    out = runs.root.parent / "out"
+    report(runs.root, "--out", out, "--latex")
+    own = (out / "search" / "rate" / "search-confirmation.tex").read_text()
+    assert "trial 1 & 65.00 & 60.00" in own
+    assert own.startswith("% Which rate?")
+    assert list((out / "search" / "rate").glob("*-accuracy.tex"))
+
+
+@pytest.mark.usefixtures("without_figures")
 def test_the_page_begins_with_what_is_left_on_test(runs, report):
     confirm(runs)
     text = page(runs, report, trials(0.5, 0.65))

@@ -13,7 +13,7 @@ from titn.records.question import Bound, Claim, Question
 from titn.reporting.comparisons.differences import difference_interval
 from titn.reporting.comparisons.levels import metric_interval
 from titn.reporting.comparisons.sizes import SIZE_METRICS, printed_size
-from titn.reporting.comparisons.teachers import are_teachers_ranked_by_one, weak_teacher
+from titn.reporting.comparisons.teachers import teachers_forbid
 from titn.reporting.comparisons.verdicts import no_width, too_little
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
@@ -71,7 +71,7 @@ def judge_claim(claim: Claim, evidence: Evidence) -> ClaimResult:
     finding, reason = judge_interval(interval, claim.between)
     if other := _other_task(claim, rows):
         finding, reason = NOT_COMPARABLE, other
-    elif why := _why_undecided(rows, evidence) or no_width(interval):
+    elif why := _why_undecided(rows, evidence, interval):
         finding, reason = UNDECIDED, why
     return ClaimResult(
         claim=claim,
@@ -93,15 +93,10 @@ def _other_task(claim: Claim, rows: Sequence[Row]) -> str:
     return "; ".join(found)
 
 
-def _why_undecided(rows: Sequence[Row], evidence: Evidence) -> str:
-    """What forbids a finding, whatever the interval is; empty if nothing does."""
-    if why := too_little(rows):
-        return why
-    if are_teachers_ranked_by_one(rows):
-        return "each teacher was trained once"
-    if len(rows) > 1 and weak_teacher(rows[0], rows[1], evidence.recorded) is not None:
-        return "the teacher is no better than the student without a teacher"
-    return ""
+def _why_undecided(rows: Sequence[Row], evidence: Evidence, interval: Interval | None) -> str:
+    """What forbids a finding; empty if nothing does."""
+    why = too_little(rows) or teachers_forbid(rows, evidence.recorded)
+    return why or no_width(interval)
 
 
 def _judge_size(claim: Claim, rows: Sequence[Row], evidence: Evidence) -> ClaimResult:

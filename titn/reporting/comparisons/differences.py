@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from titn.reporting.comparisons.images_alone import images_alone
 from titn.reporting.comparisons.table_model import numbers_of, table_model
-from titn.reporting.comparisons.teachers import weak_teacher
+from titn.reporting.comparisons.teachers import teachers_forbid
 from titn.reporting.comparisons.verdicts import (
     EQUAL,
     UNDECIDED,
     excluded_by,
-    no_width,
+    no_interval,
     too_little,
     verdict_of,
 )
@@ -110,15 +110,9 @@ def _why_unjudged(
         return why
     if numbers_of(row) == numbers_of(other):
         return "the same numbers"
-    if interval is None:
-        is_kept = row.has_all_samples and other.has_all_samples
-        return "evaluated on other images" if is_kept else "no predictions by image"
-    if why := no_width(interval):
+    if why := teachers_forbid([row, other], evidence.recorded):
         return why
-    teacher = weak_teacher(row, other, evidence.recorded)
-    if teacher is not None:
-        return f"the teacher ({percent(teacher)}%) is no better than the student without a teacher"
-    return None
+    return no_interval([row, other], interval) or None
 
 
 def difference_interval(

@@ -17,14 +17,13 @@ from titn.records.ablation import FROM, TO, Ablation
 from titn.reporting.comparisons.differences import Difference
 from titn.reporting.comparisons.images_alone import images_alone
 from titn.reporting.comparisons.table_model import TableModel, numbers_of, table_model
-from titn.reporting.comparisons.teachers import weak_teacher
-from titn.reporting.comparisons.verdicts import excluded_by, no_width, too_little, verdict_of
+from titn.reporting.comparisons.teachers import teachers_forbid
+from titn.reporting.comparisons.verdicts import excluded_by, no_interval, too_little, verdict_of
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.formats import mean_or_none
 from titn.reporting.statistics.factorial import effect_weights
 from titn.reporting.statistics.intervals import Interval
-from titn.system.text import percent
 
 NO_CHANGE = "changed nothing: the same numbers with and without it"
 
@@ -138,7 +137,7 @@ class _Judge:
         else:
             contrast = self.model.contrast(used, together)
             interval = contrast.interval(estimate) if contrast else None
-            unjudged = self._why_unjudged(used, interval)
+            unjudged = self._why_unjudged([row for row, _ in used], interval)
             alone = images_alone(used, together)
         if _changed_nothing(used):
             unjudged = NO_CHANGE
@@ -151,23 +150,9 @@ class _Judge:
                 return difference, weights[difference.row.label]
         return None
 
-    def _why_unjudged(
-        self, used: Sequence[tuple[Row, float]], interval: Interval | None
-    ) -> str | None:
-        if why := too_little([row for row, _ in used]):
-            return why
-        if interval is None:
-            return "no predictions by image"
-        if why := no_width(interval):
-            return why
-        if len(used) == 2:
-            teacher = weak_teacher(used[0][0], used[1][0], self.evidence.recorded)
-            if teacher is not None:
-                return (
-                    f"the teacher ({percent(teacher)}%) is no better than the student without a "
-                    "teacher"
-                )
-        return None
+    def _why_unjudged(self, rows: Sequence[Row], interval: Interval | None) -> str | None:
+        why = too_little(rows) or teachers_forbid(rows, self.evidence.recorded)
+        return why or no_interval(rows, interval) or None
 
 
 def _changed_nothing(used: Sequence[tuple[Row, float]]) -> bool:

@@ -25,7 +25,7 @@ def images_alone(weights: Sequence[tuple[Row, float]], together: int = 1) -> Int
         return None
     if len(rows) > 1 and any(map(is_near_chance, rows)):
         return None
-    variance = images_share(rows, [weight for _, weight in weights])
+    variance = images_share(weights)
     if not variance:
         return None
     estimate = sum(weight * float(row.values("top1").mean()) for row, weight in weights)

@@ -35,7 +35,7 @@ class TableModel:
 
         A row near chance has its own variance.
         """
-        images = self._images(row)
+        images = self._images([(row, 1.0)])
         if images is None or not _has_seeds(row, self.metric):
             return None
         place = self._place(row)
@@ -52,7 +52,7 @@ class TableModel:
         place, of_second = self._place(first), self._place(second)
         if self.seeds is None or place is None or of_second is None or place == of_second:
             return None
-        images = self._images(first, second)
+        images = self._images([(first, 1.0), (second, -1.0)])
         if images is None:
             return None
         others = [i for i in range(len(self.rows)) if i != of_second]
@@ -66,8 +66,7 @@ class TableModel:
         places = [place for row, _ in weights if (place := self._place(row)) is not None]
         if self.seeds is None or len(places) < len(weights):
             return None
-        rows = [row for row, _ in weights]
-        images = self._images(*rows, weights=[weight for _, weight in weights])
+        images = self._images(weights)
         if images is None:
             return None
         of_rows = np.zeros(len(self.rows))
@@ -84,16 +83,12 @@ class TableModel:
         wanted = numbers_of(row, self.metric)
         return self._numbers.index(wanted) if wanted in self._numbers else None
 
-    def _images(self, *rows: Row, weights: Sequence[float] = (1.0, -1.0)) -> float | None:
+    def _images(self, weights: Sequence[tuple[Row, float]]) -> float | None:
         """What the choice of images adds to a variance; of other metrics than top-1 it is unknown.
-
-        weights: of the rows in the sum; without any, those of a level or a difference.
 
         None if predictions by image are not kept, or are not of the same images.
         """
-        if self.metric != "top1":
-            return 0.0
-        return images_share(rows, weights)
+        return images_share(weights) if self.metric == "top1" else 0.0
 
 
 def table_model(evidence: Evidence, metric: str = "top1") -> TableModel:
@@ -140,14 +135,15 @@ def _floor(row: Row, metric: str) -> float:
     return interaction_variance(correct) / correct.shape[1]
 
 
-def images_share(rows: Sequence[Row], weights: Sequence[float]) -> float | None:
+def images_share(weights: Sequence[tuple[Row, float]]) -> float | None:
     """What the choice of images adds to the variance of a weighted sum of the rows' top-1.
 
     None if predictions by image are not kept, or are not of the same images.
     """
+    rows = [row for row, _ in weights]
     if not all(row.has_all_samples for row in rows) or not have_same_images(rows):
         return None
-    return contrast_images_variance([correct_by_seed(row) for row in rows], weights)
+    return contrast_images_variance([(correct_by_seed(row), weight) for row, weight in weights])
 
 
 def have_same_images(rows: Sequence[Row]) -> bool:

@@ -12,6 +12,7 @@ from titn.reporting.comparisons.tokens import compare_tokens, mean_or_none
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Row
 from titn.reporting.statistics.predictions import agreement
+from titn.system.text import percent
 
 Samples = dict[str, NDArray[Any]]
 
@@ -71,6 +72,19 @@ def are_teachers_ranked_by_one(rows: Sequence[Row]) -> bool:
         tuple(row.shared_value(f"teacher.model.{part}") for part in parts) for row in taught
     }
     return len(networks) > 1 and any(row.has_one_teacher for row in taught)
+
+
+def teachers_forbid(rows: Sequence[Row], recorded: Sequence[Row]) -> str:
+    """Why rows are not compared because of their teachers; empty if they may be.
+
+    recorded: all rows of the setting that have a record.
+    """
+    if are_teachers_ranked_by_one(rows):
+        return "a teacher was trained once"
+    teacher = weak_teacher(rows[0], rows[1], recorded) if len(rows) == 2 else None
+    if teacher is None:
+        return ""
+    return f"the teacher ({percent(teacher)}%) is no better than the student without a teacher"
 
 
 def differently_taught(baseline: Row, rows: Sequence[Row]) -> list[Row]:

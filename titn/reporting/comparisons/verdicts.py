@@ -47,6 +47,14 @@ def too_little(rows: Sequence[Row]) -> str:
     return "" if least >= MIN_SEEDS else f"{counted(least, 'seed')}, {MIN_SEEDS} needed"
 
 
+def no_interval(rows: Sequence[Row], interval: Interval | None) -> str:
+    """Why an interval of rows that have learned enough is none; empty if it is one."""
+    if interval is None:
+        is_kept = all(row.has_all_samples for row in rows)
+        return "evaluated on other images" if is_kept else "no predictions by image"
+    return no_width(interval)
+
+
 def no_width(interval: Interval | None) -> str:
     """Equal numbers say nothing of how much others would differ; empty if they differ."""
     return "nothing varies" if interval and interval.low == interval.high else ""

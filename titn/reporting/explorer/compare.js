@@ -1,6 +1,6 @@
 // Two runs side by side: settings, numbers, curves, and predictions image by image.
 
-/** A table whose headers sort it. columns: {label, numeric}; rows: [{cells: [{value, text, node}]}]. */
+/** A table whose headers sort it. columns: {label, numeric}; rows: a list of {value, text, node} each. */
 function drawSortable(table, columns, rows, by, down) {
   const head = columns.map(({ label, numeric }, index) => {
     const again = () => drawSortable(table, columns, rows, index, by === index ? !down : Boolean(numeric));

@@ -1,6 +1,6 @@
 // Downloads: the table as CSV and LaTeX, a plot as PNG.
 
-/** The table as it stands: {heads, rows} of {value, text}; a group's number is three values. */
+/** The table as it stands: {columns, rows}, a row's cells {values, text}; a group's number is four values. */
 function tableContents() {
   if (!groupKeys().length) {
     const columns = chosenColumns();
@@ -37,7 +37,10 @@ function tableContents() {
 const plainText = (value) => (Array.isArray(value) ? value.join("; ") : value);
 
 function groupContents(cell, column, size) {
-  if (!cell.summary) return { values: [cell.text === NONE ? null : cell.text], text: cell.text };
+  if (!cell.summary) {
+    const value = typeof cell.sortable === "number" ? cell.sortable : cell.text;
+    return { values: [cell.text === NONE ? null : value], text: cell.text };
+  }
   const { n, mean, half } = cell.summary;
   const known = half !== null;
   return {

@@ -67,6 +67,7 @@ function decodeState(text) {
   state.cols = state.cols.filter(columnOf);
   for (const key of ["group", "group2", "x", "y", "colour"])
     if (state[key] && !columnOf(state[key])) state[key] = columnOf(DEFAULTS[key]) ? DEFAULTS[key] : "";
+  if (state.cx !== "epoch" && !data.curves.values[state.cx]) state.cx = DEFAULTS.cx;
   if (!columnOf(sortKey()) && sortKey() !== SIZE) state.sort = "";
   if (!state.group) [state.group, state.group2] = [state.group2, ""];
   if (!document.getElementById(`tab-${state.tab}`)) state.tab = DEFAULTS.tab;

@@ -18,30 +18,34 @@ LEFT_OUT = ("cells",)
 MAIN = "accuracy"
 
 
-def write_latex_tables(pages: Sequence[Page], out: Path) -> list[Path]:
-    """Write a .tex beside the CSV of each table of the report in `out`, and return their paths."""
-    written = []
+def write_latex_tables(pages: Sequence[Page], out: Path) -> None:
+    """Write a .tex beside the CSV of each table of the report in `out`."""
     for page in pages:
         directory = (out / page.path).parent
-        for table, found in _tables_of_settings(page):
-            written.append(directory / tex_path(table))
-            write_text(written[-1], table_file(table, _source(page, found)))
+        for table, source in _tables_of(page):
+            write_text(directory / tex_path(table), table_file(table, source))
     page_of_method = out / f"{NAME}.md"
     method = page_of_method.read_text(encoding="utf-8") if page_of_method.exists() else ""
     for table in tables_with_csv(method):
-        written.append(out / tex_path(table))
-        write_text(written[-1], table_file(table, _source_of_method(method)))
-    return written
+        write_text(out / tex_path(table), table_file(table, _source_of_method(method)))
 
 
-def _tables_of_settings(page: Page) -> Iterator[tuple[PageTable, SettingSummary]]:
+def _tables_of(page: Page) -> Iterator[tuple[PageTable, Source]]:
     settings = {found.files.stem: found for found in page.settings}
     for table in tables_with_csv(page.text):
-        found = settings.get(table.csv.removesuffix(f"-{table.name}.csv"))
-        if found is None or table.name in LEFT_OUT:
+        if table.name in LEFT_OUT:
             continue
+        found = settings.get(table.csv.removesuffix(f"-{table.name}.csv"))
         # The main table has no heading of its own.
-        yield replace(table, heading="Accuracy") if table.name == MAIN else table, found
+        named = replace(table, heading="Accuracy") if table.name == MAIN else table
+        yield named, _source(page, found) if found else _source_of_page(page)
+
+
+def _source_of_page(page: Page) -> Source:
+    """Of a table that is of no setting: those of a search, above its confirmation."""
+    asks = page.question.asks if page.question else ""
+    commands = [one for found in page.settings for one in found.evidence.setting.commands]
+    return Source(page.title, asks, "", None, commands, page.path)
 
 
 def _source(page: Page, found: SettingSummary) -> Source:

@@ -10,7 +10,7 @@ from titn.reporting import figures
 from titn.reporting.comparisons.chance import is_near_chance
 from titn.reporting.comparisons.tokens import TokenComparison, compare_tokens
 from titn.reporting.comparisons.verdicts import MIN_SEEDS
-from titn.reporting.formats import bounds, points_interval
+from titn.reporting.formats import bounds, interval_text
 from titn.reporting.markdown import escape, table
 from titn.reporting.method.settings import (
     PageSetting,
@@ -128,4 +128,4 @@ def _csv_record(setting: PageSetting, tokens: TokenComparison) -> dict[str, Any]
 def _with_interval(interval: Interval | None) -> str:
     if interval is None:
         return "–"
-    return f"{points(interval.estimate)} ({points_interval(interval.low, interval.high)})"
+    return f"{points(interval.estimate)} ({interval_text(interval, points)})"

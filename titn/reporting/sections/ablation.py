@@ -12,10 +12,11 @@ from titn.reporting.comparisons.effects import Effect, Effects
 from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.comparisons.verdicts import EQUAL, UNDECIDED
 from titn.reporting.evidence.evidence import Evidence
-from titn.reporting.evidence.row import MISSING, Row
+from titn.reporting.evidence.row import Row
 from titn.reporting.formats import IMAGES_NOTE, bounds, interval_or_images
 from titn.reporting.markdown import code, escape, table
 from titn.reporting.output_files import OutputFiles
+from titn.reporting.sections.candidates import CHOSEN_ON_VALIDATION, state_and_top1
 from titn.system.text import percent, points
 
 # What an effect is, by design.
@@ -116,13 +117,11 @@ def _path(ablation: Ablation, evidence: Evidence, files: OutputFiles) -> list[st
     """How the steps of a path were chosen: the candidates of each on the validation split."""
     lines, records = [], []
     for cell, run in evidence.candidates:
-        state = run["status"] if run else MISSING
-        top1 = run.get("top1") if run else None
+        state, top1 = state_and_top1(run)
         step, _, change = cell.row.partition(": ")
         taken = cell.row in ablation.states
-        lines.append([escape(step), escape(change),
-                      percent(top1) if state in DONE else state,
-                      "chosen" if taken else ""])  # fmt: skip
+        shown = percent(top1) if state in DONE else state
+        lines.append([escape(step), escape(change), shown, "chosen" if taken else ""])
         records.append({"step": step, "change": change, "state": state,
                         "validation_top1": top1, "chosen": taken})  # fmt: skip
     if not lines:
@@ -130,8 +129,7 @@ def _path(ablation: Ablation, evidence: Evidence, files: OutputFiles) -> list[st
     link = files.save_csv("path", pd.DataFrame(records))
     return [
         table(["step", "change", "validation top-1 (%)", ""], lines, left=2),
-        "One seed each, on a part of train that was held out, from the teacher too: the best of "
-        f"several, no estimate of how good it is. {link}",
+        f"{CHOSEN_ON_VALIDATION} {link}",
     ]
 
 

@@ -146,12 +146,16 @@ def _of_seeds(count: int) -> str:
 
 
 def _confusion(row: Row, k: int) -> np.ndarray:
-    """Rows normalised to one: the mean over seeds of where each true class went."""
+    """Rows normalised to one: the mean over seeds of where each true class went.
+
+    nan of a class that has no images.
+    """
     counts = sum(
         confusion_counts(columns["label"], columns["fused"], k) for columns in row.samples.values()
     )
     counts = np.asarray(counts, dtype=float)
-    return counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    totals = counts.sum(1, keepdims=True)
+    return np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
 
 
 def _recall(row: Row, k: int) -> np.ndarray:

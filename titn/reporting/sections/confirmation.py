@@ -12,7 +12,7 @@ from titn.reporting.comparisons.differences import Difference
 from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.run_index import RunIndex
-from titn.reporting.formats import bounds, percent_interval, points_interval
+from titn.reporting.formats import bounds, interval_text, percent_interval
 from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.statistics.intervals import Interval
@@ -138,7 +138,7 @@ def _within(interval: Interval | None, text: Callable[[Interval], str]) -> str:
 
 
 def _gain_interval(interval: Interval) -> str:
-    return points_interval(interval.low, interval.high)
+    return interval_text(interval, points)
 
 
 def _record(one: Confirmed) -> dict[str, float | str | None]:

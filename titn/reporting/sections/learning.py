@@ -105,7 +105,6 @@ def _learned(row: Row) -> dict[str, Any]:
         "parameters": row.shared_value("parameters"),
         **_spread("wall_secs", secs),
         **_spread("images_per_sec", rates),
-        "num_seeds": len(row.runs),
     }
 
 
@@ -119,7 +118,7 @@ def _agreement(row: Row, first: str, second: str) -> float | None:
 
 
 def _shown_learning(found: dict[str, Any]) -> list[str]:
-    reached = f"{found['num_reached']} of {found['num_seeds']} reached it"
+    reached = f"{found['num_reached']} of {found['num_curves']} reached it"
     if found["reach"] is None or not found["num_curves"]:
         reached = "–"
     return [

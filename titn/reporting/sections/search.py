@@ -7,13 +7,14 @@ from typing import Any
 import pandas as pd
 
 from titn.records.search import trial_row
-from titn.records.trials import TrialSchema, TrialsFile
+from titn.records.trials import DomainSchema, TrialSchema, TrialsFile
 from titn.reporting import figures
 from titn.reporting.comparisons.importances import GOOD, MIN_TRIALS, importances
 from titn.reporting.figures.style import amount_tick
 from titn.reporting.formats import number
 from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import OutputFiles
+from titn.reporting.sections.candidates import is_at_an_end
 from titn.system.text import percent
 
 # Objective -> what an axis calls it. Top-1 is shown in percent.
@@ -179,17 +180,19 @@ def at_ends(found: TrialsFile, trial: TrialSchema) -> list[str]:
     """
     keys = []
     for key, value in trial.chosen.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            continue
         domain = found.domains[key]
-        numbers = [one for one in domain.values or () if isinstance(one, int | float)]
         if domain.values is not None:
-            is_near = len(numbers) > 2 and value in (min(numbers), max(numbers))
+            is_near = is_at_an_end(value, domain.values)
         else:
-            low, high, at = (_scaled(one, domain.log) for one in (domain.low, domain.high, value))
-            is_near = high > low and not 0.05 < (at - low) / (high - low) < 0.95
+            assert isinstance(value, int | float)
+            is_near = _is_near_an_end(value, domain)
         keys += [key] if is_near else []
     return keys
+
+
+def _is_near_an_end(value: float, domain: DomainSchema) -> bool:
+    low, high, at = (_scaled(one, domain.log) for one in (domain.low, domain.high, value))
+    return high > low and not 0.05 < (at - low) / (high - low) < 0.95
 
 
 def _scaled(value: float, log: bool) -> float:

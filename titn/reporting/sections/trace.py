@@ -7,12 +7,13 @@ import pandas as pd
 from titn.records.cell_state import DONE
 from titn.records.sweep_plan import PlannedCell
 from titn.reporting.evidence.evidence import Evidence
-from titn.reporting.evidence.row import MISSING, Row
+from titn.reporting.evidence.row import Row
 from titn.reporting.formats import fixed_point, mean_or_none, number
-from titn.reporting.markdown import escape, table
+from titn.reporting.markdown import escape, fold, table
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.provenance import count_steps, distinct, hardware, hours, optimizer_text
-from titn.system.text import percent
+from titn.reporting.sections.candidates import CHOSEN_ON_VALIDATION, is_at_an_end, state_and_top1
+from titn.system.text import counted, percent
 
 
 def tuning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
@@ -24,22 +25,17 @@ def tuning_section(evidence: Evidence, files: OutputFiles) -> list[str]:
     lines, records = [], []
     for cell, run in sorted(evidence.candidates, key=lambda pair: _order(pair[0], evidence)):
         values = ", ".join(f"{key}={number(value)}" for key, value in cell.tuned.items())
-        state = run["status"] if run else MISSING
-        top1 = run.get("top1") if run else None
+        state, top1 = state_and_top1(run)
         taken = chosen.get(cell.row) == cell.tuned
         if taken and _is_at_an_end(cell, evidence):
             at_ends.append(f"{escape(cell.row)} ({escape(values)})")
-        lines.append([escape(cell.row), escape(values),
-                      percent(top1) if state in DONE else state,
-                      "chosen" if taken else ""])  # fmt: skip
+        shown = percent(top1) if state in DONE else state
+        lines.append([escape(cell.row), escape(values), shown, "chosen" if taken else ""])
         records.append({"row": cell.row, "values": values, "state": state,
                         "validation_top1": top1, "chosen": taken})  # fmt: skip
     link = files.save_csv("tuning", pd.DataFrame(records))
     columns = ["row", "value", "validation top-1 (%)", ""]
-    text = (
-        "One seed each, on a part of train that was held out, from the teacher too: the best of "
-        f"several, no estimate of how good it is. {link}"
-    )
+    text = f"{CHOSEN_ON_VALIDATION} {link}"
     if at_ends:
         text = (
             f"**At an end of what it could choose from: {'; '.join(at_ends)}.** What lies beyond "
@@ -59,8 +55,7 @@ def _is_at_an_end(cell: PlannedCell, evidence: Evidence) -> bool:
     """Whether one of a candidate's values is the least or the greatest that its row has tried."""
     tried = [other.tuned for other, _ in evidence.candidates if other.row == cell.row]
     for key, value in cell.tuned.items():
-        values = {tuned[key] for tuned in tried if isinstance(tuned.get(key), int | float)}
-        if len(values) > 1 and value in (min(values), max(values)):
+        if is_at_an_end(value, [tuned.get(key) for tuned in tried]):
             return True
     return False
 
@@ -103,7 +98,8 @@ def _protocol(row: Row) -> tuple[list[str], dict[str, Any]]:
         "remarks": "; ".join(row.remarks()),
     }
     shown = {key: "–" if value is None else str(value) for key, value in record.items()}
-    length = "–" if record["epochs"] is None else f"{shown['epochs']} epochs"
+    # Of a column in which another run has none, pandas makes floats.
+    length = "–" if record["epochs"] is None else counted(record["epochs"], "epoch")
     if num_steps is not None:
         length += f", {num_steps:,} steps of {number(size)}"
     taught_by = shown["teacher"]
@@ -136,4 +132,4 @@ def cells_section(evidence: Evidence, files: OutputFiles) -> list[str]:
             )
     link = files.save_csv("cells", pd.DataFrame(records))
     inner = table(["row", "seed", "state", "top-1 (%)", "record"], lines)
-    return [f"<details><summary>All cells</summary>\n\n{inner}\n\n{link}\n\n</details>"]
+    return [fold("All cells", [inner, link])]

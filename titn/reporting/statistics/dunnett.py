@@ -11,37 +11,35 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import chi2
 
-from titn.reporting.statistics.intervals import t_quantile
+from titn.reporting.statistics.intervals import LEVEL, t_quantile
 
 # Nodes of the two integrals: the bound then agrees with the printed tables in all their digits.
 NODES = 64
 
 
-def dunnett_quantile(
-    counts: Sequence[int], baseline_count: int, df: float, level: float = 0.95
-) -> float:
-    """q with P(|T_1| < q and ... and |T_k| < q) = level.
+def dunnett_quantile(counts: Sequence[int], baseline_count: int, df: float) -> float:
+    """q with P(|T_1| < q and ... and |T_k| < q) = LEVEL.
 
     T_i is the t statistic of row i against the baseline, when nothing differs: the rows share the
     baseline's mean and one estimate of the variance, with df degrees of freedom (infinite: a
     variance that is known). counts: seeds of the k rows. Dunnett 1955, "A multiple comparison
     procedure for comparing several treatments with a control", JASA 50.
     """
-    return _quantile(tuple(sorted(counts)), baseline_count, float(df), level)
+    return _quantile(tuple(sorted(counts)), baseline_count, float(df))
 
 
 @cache
-def _quantile(counts: tuple[int, ...], baseline_count: int, df: float, level: float) -> float:
+def _quantile(counts: tuple[int, ...], baseline_count: int, df: float) -> float:
     if len(counts) == 1:
-        return t_quantile(level, df)
+        return t_quantile(LEVEL, df)
     spread, weights = relative_deviations(df)
 
     def excess(bound: float) -> float:
         inside = _probability_within(bound * spread, counts, baseline_count)
-        return float(weights @ inside) - level
+        return float(weights @ inside) - LEVEL
 
     # Bonferroni's bound is never too small.
-    bonferroni = t_quantile(1 - (1 - level) / len(counts), df)
+    bonferroni = t_quantile(1 - (1 - LEVEL) / len(counts), df)
     return float(brentq(excess, 0.0, 1.001 * bonferroni, xtol=1e-10))
 
 

@@ -28,20 +28,21 @@ def images_variance(a: Correct, b: Correct | None = None) -> float:
 
     a, b: (n, m), (l, m), on the same m images. ValueError if the numbers of images differ.
     """
-    return contrast_images_variance([a] if b is None else [a, b], (1.0, -1.0))
+    return contrast_images_variance([(a, 1.0), *([] if b is None else [(b, -1.0)])])
 
 
-def contrast_images_variance(rows: Sequence[Correct], weights: Sequence[float]) -> float:
+def contrast_images_variance(rows: Sequence[tuple[Correct, float]]) -> float:
     """The part of the variance of sum_i w_i mean(row_i) that is due to the images.
 
-    rows: (n_i, m) each, on the same m images; as many weights, or more. The variance of the m
+    rows: (n_i, m), on the same m images, with the weight w_i of each. The variance of the m
     weighted means over seeds, less what seeds put into it (w^2 E / n of each row, which an interval
     has in its other part), divided by m; zero if that is negative. ValueError if the numbers of
     images differ.
     """
-    means, of_seeds = np.zeros(np.shape(rows[0])[1]), 0.0  # (m,)
-    for row, weight in zip(rows, weights, strict=False):
-        same_number_of_images(rows[0], row)
+    first = rows[0][0]
+    means, of_seeds = np.zeros(np.shape(first)[1]), 0.0  # (m,)
+    for row, weight in rows:
+        same_number_of_images(first, row)
         means = means + weight * np.asarray(row, dtype=float).mean(0)
         of_seeds += weight**2 * interaction_variance(row) / len(row) if len(row) > 1 else 0.0
     return max(float(means.var(ddof=1)) - of_seeds, 0.0) / len(means)

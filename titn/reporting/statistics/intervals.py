@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import quantile_test, t
 
+# Of every interval here; pages say 95%.
+LEVEL = 0.95
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -16,12 +19,12 @@ class Interval:
     high: float
 
 
-def median_interval(values: np.ndarray, level: float = 0.95) -> Interval | None:
+def median_interval(values: np.ndarray) -> Interval | None:
     """The median of (n,) values between two of them, by the sign test; None if n is below six.
 
     It holds for any distribution that the values share: one slow round does not move it.
     """
-    found = quantile_test(values).confidence_interval(level)
+    found = quantile_test(values).confidence_interval(LEVEL)
     if not np.isfinite([found.low, found.high]).all():
         return None
     return Interval(float(np.median(values)), float(found.low), float(found.high))

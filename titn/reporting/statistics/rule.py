@@ -19,7 +19,7 @@ from scipy.special import ndtr
 from scipy.stats import chi2
 
 from titn.reporting.statistics.dunnett import dunnett_quantile
-from titn.reporting.statistics.intervals import Interval, satterthwaite_df, t_quantile
+from titn.reporting.statistics.intervals import LEVEL, Interval, satterthwaite_df, t_quantile
 from titn.reporting.statistics.seed_model import SeedModel
 
 
@@ -64,10 +64,10 @@ class Contrast:
         return float(brentq(shortfall, 0.0, 10 * self.half_width + 10 * deviation))
 
 
-def level_contrast(model: SeedModel, row: int, images: float, level: float = 0.95) -> Contrast:
+def level_contrast(model: SeedModel, row: int, images: float) -> Contrast:
     """Of the mean of one row; no correction for the number of rows."""
     df = model.dfs[row]
-    bounds = (t_quantile(level, d) for d in (df, np.inf))
+    bounds = (t_quantile(LEVEL, d) for d in (df, np.inf))
     return Contrast(model.variances[row] / model.counts[row], images, df, *bounds)
 
 
@@ -77,9 +77,8 @@ def difference_contrast(
     baseline: int,
     compared: Sequence[int],
     images: float,
-    level: float = 0.95,
 ) -> Contrast:
-    """Of row less baseline, one of `compared` rows that are held against it, all at this level.
+    """Of row less baseline, one of `compared` rows that are held against it, all at LEVEL together.
 
     With one variance for all rows the bound is Dunnett's. With separate ones it is Welch's test
     at the level of Sidak's correction, 1 - (1 - level)^(1/k).
@@ -90,12 +89,12 @@ def difference_contrast(
         seeds = sum(parts)
         own = [(part, model.counts[i] - 1) for part, i in zip(parts, pair, strict=True)]
         df = satterthwaite_df(seeds, own)
-        each = level ** (1 / len(compared))
+        each = LEVEL ** (1 / len(compared))
         bounds = [t_quantile(each, d) for d in (df, np.inf)]
     else:
         variance, df = model.paired or (model.variances[row], model.dfs[row])
         seeds = sum(variance / model.counts[i] for i in pair)
         counts = [model.counts[i] for i in compared]
         n = model.counts[baseline]
-        bounds = [dunnett_quantile(counts, n, d, level) for d in (df, np.inf)]
+        bounds = [dunnett_quantile(counts, n, d) for d in (df, np.inf)]
     return Contrast(seeds, images, df, *bounds)
