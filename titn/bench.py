@@ -69,14 +69,15 @@ def bench(arguments: argparse.Namespace) -> int:
     from titn.profiling.stages import profile_step
     from titn.profiling.throughput import cached_answer_rates, concurrent_rates, training_rates
     from titn.system.progress import say
+    from titn.types import image_spec
 
     run = compose_run(arguments.overrides)
     if run["devices"] > 1:
         raise ConfigError(f"devices={run['devices']}: titn.bench measures one device; leave it out")
     _check_kept_labels(arguments, run)
-    batch, size = run["batch_size"], run["dataset"]["image_size"]
+    batch, spec = run["batch_size"], image_spec(run["dataset"], arguments.classes)
     # All images of a round as bytes, and those of a batch in floating point.
-    needed = (arguments.steps + 4) * run["dataset"]["channels"] * batch * size**2
+    needed = (arguments.steps + 4) * batch * spec.channels * spec.size**2
     check_memory(needed, f"batch_size={batch}", "the images take", "it, or --steps")
     if arguments.json:
         _check_writable(arguments.json)

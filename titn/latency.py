@@ -71,15 +71,15 @@ def latency(arguments: argparse.Namespace) -> int:
 
     names, overrides = _models(arguments.overrides)
     runs = {name: compose_run([f"model={name}", *overrides]) for name in names}
-    for run in runs.values():
-        batch, size = max(arguments.batch), run["dataset"]["image_size"]
+    specs = {name: image_spec(run["dataset"], arguments.classes) for name, run in runs.items()}
+    for spec in specs.values():
+        batch = max(arguments.batch)
         # As bytes, and as the floating point that a network makes of them.
-        needed = (1 + 4) * run["dataset"]["channels"] * batch * size**2
+        needed = (1 + 4) * batch * spec.channels * spec.size**2
         check_memory(needed, f"--batch {batch}", "the images of a batch take", "it")
     timed = []
     for name, run in runs.items():
-        spec = image_spec(run["dataset"], arguments.classes)
-        timed += latencies.timed_networks(name, run, spec, arguments.batch, arguments.secs)
+        timed += latencies.timed_networks(name, run, specs[name], arguments.batch, arguments.secs)
     say(latencies.describe_setup(next(iter(runs.values())), cpu_name()))
     latencies.take_turns(timed, arguments.rounds)
     print_table(COLUMNS, [row(one) for one in timed])
