@@ -14,7 +14,7 @@ from titn.cells.pruning import Prunes
 from titn.records.cell_state import PRUNED
 from titn.records.run_dir import RunDir
 from titn.system.errors import CellError, ConfigError, first_line
-from titn.system.locks import HeldError, Lock, LockLostError
+from titn.system.locks import LOOK_SECS, HeldError, Lock, LockLostError
 from titn.system.progress import log_to, say
 
 
@@ -96,7 +96,8 @@ def _locked(cell: Cell, wait: bool) -> Iterator[Lock]:
     lock = Lock(cell.directory.lock)
     with disk_errors_named(cell):
         try:
-            lock.acquire(timeout=0)
+            # For longer than one who only looks whether it is held has it.
+            lock.acquire(timeout=LOOK_SECS)
         except HeldError:
             if not wait:
                 raise BusyError from None

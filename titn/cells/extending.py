@@ -1,7 +1,7 @@
 """A finished run, trained longer: another run, which begins with the weights of the first."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,7 +160,7 @@ def _no_such_key(key: str, run: dict) -> str:
     return no_such_key(key, known)
 
 
-def _keys(node: dict, prefix: str = "") -> Any:
+def _keys(node: dict, prefix: str = "") -> Iterator[str]:
     for key, value in node.items():
         if key == "choices" or key.startswith("_"):
             continue

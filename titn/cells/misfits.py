@@ -14,7 +14,7 @@ from torch import Tensor
 
 from titn.config.schema import configurable_keywords
 from titn.config.spelling import as_typed
-from titn.records.run_dir import RunDir
+from titn.records.run_dir import run_of_weights
 from titn.system.errors import ConfigError
 from titn.training import build, weights
 from titn.types import ImageSpec
@@ -50,11 +50,11 @@ def remedy(run: dict, spec: ImageSpec, prefix: str) -> str:
 
 def _differences(run: dict, path: Path, prefix: str) -> list[str]:
     """The overrides by which a run that wrote weights had another network than `run`."""
-    directory = path if path.is_dir() else path.parent
-    if directory == path.parent and path.name != RunDir(directory).weights.name:
+    directory = run_of_weights(path)
+    if directory is None:
         return []
     try:
-        config = RunDir(directory).config()
+        config = directory.config()
         model, data = config["model"], config["dataset"]
         theirs = {"dataset.image_size": data["image_size"]}
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):

@@ -22,7 +22,7 @@ from titn.types import Batch, ImageSpec, Output
 
 T = TypeVar("T")
 
-# Of the images that a view and a loss are tried on. More of them than a view may leave as they are.
+# How many random images a view and a loss are tried on: so many that a random view changes one.
 NUM_IMAGES = 16
 IMAGES_ARE = "titn.data.images.Images(pixels, labels) has (N, 3, s, s) uint8 and (N,) int64 tensors"
 VIEW_IS = "apply(images, rows) returns images of the same shape and type"

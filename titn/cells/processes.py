@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -60,8 +61,9 @@ def together(cell: Cell) -> Iterator[Ranks | None]:
         with joined(0, size, job["port"], cell.device) as ranks:
             yield ranks
     except Exception as error:
+        end = time.monotonic() + DYING_SECS
         for other in others:
-            other.raise_if_ended(error)
+            other.raise_if_ended(error, max(end - time.monotonic(), 0.0))
         raise
     finally:
         torch.set_num_threads(threads)
@@ -98,14 +100,14 @@ class _Process:
         """Raise if it ends instead."""
         if self.answers.readline().strip() != READY:
             self.process.wait()
-            self.raise_if_ended(None)
+            self.raise_if_ended(None, DYING_SECS)
 
-    def raise_if_ended(self, cause: Exception | None) -> None:
-        """Raise what it has died of, if it is dead or dying."""
+    def raise_if_ended(self, cause: Exception | None, secs: float) -> None:
+        """Raise what it has died of, if it is dead or will be so many seconds from now."""
         if cause is not None and not isinstance(cause, RuntimeError):
             return  # not what an exchange with a dead process raises
         try:
-            code = self.process.wait(DYING_SECS)
+            code = self.process.wait(secs)
         except subprocess.TimeoutExpired:
             return
         where = f"process {self.rank} of {self.size - 1} that train along"

@@ -8,7 +8,7 @@ from torch import nn
 
 from titn.data.images import Dataset, Images
 from titn.losses.terms import TokenWeights
-from titn.records.run_dir import RunDir
+from titn.records.run_dir import run_of_weights
 from titn.records.run_files import read_run_files
 from titn.training.engine import State
 from titn.training.metrics import Predictions, macs, num_parameters
@@ -69,7 +69,7 @@ def balance(predictions: Predictions, weights: TokenWeights) -> dict[str, float]
 def parent(run: dict) -> dict[str, Any]:
     """parent: the record of the run whose weights a run began with, of one that is there."""
     origin = run["checkpoint"] or run["weights"]
-    directory = RunDir(Path(origin).expanduser()) if origin else None
+    directory = run_of_weights(Path(origin).expanduser()) if origin else None
     if directory is None or not directory.weights.is_file():
         return {}
     try:

@@ -39,16 +39,11 @@ Run = Mapping[str, Any]
 
 def read_epochs(run: Run) -> list[dict[str, Any]]:
     """The rows of a record's epochs.jsonl; none without the file."""
-    file = safe_path(Path(run["path"]), EPOCHS)
-    if file is None:
+    rows, rest = _read_epochs(Path(run["path"]))
+    if rows is None:
         return []
-    try:
-        *lines, rest = file.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{EPOCHS}: {printable(first_line(error))}") from None
     if rest:
         raise ValueError(f"{EPOCHS}: the last line is cut")
-    rows = [_epoch(line, number) for number, line in enumerate(lines, 1)]
     trained = run.get("stopped_after") or run["epochs"]
     if len(rows) != trained:
         raise ValueError(f"{EPOCHS}: has {len(rows)} epochs, the record {trained:.0f}")
@@ -57,6 +52,23 @@ def read_epochs(run: Run) -> list[dict[str, Any]]:
         known = f"{run['best_top1']:.6g}"
         raise ValueError(f"{EPOCHS}: has a best top1 of {best:.6g}, the record {known}")
     return rows
+
+
+def complete_epochs(directory: Path) -> list[dict[str, Any]]:
+    """The rows of epochs.jsonl that a run, which may be at work, has written in full."""
+    return _read_epochs(directory)[0] or []
+
+
+def _read_epochs(directory: Path) -> tuple[list[dict[str, Any]] | None, str]:
+    """The rows, None without the file, and what is there of the next one."""
+    file = safe_path(directory, EPOCHS)
+    if file is None:
+        return None, ""
+    try:
+        *lines, rest = file.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{EPOCHS}: {printable(first_line(error))}") from None
+    return [_epoch(line, number) for number, line in enumerate(lines, 1)], rest
 
 
 def _epoch(line: str, number: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from titn.config.keys import COMMAND_KEYS
 from titn.config.overrides import override_key
 from titn.records.question import QuestionError, parse_question
+from titn.records.safe_open import build
 from titn.system.errors import ConfigError, error_text, first_line
 from titn.system.text import printable
 
@@ -63,7 +64,12 @@ def read_question_file(file: Path) -> Any:
         return None
     if not isinstance(question, MappingNode):
         raise _mistake(file, question, "question: should have keys below it, as title and rows")
-    node = loader.construct_document(question)
+    try:
+        node = build(loader.construct_document, question)
+    except yaml.YAMLError as error:
+        raise _unreadable(file, error) from None
+    except ValueError as error:
+        raise _mistake(file, question, f"question: {first_line(error)}; write it plainly") from None
     if "${" not in text:
         _check_question(file, question, node)
         _check_rows(file, question)
@@ -106,12 +112,17 @@ def _unreadable(file: Path, error: yaml.YAMLError) -> ConfigError:
     return _mistake(file, mark.line + 1 if mark else 1, said)
 
 
-def _check_keys(file: Path, node: Node, path: str) -> None:
-    """ConfigError if a key stands twice, or in the question is no text."""
+def _check_keys(file: Path, node: Node, path: str, above: tuple[Node, ...] = ()) -> None:
+    """ConfigError if a key stands twice, or in the question is no text, or a node is in itself.
+
+    above: the nodes that hold this one.
+    """
+    if any(node is one for one in above):
+        raise _mistake(file, node, f"{path}: is a part of itself; write it without *")
     for key, name, value in _items(node):
         if key is not None:
             _check_key(file, node, key, path)
-        _check_keys(file, value, f"{path}.{name}".lstrip("."))
+        _check_keys(file, value, f"{path}.{name}".lstrip("."), (*above, node))
 
 
 def _check_key(file: Path, node: Node, key: Node, path: str) -> None:

@@ -12,7 +12,7 @@ from titn.system.text import is_utf8, printable
 # Dotted keys with their values.
 Row = dict[str, Any]
 
-# Keys that a run's configuration and its record both have; that they agree is checked.
+# Keys that several files of a run have; `check_same_run` and `read_run_files` compare them.
 SHARED_KEYS = ("seed", "epochs", "config_hash", "source_digest")
 
 

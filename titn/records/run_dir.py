@@ -134,12 +134,6 @@ class RunDir:
         # A line that a kill cut short has no newline.
         return path.read_text().count("\n") if path.exists() else 0
 
-    def epochs(self) -> list[dict]:
-        """The complete rows of epochs.jsonl; ValueError if one is damaged."""
-        path = self.path / "epochs.jsonl"
-        lines = path.read_text().split("\n")[:-1] if path.exists() else []
-        return [json.loads(line) for line in lines]
-
     def write_epochs(self, rows: list[dict]) -> None:
         """Replace epochs.jsonl by these rows."""
         write_text(self.path / "epochs.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
@@ -200,6 +194,14 @@ def _check_file(path: Path) -> None:
         raise ValueError(f"{path.name}: is not a file")
 
 
+def run_of_weights(path: Path) -> RunDir | None:
+    """The run that a path names, itself or by its weights; None of another file."""
+    if path.is_dir():
+        return RunDir(path)
+    run = RunDir(path.parent)
+    return run if path.name == run.weights.name else None
+
+
 def checksum(content: dict) -> str:
     """CRC-32 of the content of a record; order of keys and layout of the text do not count."""
     text = json.dumps(content, sort_keys=True)
@@ -207,5 +209,4 @@ def checksum(content: dict) -> str:
 
 
 def write_json(path: Path, content: dict) -> None:
-    # allow_nan: a diverged run's loss is not a number, and its record says so.
     write_text(path, json.dumps(content, indent=2) + "\n")

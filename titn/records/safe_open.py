@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from titn.system.console import complain
-from titn.system.errors import error_text
+from titn.system.errors import error_text, first_line
 from titn.system.files import check_can_be_listed
 from titn.system.text import is_utf8, printable
 
@@ -114,7 +114,18 @@ def read_yaml(path: Path) -> Any:
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
-    return yaml.load(text, LOADER)
+    return build(yaml.load, text, LOADER)
+
+
+def build(construct: Callable[..., Any], *arguments: Any) -> Any:
+    """What PyYAML constructs; ValueError or yaml.YAMLError if a value does not fit its tag.
+
+    Of such values, as `!!bool x`, its constructors raise whatever comes.
+    """
+    try:
+        return construct(*arguments)
+    except (KeyError, AttributeError, IndexError, TypeError) as error:
+        raise ValueError(f"a value does not fit its tag ({first_line(error)})") from None
 
 
 def check_plain(content: Any, dots: bool = True) -> None:

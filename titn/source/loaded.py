@@ -2,7 +2,6 @@
 
 import hashlib
 import sys
-from dataclasses import asdict
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import NamedTuple
@@ -19,11 +18,15 @@ class Seen(NamedTuple):
     summary: Summary
 
 
+class SourceChangedError(ConfigError):
+    """Not the configuration is to blame: the process that reads it is of older code."""
+
+
 _seen: dict[Path, Seen] = {}
 
 
 def check_unchanged(module: str, file: Path, source: bytes, summary: Summary) -> None:
-    """ConfigError if a module runs here that was changed since its source was first read.
+    """SourceChangedError if a module runs here that was changed since its source was first read.
 
     A digest of the new source would call a record its own that the old code has made. A module that
     was not imported then, or was imported anew since, may have changed; and so may what is no part
@@ -37,8 +40,8 @@ def check_unchanged(module: str, file: Path, source: bytes, summary: Summary) ->
         return
     if imported is None or before.spec is not imported:
         _seen[file] = now
-    elif asdict(before.summary) != asdict(summary):
-        raise ConfigError(
+    elif before.summary != summary:
+        raise SourceChangedError(
             f"{file}: has changed since this process read it, and runs here as it was; give the "
             "command again"
         )

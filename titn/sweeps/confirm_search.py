@@ -21,6 +21,7 @@ from titn.sweeps.sweep import Sweep
 from titn.sweeps.trial_cells import TrialCells
 from titn.sweeps.tuning import HELD_OUT, is_for_test
 from titn.system.errors import ConfigError
+from titn.system.progress import say
 
 if TYPE_CHECKING:
     from titn.cells.planning import Planner
@@ -76,7 +77,8 @@ def plan_confirmation(
     tried = CellRequest(DEFAULTS, str(of_trials), (*as_trials, HELD_OUT))
     try:
         candidates = [plan_cell(sweep, planner, tried, "candidate")]
-    except ConfigError:
+    except ConfigError as error:
+        say(f"{sweep.name}: confirmed without the defaults, which cannot be made: {error}")
         request, candidates = replace(request, rows=rows), []
     known = replace(
         sweep,

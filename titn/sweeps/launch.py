@@ -230,7 +230,8 @@ def say_outcome(cell: SweepCell, outcome: Outcome) -> None:
     if outcome.reason or outcome.busy or cell.state not in DONE:
         return
     directory = cell.cell.directory
-    say(f"{cell.label}: {outcome_text(directory.result() or {}, directory.path)}")
+    if (result := directory.result()) is not None:  # another with force=true may have removed it
+        say(f"{cell.label}: {outcome_text(result, directory.path)}")
 
 
 def teacher_label(teacher: "Cell") -> str:

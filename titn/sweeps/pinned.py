@@ -41,17 +41,18 @@ def plan_pinned(run: dict[str, Any], prefix: str, identity: Mapping[str, Any]) -
     return cell
 
 
-def check_precision(cells: Iterable["Cell"], gpus: str) -> None:
+def check_precision(cells: Iterable["Cell"], on_gpu: bool) -> None:
     """ConfigError where this machine would decide a precision that is a GPU's to decide.
 
     It is a part of a cell's identity: planned here, and made there, it would be another cell.
+    on_gpu: whether they will be made on one.
     """
     for cell in cells:
         key = f"{cell.prefix}precision"
-        if gpus != "0" and cell.run["precision"] == "auto" and cell.device.type != "cuda":
+        if on_gpu and cell.run["precision"] == "auto" and cell.device.type != "cuda":
             raise ConfigError(
                 f"{key}=auto: is decided by the machine that plans, and this one has no GPU; give "
                 f"{key}=bf16-mixed (GPUs since Ampere) or {key}=32-true"
             )
         if cell.teacher is not None:
-            check_precision([cell.teacher], gpus)
+            check_precision([cell.teacher], on_gpu)

@@ -19,7 +19,9 @@ from titn.records.cell_state import (
     RUNNING,
     cell_state,
 )
+from titn.records.epochs_and_samples import complete_epochs
 from titn.records.sweep_plan import Setting
+from titn.source.loaded import SourceChangedError
 from titn.sweeps.announce_search import announce_search
 from titn.sweeps.confirm_search import MakeParts, best_distinct, plan_confirmation
 from titn.sweeps.launch import Outcome, Rounds
@@ -191,6 +193,8 @@ class SearchRun:
         """Tell a trial that need not be made: it is impossible, recorded, or has failed before."""
         try:
             cell = self.trials.of(trial)
+        except SourceChangedError:
+            raise
         except ConfigError as error:
             self.study.tell(trial.number, study.IMPOSSIBLE)
             self._write()
@@ -206,14 +210,18 @@ class SearchRun:
         state = cell.state
         if state in DONE:
             self._report_curve(trial, cell)
-            result = cell.cell.directory.result() or {}
+            result = cell.cell.directory.result()
+            if result is None:  # another process with force=true has removed it since
+                return False
             values = [result[one] for one in self.asked.search.objective]
             self.study.tell(
-                trial.number, study.COMPLETE, values, result["wall_secs"], cell.config_hash
+                trial.number, study.COMPLETE, values, result.get("wall_secs", 0.0), cell.config_hash
             )
             shown = self._named(values)
         elif state == PRUNED and outcome is not None and outcome.pruned:
-            failure = cell.cell.directory.failure() or {}
+            failure = cell.cell.directory.failure()
+            if failure is None:
+                return False
             self.study.tell(
                 trial.number, study.PRUNED, secs=failure["wall_secs"], cell=cell.config_hash
             )
@@ -245,8 +253,8 @@ class SearchRun:
 
     def _progress(self) -> str:
         """How many trials of the total have an end, and which is the best."""
-        counted = self.study.outcomes()
-        told = sum(counted.values()) - counted.get(study.IMPOSSIBLE, 0)
+        outcomes = self.study.outcomes()
+        told = sum(outcomes.values()) - outcomes.get(study.IMPOSSIBLE, 0)
         progress = f"{told} of {self.asked.search.trials} trials"
         best = self.study.best()
         if len(self.asked.search.objective) > 1:
@@ -261,7 +269,7 @@ class SearchRun:
         if search.pruned_by == "none":
             return
         try:
-            rows = cell.cell.directory.epochs()
+            rows = complete_epochs(cell.cell.directory.path)
         except ValueError:
             rows = []  # its record is whole, and tells what it has reached in the end
         if cell.state == DIVERGED:

@@ -178,8 +178,11 @@ def _make(
     started = time.monotonic()
     with counting(sweep.name, sweep.directory.path, cells):
         # Rows may be spelled otherwise and be one configuration, which is made once.
-        todo = {cell.config_hash: cell for cell in reversed(cells) if cell.is_open}
-        outcomes = launches.make([*reversed(todo.values())], sweep.wait)
+        todo: dict[str, SweepCell] = {}
+        for cell in cells:
+            if cell.is_open:
+                todo.setdefault(cell.config_hash, cell)
+        outcomes = launches.make([*todo.values()], sweep.wait)
     return _report(sweep.name, cells, outcomes, time.monotonic() - started)
 
 

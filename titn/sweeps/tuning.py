@@ -137,12 +137,12 @@ def tuning_grid(question: Question, row: str) -> list[dict[str, Scalar]]:
         else Choice(values)
         for key, values in question.tuned(row).items()
     }
-    if endless := [key for key, domain in domains.items() if domain.points() is None]:
+    if endless := [key for key, domain in domains.items() if domain.num_points() is None]:
         raise ConfigError(
             f"question.tune.{endless[0]}: is an interval without steps; write range(a,b,step) or "
             "choice(...), or let a search choose: +search=NAME"
         )
-    if math.prod(len(domain.points() or ()) for domain in domains.values()) > MAX_GRID:
+    if math.prod(domain.num_points() or 0 for domain in domains.values()) > MAX_GRID:
         raise ConfigError(
             f"question.tune: {row} has more than {MAX_GRID} combinations; let a search choose: "
             "+search=NAME"

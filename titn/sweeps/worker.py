@@ -32,8 +32,9 @@ class ToldCell:
 
 
 def make_cell(told: ToldCell, ensure: Callable[[], tuple[RunDir, dict]]) -> Outcome:
-    """What has become of a cell. It raises nothing: a launcher would stop the other cells.
+    """What has become of a cell; ConfigError and CellError become a reason.
 
+    Whatever else is raised is a launcher's affair, which says so of this cell alone.
     ensure: makes it, and returns its directory and its record.
     """
     if told.stop_file is not None and told.stop_file.exists():

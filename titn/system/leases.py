@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from titn.system.errors import CellError, ConfigError
@@ -82,7 +82,7 @@ def parse_holder(content: bytes) -> Holder | None:
         holder = Holder(**json.loads(content))
         whole = isinstance(holder.host, str) and isinstance(holder.pid, int)
         return holder if whole and 0 < float(holder.secs) < 1e6 else None
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return None
 
 
@@ -219,7 +219,7 @@ class Lease:
     def _renew(self) -> None:
         with self.writing:
             if self.file is not None:
-                self.me = Holder(**asdict(self.me) | {"renewed": self.me.renewed + 1})
+                self.me = replace(self.me, renewed=self.me.renewed + 1)
                 _write(self.file, self.me)
 
     def check(self) -> None:
@@ -249,7 +249,7 @@ class Lease:
             if file is None:
                 return
             with suppress(OSError):
-                _write(file, Holder(**asdict(self.me) | {"is_free": True}))
+                _write(file, replace(self.me, is_free=True))
             with suppress(OSError):  # of a file that another machine has removed
                 os.close(file)
         if remove:

@@ -28,6 +28,8 @@ KIND = "TITN_LOCKS"
 # What file systems say that have none: Lustre without -o flock, NFS 3 without its daemons, FUSE.
 WITHOUT_FLOCK = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 FIRST_POLL_SECS, POLL_SECS = 0.01, 0.5
+# Longer than `is_held` has a lock that it looks at.
+LOOK_SECS = 0.2
 # A lease that stays as it is for so many renewals is one that nobody renews.
 MISSED = 2.5
 ALL_HOSTS = f"set {KIND}=lease on all hosts"
@@ -188,7 +190,7 @@ def lock_names(name: str) -> tuple[str, str]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds a lock; it is not taken, and nothing is written.
+    """Whether a process holds a lock; nothing is written, and it is taken for less than LOOK_SECS.
 
     By the clock of the disk, where that agrees with this host's; else a lease is watched for some
     seconds.

@@ -40,6 +40,10 @@ class SlurmError(RuntimeError):
     """A command of Slurm is not there, does not answer or refuses; one line says which."""
 
 
+class SlurmUncertainError(SlurmError):
+    """It did not answer, or not as it should: what was asked for may have been done."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A task of an array, as squeue lists it.
@@ -76,7 +80,8 @@ def call(*command: str, timeout_secs: float = TIMEOUT_SECS) -> str:
             env={key: value for key, value in os.environ.items() if not key.startswith("SQUEUE_")},
         )
     except subprocess.TimeoutExpired:
-        raise SlurmError(f"{program} did not answer within {timeout_secs:.0f} s") from None
+        said = f"{program} did not answer within {timeout_secs:.0f} s"
+        raise SlurmUncertainError(said) from None
     except OSError as error:
         raise SlurmError(f"{program}: {first_line(error)}") from None
     if done.returncode != 0:
@@ -112,10 +117,12 @@ def parse(printed: str) -> list[Task]:
 def submit(script: str, *options: str) -> str:
     """The number of the job of a batch script; options come before what the script says."""
     printed = call("sbatch", "--parsable", *options, script)
-    number = printed.strip().partition(";")[0]
-    if not number.isdecimal():
-        raise SlurmError(f"sbatch printed no number of a job, but {printed.strip()[:60]!r}")
-    return number
+    # A site may have lines of its own printed beside it.
+    numbers = re.findall(r"^\s*(\d+)(?:;.*)?\s*$", printed, re.MULTILINE)
+    if not numbers:
+        said = f"sbatch printed no number of a job, but {printed.strip()[:60]!r}"
+        raise SlurmUncertainError(said)
+    return numbers[-1]
 
 
 def cancel(jobs: Sequence[str], pending_only: bool = False) -> None:

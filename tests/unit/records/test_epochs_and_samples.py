@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from titn.records.epochs_and_samples import read_epochs, read_samples
+from titn.records.epochs_and_samples import complete_epochs, read_epochs, read_samples
 
 # Six images of three classes, four of them right: recalls 1, 1/2, 1/2; precisions 2/3, 1/2, 1.
 LABEL, FUSED = [0, 0, 1, 1, 2, 2], [0, 0, 0, 1, 1, 2]
@@ -48,6 +48,15 @@ def test_predictions_of_the_record_are_read(samples):
 
 def test_files_that_were_not_kept_are_nothing(run):
     assert (read_samples(run), read_epochs(run)) == (None, [])
+
+
+def test_of_a_run_at_work_the_epochs_in_full_lines_are_read(tmp_path):
+    rows = ['{"epoch": 1, "train": {}, "top1": 0.5}', '{"epoch": 2, "tra']
+    (tmp_path / "epochs.jsonl").write_text("\n".join(rows))
+    assert [row["top1"] for row in complete_epochs(tmp_path)] == [0.5]
+    (tmp_path / "epochs.jsonl").write_text("3\n")
+    with pytest.raises(ValueError, match=r"^epochs.jsonl: line 1"):
+        complete_epochs(tmp_path)
 
 
 def test_the_balanced_accuracy_has_to_follow_from_the_predictions(run, samples):

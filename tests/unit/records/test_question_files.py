@@ -146,6 +146,22 @@ MISTAKES = {
     "a bracket that is open": (
         changed("0.1]", "0.1"), "9: expected ',' or ']', but got '<stream end>'; correct it"
     ),
+    "a value that does not fit its tag": (
+        changed("Does it help?", "!!bool x"),
+        "4: question: a value does not fit its tag ('x'); write it plainly",
+    ),
+    "a number that is none": (
+        changed("Does it help?", "!!float foo"),
+        "4: question: could not convert string to float: 'foo'; write it plainly",
+    ),
+    "a tag of one's own": (
+        changed("Does it help?", "!foo bar"),
+        "4: could not determine a constructor for the tag '!foo'; correct it",
+    ),
+    "a node in itself": (
+        "# @package _global_\nquestion: &a\n  asks: *a\n",
+        "2: question.asks: is a part of itself; write it without *",
+    ),
     "a list as a key": (
         changed("some:", "? [a]\n    :"),
         "8: question.rows: a key should be text; put it in quotes",

@@ -138,12 +138,24 @@ def bomb(levels: int) -> str:
     ("text", "said"),
     [
         (bomb(12), r"\*l0: a run's configuration has no alias"),
+        ("a: !!bool x", r"a value does not fit its tag \('x'\)"),
+        ("a: !!timestamp x", "a value does not fit its tag"),
+        ("a: !!int ''", "a value does not fit its tag"),
         ("&a [*a]", r"\*a: a run's configuration has no alias"),
         ("[" * 100_000, "is nested deeper than 30 levels"),
         ("- " * 100_000 + "a", "is nested deeper than 30 levels"),
         ("a: " + "[" * 40 + "]" * 40, "is nested deeper than 30 levels"),
     ],
-    ids=["bomb", "circle", "flow", "block", "shallow enough for libyaml"],
+    ids=[
+        "bomb",
+        "boolean",
+        "time",
+        "whole number",
+        "circle",
+        "flow",
+        "block",
+        "shallow enough for libyaml",
+    ],
 )
 def test_yaml_that_no_run_writes_is_not_built(tmp_path, text, said):
     (tmp_path / "config.yaml").write_text(text)

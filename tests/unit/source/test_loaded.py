@@ -7,7 +7,7 @@ import pytest
 
 from titn.source.code import find_spec
 from titn.source.digest import source_digest
-from titn.system.errors import ConfigError
+from titn.source.loaded import SourceChangedError
 
 CODE = "def rate():\n    return 1\n"
 
@@ -35,7 +35,9 @@ def test_what_runs_and_was_changed_is_named(digest, tmp_path):
     (tmp_path / "own_rate.py").write_text("# The rate.\n" + CODE)
     assert digest() == first
     (tmp_path / "own_rate.py").write_text(CODE.replace("1", "2"))
-    with pytest.raises(ConfigError, match=r"own_rate\.py: has changed since .* command again$"):
+    with pytest.raises(
+        SourceChangedError, match=r"own_rate\.py: has changed since .* command again$"
+    ):
         digest()
     (tmp_path / "own_rate.py").write_text(CODE)
     assert digest() == first

@@ -105,6 +105,11 @@ def test_who_holds_the_flock_is_written_into_it_and_removed(path):
     assert path.read_bytes() == b""
 
 
+def test_a_signature_of_endless_time_is_none():
+    content = b'{"host": "a", "pid": 1, "token": "t", "secs": 1' + b"0" * 400 + b"}"
+    assert leases.parse_holder(content) is None
+
+
 def test_a_second_holder_on_a_disk_whose_flock_is_each_hosts_own_is_noticed(path):
     with Lock(path) as lock:
         lock.check()

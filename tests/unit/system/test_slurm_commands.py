@@ -6,7 +6,7 @@ import time
 import pytest
 
 from titn.system import slurm
-from titn.system.slurm import SlurmError, Task
+from titn.system.slurm import SlurmError, SlurmUncertainError, Task
 
 
 @pytest.fixture
@@ -85,11 +85,22 @@ def test_what_sbatch_refuses_is_one_line(command):
     assert str(error.value) == "sbatch: Batch job submission failed: Invalid partition"
 
 
-@pytest.mark.parametrize(("printed", "number"), [("17", "17"), ("17;cluster2", "17")])
+@pytest.mark.parametrize(
+    ("printed", "number"),
+    [("17", "17"), ("17;cluster2", "17"), ("Your project has 3 hours left\n17", "17")],
+)
 def test_the_number_of_a_job_is_read(command, printed, number):
     said = command("sbatch", f'echo "{printed}"')
     assert slurm.submit("job.sh") == number
     assert said.read_text() == "--parsable job.sh\n"
+
+
+def test_without_a_number_a_job_may_have_been_queued(command):
+    command("sbatch", "echo thanks")
+    with pytest.raises(
+        SlurmUncertainError, match=r"^sbatch printed no number of a job, but 'thanks'$"
+    ):
+        slurm.submit("job.sh")
 
 
 def test_only_what_is_named_is_cancelled(command):

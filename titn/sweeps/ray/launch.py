@@ -82,7 +82,7 @@ class RayCells(Rounds):
 
     def _asked(self, cells: Sequence["Cell"]) -> Asked:
         gpus = self._gpus(cells)
-        check_precision(cells, f"{gpus:g}")
+        check_precision(cells, gpus > 0)
         memory = self.options.memory
         if memory is None:
             memory = max(needs.machine for needs in memory_needs(cells, on_gpu=gpus > 0))

@@ -51,18 +51,27 @@ class Interval:
         return min(max(float(f"{drawn:.4g}"), self.low), self.high)
 
     def draw(self, rng: Random) -> Scalar:
-        if (points := self.points()) is not None:
-            return rng.choice(points)
+        if (count := self.num_points()) is not None:
+            return self._point(rng.randrange(count))
         if self.log:
             return math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
         return rng.uniform(self.low, self.high)
 
     def points(self) -> list[Scalar] | None:
         """All numbers; None of a continuous interval."""
-        step = 1 if self.is_whole and self.step is None else self.step
-        if step is None:
-            return None
-        return [self.low + i * step for i in range(round((self.high - self.low) / step) + 1)]
+        count = self.num_points()
+        return None if count is None else [self._point(i) for i in range(count)]
+
+    def num_points(self) -> int | None:
+        """How many they are; None of a continuous interval."""
+        step = self._step()
+        return None if step is None else round((self.high - self.low) / step) + 1
+
+    def _point(self, index: int) -> float:
+        return self.low + index * (self._step() or 0)
+
+    def _step(self) -> float | None:
+        return 1 if self.is_whole and self.step is None else self.step
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,9 @@ class Choice:
 
     def points(self) -> list[Scalar]:
         return list(self.values)
+
+    def num_points(self) -> int:
+        return len(self.values)
 
 
 Domain = Interval | Choice
@@ -124,12 +136,13 @@ class Space:
     def grid(self) -> list[dict[str, Scalar]]:
         """All configurations, the last key changing first; ConfigError if they have no end."""
         found: dict[str, dict[str, Scalar]] = {}
-        axes = {key: _points(key, domain) for key, domain in self.domains.items()}
-        if math.prod(map(len, axes.values())) > MAX_GRID:
+        counts = (_num_points(key, domain) for key, domain in self.domains.items())
+        if math.prod(counts) > MAX_GRID:
             raise ConfigError(
                 f"search.sampler=grid: has more than {MAX_GRID} configurations; choose "
                 "search.sampler=tpe"
             )
+        axes = {key: domain.points() or [] for key, domain in self.domains.items()}
         for values in product(*axes.values()):
             every = dict(zip(axes, values, strict=True))
             chosen = self.choose(lambda key, _, every=every: every[key])  # type: ignore[misc]
@@ -216,11 +229,11 @@ def _checked(interval: Interval, text: str, path: str) -> Interval:
     return interval
 
 
-def _points(key: str, domain: Domain) -> list[Scalar]:
-    points = domain.points()
-    if points is None:
+def _num_points(key: str, domain: Domain) -> int:
+    count = domain.num_points()
+    if count is None:
         raise ConfigError(
             f"search.sampler=grid: {key} is an interval without steps; write range(a,b,step) or "
             "choice(...), or choose search.sampler=tpe"
         )
-    return points
+    return count

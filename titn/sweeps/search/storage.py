@@ -101,6 +101,12 @@ class StudyStorage:
                 f"{self.directory}: cannot be written ({error.strerror}); choose runs_dir=DIR"
             ) from None
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, AssertionError) as error:
+            if self.search.storage is not None:
+                raise ConfigError(
+                    f"search.storage={self.place}: its study is not there or not whole "
+                    f"({first_line(error)}); the same command begins it anew, and recorded cells "
+                    "are told again without being run"
+                ) from None
             raise ConfigError(
                 f"{self.journal}: is damaged ({first_line(error)}); put back a copy, or remove it: "
                 "recorded cells are told again without being run"

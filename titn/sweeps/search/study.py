@@ -37,6 +37,9 @@ STATES = {
     IMPOSSIBLE: TrialState.FAIL,
 }
 
+# Configurations of a grid: meanwhile no other worker can ask.
+QUEUED_AT_ONCE = 100
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -87,14 +90,26 @@ class StudyFile:
                 load_if_exists=True,
             )
             self._claim(identity)
-            if search.sampler == "grid":
-                for chosen in space.grid():
-                    self.study.enqueue_trial(chosen, skip_if_exists=True)
+        if search.sampler == "grid":
+            self._queue(space.grid())
+
+    def _queue(self, grid: Sequence[dict[str, Scalar]]) -> None:
+        """Add what is not there yet, some at a time, so that other workers need not wait for all.
+
+        optuna's own `skip_if_exists` looks through all trials for each.
+        """
+        for first in range(0, len(grid), QUEUED_AT_ONCE):
+            with self.storage.alone():
+                trials = self.study.get_trials(deepcopy=False)
+                known = {_spelt(one.system_attrs.get("fixed_params")) for one in trials}
+                for chosen in grid[first : first + QUEUED_AT_ONCE]:
+                    if _spelt(chosen) not in known:
+                        self.study.enqueue_trial(chosen)
 
     def ask(self) -> Trial | None:
         """The next trial; None if the study has all that it is to have."""
         with self.storage.alone():
-            if self.is_over():
+            if self._is_over():
                 return None
             if not self.is_present:
                 with suppress(HeldError):  # by this process, for another study of this directory
@@ -130,7 +145,7 @@ class StudyFile:
         host, number, _ = worker
         return self.storage.directory / f".worker-{host}-{number}.lock"
 
-    def is_over(self) -> bool:
+    def _is_over(self) -> bool:
         """Whether the trials are asked for, or the hours used up; a grid has an end of its own."""
         trials = self.study.get_trials(deepcopy=False)
         begun = [one for one in trials if one.state != TrialState.WAITING]
@@ -190,18 +205,19 @@ class StudyFile:
 
     def best(self) -> list[FrozenTrial]:
         """The best trial; of several objectives the front, of none complete nothing."""
-        if not self.trials(TrialState.COMPLETE):
-            return []
-        return self.study.best_trials if len(self.search.objective) > 1 else [self.study.best_trial]
+        ranked = self.ranked()
+        return ranked if len(self.search.objective) > 1 else ranked[:1]
 
     def ranked(self) -> list[FrozenTrial]:
         """The complete trials, the best first; of several objectives the front, by the first.
 
         Of equals the earlier one comes first.
         """
-        found = self.trials(TrialState.COMPLETE)
         if len(self.search.objective) > 1:
-            found = self.best()
+            with self.storage.errors_named():
+                found = self.study.best_trials
+        else:
+            found = self.trials(TrialState.COMPLETE)
         sign = -1 if self.search.directions[0] == "maximize" else 1
         return sorted(found, key=lambda one: (sign * one.values[0], one.number))
 
@@ -237,6 +253,11 @@ def _check_identity(study: optuna.Study, identity: dict[str, Any], place: str) -
                 f"search.study={study.study_name}: in {place} is a study of another "
                 f"{key}; give this one another name, as search.study={study.study_name}-2"
             )
+
+
+def _spelt(chosen: dict[str, Scalar] | None) -> str:
+    """As a storage keeps it: what comes out of one went through JSON."""
+    return json.dumps(chosen, sort_keys=True)
 
 
 def _suggest(trial: optuna.Trial, key: str, domain: Domain) -> Scalar:

@@ -62,7 +62,8 @@ class SlurmCells:
         open_cells = [one.cell for one in cells if one.is_open]
         if not open_cells:
             return []
-        check_precision(open_cells, gpus_for([one.run for one in open_cells], self.options))
+        gpus = gpus_for([one.run for one in open_cells], self.options)
+        check_precision(open_cells, gpus != "0")
         asked = resources_for(open_cells, self.options, estimator)
         remark = ""
         if asked.minutes is None:

@@ -24,7 +24,7 @@ from titn.system import slurm
 from titn.system.errors import ConfigError, error_text
 from titn.system.files import write_text
 from titn.system.progress import say
-from titn.system.slurm import SlurmError
+from titn.system.slurm import SlurmError, SlurmUncertainError
 
 if TYPE_CHECKING:
     from titn.cells.cell import Cell
@@ -110,11 +110,11 @@ def _number(submission: Submission) -> str:
     """The number of the submitted job, written down."""
     try:
         number = slurm.submit(str(submission.path / "job.sh"))
+    except SlurmUncertainError:
+        raise  # it may be queued, and is known by its name
     except SlurmError as error:
-        # Without an answer it may be queued, and is known by its name.
-        if "did not answer" not in str(error):
-            submission.end()
-        if "did not answer" in str(error) or "dependency" in str(error).lower():
+        submission.end()
+        if "dependency" in str(error).lower():
             raise
         raise ConfigError(
             f"hydra/launcher=slurm: {error}; give other hydra.launcher.KEY=VALUE, or choose "

@@ -31,6 +31,14 @@ def test_an_expression_is_read_as_hydra_reads_it(text, domain):
     assert space({"k": text}).parameters == {"k": domain}
 
 
+def test_a_number_of_a_long_range_is_drawn_without_listing_it():
+    domain = space({"k": "range(0, 1000000000000, 2)"}).parameters["k"]
+    assert domain.num_points() == 500_000_000_000
+    drawn = domain.draw(Random(0))
+    assert drawn % 2 == 0
+    assert 0 <= drawn < 10**12
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

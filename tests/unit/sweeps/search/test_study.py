@@ -11,8 +11,9 @@ from optuna.trial import TrialState
 
 from titn.records.search import Search
 from titn.sweeps.search import storage, study
+from titn.sweeps.search.pruning import TrialReports
 from titn.sweeps.search.space import read_space
-from titn.sweeps.search.storage import JOURNAL
+from titn.sweeps.search.storage import JOURNAL, StudyStorage
 from titn.sweeps.search.study import StudyFile, Trial, this_worker
 from titn.system.errors import ConfigError
 
@@ -65,6 +66,21 @@ def test_a_grid_is_walked_once_and_ends(tmp_path):
         found.tell(trial.number, study.COMPLETE, [0.0])
     assert asked == [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
     assert open_study(tmp_path, **grid).ask() is None
+
+
+def test_a_grid_is_queued_in_parts_and_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "QUEUED_AT_ONCE", 4)
+    grid = {"space": {"a": "range(0, 6)", "b": "x,y"}, "sampler": "grid", "trials": 20}
+    for _ in range(2):
+        found = open_study(tmp_path, **grid).trials()
+        assert len(found) == len({str(one.system_attrs["fixed_params"]) for one in found}) == 12
+
+
+def test_a_study_that_a_database_no_longer_has_is_named(tmp_path):
+    place = f"sqlite:///{tmp_path}/studies.db"
+    kept = StudyStorage(tmp_path, asked(storage=place))
+    with pytest.raises(ConfigError, match=rf"^search.storage={place}: its study is not there or"):
+        TrialReports(kept, "absent", asked(storage=place), 0, 5)
 
 
 def test_two_workers_share_the_total(tmp_path):
