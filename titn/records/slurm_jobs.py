@@ -37,6 +37,8 @@ SUBMISSION, JOB, OVER = "submission.json", "job", "over"
 BEGUN, PREEMPTED, ENDED = "begun", "preempted", "ended"
 # A submission without a number that squeue does not know after so long was never made.
 LOST_SECS = 3600.0
+# Between two questions of one watcher.
+ASK_SECS = 15.0
 
 
 class CellOfTask(Schema):
@@ -189,14 +191,14 @@ def _below(sweep: Path) -> list[Path]:
         return []
 
 
-def look(folders: Iterable[Path], timeout_secs: float = slurm.TIMEOUT_SECS) -> Queue:
+def look(folders: Iterable[Path]) -> Queue:
     """Ask squeue, once, for what the sweeps of these directories have given to Slurm.
 
     Raises SlurmError. Nothing is asked if nothing of it can be queued.
     """
     found = list(submissions(folders))
     asked = [one for one in found if not one.is_over]
-    tasks = {(t.name, t.index): t for t in slurm.listed([s.name for s in asked], timeout_secs)}
+    tasks = {(t.name, t.index): t for t in slurm.listed([s.name for s in asked])}
     places: dict[str, Place] = {}
     for one in found:
         own = [
@@ -215,13 +217,12 @@ def look(folders: Iterable[Path], timeout_secs: float = slurm.TIMEOUT_SECS) -> Q
 class QueueWatcher:
     """Looks again and again, and asks squeue less often. problem: why it is not known."""
 
-    def __init__(self, ask_secs: float = 15.0) -> None:
-        self.ask_secs = ask_secs
+    def __init__(self) -> None:
         self.asked_at = -math.inf
         self.queue, self.problem = Queue(), ""
 
     def look(self, folders: Sequence[Path]) -> Queue:
-        if time.monotonic() - self.asked_at >= self.ask_secs:
+        if time.monotonic() - self.asked_at >= ASK_SECS:
             self.queue, self.problem = look_or_say(folders)
             self.asked_at = time.monotonic()
         return self.queue

@@ -31,6 +31,8 @@ BAR_WIDTH = len(" 100%||") + 10 + len(" 99.9kimg/s, 9:59:59 left") + len(", ")
 # Where room is scarce these terms come first.
 FIRST_TERMS = ("loss", "accuracy")
 
+# Of bars and rates: images.
+UNIT = "img"
 # Elsewhere than on a terminal, an epoch that takes longer gets a line in between this often.
 LINE_SECS = 30.0
 # Reading a loss waits for the device, so it is read this often and not at every step.
@@ -54,7 +56,7 @@ class Progress:
             total=total,
             initial=done,
             desc=self._title(),
-            unit="img",
+            unit=UNIT,
             bar_format=BAR,
             unit_scale=True,
             dynamic_ncols=True,
@@ -146,12 +148,12 @@ class Counter:
     total: all of it; done: by an earlier process.
     """
 
-    def __init__(self, title: str, *, total: int, done: int = 0, unit: str = "img"):
-        self.title, self.unit = title, unit
+    def __init__(self, title: str, *, total: int, done: int = 0):
+        self.title = title
         self.total, self.done, self.done_before = total, done, done
         self.started = self.last_line = time.monotonic()
         self.bar = tqdm(
-            total=total, initial=done, desc=title, unit=unit, disable=None, leave=False, delay=0.5
+            total=total, initial=done, desc=title, unit=UNIT, disable=None, leave=False, delay=0.5
         )
 
     def __enter__(self) -> "Counter":
@@ -168,9 +170,7 @@ class Counter:
             self.last_line = now
             rate = (self.done - self.done_before) / (now - self.started)
             left = tqdm.format_interval((self.total - self.done) / rate)
-            say(
-                f"{self.title}: {self.done} of {self.total} | {rate:.0f} {self.unit}/s, {left} left"
-            )
+            say(f"{self.title}: {self.done} of {self.total} | {rate:.0f} {UNIT}/s, {left} left")
 
 
 def say(text: str) -> None:

@@ -49,7 +49,7 @@ class SlurmCells:
         self.folder = sweep.directory.path.resolve()
         self.runs_dir = sweep.runs_dir
         self.stop_file = stop_file and stop_file.resolve()
-        self.estimator = TimeEstimator()
+        self.estimator = TimeEstimator(sweep.runs_dir)
         self.verdicts = Verdicts()
         self.submitter = Submitter(self.name, self.folder, self.stop_file, options)
 
@@ -58,7 +58,6 @@ class SlurmCells:
 
     def plan_lines(self, cells: Sequence[SweepCell], estimator: TimeEstimator) -> list[str]:
         """What the jobs of the open cells will ask for. ConfigError where that cannot be told."""
-        self.estimator = estimator
         open_cells = [one.cell for one in cells if one.is_open]
         if not open_cells:
             return []
