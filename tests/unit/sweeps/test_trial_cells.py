@@ -8,6 +8,7 @@ import pytest
 
 from titn.records.search import Search
 from titn.records.sweep_dir import SweepDir
+from titn.source.loaded import SourceChangedError
 from titn.sweeps import trial_cells
 from titn.sweeps.overrides import CellRequest
 from titn.sweeps.plan import SweepCell
@@ -51,6 +52,20 @@ def test_a_trial_that_is_confirmed_is_not_stopped(searched, trial_cell, monkeypa
     monkeypatch.setattr(trial_cells, "plan_cell", lambda sweep, planner, request: request)
     request = TrialCells(searched, None).on_test(trial_cell(0.25))
     assert request.overrides == ("+search=rate", "epochs=9", "teacher=vit")
+
+
+def test_edited_code_makes_no_trial_impossible(searched, trial_cell, tmp_path, monkeypatch):
+    def plan(self, values):
+        raise SourceChangedError("own.py: has changed since this process read it")
+
+    monkeypatch.setattr(TrialCells, "_plan", plan)
+    asked, trials = searched.search, TrialCells(searched, None)
+    study = StudyFile(Path(tmp_path), "rate", asked.search, asked.space, {"space": 1})
+    with pytest.raises(SourceChangedError):
+        trials.first_possible()
+    with pytest.raises(SourceChangedError):
+        SearchRun(searched, study, trials, None, trial_cell(0.25)).run()
+    assert study.outcomes() == {}
 
 
 def test_a_trial_that_stopped_early_is_complete_with_what_it_reached(
