@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from titn.reporting.comparisons.differences import Difference
 from titn.reporting.comparisons.verdicts import BETTER, EQUAL, WORSE
+from titn.reporting.formats import margin_text
 from titn.reporting.markdown import escape
 from titn.system.text import percent
 
@@ -20,7 +21,7 @@ def pairs_answer(found: Sequence[Difference], called: dict[str, str]) -> str:
 def _said(one: Difference, called: dict[str, str]) -> str:
     first, second = escape(called[one.row.label]), escape(called[one.other.label])
     if one.verdict == EQUAL:
-        return f"{first} equals {second} within {100 * one.margin:g}"
+        return f"{first} equals {second} within {margin_text(one.margin)}"
     if one.verdict not in (BETTER, WORSE):
         return f"{first} and {second} are not told apart (up to {percent(one.excluded, 1)} points)"
     interval = one.interval

@@ -83,7 +83,7 @@ def test_rows_within_the_margin_are_equal(runs, said):
             "Pair by pair: ROW\\_a and ROW\\_c are not told apart (up to ",
             " points).",
         ),
-        (["a", "c"], 0.5, "Pair by pair: ROW\\_a equals ROW\\_c within 50.", "50."),
+        (["a", "c"], 0.5, "Pair by pair: ROW\\_a equals ROW\\_c within 50 points.", "50 points."),
         (["a", "d"], 0.01, "", ""),
     ],
 )
