@@ -96,7 +96,7 @@ def _locked(cell: Cell, wait: bool) -> Iterator[Lock]:
     lock = Lock(cell.directory.lock)
     with disk_errors_named(cell):
         try:
-            # For longer than one who only looks whether it is held has it.
+            # Not at once: who only looks whether a lock is held has it for a moment.
             lock.acquire(timeout=LOOK_SECS)
         except HeldError:
             if not wait:

@@ -96,7 +96,10 @@ def check_blocks(depth: int, inner_depth: int) -> None:
 
 
 def check_conv_mlp(conv_mlp: bool, depth: int) -> None:
-    """ValueError if `conv_mlp` changes nothing: the last layer has none."""
+    """ValueError if `conv_mlp` changes nothing.
+
+    The last layer, whose patches nobody reads, has none.
+    """
     if conv_mlp and depth == 1:
         raise ValueError(
             "conv_mlp=true: all layers but the last have it, so that of one layer none has; give "

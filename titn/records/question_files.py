@@ -11,7 +11,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from titn.config.keys import COMMAND_KEYS
 from titn.config.overrides import override_key
 from titn.records.question import QuestionError, parse_question
-from titn.records.safe_open import build
+from titn.records.safe_open import construct_yaml
 from titn.system.errors import ConfigError, error_text, first_line
 from titn.system.text import printable
 
@@ -65,7 +65,7 @@ def read_question_file(file: Path) -> Any:
     if not isinstance(question, MappingNode):
         raise _mistake(file, question, "question: should have keys below it, as title and rows")
     try:
-        node = build(loader.construct_document, question)
+        node = construct_yaml(loader.construct_document, question)
     except yaml.YAMLError as error:
         raise _unreadable(file, error) from None
     except ValueError as error:

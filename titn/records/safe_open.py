@@ -114,10 +114,10 @@ def read_yaml(path: Path) -> Any:
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
-    return build(yaml.load, text, LOADER)
+    return construct_yaml(yaml.load, text, LOADER)
 
 
-def build(construct: Callable[..., Any], *arguments: Any) -> Any:
+def construct_yaml(construct: Callable[..., Any], *arguments: Any) -> Any:
     """What PyYAML constructs; ValueError or yaml.YAMLError if a value does not fit its tag.
 
     Of such values, as `!!bool x`, its constructors raise whatever comes.

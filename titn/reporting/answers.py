@@ -12,7 +12,7 @@ from titn.reporting.comparisons.verdicts import BETTER, EQUAL, MIN_SEEDS, UNDECI
 from titn.reporting.cost_answers import cost_answer
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import STATES, Row
-from titn.reporting.formats import margin_text
+from titn.reporting.formats import margin_text, size_text
 from titn.reporting.markdown import code, escape, listed
 from titn.reporting.row_names import display_names
 from titn.system.text import counted, percent
@@ -197,12 +197,9 @@ def _with_numbers(found: Sequence[Difference], called: dict[str, str]) -> str:
     """Names with their differences, the largest; of the others how many there are."""
     texts = []
     for difference in found[:MOST_NAMED]:
-        interval = difference.interval
-        assert interval is not None
-        by = percent(abs(difference.estimate), 1)
-        ends = sorted((abs(interval.low), abs(interval.high)))
-        low, high = (percent(end, 1) for end in ends)
-        texts.append(f"{escape(called[difference.row.label])} by {by} points ({low} to {high})")
+        assert difference.interval is not None
+        by = size_text(difference.estimate, difference.interval)
+        texts.append(f"{escape(called[difference.row.label])} by {by}")
     more = len(found) - MOST_NAMED
     return listed([*texts, *([f"{counted(more, 'more row')}"] if more > 0 else [])])
 

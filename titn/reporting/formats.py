@@ -51,6 +51,13 @@ def interval_text(interval: Interval, shown: Callable[[float | None], str]) -> s
     return f"{shown(interval.low)} to {shown(interval.high)}"
 
 
+def size_text(estimate: float, interval: Interval) -> str:
+    """A difference whose sign the words beside it tell: as "2.0 points (0.9 to 3.1)"."""
+    ends = sorted(abs(end) for end in (interval.low, interval.high))
+    size, low, high = (percent(one, 1) for one in (abs(estimate), *ends))
+    return f"{size} points ({low} to {high})"
+
+
 def margin_text(margin: float) -> str:
     """As "1 point"."""
     return f"{100 * margin:g} point{'' if margin == 0.01 else 's'}"

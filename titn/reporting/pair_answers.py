@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from titn.reporting.comparisons.differences import Difference
 from titn.reporting.comparisons.verdicts import BETTER, EQUAL, WORSE
-from titn.reporting.formats import margin_text
+from titn.reporting.formats import margin_text, size_text
 from titn.reporting.markdown import escape
 from titn.system.text import percent
 
@@ -24,10 +24,7 @@ def _said(one: Difference, called: dict[str, str]) -> str:
         return f"{first} equals {second} within {margin_text(one.margin)}"
     if one.verdict not in (BETTER, WORSE):
         return f"{first} and {second} are not told apart (up to {percent(one.excluded, 1)} points)"
-    interval = one.interval
-    assert interval is not None
+    assert one.interval is not None
     if one.verdict == WORSE:
         first, second = second, first
-    ends = sorted(abs(end) for end in (interval.low, interval.high))
-    by, low, high = (percent(size, 1) for size in (abs(one.estimate), *ends))
-    return f"{first} is better than {second} by {by} points ({low} to {high})"
+    return f"{first} is better than {second} by {size_text(one.estimate, one.interval)}"

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import binomtest
 
-from titn.reporting.statistics.intervals import same_shape, t_quantile
+from titn.reporting.statistics.intervals import LEVEL, same_shape, t_quantile
 
 # Share of the way from chance to perfect below which a network has hardly learned anything.
 NEAR_CHANCE = 0.1
@@ -68,7 +68,7 @@ def mean_by_class(
         if len(own):
             mean[index] = own.mean()
         if len(own) > 1:
-            half = t_quantile(0.95, len(own) - 1) * own.std(ddof=1) / len(own) ** 0.5
+            half = t_quantile(LEVEL, len(own) - 1) * own.std(ddof=1) / len(own) ** 0.5
             low[index], high[index] = mean[index] - half, mean[index] + half
     return mean, low, high
 
