@@ -13,6 +13,7 @@ from titn.cells.planning import Planner
 from titn.cells.pruning import Prunes
 from titn.records.cell_state import PRUNED
 from titn.records.run_dir import RunDir
+from titn.source.loaded import SourceChangedError
 from titn.system.errors import CellError, ConfigError, first_line
 from titn.system.locks import LOOK_SECS, HeldError, Lock, LockLostError
 from titn.system.progress import log_to, say
@@ -70,8 +71,8 @@ def _ensure_teacher(teacher: Cell | None, wait: bool) -> dict | None:
         say(f"{teacher.name} is not recorded yet: it is made first, once, for all its students")
     try:
         record = ensure_recorded(teacher, wait)
-    except LockLostError:
-        raise  # it has not failed: another process makes it
+    except (LockLostError, SourceChangedError):
+        raise  # it has not failed: another process makes it, or is to make it
     except CellError as error:
         raise CellError(f"the teacher failed: {error}") from error
     if not teacher.directory.weights.exists():

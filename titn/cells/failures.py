@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from titn.cells.cell import Cell
 from titn.cells.pruning import PrunedError
 from titn.records.cell_state import PRUNED
+from titn.source.loaded import SourceChangedError
 from titn.system.errors import CellError, ConfigError, file_error_text, first_line, is_full
 from titn.system.locks import Lock, LockLostError
 from titn.system.progress import note
@@ -66,7 +67,7 @@ def failure_recorded(cell: Cell, lock: Lock) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, ConfigError, LockLostError):
+    except (OSError, ConfigError, LockLostError, SourceChangedError):
         raise  # the fault of the disk, or of a file on it, and not of the cell
     except PrunedError as error:
         facts = {"epoch": error.epoch, "wall_secs": error.wall_secs, "seed": cell.run["seed"]}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,8 +47,17 @@ class Planner:
 
         Everything is built once, for what only the built objects know: a mistake in the student's
         last key should not cost a teacher's training first. prefix: what the run's keys begin with
-        on the command line, "teacher." for a teacher's. Raises ConfigError.
+        on the command line, "teacher." for a teacher's. Raises ConfigError, and SourceChangedError
+        if own code was edited that this process has imported.
         """
+        try:
+            return self._plan(run, prefix)
+        except ConfigError:
+            with suppress(ConfigError):
+                run_source_digest(run)  # what the disk has and what runs may not be the same
+            raise
+
+    def _plan(self, run: dict, prefix: str) -> Cell:
         device = hardware.device(run["device"])
         hardware.check_devices(run["devices"], run["device"], device)
         precision = hardware.precision(run["precision"], device)

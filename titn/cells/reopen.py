@@ -23,6 +23,7 @@ from titn.losses.terms import TokenWeights
 from titn.records import hub_folder
 from titn.records.run_dir import RunDir
 from titn.records.safe_open import check_plain, read_yaml, safe_path
+from titn.source.loaded import SourceChangedError
 from titn.system.errors import ConfigError, error_text, first_line
 from titn.system.text import is_utf8, printable
 from titn.training import build, hardware, weights
@@ -59,7 +60,11 @@ class FinishedRun:
 
     def other_source(self) -> str | None:
         """A line that says so if the run was made by other code than that which now reads it."""
-        made, now = str(self.result.get("source_digest")), run_source_digest(self.run)
+        made = str(self.result.get("source_digest"))
+        try:
+            now = run_source_digest(self.run)
+        except SourceChangedError as error:
+            return str(error)
         if made == now:
             return None
         return (

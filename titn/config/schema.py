@@ -7,7 +7,6 @@ mistyped value should be answered at once.
 import ast
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
 from typing import Any, Optional, Union
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails
 from titn.config import annotations
 from titn.config.spelling import as_typed, spelled
 from titn.source.code import find_classes, find_definition, find_place, parse_module
+from titn.source.remembered import remembered
 from titn.system.errors import ConfigError, first_line
 
 MISSING = "???"  # in OmegaConf's files
@@ -104,7 +104,7 @@ def _wanted(error: ErrorDetails) -> str:
     return wanted.replace("a valid integer", "an integer").replace("a valid ", "a ")
 
 
-@cache
+@remembered
 def configurable_keywords(target: str, path: str) -> dict[str, Any]:
     """The configurable keywords of a constructor and their annotations.
 
@@ -172,14 +172,14 @@ def returns_nothing(target: str) -> bool:
     return isinstance(returns, ast.Constant) and returns.value is None
 
 
-@cache
+@remembered
 def required_keywords(target: str) -> frozenset[str]:
     """The keywords of a constructor, configurable or not, that have no default."""
     constructor = _constructor(target)
     return frozenset(name for name, (_, required) in _arguments(constructor).items() if required)
 
 
-@cache
+@remembered
 def literal_defaults(target: str) -> dict[str, Any]:
     """The keywords of a constructor whose defaults are numbers, texts and the like."""
     constructor = _constructor(target)
@@ -198,7 +198,7 @@ def literal_defaults(target: str) -> dict[str, Any]:
     return found
 
 
-@cache
+@remembered
 def built_class(target: str) -> ast.ClassDef | None:
     """The class that a target is, or that as a function it says to return; None if that is open."""
     return next(find_classes(_built(target)), None)
@@ -239,7 +239,7 @@ def may_have_attribute(built: ast.ClassDef, attribute: str) -> bool:
     return bases not in ([], ["nn.Module"]) or attribute in ast.unparse(built)
 
 
-@cache
+@remembered
 def _constructor(target: str) -> ast.FunctionDef | None:
     """A function, or the nearest `__init__` of a class and of those that it derives from."""
     statement = find_definition(target)

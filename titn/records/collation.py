@@ -5,6 +5,7 @@ runs[runs.status == "recorded"].groupby("model").top1.mean()
 runs.per_epoch(), runs.per_class(), runs.per_sample()
 """
 
+import json
 import os
 import warnings
 from collections.abc import Callable
@@ -79,7 +80,8 @@ def has_value(value: Any) -> bool:
 def load(*directories: str | Path) -> Records:
     """The runs at any depth below these directories; ConfigError if a directory does not exist.
 
-    A damaged run has a row too, with the reason.
+    A damaged run has a row too, with the reason. Of a record that was copied, every byte of what it
+    says and when it was made, the first place counts: a copy is no further sample.
     """
     found: dict[str, Path] = {}
     for directory in directories:
@@ -89,8 +91,18 @@ def load(*directories: str | Path) -> Records:
             )
         for path in run_paths(Path(directory)):
             found.setdefault(os.path.realpath(path), path)
-    rows = [read_row(path) for path in found.values()]
+    rows = _without_copies([read_row(path) for path in found.values()])
     return Records(rows) if rows else Records(columns=["path", "status", "reason"])
+
+
+def _without_copies(rows: list[Row]) -> list[Row]:
+    known: dict[str, Row] = {}
+    for row in rows:
+        content = {key: value for key, value in row.items() if key != "path"}
+        is_record = row["status"] in DONE
+        key = json.dumps(content, sort_keys=True, default=str) if is_record else str(row["path"])
+        known.setdefault(key, row)
+    return list(known.values())
 
 
 def _epochs(run: Row) -> pd.DataFrame:

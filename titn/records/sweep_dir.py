@@ -13,9 +13,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from titn.records.cell_state import HALF_DONE, WAITING, cell_state
 from titn.records.postponed import Postponed
 from titn.records.run_dir import RunDir, read_json, write_json
 from titn.records.safe_open import check_plain, safe_path, walk_directories
@@ -66,11 +69,14 @@ class SweepDir:
     def run_dir(self, cell: PlannedCell) -> RunDir:
         return RunDir(Path(os.path.normpath(self.path / cell.directory)))
 
-    def begun(self, setting: Setting) -> str:
-        """When the last run of the setting's cells was begun, as in environment.json; or empty.
+    def asked(self, setting: Setting) -> str:
+        """When the setting was requested last, in UTC.
 
-        Where records are kept, a run may lie beside another of its name (`titn.records.archive`).
+        In a plan of before this was kept, when the last of its cells was begun; or empty. Where
+        records are kept, a run may lie beside another of its name (`titn.records.archive`).
         """
+        if setting.asked:
+            return setting.asked
         found = [""]
         for cell in setting.cells:
             own = self.run_dir(cell)
@@ -86,12 +92,13 @@ class SweepDir:
     # sweep.json
 
     def settings(self) -> list[Setting]:
-        """The settings of the plan, in the order of their first requests; empty without a plan."""
+        """The settings of the plan, in the order of their last requests; empty without a plan."""
         return [_parse_setting(node) for node in self._plan().get("settings", ())]
 
     def add_setting(self, name: str, setting: Setting) -> None:
         """Merge a setting into the plan, and remove the postponed notes that it makes good.
 
+        Of rows that the question has no longer, cells without an end leave: nobody will make them.
         ConfigError if the plan is that of another sweep, as of a group with a file of this name.
         """
         with self._locked():
@@ -100,14 +107,30 @@ class SweepDir:
                     f"{name}: {self.path} holds the plan of {self.name()}; give runs_dir=DIR, or "
                     "the file of one of them another name"
                 )
-            settings, notes = merge_settings(self.settings(), [setting]), self.postponed()
+            setting = replace(setting, asked=datetime.now(UTC).isoformat(timespec="milliseconds"))
+            settings, notes = merge_settings([*self.settings(), setting]), self.postponed()
+            settings[-1] = self._without_removed_rows(settings[-1])
             self._write_plan(name, settings)
-            (merged,) = (one for one in settings if one.identity == setting.identity)
-            # The merged one has the overrides of the first request, which may be spelled otherwise.
+            merged = settings[-1]
+            # It has the overrides of the first request, which may be spelled otherwise.
             known = replace(merged, overrides=setting.overrides)
             kept = [note for note in notes if not note.is_planned_in(known)]
             if len(kept) < len(notes):
                 self._write_postponed(name, kept)
+
+    def _without_removed_rows(self, setting: Setting) -> Setting:
+        """Without cells that no request will make, and labels of which none is left."""
+        if setting.question is None:
+            return setting
+        rows = setting.question["rows"]
+        kept = [
+            cell
+            for cell in setting.cells
+            if cell.row in rows
+            or cell_state(self.run_dir(cell), cell.config_hash) not in (WAITING, HALF_DONE)
+        ]
+        labels = {*rows, *(cell.row for cell in kept)}
+        return replace(setting, cells=kept, rows=[row for row in setting.rows if row in labels])
 
     def _plan(self) -> dict:
         return self._read(PLAN, lambda plan: validate(PLAN, PlanFile, plan), RESTORE_OR_RERUN)
@@ -180,23 +203,14 @@ class SweepDir:
     # All files
 
     def merge(self, later: "SweepDir") -> None:
-        """Add the plan, latencies and notes of a later copy of this sweep.
+        """Add the plan, latencies and notes of another copy of this sweep.
 
-        A note leaves if all its cells are in the later plan. Not for a sweep that is running. Where
-        the plans have a row by two versions of the code, that counts which was run last.
+        A note leaves if all its cells are in the other plan. Not for a sweep that is running. What
+        was requested last counts, whichever of the two has it; of equal times the other's.
         """
         name, settings, notes = later.name(), later.settings(), later.postponed()
-        planned = self.settings()
-        ours = {setting.identity: setting for setting in planned}
-        older = [
-            theirs
-            for theirs in settings
-            if (own := ours.get(theirs.identity))
-            and own.disagrees(theirs)
-            and later.begun(theirs) < self.begun(own)
-        ]
-        newer = [theirs for theirs in settings if theirs not in older]
-        merged = merge_settings(older, merge_settings(planned, newer))
+        dated = [(sweep.asked(one), one) for sweep in (self, later) for one in sweep.settings()]
+        merged = merge_settings(one for _, one in sorted(dated, key=itemgetter(0)))
         latencies = self._latencies()
         for key, timed in later._latencies().items():
             latencies[key] = latency_to_keep(timed, latencies.get(key, timed))

@@ -57,7 +57,8 @@ class Setting:
     key: SHA-256 of the configuration of the baseline's seed 0, which does not depend on how the
     overrides were spelled. overrides: those of the first request. question: the sweep's node
     `question` at the last request, None for a sweep without one. revised: whether its claims, pairs
-    or margins have changed since the first request. rows: all labels, in order.
+    or margins have changed since the first request of these cells, or of those that they replace.
+    rows: all labels, in order. asked: when it was requested last, in UTC; empty in older plans.
     """
 
     key: str
@@ -68,33 +69,42 @@ class Setting:
     revised: bool
     rows: list[str]
     cells: list[PlannedCell]
+    asked: str = ""
 
     @property
     def identity(self) -> tuple[str, str]:
         return self.key, self.source_digest
 
-    def disagrees(self, other: "Setting") -> bool:
-        """Whether another plan of this setting has a row by another version of the code."""
-        digests = {cell.version_key: cell.source_digest for cell in self.cells}
-        return any(
-            digests.get(cell.version_key, cell.source_digest) != cell.source_digest
-            for cell in other.cells
+    def after(self, earlier: Iterable["Setting"]) -> "Setting":
+        """This setting as the sweep's next one, which knows whether its claims were changed.
+
+        Where the baseline was edited, or the code that it uses, what is asked anew gets a setting
+        of its own; its claims had to be fixed before the first cell of the one that it replaces.
+        """
+        replaced = [
+            one for one in earlier if one.key == self.key or _baseline(one) != _baseline(self)
+        ]
+        revised = any(
+            one.revised or _claims(one.question) != _claims(self.question) for one in replaced
         )
+        return replace(self, revised=self.revised or revised)
 
     def merged(self, later: "Setting") -> "Setting":
         """This setting with what a later request of the same setting adds.
 
         If other source code has planned a row again, or its overrides are others by now, the row's
         earlier cells leave the plan: seeds of two versions of a model are not one sample. Their
-        records stay where they are.
+        records stay where they are. Those of a row with another label by now get that label.
         """
         digests = {cell.version_key: cell.source_digest for cell in later.cells}
         rows, later_rows = ((one.question or {}).get("rows", {}) for one in (self, later))
+        labels = _new_labels(rows, later_rows)
+        known = {labels.get(row, row): overrides for row, overrides in rows.items()}
         planned = {cell.row for cell in later.cells}
-        changed = {row for row in planned if row in rows and rows[row] != later_rows.get(row)}
+        changed = {row for row in planned if row in known and known[row] != later_rows.get(row)}
         kept = (
             cell
-            for cell in self.cells
+            for cell in (replace(one, row=labels.get(one.row, one.row)) for one in self.cells)
             if cell.row not in changed
             and digests.get(cell.version_key, cell.source_digest) == cell.source_digest
         )
@@ -107,18 +117,41 @@ class Setting:
             overrides=self.overrides,
             commands=list(dict.fromkeys([*self.commands, *later.commands])),
             revised=self.revised or _claims(self.question) != _claims(later.question),
-            rows=_ordered_rows(self.rows, later.rows, later.question),
+            rows=_ordered_rows(
+                [labels.get(row, row) for row in self.rows], later.rows, later.question
+            ),
             cells=list(cells.values()),
         )
 
 
-def merge_settings(first: Iterable[Setting], later: Iterable[Setting]) -> list[Setting]:
-    """Both lists as one, in the order of the first requests, with equal settings merged."""
+def merge_settings(asked: Iterable[Setting]) -> list[Setting]:
+    """A sweep's requests, the last one last, with those of equal settings merged.
+
+    A setting's place is that of its last request.
+    """
     settings: dict[tuple[str, str], Setting] = {}
-    for setting in (*first, *later):
-        key = setting.identity
-        settings[key] = settings[key].merged(setting) if key in settings else setting
+    for setting in asked:
+        before = settings.pop(setting.identity, None)
+        merged = before.merged(setting) if before else setting.after(settings.values())
+        settings[setting.identity] = merged
     return list(settings.values())
+
+
+def _new_labels(rows: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, str]:
+    """Label -> that of the later question's row with the same overrides, where it has another."""
+    return {
+        row: label
+        for row, overrides in rows.items()
+        for label in later
+        if row not in later and label not in rows and later[label] == overrides
+    }
+
+
+def _baseline(setting: Setting) -> Any:
+    """The overrides of the row that others are compared with; None without a question."""
+    question = setting.question or {}
+    rows = question.get("rows") or {}
+    return rows.get(question.get("baseline") or next(iter(rows), None))
 
 
 def _claims(question: dict | None) -> Any:

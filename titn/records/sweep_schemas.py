@@ -43,7 +43,14 @@ class SettingSchema(Schema):
     revised: bool
     rows: Rows
     cells: Annotated[list[CellSchema], Field(max_length=MAX_CELLS)]
+    asked: Annotated[str, Field(max_length=40)] = ""
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="after")
+    def _check_question_has_rows(self) -> "SettingSchema":
+        if self.question is not None and not isinstance(self.question.get("rows"), dict):
+            raise ValueError("question.rows: should have keys")
+        return self
 
 
 class PlanFile(Schema):

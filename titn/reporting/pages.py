@@ -96,13 +96,12 @@ def write_page(
 ) -> Page:
     """Write the tables and figures of a question's page, and return the page.
 
-    postponed: the postponed parts of the question. is_own: titn has no such question; it is the
-    user's. The setting that says most (`setting_weight`) comes first; the others are folds below.
+    evidences: in the order of their last requests. postponed: the postponed parts of the question.
+    is_own: titn has no such question; it is the user's. The setting that says most comes first; the
+    others are folds below.
     """
     parts = [f"# {escape(question.title if question else 'Sweeps without a question')}"]
-    begun = sorted(
-        (evidence for evidence in evidences if evidence.is_begun), key=setting_weight, reverse=True
-    )
+    begun = _by_weight([evidence for evidence in evidences if evidence.is_begun], question)
     # Settings whose cells have left nothing are only listed by their commands.
     waiting = [evidence for evidence in evidences if not evidence.is_begun]
     settings: list[SettingSummary] = []
@@ -164,6 +163,24 @@ def _command(asks: str, overrides: Sequence[str]) -> str:
     is_place = f"{ROOT}="
     more = [f"{ROOT}=DIR" if one.startswith(is_place) else one for one in overrides if one != asks]
     return shlex.join(["python", "-m", "titn.train", "--multirun", asks, *more])
+
+
+def _by_weight(begun: Sequence[Evidence], question: Question | None) -> list[Evidence]:
+    """Those that say most first; of equal ones that which was requested last.
+
+    Before all others those with the baseline that the question has by now: an edited one gives
+    another setting, and what the row was before answers another question.
+    """
+
+    def is_of_today(evidence: Evidence) -> bool:
+        return _baseline(evidence.question) == _baseline(question)
+
+    last_first = begun[::-1]
+    return sorted(last_first, key=lambda one: (is_of_today(one), setting_weight(one)), reverse=True)
+
+
+def _baseline(question: Question | None) -> tuple[str, ...] | None:
+    return question.rows[question.baseline] if question else None
 
 
 def setting_weight(evidence: Evidence) -> tuple[bool, int, int, int, int]:

@@ -5,6 +5,7 @@ import os
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from titn.records.sweep_dir import (
     latency_to_keep,
     sweep_dirs,
 )
-from titn.records.sweep_plan import PlannedCell, Setting
+from titn.records.sweep_plan import PlannedCell, Setting, merge_settings
 from titn.reporting.comparisons.claims import claims_of
 from titn.reporting.evidence.run_files import Fault
 from titn.reporting.formats import without_paths
@@ -50,8 +51,8 @@ class PlannedSetting:
 def read_plans(directories: Sequence[Path]) -> tuple[list[PlannedSetting], list[Fault]]:
     """All planned settings, and the files of sweeps that cannot be used.
 
-    A setting that the directories of several sweeps have is one. The order depends on the content
-    of the plans, not on where they lie.
+    A setting that the directories of several sweeps have is one. Names are in the order of the
+    alphabet, a name's settings in that of their last requests, wherever the plans lie.
     """
     plans, faults = [], []
     for sweep in sweeps_in(directories):
@@ -59,9 +60,8 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[PlannedSetting], list[
             plans.append(_plan(sweep))
         except ValueError as error:
             faults.append(fault_of(sweep, PLAN, error))
-    plans.sort(key=lambda plan: (plan[0], json.dumps([asdict(setting) for setting in plan[1]])))
-    joined: dict[tuple[str, str, str], PlannedSetting] = {}
-    places: dict[tuple[str, str, str], list[tuple[SweepDir, Setting]]] = {}
+    plans.sort(key=itemgetter(0))
+    requests: dict[str, list[tuple[SweepDir, Setting]]] = {}
     spelt: dict[str, str] = {}
     for name, settings, sweep in plans:
         if (first := spelt.setdefault(_on_any_disk(name), name)) != name:
@@ -71,19 +71,22 @@ def read_plans(directories: Sequence[Path]) -> tuple[list[PlannedSetting], list[
         if is_search(name):
             # Trials on a validation split answer no question; their confirmation does.
             settings = [setting for setting in settings if setting.question]
-        for setting in settings:
-            key = (name, setting.key, setting.source_digest)
+        requests.setdefault(name, []).extend((sweep, setting) for setting in settings)
+    found = []
+    for name in requests:
+        asked = _in_order(requests[name])
+        timings: dict[tuple[str, str], dict[str, Any]] = {}
+        for sweep, setting in asked:
             timing, damage = _timing(sweep, setting)
             faults += damage
-            places.setdefault(key, []).append((sweep, setting))
-            if before := joined.get(key):
-                setting = _joined(before.setting, places[key])
-                if before.timing is not None:
-                    timing = (
-                        before.timing if timing is None else latency_to_keep(before.timing, timing)
-                    )
-            joined[key] = PlannedSetting(name, setting, timing)
-    return list(joined.values()), list(dict.fromkeys(faults))
+            if timing is not None:
+                known = timings.get(setting.identity, timing)
+                timings[setting.identity] = latency_to_keep(known, timing)
+        found += [
+            PlannedSetting(name, setting, timings.get(setting.identity))
+            for setting in merge_settings(setting for _, setting in asked)
+        ]
+    return found, list(dict.fromkeys(faults))
 
 
 def read_postponed(
@@ -164,17 +167,14 @@ def _plan(sweep: SweepDir) -> tuple[str, list[Setting], SweepDir]:
     return name, settings, sweep
 
 
-def _joined(before: Setting, places: Sequence[tuple[SweepDir, Setting]]) -> Setting:
-    """A setting with what its plan in the last place adds.
+def _in_order(asked: Sequence[tuple[SweepDir, Setting]]) -> Sequence[tuple[SweepDir, Setting]]:
+    """The settings of all plans of a name, those first that were requested first.
 
-    Where they have a row by two versions of the code, that counts which was run last.
+    One plan has them in this order. Of several the times decide, then what they say.
     """
-    *earlier, (sweep, setting) = places
-    if before.disagrees(setting):
-        newest = max(other.begun(planned) for other, planned in earlier)
-        if sweep.begun(setting) < newest:
-            return setting.merged(before)
-    return before.merged(setting)
+    if len({sweep for sweep, _ in asked}) == 1:
+        return asked
+    return sorted(asked, key=lambda one: (one[0].asked(one[1]), json.dumps(asdict(one[1]))))
 
 
 def _on_any_disk(name: str) -> str:

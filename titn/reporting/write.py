@@ -113,7 +113,7 @@ def _is_own(settings: Sequence[Evidence]) -> bool:
 
 
 def _latest_question(settings: Sequence[Evidence], known: Question | None) -> Question | None:
-    """The question as it was last asked; of a sweep that never was, as its file has it."""
+    """The question as it was asked last; of a sweep that never was, as its file has it."""
     return settings[-1].question if settings else known
 
 

@@ -8,9 +8,10 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+
+from titn.source.remembered import remembered
 
 Definition = ast.FunctionDef | ast.ClassDef
 
@@ -27,7 +28,7 @@ class Module:
     is_package: bool
 
 
-@cache
+@remembered
 def parse_module(name: str, path: SearchPath = None) -> Module | None:
     """The statements of a module; None if there is no such module, or none in Python.
 
@@ -133,7 +134,7 @@ def _imported(module: Module, name: str) -> Iterator[str]:
                     yield f"{source}.{name if alias.name == '*' else alias.name}"
 
 
-@cache
+@remembered
 def find_spec(name: str, path: SearchPath) -> ModuleSpec | None:
     """Where a module is. Unlike importlib's own search this imports no package on the way."""
     package_name, _, last = name.rpartition(".")

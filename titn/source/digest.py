@@ -13,11 +13,11 @@ not count even where a library reads them. Nothing is imported here.
 
 import hashlib
 from collections.abc import Iterable
-from functools import cache
 
 from titn.source.code import SearchPath
 from titn.source.modules import Modules
 from titn.source.names import Names, Place, Use
+from titn.source.remembered import remembered
 from titn.source.summary import Unit
 
 # Files, messages, signals, and what only makes a run fast: no number is computed there.
@@ -31,7 +31,7 @@ LEFT_OUT = frozenset(
 )
 
 
-@cache
+@remembered
 def source_digest(
     targets: frozenset[str], path: SearchPath = None, left_out: frozenset[str] = frozenset()
 ) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from titn.source.summary import Summary
-from titn.system.errors import ConfigError
+from titn.system.errors import CellError
 
 
 class Seen(NamedTuple):
@@ -18,8 +18,8 @@ class Seen(NamedTuple):
     summary: Summary
 
 
-class SourceChangedError(ConfigError):
-    """Not the configuration is to blame: the process that reads it is of older code."""
+class SourceChangedError(CellError):
+    """Neither the configuration nor the cell is to blame: this process is of older code."""
 
 
 _seen: dict[Path, Seen] = {}
@@ -43,5 +43,5 @@ def check_unchanged(module: str, file: Path, source: bytes, summary: Summary) ->
     elif before.summary != summary:
         raise SourceChangedError(
             f"{file}: has changed since this process read it, and runs here as it was; give the "
-            "command again"
+            "command again, or in Python reload the module or begin anew"
         )

@@ -14,7 +14,6 @@ from titn.config.spelling import for_hydra
 from titn.records.question import Question
 from titn.records.search import CONFIRMATION, DEFAULTS, trial_row
 from titn.records.sweep_dir import SweepDir
-from titn.source.loaded import SourceChangedError
 from titn.sweeps.overrides import CellRequest, Scalar, SweepRequest
 from titn.sweeps.plan import SweepCell, SweepPart, plan_cell
 from titn.sweeps.search.study import StudyFile, Trial
@@ -78,8 +77,6 @@ def plan_confirmation(
     tried = CellRequest(DEFAULTS, str(of_trials), (*as_trials, HELD_OUT))
     try:
         candidates = [plan_cell(sweep, planner, tried, "candidate")]
-    except SourceChangedError:
-        raise
     except ConfigError as error:
         say(f"{sweep.name}: confirmed without the defaults, which cannot be made: {error}")
         request, candidates = replace(request, rows=rows), []

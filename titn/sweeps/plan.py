@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from titn.records.cell_state import DAMAGED, DIVERGED, DONE, FAILED, cell_state
 from titn.records.sweep_plan import PlannedCell, Setting, row_name
-from titn.source.loaded import SourceChangedError
 from titn.sweeps.overrides import CellRequest, SweepRequest, applicable
 from titn.sweeps.sweep import Sweep
 from titn.system.errors import ConfigError
@@ -93,8 +92,6 @@ def plan_cell(
     try:
         run = sweep.compose(request.job_overrides())
         return SweepCell(request, planner.plan(run), role)
-    except SourceChangedError:
-        raise
     except ConfigError as error:
         has_rows = sweep.question is not None or len(sweep.requests[0].rows) > 1
         raise ConfigError(f"{request.row}: {error}" if has_rows else str(error)) from error

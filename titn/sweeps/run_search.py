@@ -21,7 +21,6 @@ from titn.records.cell_state import (
 )
 from titn.records.epochs_and_samples import complete_epochs
 from titn.records.sweep_plan import Setting
-from titn.source.loaded import SourceChangedError
 from titn.sweeps.announce_search import announce_search
 from titn.sweeps.confirm_search import MakeParts, best_distinct, plan_confirmation
 from titn.sweeps.launch import Outcome, Rounds
@@ -193,8 +192,6 @@ class SearchRun:
         """Tell a trial that need not be made: it is impossible, recorded, or has failed before."""
         try:
             cell = self.trials.of(trial)
-        except SourceChangedError:
-            raise
         except ConfigError as error:
             self.study.tell(trial.number, study.IMPOSSIBLE)
             self._write()

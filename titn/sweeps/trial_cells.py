@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from titn.config.overrides import override_key
 from titn.config.spelling import for_hydra
 from titn.records.search import SEARCH, trial_row
-from titn.source.loaded import SourceChangedError
 from titn.sweeps.overrides import CellRequest, Scalar, applicable
 from titn.sweeps.plan import SweepCell, plan_cell
 from titn.sweeps.search.read import job_keys
@@ -52,8 +51,6 @@ class TrialCells:
         for _ in range(MAX_IMPOSSIBLE):
             try:
                 return self._plan(space.values(space.draw(rng)))
-            except SourceChangedError:
-                raise
             except ConfigError as error:
                 reasons.append(str(error))
         if len(set(reasons)) == 1:

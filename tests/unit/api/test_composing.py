@@ -1,5 +1,6 @@
 """Composing from Python: what the command composes, and no trace of it in the process."""
 
+import importlib
 import subprocess
 import sys
 import threading
@@ -12,6 +13,9 @@ from hydra.core.singleton import Singleton
 from hydra.version import getbase, setbase
 
 import titn
+from titn.api.composing import checked_run
+from titn.cells.planning import Planner
+from titn.system.errors import CellError, ConfigError
 
 
 def test_importing_titn_is_light():
@@ -76,6 +80,36 @@ def test_bad_input_is_one_line(overrides, line):
     with pytest.raises(titn.ConfigError) as caught:
         titn.compose(overrides)
     assert str(caught.value) == line
+
+
+def test_own_code_that_was_edited_counts_once_it_was_reloaded(tmp_path, monkeypatch):
+    """In a notebook: what runs is what is on the disk, in its keys and in its digest."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    code = (
+        "import torch\n\ndef sgd(*, model: torch.nn.Module, lr: float) -> torch.optim.Optimizer:\n"
+        "    return torch.optim.SGD(model.parameters(), lr=lr)\n"
+    )
+    module = "own_sgd_of_a_notebook"
+    conf = tmp_path / "conf" / "optimizer"
+    conf.mkdir(parents=True)
+    (conf / "own.yaml").write_text(f"_target_: {module}.sgd\nlr: 0.1\n")
+    keys = [f"hydra.searchpath=[file://{tmp_path}/conf]", "model=deit", "optimizer=own"]
+
+    def digest(*more: str) -> str:
+        run = checked_run([*keys, *more], reads_files=True)
+        return Planner().plan(run).identity["source_digest"]
+
+    file = tmp_path / f"{module}.py"
+    file.write_text(code)
+    first = digest()
+    file.write_text(code.replace("lr: float", "lr: float, nesterov: bool = False"))
+    with pytest.raises(CellError, match=rf"{module}\.py: has changed .* reload the module"):
+        digest("+optimizer.nesterov=true")
+    importlib.reload(sys.modules[module])
+    assert digest("+optimizer.nesterov=true") != first
+    with pytest.raises(ConfigError, match=r"optimizer\.nestrov: there is no such key"):
+        digest("+optimizer.nestrov=true")
 
 
 def test_a_program_that_uses_hydra_finds_its_own_state(tmp_path):

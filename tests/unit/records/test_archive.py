@@ -117,8 +117,8 @@ def test_a_link_beside_an_unfinished_run_is_not_copied_either(tmp_path):
     assert archive([tmp_path / "runs"], tmp_path / "kept").runs == 0
 
 
-def plan(epochs: str, *seeds: int, row: str = "a") -> dict:
-    """A plan with one setting, of so many epochs."""
+def plan(epochs: str, *seeds: int, row: str = "a", asked: str = "") -> dict:
+    """A plan with one setting, of so many epochs, requested then."""
     cells = [
         {"row": row, "seed": seed, "config_hash": f"{epochs}{row}{seed}", "directory": "../../x"}
         for seed in seeds
@@ -126,7 +126,7 @@ def plan(epochs: str, *seeds: int, row: str = "a") -> dict:
     setting = {
         "key": epochs, "source_digest": "0", "overrides": [f"epochs={epochs}"], "question": None,
         "commands": [f"titn-train epochs={epochs} {row} {seeds}"], "revised": False, "rows": [row],
-        "cells": cells,
+        "cells": cells, "asked": asked,
     }  # fmt: skip
     return {"sweep": "ablation/mix", "settings": [setting]}
 
@@ -143,9 +143,9 @@ def note(*seeds: int, reason: str = "no time") -> Postponed:
 
 
 def test_what_several_machines_asked_is_kept_in_one_plan(tmp_path):
-    asked(tmp_path / "one", plan("3", 0, 1))
-    asked(tmp_path / "two", plan("3", 1, 2))
-    asked(tmp_path / "three", plan("9", 0, row="b"))
+    asked(tmp_path / "one", plan("3", 0, 1, asked="2026-01"))
+    asked(tmp_path / "two", plan("3", 1, 2, asked="2026-02"))
+    asked(tmp_path / "three", plan("9", 0, row="b", asked="2026-03"))
     for name in ("one", "two", "three", "one"):
         archive([tmp_path / name], tmp_path / "kept")
     sweep = SweepDir(tmp_path / "kept" / "sweeps" / "mix")
@@ -157,13 +157,13 @@ def test_what_several_machines_asked_is_kept_in_one_plan(tmp_path):
 
 
 @pytest.mark.parametrize("order", [("old", "new"), ("new", "old")])
-def test_of_two_versions_of_a_row_that_counts_which_was_run_last(tmp_path, order):
-    for name, started in (
-        ("old", "2026-01-01T00:00:00+00:00"),
-        ("new", "2026-02-01T00:00:00+00:00"),
-    ):
+@pytest.mark.parametrize("is_older_plan", [True, False], ids=["by its runs", "by its request"])
+def test_of_two_versions_of_a_row_that_counts_which_was_asked_last(tmp_path, order, is_older_plan):
+    """Wherever they lie; a plan that does not say when is as old as the last of its runs."""
+    for name, asked_at in (("old", "2026-01-01"), ("new", "2026-02-01")):
+        started = asked_at if is_older_plan else "2025-01-01"
         made(tmp_path / name, "x", source_digest=name, started=started)
-        node = plan("3", 0)
+        node = plan("3", 0, asked="" if is_older_plan else asked_at)
         node["settings"][0]["cells"][0]["source_digest"] = name
         asked(tmp_path / name, node)
     for name in order:

@@ -247,6 +247,15 @@ def test_one_place_under_two_names_is_one(runs, monkeypatch):
     assert load("runs", runs).path.tolist() == load("runs").path.tolist()
 
 
+def test_a_copy_of_a_record_is_no_further_run(runs, record, tmp_path):
+    """As of an archive beside the runs that were kept in it; trained once more is another."""
+    copy = shutil.copytree(record.path, tmp_path / "copy")
+    assert len(load(runs, tmp_path)) == len(load(runs))
+    environment = json.loads((copy / "environment.json").read_text())
+    write_json(copy / "environment.json", environment | {"started": "2020-01-01T00:00:00+00:00"})
+    assert len(load(runs, tmp_path)) == len(load(runs)) + 1
+
+
 def test_several_directories_are_one_table(runs):
     assert [Path(path).name for path in load(runs / "teacher", runs / "diverged").path] == [
         "teacher",
@@ -369,7 +378,9 @@ def test_records_are_read_without_torch():
 def test_many_records_are_read_about_as_fast_as_libyaml_reads(record, tmp_path):
     many = tmp_path / "many"
     for number in range(300):
-        shutil.copytree(record.path, many / f"{number:04}")
+        copy = shutil.copytree(record.path, many / f"{number:04}")
+        environment = json.loads((copy / "environment.json").read_text())
+        write_json(copy / "environment.json", environment | {"started": str(number)})
     assert len(load(many)) == 300
     ours = processor_secs(lambda: load(many))
     bare = processor_secs(lambda: parse_records(many))

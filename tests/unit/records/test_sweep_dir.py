@@ -37,9 +37,10 @@ def setting(*cells, command="first", **more) -> Setting:
 
 
 def asked(sweep: SweepDir, *settings: Setting) -> list[Setting]:
+    """The plan after these requests, without their times."""
     for one in settings:
         sweep.add_setting("ablation/mix", one)
-    return sweep.settings()
+    return [replace(one, asked="") for one in sweep.settings()]
 
 
 def planned(setting: Setting) -> list[tuple[str, int]]:
@@ -119,6 +120,14 @@ def test_another_setting_stands_by_itself(sweep, difference):
     assert asked(sweep, first, second) == [first, second]
 
 
+def test_settings_have_the_order_of_their_last_requests(sweep):
+    first, second = setting(cell(seed=0)), setting(cell(seed=1), key="other-data")
+    assert [one.key for one in asked(sweep, first, second, first)] == ["other-data", "k"]
+    times = [one.asked for one in sweep.settings()]
+    assert times == sorted(times)
+    assert all(times)
+
+
 def test_every_command_is_kept_once(sweep):
     asks = [setting(cell(), command=name) for name in ("first", "second", "first")]
     assert asked(sweep, *asks)[0].commands == ["first", "second"]
@@ -153,6 +162,29 @@ def test_what_was_claimed_is_marked_where_it_is_revised(sweep, change, revised):
     assert one.revised == revised
 
 
+DEEPER = {"rows": QUESTION["rows"] | {"A": ["model.depth=2"]}}
+WIDER = {"claims": [CLAIM | {"between": [-0.1, None]}]}
+
+
+@pytest.mark.parametrize(
+    ("identity", "change", "revised"),
+    [
+        ({"key": "deeper"}, DEEPER | WIDER, True),
+        ({"source_digest": "other-code"}, WIDER, True),
+        ({"key": "deeper"}, DEEPER, False),
+        ({"key": "other-data"}, WIDER, False),
+    ],
+    ids=["with the baseline", "with the code", "the baseline alone", "for other data"],
+)
+def test_what_replaces_a_setting_knows_that_its_claims_were_changed(
+    sweep, identity, change, revised
+):
+    later = setting(cell(seed=1), question=QUESTION | change, **identity)
+    assert [one.revised for one in asked(sweep, setting(cell()), later)] == [False, revised]
+    again = replace(later, source_digest="yet-other-code")
+    assert asked(sweep, again)[-1].revised == revised
+
+
 def test_a_revision_is_not_forgotten(sweep):
     revised = setting(cell(), question=QUESTION | {"claims": []})
     (one,) = asked(sweep, setting(cell()), revised, revised)
@@ -164,10 +196,28 @@ def test_rows_have_the_order_of_the_question(sweep):
     assert one.rows == ["A", "B", "C"]
 
 
-def test_a_row_that_the_question_has_no_longer_comes_last(sweep):
-    shorter = QUESTION | {"rows": {"C": [], "B": []}}
-    (one,) = asked(sweep, setting(cell("A"), cell("B")), setting(cell("C"), question=shorter))
+def test_of_a_row_that_the_question_has_no_longer_what_has_an_end_stays_and_comes_last(sweep):
+    """Nobody will make the others, for which a count of what is left would wait for ever."""
+    run = sweep.run_dir(cell("A", seed=1))
+    run.begin({}, IDENTITY | {"config_hash": "A1"})
+    run.finish({"config_hash": "A1", "source_digest": "d", "top1": 0.5, "nll": 1.0, "seed": 1})
+    whole, rows = QUESTION["rows"], [cell("A", seed=0), cell("A", seed=1), cell("B"), cell("D")]
+    shorter = QUESTION | {"rows": {"C": [], "B": whole["B"]}}
+    longer = QUESTION | {"rows": whole | {"D": ["model.depth=2"]}}
+    before = setting(*rows, question=longer)
+    (one,) = asked(sweep, before, setting(cell("C"), question=shorter))
     assert one.rows == ["C", "B", "A"]
+    assert planned(one) == [("A", 1), ("B", 0), ("C", 0)]
+
+
+def test_a_row_with_another_label_takes_its_cells_with_it(sweep):
+    rows = {"A": [], "B": ["model.depth=2"]}
+    before = setting(cell("A"), cell("B"), cell("B", seed=1), question=QUESTION | {"rows": rows})
+    renamed = {"A": [], "deeper": rows["B"]}
+    named = [replace(cell("B", seed), row="deeper") for seed in (0, 1)]
+    after = setting(named[0], question=QUESTION | {"rows": renamed})
+    (one,) = asked(sweep, before, after)
+    assert (one.rows, one.cells) == (["A", "deeper"], [cell("A"), *named])
 
 
 def test_rows_without_a_question_have_the_order_of_the_askings(sweep):
@@ -277,7 +327,7 @@ def test_putting_the_same_off_again_replaces_the_note(sweep):
 def test_asking_for_all_of_it_removes_the_note(sweep, rows, seeds, overrides, left):
     sweep.postpone("mix", note())
     cells = [cell(row, seed) for row in rows for seed in seeds]
-    sweep.add_setting("mix", setting(*cells, overrides=overrides))
+    sweep.add_setting("mix", setting(*cells, overrides=overrides, question=None))
     assert len(sweep.postponed()) == left
 
 
@@ -286,7 +336,7 @@ def test_the_order_of_overrides_does_not_matter_to_a_note(sweep):
     sweep.postpone("mix", note("no disk", overrides=["depth=1", "epochs=3"]))
     assert [one.reason for one in sweep.postponed()] == ["no disk"]
     cells = [cell("a", seed) for seed in (0, 1)]
-    sweep.add_setting("mix", setting(*cells, overrides=["depth=1", "epochs=3"]))
+    sweep.add_setting("mix", setting(*cells, overrides=["depth=1", "epochs=3"], question=None))
     assert sweep.postponed() == []
 
 

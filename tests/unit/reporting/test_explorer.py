@@ -114,7 +114,7 @@ def test_a_run_of_other_code_is_no_cell_of_the_question(runs):
 
 def test_runs_with_one_hash_have_names_of_their_own(runs):
     runs.cell("a", 0, directory="one")
-    shutil.copytree(runs.root / "one", runs.root / "two")
+    runs.cell("a", 0, 31, directory="two")
     first, second = columns(contents(runs.root).table)["id"]
     assert second == f"{first}-2"
 

@@ -446,8 +446,8 @@ def test_settings_that_are_described_alike_are_told_by_their_keys(runs, written)
         changes = {"optimizer": {"_target_": "x", "lr": rate}}
         runs.ask(*runs.row("a", A, changes=changes), key=key)
     assert [one.heading for one in written().settings] == [
-        "digits, 2 epochs (setting 11111111)",
         "digits, 2 epochs (setting 22222222)",
+        "digits, 2 epochs (setting 11111111)",
     ]
 
 
@@ -457,7 +457,17 @@ def test_a_setting_is_judged_by_the_bounds_that_it_was_asked_with(runs, written)
         cells = runs.row("a", A, changes={"batch_size": int(key[0])})
         claims = [runs.claim(["a"], bounds)]
         runs.ask(*cells, key=key, question=runs.question(["a"], claims=claims))
-    assert [one.results[0].claim.between[0] for one in written().settings] == [0.5, 1.0]
+    assert [one.results[0].claim.between[0] for one in written().settings] == [1.0, 0.5]
+
+
+def test_what_was_asked_of_an_earlier_baseline_comes_after_what_is_asked_of_this_one(runs, written):
+    """However many seeds it has: the page answers for the row as it is now."""
+    for key, width, seeds in (("11" * 32, 1, A), ("22" * 32, 2, A[:1])):
+        cells = runs.row("a", seeds, changes={"batch_size": width})
+        question = runs.question(["a"]) | {"rows": {"a": [f"model.width={width}"]}}
+        runs.ask(*cells, key=key, question=question)
+    keys = [one.evidence.setting.key[:2] for one in written().settings]
+    assert keys == ["22", "11"]
 
 
 def test_bounds_that_were_changed_are_not_called_fixed(runs, text):

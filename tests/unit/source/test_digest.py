@@ -25,6 +25,7 @@ from titn.cells.identity import (
 )
 from titn.source import code as source_code
 from titn.source.digest import source_digest
+from titn.source.remembered import forget_source
 from titn.system.errors import ConfigError
 
 PACKAGE = Path(titn.__file__).parent
@@ -50,9 +51,7 @@ def targets(composed):
 
 def digest(root: Path, targets: frozenset[str]) -> str:
     """Of the copy as it is now."""
-    source_digest.cache_clear()
-    source_code.parse_module.cache_clear()
-    source_code.find_spec.cache_clear()
+    forget_source()
     return source_digest(targets, (str(root),))
 
 
@@ -392,7 +391,6 @@ def test_an_edit_after_a_module_was_parsed_is_not_kept_as_the_older_one(tmp_path
     file.write_text("def f(): return 1\n")
     source_code.parse_module("mine", (str(tmp_path),))
     file.write_text("def f(): return 2\n")
-    source_digest.cache_clear()
     assert source_digest(targets, (str(tmp_path),)) == digest(tmp_path, targets)
     file.write_text("def f(): return 1\n")
     first = digest(tmp_path, targets)
