@@ -11,6 +11,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from titn.config.keys import COMMAND_KEYS
 from titn.config.overrides import override_key
 from titn.records.question import QuestionError, parse_question
+from titn.records.question_meaning import check_meaning
 from titn.records.safe_open import construct_yaml
 from titn.system.errors import ConfigError, error_text, first_line
 from titn.system.text import printable
@@ -202,7 +203,7 @@ def _misread(node: ScalarNode) -> str:
 def _check_question(file: Path, question: Node, node: Any) -> None:
     """What `parse_question` says of the node, with its line."""
     try:
-        parse_question(node)
+        check_meaning(parse_question(node))
     except QuestionError as error:
         place, said = question, str(error)
         for key in error.location:

@@ -18,6 +18,7 @@ from titn.config.overrides import override_key
 from titn.config.schema import validate_value
 from titn.config.spelling import as_typed, for_hydra
 from titn.records.question import Question, parse_question
+from titn.records.question_meaning import check_meaning
 from titn.records.search import SEARCH
 from titn.records.sweep_dir import SweepDir
 from titn.sweeps.ablation.arguments import ABLATE
@@ -183,7 +184,11 @@ def _read_question(config: DictConfig) -> Question | None:
     node = OmegaConf.select(config, "question")
     if OmegaConf.is_config(node):
         node = OmegaConf.to_container(node, resolve=True)
-    return None if node is None else parse_question(node)
+    if node is None:
+        return None
+    question = parse_question(node)
+    check_meaning(question)
+    return question
 
 
 def _command() -> str:

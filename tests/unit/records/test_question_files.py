@@ -38,6 +38,10 @@ def changed(old, new):
     return GOOD.replace(old, new)
 
 
+CLAIM = """\
+  claims:
+  - {{says: it helps, source: mine, dataset: digits, rows: [some], between: {}}}
+"""
 HEADER = ("1: the first line is not '# @package _global_', without which Hydra does not find the "
           "question; add it")  # fmt: skip
 MISTAKES = {
@@ -161,6 +165,44 @@ MISTAKES = {
     "a node in itself": (
         "# @package _global_\nquestion: &a\n  asks: *a\n",
         "2: question.asks: is a part of itself; write it without *",
+    ),
+    "a claim without bounds": (
+        f"{GOOD}{CLAIM.format('[null, null]')}",
+        "10: question.claims.0.between: bounds nothing; give the least or the most, as [0, null]",
+    ),
+    "bounds the wrong way round": (
+        f"{GOOD}{CLAIM.format('[0.5, 0.1]')}",
+        "10: question.claims.0.between: the least comes first; write [0.1, 0.5]",
+    ),
+    "a claim about one row twice": (
+        f"{GOOD}{CLAIM.format('[0, null], rows: [some, some]')}".replace("rows: [some], ", ""),
+        "10: question.claims.0.rows: some is compared with itself; name two rows, or one",
+    ),
+    "a claim about no metric": (
+        f"{GOOD}{CLAIM.format('[0, null], metric: top_1')}",
+        "10: question.claims.0.metric: there is no metric top_1; did you mean top1?",
+    ),
+    "a margin of no metric": (
+        f"{GOOD}  margins: {{recal: 0.1}}\n",
+        "9: question.margins.recal: there is no metric recal; did you mean recall?",
+    ),
+    "a mark in percent": (
+        f"{GOOD}  reach: 90\n",
+        "9: question.reach: 90 is no fraction; write 90% as 0.9",
+    ),
+    "a table that the paper has not": (
+        f"{GOOD}  printed: table7\n",
+        "9: question.printed: the paper has no table7; choose one of table1, table2, table3, "
+        "table4, table5, figure5",
+    ),
+    "a key that a row sets itself": (
+        f"{GOOD}  tune: {{model.drop_path: [0.1, 0.2]}}\n",
+        "9: question.tune.model.drop_path: the row some sets it itself; leave one of them out, or "
+        "write below the key which rows choose",
+    ),
+    "a seed that is chosen": (
+        f"{GOOD}  tune: {{seed: [0, 1]}}\n",
+        "9: question.tune.seed: a seed is not chosen; sweep it: seed=0,1,2",
     ),
     "a list as a key": (
         changed("some:", "? [a]\n    :"),

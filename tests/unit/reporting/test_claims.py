@@ -4,13 +4,19 @@ from dataclasses import replace
 
 import pytest
 
+from titn.paper.printed import printed_table
 from titn.records.question import Claim, parse_question
+from titn.records.question_meaning import METRICS, PRINTED
+from titn.records.schemas import Result
 from titn.reporting.comparisons.claims import (
     ClaimResult,
     claims_of,
     judge_claim,
     judge_interval,
 )
+from titn.reporting.comparisons.sizes import SIZE_METRICS
+from titn.reporting.evidence.row import DERIVED
+from titn.reporting.latencies import TIMING_METRICS
 from titn.reporting.statistics.intervals import Interval
 
 A, B = [30, 32, 31], [24, 27, 26]  # of 40 images, by seed
@@ -29,6 +35,16 @@ def judge(runs):
         return judge_claim(evidence.question.claims[0], evidence)
 
     return run
+
+
+def test_what_a_question_may_name_is_what_reports_know():
+    assert {*DERIVED, *TIMING_METRICS, *SIZE_METRICS, "epochs_to_reach"} <= {*METRICS}
+    fields = {name for name in METRICS if "." not in name} & {*Result.model_fields}
+    assert fields >= {"top1", "top5", "nll", "ece", "wall_secs", "macs"}
+    for name in PRINTED:
+        table = printed_table(name)
+        assert table["row"].is_unique
+        assert {*table.columns} & {*METRICS}
 
 
 @pytest.mark.parametrize(

@@ -169,13 +169,14 @@ def test_a_bar_in_a_cell_is_text():
 
 def test_tables_of_one_csv_have_numbers_and_those_without_one_are_left():
     one = table(["row", "n"], [["a", "1"]])
-    page = "\n\n".join(
-        ["# T", one, "## A", one, one, "Note. [n.csv](d/n.csv)", "## B", one, "Text."]
-    )
+    blocks = ("# T", one, "## A", one, one, "Note. [n.csv](d/n.csv)", "Of seeds:", one)
+    more = ("![f](f.svg)", "- P: long.", "More. [n.csv](d/n.csv)", "## B", one, "Text.")
+    page = "\n\n".join([*blocks, *more])
     found = list(tables_with_csv(page))
     assert [(each.heading, each.number, each.note) for each in found] == [
         ("A", 1, "Note."),
         ("A", 2, "Note."),
+        ("A", 3, "Of seeds. - P: long.\nMore."),
     ]
 
 
@@ -202,7 +203,8 @@ def test_the_command_writes_a_file_beside_each_table(runs, tmp_path, monkeypatch
         in main.read_text()
     )
     for file in files:
-        assert file.with_suffix(".csv").exists()
+        csv = file.with_name(f"{file.stem.removesuffix('-2')}.csv")
+        assert csv.exists()
         _check(file.read_text())
 
 

@@ -5,8 +5,10 @@ and neither can say what the other does not.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from urllib.parse import unquote
 
 # Between the bars of a table's line; an escaped bar is a part of its cell.
@@ -20,8 +22,9 @@ CSV_LINK = re.compile(r"\s*\[([^\]]+)\.csv\]\(([^)]+)\)")
 class PageTable:
     """A table with a CSV; all texts are markdown.
 
-    name: as accuracy. csv: the path that the page links to. number: 2 for the second table of one
-    CSV. heading: of its section. note: what the page says below it.
+    name: as accuracy. csv: the path that the page links to. number: 2 for the page's second table
+    of this CSV. heading: of its section. note: what the page says of it, above with a colon and
+    below.
     """
 
     name: str
@@ -35,17 +38,23 @@ class PageTable:
 
 def tables_with_csv(page: str) -> Iterator[PageTable]:
     """The tables of a page that are followed, in their section, by the link to their CSV."""
-    heading, waiting = "", list[list[list[str]]]()
-    for block in page.split("\n\n"):
+    heading, waiting, items = "", list[tuple[str, list[list[str]]]](), list[str]()
+    counts = Counter[str]()
+    for before, block in pairwise(["", *page.split("\n\n")]):
         if found := HEADING.fullmatch(block):
             heading, waiting = found[1] or found[2], []
         elif table := _read_table(block):
-            waiting.append(table)
+            waiting.append((f"{before[:-1]}. " if before.endswith(":") else "", table))
+            items = []
         elif link := CSV_LINK.search(block):
-            note = CSV_LINK.sub("", block).strip()
-            for number, (columns, *rows) in enumerate(waiting, 1):
-                yield PageTable(link[1], unquote(link[2]), number, heading, columns, rows, note)
+            note = "\n".join([*items, CSV_LINK.sub("", block).strip()])
+            csv = unquote(link[2])
+            for about, (columns, *rows) in waiting:
+                counts[csv] += 1
+                yield PageTable(link[1], csv, counts[csv], heading, columns, rows, about + note)
             waiting = []
+        elif block.startswith("- "):
+            items.append(block)
 
 
 def _read_table(block: str) -> list[list[str]]:

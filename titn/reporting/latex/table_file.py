@@ -12,6 +12,7 @@ from titn.system.text import printable
 # With more columns letters and gaps are smaller.
 MANY_COLUMNS = 6
 NARROW = (r"\footnotesize", r"\setlength{\tabcolsep}{4pt}")
+MOST_COMMANDS = 3  # of those that asked for a setting in parts
 BULLET = re.compile(r"^ *[-*] +", re.MULTILINE)
 
 
@@ -58,10 +59,12 @@ def table_file(table: PageTable, source: Source) -> str:
 
 
 def _head(table: PageTable, source: Source, name: str, packages: str, text: str) -> list[str]:
+    more = len(source.commands) - MOST_COMMANDS
     engine = ["XeLaTeX or LuaLaTeX: pdfLaTeX lacks some of these letters."]
     return [
         *filter(None, (name, source.asks, source.setting)),
-        *(f"Command: {command}" for command in source.commands),
+        *(f"Command: {command}" for command in source.commands[:MOST_COMMANDS]),
+        *([f"and {more} more, in the plan of the sweep"] if more > 0 else []),
         f"Rounded as on the page {source.page}; in full in {table.csv}. Written by titn.report.",
         rf"In the preamble: \usepackage{{{packages}}}; here: \input{{{_stem(table)}}}",
         *(engine if needs_unicode_engine(text) else []),

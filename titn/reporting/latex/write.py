@@ -15,7 +15,13 @@ from titn.system.text import counted
 
 # The list by which each number is traced to its record: longer than a page of a paper.
 LEFT_OUT = ("cells",)
-MAIN = "accuracy"
+# Of the tables that a page begins with, which have none of their own there.
+HEADINGS = {
+    "accuracy": "Accuracy",
+    "pairs": "Pairs of rows",
+    "effects": "Effects",
+    "interactions": "Interactions",
+}
 
 
 def write_latex_tables(pages: Sequence[Page], out: Path) -> None:
@@ -36,9 +42,10 @@ def _tables_of(page: Page) -> Iterator[tuple[PageTable, Source]]:
         if table.name in LEFT_OUT:
             continue
         found = settings.get(table.csv.removesuffix(f"-{table.name}.csv"))
-        # The main table has no heading of its own.
-        named = replace(table, heading="Accuracy") if table.name == MAIN else table
-        yield named, _source(page, found) if found else _source_of_page(page)
+        yield (
+            replace(table, heading=HEADINGS.get(table.name, table.heading)),
+            _source(page, found) if found else _source_of_page(page),
+        )
 
 
 def _source_of_page(page: Page) -> Source:

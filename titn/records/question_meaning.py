@@ -1,0 +1,81 @@
+"""What a question must not say, though each of its keys is valid by itself.
+
+It is asked of a question before its cells are made. A plan is read without it: what was asked
+once has its page.
+"""
+
+import difflib
+from collections.abc import Iterator
+
+from titn.config.overrides import override_key
+from titn.records.question import Question, QuestionError
+
+# What a record has a number of; then what reports compute of records, and what they time.
+METRICS = (
+    "top1", "top5", "nll", "precision", "recall", "f1", "ece", "balanced_accuracy", "best_top1",
+    "best_epoch", "images_per_sec", "train_secs", "wall_secs", "compile_secs", "parameters", "macs",
+    "macs_paper", "train.top1", "train.nll",
+    *(f"{head}.{name}" for head in ("cls", "dist", "fused") for name in ("top1", "top5", "nll")),
+    "gap", "epochs_to_reach", "parameters_m", "gflops_batch1024",
+    "latency_ms", "images_per_sec_inference",
+)  # fmt: skip
+# The paper's tables with a number for each of its rows.
+PRINTED = ("table1", "table2", "table3", "table4", "table5", "figure5")
+
+# Key below the question, its place in the node, and what is wrong with it.
+Mistake = tuple[str, tuple[str | int, ...], str]
+
+
+def check_meaning(question: Question) -> None:
+    """QuestionError for the first thing that cannot be meant, or that no page could answer."""
+    for key, location, said in _mistakes(question):
+        raise QuestionError(f"question.{key}: {said}", f"question.{key}", location, False)
+
+
+def _mistakes(question: Question) -> Iterator[Mistake]:
+    yield from _in_claims(question)
+    for metric in question.margins:
+        if said := _unknown(metric):
+            yield f"margins.{metric}", ("margins", metric), said
+    if question.reach is not None and not 0 < question.reach < 1:
+        yield "reach", ("reach",), f"{question.reach:g} is no fraction; write 90% as 0.9"
+    if question.printed is not None and question.printed not in PRINTED:
+        said = f"the paper has no {question.printed}; choose one of {', '.join(PRINTED)}"
+        yield "printed", ("printed",), said
+    yield from _in_tune(question)
+
+
+def _in_claims(question: Question) -> Iterator[Mistake]:
+    for index, claim in enumerate(question.claims):
+        low, high = claim.between
+        place = ("claims", index)
+        if low is None and high is None:
+            said = "bounds nothing; give the least or the most, as [0, null]"
+            yield f"claims.{index}.between", (*place, "between"), said
+        if low is not None and high is not None and low > high:
+            said = f"the least comes first; write [{high:g}, {low:g}]"
+            yield f"claims.{index}.between", (*place, "between"), said
+        if len({*claim.rows}) < len(claim.rows):
+            said = f"{claim.rows[0]} is compared with itself; name two rows, or one"
+            yield f"claims.{index}.rows", (*place, "rows"), said
+        if said := _unknown(claim.metric):
+            yield f"claims.{index}.metric", (*place, "metric"), said
+
+
+def _in_tune(question: Question) -> Iterator[Mistake]:
+    for key, values in question.tune.items():
+        if key == "seed":
+            yield "tune.seed", ("tune", key), "a seed is not chosen; sweep it: seed=0,1,2"
+        for row in values if isinstance(values, dict) else question.rows:
+            if key in map(override_key, question.rows[row]):
+                others = "leave one of them out, or write below the key which rows choose"
+                yield f"tune.{key}", ("tune", key), f"the row {row} sets it itself; {others}"
+
+
+def _unknown(metric: str) -> str:
+    """What is wrong with a metric; empty if reports know it."""
+    if metric in METRICS:
+        return ""
+    near = difflib.get_close_matches(metric[:100], METRICS, n=1)
+    remedy = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(METRICS)}"
+    return f"there is no metric {metric:.100}; {remedy}"
