@@ -28,13 +28,17 @@ USE = """\
 import titn
 from huggingface_hub import snapshot_download
 
-run = titn.load(snapshot_download("USER/NAME", local_dir="NAME"))
+run = titn.load(snapshot_download("USER/NAME", local_dir="NAME"){trust})
 run.predict("image.png").names                    # paths, PIL images, arrays, tensors
 run.model                                         # the network, a torch.nn.Module
 ```
 
 It takes {kind} images of {size}x{size} pixels in [0, 1], and normalises them itself. titn resizes
 the whole image (bilinear, antialiased), as `preprocessor_config.json` says."""
+OWN_CODE = """
+
+It was made with code that is not titn's, and is not in here: {targets}. `trust=True` lets titn
+import it, from where Python finds it: have {modules} beside your program."""
 
 
 def model_card(parts: dict[str, Any], license_name: str) -> str:
@@ -44,7 +48,7 @@ def model_card(parts: dict[str, Any], license_name: str) -> str:
     network, data = names.get("model") or "network", names.get("dataset") or "images"
     sections = {
         "": f"{network}, trained on {data} with titn.",
-        "Use": USE.format(size=config["dataset"]["image_size"], kind=_kind(config["dataset"])),
+        "Use": _use(config),
         "Results": _results(record),
         "Data": _data(config, record, data),
         "Recipe": _recipe(config),
@@ -58,6 +62,23 @@ def model_card(parts: dict[str, Any], license_name: str) -> str:
     )
     front = _front_matter(f"{network}-{data}", data, record, license_name)
     return f"---\n{front}\n---\n\n# {network} on {data}\n\n{text}\n"
+
+
+def _use(config: dict[str, Any]) -> str:
+    """How to open it, and what that takes."""
+    runs = [one for one in (config, config.get("teacher")) if one]
+    nodes = [node for run in runs for node in run.values() if isinstance(node, dict)]
+    targets = sorted({node["_target_"] for node in nodes if "_target_" in node})
+    own = [target for target in targets if not target.startswith("titn.")]
+    dataset = config["dataset"]
+    text = USE.format(
+        size=dataset["image_size"], kind=_kind(dataset), trust=", trust=True" if own else ""
+    )
+    if own:
+        modules = dict.fromkeys(f"`{one.partition('.')[0]}`" for one in own)
+        named = ", ".join(f"`{one}`" for one in own)
+        text += OWN_CODE.format(targets=named, modules=" and ".join(modules))
+    return text
 
 
 def _kind(dataset: dict[str, Any]) -> str:

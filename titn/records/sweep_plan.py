@@ -92,9 +92,10 @@ class Setting:
     def merged(self, later: "Setting") -> "Setting":
         """This setting with what a later request of the same setting adds.
 
-        If other source code has planned a row again, or its overrides are others by now, the row's
-        earlier cells leave the plan: seeds of two versions of a model are not one sample. Their
-        records stay where they are. Those of a row with another label by now get that label.
+        If other source code has planned a row again, or its overrides or the values that it chose
+        are others by now, the row's earlier cells leave the plan: seeds of two versions of a model
+        are not one sample. Their records stay where they are. Those of a row with another label by
+        now get that label.
         """
         digests = {cell.version_key: cell.source_digest for cell in later.cells}
         rows, later_rows = ((one.question or {}).get("rows", {}) for one in (self, later))
@@ -102,10 +103,12 @@ class Setting:
         known = {labels.get(row, row): overrides for row, overrides in rows.items()}
         planned = {cell.row for cell in later.cells}
         changed = {row for row in planned if row in known and known[row] != later_rows.get(row)}
+        chosen = {cell.row: cell.tuned for cell in later.cells if cell.role == "cell"}
         kept = (
             cell
             for cell in (replace(one, row=labels.get(one.row, one.row)) for one in self.cells)
             if cell.row not in changed
+            and (cell.role != "cell" or chosen.get(cell.row, cell.tuned) == cell.tuned)
             and digests.get(cell.version_key, cell.source_digest) == cell.source_digest
         )
         cells = {

@@ -1,11 +1,12 @@
 """The cells of the trials of a search: on a validation split that no teacher saw either."""
 
 import shlex
+import sys
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from titn.config.overrides import override_key
+from titn.config.overrides import override_key, own_dir_options
 from titn.config.spelling import for_hydra
 from titn.records.search import SEARCH, trial_row
 from titn.sweeps.overrides import CellRequest, Scalar, applicable
@@ -72,8 +73,9 @@ class TrialCells:
 
     def command(self, trial: Trial) -> str:
         """The command line that makes the trial's configuration, and evaluates it on test."""
+        own = own_dir_options(sys.argv[1:])
         overrides = self.overrides_on_test(self.of(trial))
-        return " ".join(["python -m titn.train", *map(shlex.quote, overrides)])
+        return shlex.join(["python", "-m", "titn.train", *own, *overrides])
 
     def overrides_on_test(self, cell: SweepCell) -> list[str]:
         """Those that make a trial's configuration, with its seed, and evaluate it on test."""

@@ -134,6 +134,15 @@ def test_the_card_says_which_images_it_takes(finished, channels, kind):
     assert f"It takes {kind} images of 8x8 pixels" in model_card(parts, "mit")
 
 
+def test_the_card_of_ones_own_code_says_what_opening_it_takes(finished):
+    parts = hub_folder.of_run(finished.directory.path)
+    model = parts["config"]["model"] | {"_target_": "parts.Net"}
+    card = model_card(parts | {"config": parts["config"] | {"model": model}}, "mit")
+    assert 'titn.load(snapshot_download("USER/NAME", local_dir="NAME"), trust=True)' in card
+    assert "is not in here: `parts.Net`" in card
+    assert "trust" not in model_card(parts, "mit")
+
+
 def test_a_card_without_a_teacher_says_so(finished):
     parts = hub_folder.of_run(finished.directory.path)
     parts["config"]["teacher"] = parts["record"]["teacher"] = None

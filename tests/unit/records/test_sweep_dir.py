@@ -72,10 +72,13 @@ def test_other_seeds_are_added_to_the_same_setting(sweep):
     assert planned(one) == [("A", 0), ("A", 1), ("A", 2)]
 
 
-def test_a_cell_with_other_chosen_values_is_another(sweep):
+def test_cells_of_a_row_that_chose_anew_leave_the_plan(sweep):
+    """Its seeds had another value; its candidates are what it chooses from."""
+    tried = cell(role="candidate", tuned={"optimizer.lr": 0.1})
+    first = [cell("A", seed, tuned={"optimizer.lr": 0.1}) for seed in (1, 2)]
     other = replace(cell(), config_hash="other", tuned={"optimizer.lr": 0.2})
-    (one,) = asked(sweep, setting(cell()), setting(other))
-    assert [found.config_hash for found in one.cells] == ["A0", "other"]
+    (one,) = asked(sweep, setting(tried, *first, cell("B")), setting(other))
+    assert [found.config_hash for found in one.cells] == ["A0", "B0", "other"]
 
 
 OLD, NEW = {"source_digest": "old"}, {"source_digest": "new"}

@@ -178,3 +178,23 @@ def test_the_file_of_the_best_has_choices_as_defaults_and_no_device():
         "teacher": {"seed": "${seed}"},
         "dataset": {"classes": [1, 2]},
     }
+
+
+@pytest.mark.parametrize(
+    ("typed", "beside", "searched"),
+    [
+        ("", "", ""),
+        (" --config-dir own", " --config-dir=own", " 'hydra.searchpath=[file://own]'"),
+        (" 'hydra.searchpath=[file:///o]'", *2 * [" 'hydra.searchpath=[file:///o]'"]),
+        (" it's broken", "", ""),
+    ],
+)
+@pytest.mark.usefixtures("without_figures")
+def test_the_best_of_own_parts_is_made_with_the_directory_that_has_them(
+    runs, report, typed, beside, searched
+):
+    confirm(runs)
+    found = trials(0.5, 0.65)
+    text = page(runs, report, found.model_copy(update={"command": f"{found.command}{typed}"}))
+    assert f"python -m titn.train{beside} model=deit lr=0.001 device=cpu" in text
+    assert f"`python -m titn.train --config-dir=DIR +best=rate{searched}`" in text

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from titn.config.overrides import own_dirs_of
 from titn.records.ablation import ROMAN, Ablation
 from titn.records.cell_state import DONE
 from titn.reporting import figures
@@ -87,7 +88,8 @@ def _configurations(ablation: Ablation, evidence: Evidence) -> list[str]:
                                 for side in (change.before, change.after))]
         for change in ablation.changes
     ]  # fmt: skip
-    beside = evidence.setting.overrides
+    (asked, *_) = [*evidence.setting.commands, ""]
+    beside = [*own_dirs_of(asked), *evidence.setting.overrides]
     commands = [
         shlex.join(["python", "-m", "titn.train", *beside, *overrides])
         for overrides in (ablation.begin, ablation.end)
