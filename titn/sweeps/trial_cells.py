@@ -64,11 +64,13 @@ class TrialCells:
     def check_setting(self, cell: SweepCell) -> None:
         """ConfigError if the search's file sets more than the search: its best needs no file."""
         overrides = [one for one in cell.request.job_overrides() if not _names_search(one)]
-        run = self.sweep.compose(overrides)
-        if other := [key for key, value in run.items() if cell.cell.run[key] != value]:
+        run, asked = self.sweep.compose(overrides), cell.cell.run
+        other = [key for key in run if asked[key] != run[key] and key != "choices"]
+        if other:
+            chosen = asked["choices"].get(other[0])
+            named = f"chooses {other[0]}={chosen}" if chosen is not None else f"sets {other[0]}"
             raise ConfigError(
-                f"+{SEARCH}: its file sets {other[0]}, too; take that out, and give it on the "
-                "command line"
+                f"+{SEARCH}: its file {named}, too; take that out, and give it on the command line"
             )
 
     def command(self, trial: Trial) -> str:

@@ -17,6 +17,7 @@ from titn.sweeps.search.read import AskedSearch
 from titn.sweeps.search.space import read_space
 from titn.sweeps.search.study import StudyFile
 from titn.sweeps.trial_cells import TrialCells
+from titn.system.errors import ConfigError
 
 LR = "optimizer.lr"
 SHARED = ("+search=rate", "epochs=9", "patience=3", "teacher=vit", "teacher.patience=2")
@@ -46,6 +47,23 @@ def trial_cell(planned):
 def test_the_command_of_a_trial_on_test_has_no_patience(searched, trial_cell):
     found = TrialCells(searched, None).overrides_on_test(trial_cell(0.25))
     assert found == ["epochs=9", "teacher=vit", f"{LR}=0.25"]
+
+
+@pytest.mark.parametrize(
+    ("set_by_file", "said"),
+    [
+        ({"epochs": 3}, "sets epochs"),
+        ({"choices": {"model": "deit"}, "model": {"depth": 2}}, "chooses model=deit"),
+    ],
+)
+def test_what_a_searchs_file_sets_besides_is_named(searched, trial_cell, set_by_file, said):
+    """Its best would not be made by the command that is printed for it."""
+    bare = {"epochs": 9, "choices": {"model": "titn"}, "model": {"depth": 1}}
+    cell = trial_cell(0.25)
+    cell.cell.run = bare | set_by_file
+    searched.compose = lambda overrides: bare
+    with pytest.raises(ConfigError, match=f"^\\+search: its file {said}, too; take that out"):
+        TrialCells(searched, None).check_setting(cell)
 
 
 def test_a_trial_that_is_confirmed_is_not_stopped(searched, trial_cell, monkeypatch):
