@@ -108,7 +108,9 @@ def write_page(
     for evidence, heading in zip(begun, _headings(begun), strict=True):
         text, summary = setting_part(evidence, heading, index, out, _is_ambiguous(begun))
         if settings:
-            title = f"Also asked on {html(heading)}: {html(summary.answer.short)}"
+            is_of_today = _baseline(evidence.question) == _baseline(question)
+            when = "Also asked" if is_of_today else "Asked before, of another baseline,"
+            title = f"{when} on {html(heading)}: {html(summary.answer.short)}"
             text = [fold(title, text)]
         parts += text
         settings.append(summary)
@@ -171,12 +173,12 @@ def _by_weight(begun: Sequence[Evidence], question: Question | None) -> list[Evi
     Before all others those with the baseline that the question has by now: an edited one gives
     another setting, and what the row was before answers another question.
     """
-
-    def is_of_today(evidence: Evidence) -> bool:
-        return _baseline(evidence.question) == _baseline(question)
-
-    last_first = begun[::-1]
-    return sorted(last_first, key=lambda one: (is_of_today(one), setting_weight(one)), reverse=True)
+    last_first, today = begun[::-1], _baseline(question)
+    return sorted(
+        last_first,
+        key=lambda one: (_baseline(one.question) == today, setting_weight(one)),
+        reverse=True,
+    )
 
 
 def _baseline(question: Question | None) -> tuple[str, ...] | None:
@@ -270,7 +272,8 @@ def _body(
     effects: Effects | None,
 ) -> list[str]:
     """Tables and figures: of networks that were not trained, what they cost."""
-    claims = claims_section(results, evidence.setting.revised, files)
+    whose = "The paper's claims" if question and question.paper else "Claims"
+    claims = claims_section(results, whose, evidence.setting.revised, files)
     printed = printed_numbers_section(evidence, question, files)
     if evidence.is_untrained:
         return [

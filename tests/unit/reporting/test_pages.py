@@ -466,8 +466,9 @@ def test_what_was_asked_of_an_earlier_baseline_comes_after_what_is_asked_of_this
         cells = runs.row("a", seeds, changes={"batch_size": width})
         question = runs.question(["a"]) | {"rows": {"a": [f"model.width={width}"]}}
         runs.ask(*cells, key=key, question=question)
-    keys = [one.evidence.setting.key[:2] for one in written().settings]
-    assert keys == ["22", "11"]
+    said = written()
+    assert [one.evidence.setting.key[:2] for one in said.settings] == ["22", "11"]
+    assert "Asked before, of another baseline, on digits, 2 epochs (setting 11111111):" in said.text
 
 
 def test_bounds_that_were_changed_are_not_called_fixed(runs, text):

@@ -36,10 +36,12 @@ TIMED = (
 NO_FRACTIONS = ("epochs_to_reach", "nll", "train.nll", "parameters", "macs", "macs_paper")
 
 
-def claims_section(results: Sequence[ClaimResult], revised: bool, files: OutputFiles) -> list[str]:
-    """What the paper says beside what we found, in a fold that counts the findings.
+def claims_section(
+    results: Sequence[ClaimResult], whose: str, revised: bool, files: OutputFiles
+) -> list[str]:
+    """What was claimed beside what we found, in a fold that counts the findings.
 
-    revised: whether the bounds were changed between askings.
+    whose: what the fold calls them. revised: whether the bounds were changed between askings.
     """
     if not results:
         return []
@@ -61,7 +63,7 @@ def claims_section(results: Sequence[ClaimResult], revised: bool, files: OutputF
         parts.append(fold("The printed numbers, one by one", _levels(levels, protocols)))
     counts = Counter(result.finding for result in results)
     listed = ", ".join(count_text(counts[one], one) for one in FINDINGS if counts[one])
-    return [fold(f"The paper's claims: {listed}", [*parts, *_listed(protocols), text])]
+    return [fold(f"{whose}: {listed}", [*parts, *_listed(protocols), text])]
 
 
 def count_text(number: int, finding: str) -> str:
