@@ -136,7 +136,11 @@ class SweepDir:
         return self._read(PLAN, lambda plan: validate(PLAN, PlanFile, plan), RESTORE_OR_RERUN)
 
     def _write_plan(self, name: str, settings: Iterable[Setting]) -> None:
-        plan = {"sweep": name, "settings": [asdict(setting) for setting in settings]}
+        nodes = [asdict(setting) for setting in settings]
+        for node in nodes:
+            if not node["asked"]:  # as in the plan of before
+                del node["asked"]
+        plan = {"sweep": name, "settings": nodes}
         write_json(self.path / PLAN, plan)
 
     # latency.json
