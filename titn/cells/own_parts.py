@@ -1,22 +1,28 @@
-"""Data sets, views and losses of one's own are tried before anything is trained.
+"""Parts of one's own are imported, built and tried before anything is trained.
 
 What titn's own files make is known to do as it should; of others only the constructor's arguments
 are known. A slip would otherwise end a run after its teacher was trained, or change its numbers
 in silence.
 """
 
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from titn.config.keys import is_own
+from titn.config.keys import GROUPS, is_own
 from titn.data.images import Dataset, Images
 from titn.losses.terms import TokenWeights, maps_read
-from titn.system.errors import ConfigError, first_line
+from titn.source.code import find_module
+from titn.system.errors import CellError, ConfigError, first_line
 from titn.system.text import printable
+from titn.training import build as building
 from titn.training.build import Parts
 from titn.types import Batch, ImageSpec, Output
 
@@ -75,6 +81,63 @@ def _fault(images: Images, num_classes: int, node: dict) -> str | None:
     if low < 0 or high >= num_classes:
         return f"has labels from {low} to {high}, and {num_classes} class_names"
     return None
+
+
+def import_own(run: dict) -> None:
+    """ConfigError, with the key, if a module of a user's cannot be imported."""
+    for group in GROUPS:
+        target = run[group]["_target_"]
+        if not is_own(target):
+            continue
+        module, _, name = target.rpartition(".")
+        try:
+            getattr(import_module(module), name)
+        except Exception as error:
+            raise ConfigError(
+                f"{group}._target_={target}: cannot be imported ({_raised(error, target)}); mend "
+                f"it there, or choose another {group}"
+            ) from error
+
+
+@contextmanager
+def own_errors_named(run: dict, prefix: str) -> Iterator[None]:
+    """What a user's own constructor raises becomes a ConfigError that names its key.
+
+    run: whose objects are built in here, but for its data set. prefix: what its keys begin with.
+    """
+    try:
+        yield
+    except (ConfigError, CellError):
+        raise
+    except Exception as error:
+        group = _group_in_building(error)
+        if group is None or not is_own(target := run[group]["_target_"]):
+            raise
+        keys = [f"{prefix}{group}.{key}" for key in run[group] if not key.startswith("_")]
+        other = f"give another {' or '.join(keys[:3])}" if keys else f"choose another {group}"
+        raise ConfigError(
+            f"{group}._target_={target}: cannot be built ({_raised(error, target)}); mend it "
+            f"there, or {other}"
+        ) from error
+
+
+def _group_in_building(error: Exception) -> str | None:
+    """The group whose constructor raised an error; None if none did."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    instantiate = building.instantiate.__code__
+    return next((one.f_locals["group"] for one in frames if one.f_code is instantiate), None)
+
+
+def _raised(error: Exception, target: str) -> str:
+    """What an error says, and in which line of the files beside a target's, if in any."""
+    said = f"{type(error).__name__}: {first_line(error)[:150]}" if str(error) else repr(error)
+    found = find_module(target.rpartition(".")[0])
+    lines = [
+        f", in line {line.lineno} of {line.filename}"
+        for line in traceback.extract_tb(error.__traceback__)
+        if found and found[0] and Path(line.filename).parent == found[0].parent
+    ]
+    return printable("".join((said, *lines[-1:])))
 
 
 def check_parts(parts: Parts, run: dict, spec: ImageSpec) -> None:

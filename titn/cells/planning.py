@@ -12,7 +12,7 @@ from titn.cells.identity import run_source_digest
 from titn.cells.loss_check import check_compared_images, check_standardized, parts_with_features
 from titn.cells.misfits import remedy
 from titn.cells.network_check import check_network
-from titn.cells.own_parts import build_checked, check_parts
+from titn.cells.own_parts import build_checked, check_parts, import_own, own_errors_named
 from titn.cells.run_dirs import check_run_dirs
 from titn.config.identity import config_hash
 from titn.config.notices import notices
@@ -61,6 +61,7 @@ class Planner:
         device = hardware.device(run["device"])
         hardware.check_devices(run["devices"], run["device"], device)
         precision = hardware.precision(run["precision"], device)
+        import_own(run)
         dataset = _once(self.datasets, run["dataset"], lambda: build_checked(run, build.dataset))
         teacher = self._plan_teacher(run["teacher"])
         origin = self._origin(run, dataset, prefix)
@@ -115,7 +116,8 @@ class Planner:
 def _first_weights(run: dict, dataset: Dataset, prefix: str) -> str | None:
     """Their digest; None if they were drawn. Whatever cannot be built is a ConfigError."""
     try:
-        parts = parts_with_features(run, dataset.spec)
+        with own_errors_named(run, prefix):
+            parts = parts_with_features(run, dataset.spec)
     except weights.MisfitError as error:
         raise ConfigError(f"{error}; {remedy(run, dataset.spec, prefix)}") from error
     digest = None

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from titn.cells.failures import exits_named
 from titn.cells.own_parts import build_checked, check_parts
+from titn.cells.planning import Planner
 from titn.data.images import Dataset, Images
 from titn.data.views import CropFlip
 from titn.losses.distillation import HardDistillation, SoftDistillation
@@ -169,3 +170,22 @@ def test_a_module_that_ends_the_process_is_named():
         exits_named(),
     ):
         sys.exit("no data")
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "built", "said"),
+    [
+        ("unbuilt", "", "raise KeyError(width)", r"built \(KeyError: 8, in line 4 of .*width$"),
+        ("unable", "from torch import ones", "ones(2) @ ones(3)", r"built \(RuntimeError: .* in l"),
+        ("absent", "import nowhere", "pass", r"imported \(ModuleNotFoundError: .* in line 1 of"),
+    ],
+)
+def test_what_a_module_or_a_constructor_raises_is_one_line(
+    name, head, built, said, tiny, tmp_path, monkeypatch
+):
+    lines = (head, "class Net:", "    def __init__(self, *, images, width):", f"        {built}")
+    (tmp_path / f"{name}.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    run = tiny() | {"model": {"_target_": f"{name}.Net", "width": 8}}
+    with pytest.raises(ConfigError, match=rf"^model\._target_={name}\.Net: cannot be {said}"):
+        Planner().plan(run)
