@@ -192,6 +192,11 @@ BAD_INPUT = [
         ["--multirun", "dry_run=true,false"],
         "titn: dry_run=true,false: is an option of the whole sweep; give one value",
     ),
+    (["--multirun", "runs_dir=/dev/null"], "titn: runs_dir=/dev/null: cannot be written (/dev/nu"),
+    (
+        ["--multirun", "hydra.sweep.dir=/dev/null", "dry_run=true"],
+        "titn: hydra.sweep.dir=/dev/null: cannot be written (/dev/null is no directory); choose an",
+    ),
     (["--nothing"], "titn: --nothing: there is no such option; --help lists them"),
     (
         ["epochs=1", "--multirun", "seed=0,1"],

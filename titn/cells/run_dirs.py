@@ -5,15 +5,19 @@ from pathlib import Path
 
 from titn.records.run_dir import RunDir
 from titn.system.errors import ConfigError
+from titn.system.files import check_can_be_made
 
 
 def check_run_dirs(run: dict, own: Path, teacher: Path | None, prefix: str) -> None:
-    """ConfigError if a run would lie in another run's directory, or others in its own.
+    """ConfigError if a run would lie in another run's directory, in a file, or others in its own.
 
     own, teacher: the directories of the run and of its teacher. prefix: what the run's keys begin
     with in a remedy; it stands before the message already.
     """
     place, given = os.path.realpath(own), run["run_dir"]
+    if given is None:
+        check_can_be_made(Path(run["runs_dir"]), "runs_dir")
+    check_can_be_made(own, "run_dir")
     if given is None and RunDir(Path(run["runs_dir"])).is_run():
         raise ConfigError(
             f"runs_dir={run['runs_dir']}: is the directory of a run; choose one beside it"

@@ -33,7 +33,7 @@ from titn.sweeps.overrides import (
 )
 from titn.sweeps.search.read import AskedSearch, read_search
 from titn.system.errors import ConfigError
-from titn.system.files import local_path
+from titn.system.files import check_can_be_made, local_path
 from titn.system.text import without_password
 
 # Options of the sweep as a whole, which its cells do not get.
@@ -107,6 +107,8 @@ def read_sweep(
         key = sweep_key(question.ablation)
         name = f"{ABLATE}/{asked.design}-{key}"
         directory = SweepDir(directory.path / key)
+    check_can_be_made(runs_dir, "runs_dir")
+    check_can_be_made(directory.path, "hydra.sweep.dir")
     search = read_search(config)
     if search is not None:
         if name != "multirun":

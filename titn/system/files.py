@@ -128,3 +128,13 @@ def check_can_be_listed(directory: Path, named: str = "") -> None:
             f"{printable(named or directory)}: cannot be listed ({error_text(error)}); "
             "ask its owner, or name another"
         ) from None
+
+
+def check_can_be_made(directory: Path, key: str) -> None:
+    """ConfigError that begins with the key if something else is where a directory has to be."""
+    there = next(one for one in (directory, *directory.parents) if os.path.lexists(one))
+    if not there.is_dir():
+        raise ConfigError(
+            f"{key}={directory}: cannot be written ({there} is no directory); choose another "
+            "directory"
+        )

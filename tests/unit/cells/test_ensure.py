@@ -464,9 +464,11 @@ def test_a_place_that_cannot_be_had_costs_no_teacher(tiny, tmp_path, monkeypatch
         (("run_dir={0}/a", *TEACHER, "teacher.run_dir={0}/a"), "run_dir=.* or they are one"),
         (("run_dir={0}/a/b", *TEACHER, "teacher.run_dir={0}/a"), "run_dir=.* lies within"),
         (("run_dir={0}/a", *TEACHER, "teacher.run_dir={0}/ab"), None),
+        (("runs_dir=/dev/null/runs",), "runs_dir=/dev/null/runs: cannot be written ./dev/null is"),
+        (("run_dir=/dev/null",), "run_dir=/dev/null: cannot be written"),
     ],
 )
-def test_no_run_lies_within_another(tiny, tmp_path, overrides, line):
+def test_no_run_lies_within_another_or_in_a_file(tiny, tmp_path, overrides, line):
     run = tiny(*(one.format(tmp_path) for one in overrides))
     if line is None:
         Planner().plan(run)
