@@ -15,6 +15,7 @@ from titn.records.cell_state import PRUNED
 from titn.records.run_dir import RunDir
 from titn.source.loaded import SourceChangedError
 from titn.system.errors import CellError, ConfigError, first_line
+from titn.system.files import check_writable
 from titn.system.locks import LOOK_SECS, HeldError, Lock, LockLostError
 from titn.system.progress import log_to, say
 
@@ -63,24 +64,52 @@ def ensure_recorded(cell: Cell, wait: bool = True, prunes: Prunes | None = None)
             return make(cell, teacher_record, prunes, lock)
 
 
+def check_refusals(cell: Cell) -> None:
+    """Raise, for a dry run, what `ensure_recorded` would refuse a cell with, and write nothing."""
+    _check_identity(cell)
+    if not cell.run["force"] and _recorded(cell) is not None:
+        return
+    with disk_errors_named(cell):
+        check_writable(cell.directory.path)
+    if cell.teacher is not None:
+        with _teachers_failure():
+            check_refusals(cell.teacher)
+        if not cell.teacher.run["force"] and _recorded(cell.teacher) is not None:
+            _check_weights(cell.teacher)
+    if not cell.run["force"]:
+        _check_failure(cell)
+
+
 def _ensure_teacher(teacher: Cell | None, wait: bool) -> dict | None:
     """The record of a student's teacher, whose weights are there; None without a teacher."""
     if teacher is None:
         return None
     if not teacher.run["force"] and _recorded(teacher) is None:
         say(f"{teacher.name} is not recorded yet: it is made first, once, for all its students")
-    try:
+    with _teachers_failure():
         record = ensure_recorded(teacher, wait)
+    _check_weights(teacher)
+    return record
+
+
+@contextmanager
+def _teachers_failure() -> Iterator[None]:
+    """A CellError says that it is the teacher's."""
+    try:
+        yield
     except (LockLostError, SourceChangedError):
         raise  # it has not failed: another process makes it, or is to make it
     except CellError as error:
         raise CellError(f"the teacher failed: {error}") from error
+
+
+def _check_weights(teacher: Cell) -> None:
+    """ConfigError if a teacher that is recorded cannot teach."""
     if not teacher.directory.weights.exists():
         raise ConfigError(
             f"{teacher.place}: has a record but no weights; "
             "put them back, or teacher.force=true to make it again"
         )
-    return record
 
 
 def _tidy(cell: Cell) -> None:
@@ -133,7 +162,7 @@ def _check_identity(cell: Cell) -> None:
         return
     found = _read(cell, cell.directory.environment)
     if found is None:
-        if cell.directory.foreign_files():
+        if cell.directory.path.exists() and cell.directory.foreign_files():
             raise ConfigError(f"{cell.place}: is not empty and holds no run; choose another")
         return
     if found.get("config_hash") != cell.identity["config_hash"]:
@@ -142,10 +171,11 @@ def _check_identity(cell: Cell) -> None:
             f"choose another directory, or {force} to replace it"
         )
     if found.get("source_digest") != cell.identity["source_digest"]:
+        other = f"{cell.prefix}run_dir" if cell.run["run_dir"] else "runs_dir"
         raise ConfigError(
             f"{cell.place}: was made by other source code "
             f"({str(found.get('source_digest'))[:8]}, now {cell.identity['source_digest'][:8]}); "
-            f"keep it and choose runs_dir=DIR, or {force} to replace it"
+            f"keep it and choose {other}=DIR, or {force} to replace it"
         )
 
 

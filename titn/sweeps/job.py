@@ -53,12 +53,14 @@ def _run_single(composed: DictConfig) -> dict | None:
     """Check a configuration, make its cell and print its record."""
     run = _resolve(composed)
 
-    from titn.cells.ensure import BusyError, ensure
+    from titn.cells.ensure import BusyError, check_refusals, ensure
     from titn.cells.planning import Planner
 
     if composed.dry_run:
         cell = Planner().plan(run)
-        print(f"{cell.name} {cell.describe()}: {cell_state(cell.directory)}")
+        check_refusals(cell)
+        state = cell_state(cell.directory, cell.identity["config_hash"])
+        print(f"{cell.name} {cell.describe()}: {state}")
         print(f"record: {cell.directory.path}")
         return None
     try:

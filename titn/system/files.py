@@ -1,5 +1,6 @@
 """Files that are whole or not there, whatever happens while they are written."""
 
+import errno
 import os
 import secrets
 import time
@@ -132,9 +133,23 @@ def check_can_be_listed(directory: Path, named: str = "") -> None:
 
 def check_can_be_made(directory: Path, key: str) -> None:
     """ConfigError that begins with the key if something else is where a directory has to be."""
-    there = next(one for one in (directory, *directory.parents) if os.path.lexists(one))
+    there = _nearest(directory)
     if not there.is_dir():
         raise ConfigError(
             f"{key}={directory}: cannot be written ({there} is no directory); choose another "
             "directory"
         )
+
+
+def check_writable(directory: Path) -> None:
+    """OSError if the user may write nothing there, or cannot make it; nothing is written."""
+    there = _nearest(directory)
+    if not os.access(there, os.W_OK | os.X_OK):
+        is_read_only = os.name == "posix" and os.statvfs(there).f_flag & os.ST_RDONLY
+        number = errno.EROFS if is_read_only else errno.EACCES
+        raise OSError(number, os.strerror(number), str(there))
+
+
+def _nearest(path: Path) -> Path:
+    """The path itself, or the nearest above it that is there."""
+    return next(one for one in (path, *path.parents) if os.path.lexists(one))

@@ -5,6 +5,7 @@ import errno
 import json
 import multiprocessing
 import os
+import re
 import shutil
 from pathlib import Path
 from unittest.mock import Mock
@@ -18,7 +19,7 @@ from safetensors.torch import load_file
 
 from titn.cells import ensure as ensuring
 from titn.cells import make, planning, result
-from titn.cells.ensure import BusyError, ensure, ensure_recorded
+from titn.cells.ensure import BusyError, check_refusals, ensure, ensure_recorded
 from titn.cells.planning import Planner
 from titn.cells.pruning import PrunedError
 from titn.cells.recompute import recompute
@@ -289,6 +290,16 @@ def test_a_run_that_was_forced_and_left_before_it_began_can_be_made(tiny, monkey
     assert ensure(tiny())[1]["top1"] == first["top1"]
 
 
+def refusal(run: dict, kind: type[Exception] = ConfigError) -> str:
+    """What a run is refused with, and its dry run before it."""
+    with pytest.raises(kind) as of_dry_run:
+        check_refusals(Planner().plan(run))
+    with pytest.raises(kind) as of_run:
+        ensure(run)
+    assert str(of_dry_run.value) == str(of_run.value)
+    return str(of_run.value)
+
+
 def test_a_directory_of_runs_is_no_run(tiny, tmp_path):
     ensure(tiny(f"run_dir={tmp_path / 'mine'}"))
     with pytest.raises(ConfigError, match=r"^runs_dir=.*mine: is the directory of a run"):
@@ -297,14 +308,13 @@ def test_a_directory_of_runs_is_no_run(tiny, tmp_path):
 
 def test_a_directory_of_another_configuration_is_refused(tiny, tmp_path):
     ensure(tiny(f"run_dir={tmp_path / 'mine'}"))
-    with pytest.raises(ConfigError, match=r"^run_dir=.*holds another configuration"):
-        ensure(tiny(f"run_dir={tmp_path / 'mine'}", "seed=1"))
+    other = tiny(f"run_dir={tmp_path / 'mine'}", "seed=1")
+    assert re.match(r"run_dir=.*holds another configuration", refusal(other))
 
 
 def test_a_directory_of_other_files_is_refused_even_with_force(tiny, tmp_path):
     (tmp_path / "config.yaml").write_text("mine")
-    with pytest.raises(ConfigError, match="is not empty and holds no run"):
-        ensure(tiny(f"run_dir={tmp_path}", "force=true"))
+    assert "is not empty and holds no run" in refusal(tiny(f"run_dir={tmp_path}", "force=true"))
     assert (tmp_path / "config.yaml").read_text() == "mine"
 
 
@@ -312,8 +322,7 @@ def test_a_record_of_other_source_code_is_refused(tiny):
     directory, _ = ensure(tiny())
     environment = directory.environment()
     write_json(directory.path / "environment.json", environment | {"source_digest": "0" * 64})
-    with pytest.raises(ConfigError, match=r"other source code .*force=true"):
-        ensure(tiny())
+    assert re.search(r"other source code .* choose runs_dir=DIR, or force=true", refusal(tiny()))
 
 
 def test_a_failure_is_recorded_and_needs_a_retry(tiny, monkeypatch):
@@ -324,10 +333,7 @@ def test_a_failure_is_recorded_and_needs_a_retry(tiny, monkeypatch):
         patched.setattr(make, "fit", failing)
         with pytest.raises(CellError, match=r"out of memory \(recorded in"):
             ensure(tiny())
-    with pytest.raises(
-        CellError, match=r"failed before \(RuntimeError: out of memory\); retry=failed"
-    ):
-        ensure(tiny())
+    assert "failed before (RuntimeError: out of memory); retry=failed" in refusal(tiny(), CellError)
     assert ensure(tiny("retry=failed"))[1]["epochs"] == 2
 
 
@@ -487,8 +493,7 @@ def test_a_teacher_without_its_weights_is_named(tiny):
     run = tiny(*TEACHER)
     taught, _ = ensure(run["teacher"])
     taught.weights.unlink()
-    with pytest.raises(ConfigError, match=r"^teacher\.run_dir=.*no weights; .*teacher\.force=true"):
-        ensure(run)
+    assert re.match(r"teacher\.run_dir=.*no weights; .*teacher\.force=true", refusal(run))
     assert ensure(tiny(*TEACHER, "teacher.force=true"))[1]["teacher"] is not None
 
 
@@ -496,8 +501,7 @@ def test_a_teacher_of_other_source_code_is_named(tiny):
     run = tiny(*TEACHER)
     taught, _ = ensure(run["teacher"])
     write_json(taught.path / "environment.json", taught.environment() | {"source_digest": "0" * 64})
-    with pytest.raises(ConfigError, match=r"^teacher\.run_dir=.*other source.*teacher\.force=true"):
-        ensure(run)
+    assert re.match(r"teacher\.run_dir=.*other source.*teacher\.force=true", refusal(run))
 
 
 def test_a_teacher_that_diverges_is_named_with_its_own_remedy(tiny):
@@ -508,10 +512,14 @@ def test_a_teacher_that_diverges_is_named_with_its_own_remedy(tiny):
         ensure(tiny(*TEACHER, "optimizer@teacher.optimizer=sgd", "teacher.optimizer.lr=1e30"))
 
 
-def test_planning_trains_and_writes_nothing(tiny, tmp_path):
+def test_planning_and_a_dry_run_train_and_write_nothing(tiny, tmp_path, monkeypatch):
     planned = Planner().plan(tiny(*TEACHER))
     assert planned.teacher is not None
+    check_refusals(planned)
     assert not (tmp_path / "runs").exists()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(ConfigError, match=r"^run_dir=.*cannot be written \(Permission denied\)"):
+        check_refusals(planned)
 
 
 def test_a_mistake_in_the_teacher_is_named_in_full(tiny):
