@@ -76,6 +76,22 @@ def test_a_search_tells_all_outcomes_and_tells_recorded_cells_without_running_th
     assert "a study of another setting; give this one another name" in refused.err
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("search.sampler=grid", "optimizer.lr is an interval without steps; write range(a,b,step)"),
+        ("search.sampler=cmaes", "search.sampler=cmaes: takes one objective; choose search.samp"),
+    ],
+)
+def test_a_dry_run_is_refused_what_the_search_is_refused(place, override, said):
+    of_interval = SEARCH.replace("choice(1e-5, 1e-2, 1e30)", "interval(1e-5, 1e-2)")
+    (place / "conf" / "search" / "mine.yaml").write_text(of_interval)
+    done = ask(place, override, "search.objective=[top1,macs]", "dry_run=true")
+    assert done.code == 2
+    assert said in done.err
+    assert done.err.count("\n") == 1
+
+
 def test_a_trial_that_is_behind_is_pruned_and_made_in_full_for_another_search(place):
     of_rates = SEARCH.replace("    model.patch_size: choice(2, 3, 4)\n", "").replace(", 1e30", "")
     (place / "conf" / "search" / "mine.yaml").write_text(

@@ -49,6 +49,7 @@ def run_search(sweep: Sweep, planner: "Planner", launches: Rounds, make: MakePar
     assert sweep.search is not None
     (request,) = sweep.requests
     check_request(request, sweep.search.space)
+    study.check_sampler(sweep.search.search, sweep.search.space)
     trials = TrialCells(sweep, planner)
     probe = trials.first_possible()
     trials.check_setting(probe)

@@ -228,6 +228,13 @@ class StudyFile:
             self.study.set_user_attr(IDENTITY, identity)
 
 
+def check_sampler(search: Search, space: Space) -> None:
+    """ConfigError for a sampler that `StudyFile` would refuse, or a grid that has no end."""
+    sampler_of(search)
+    if search.sampler == "grid":
+        space.grid()
+
+
 def check_journal(directory: Path, name: str, search: Search, identity: dict[str, Any]) -> None:
     """Refuse, without a change, what `StudyFile` would refuse of a journal that is there.
 
