@@ -260,6 +260,8 @@ def test_rows_choose_their_values_on_a_validation_split(place):
         .replace("    broken: [optimizer.lr=1e30]\n", "")
         .replace("  rows:", "  tune: {optimizer.lr: [1.0e+30, 1.0e-8, 1.0e-2]}\n  rows:")
     )
+    asked = titn(place, *ASK, *TINY, "epochs=8", "batch_size=64", "dry_run=true")
+    assert "rate: then 4 cells of the rows, with the values that they choose" in asked.err
     done = titn(place, *ASK, *TINY, "epochs=8", "batch_size=64")
     assert done.code == 0, done.err
     (setting,) = json.loads((place / "runs/sweeps/rate/sweep.json").read_text())["settings"]

@@ -26,6 +26,16 @@ def announce(sweep: Sweep, cells: Sequence[SweepCell], estimator: TimeEstimator)
         say(line)
 
 
+def announce_expected(sweep: Sweep, cells: Sequence[SweepCell]) -> None:
+    """Say what comes after the candidates; cells: of all rows, some with values that stand in."""
+    if cells:
+        number, work = counted(len(cells), "cell"), work_left(cells, TimeEstimator(sweep.runs_dir))
+        say(
+            f"{sweep.name}: then {number} of the rows, with the values that they choose; if each "
+            f"chose its first, {work}"
+        )
+
+
 def plan_lines(cells: Sequence[SweepCell], estimator: TimeEstimator) -> list[str]:
     """A table with the state of each row and seed, and a line with what there is to do."""
     states: dict[str, dict[int, str]] = {}

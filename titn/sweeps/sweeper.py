@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hydra.plugins.launcher import Launcher
 
 from titn.records.cell_state import DIVERGED, DONE, FAILED
-from titn.sweeps.announce import announce, count_recorded, workers_line
+from titn.sweeps.announce import announce, announce_expected, count_recorded, workers_line
 from titn.sweeps.counting import counting
 from titn.sweeps.estimate import TimeEstimator
 from titn.sweeps.greedy_path import announce_path, choose_path, is_path
@@ -27,7 +27,13 @@ from titn.sweeps.ray.options import RayOptions
 from titn.sweeps.slurm.launch import Detached, SlurmCells, without_slurm
 from titn.sweeps.slurm.options import SlurmOptions
 from titn.sweeps.sweep import Sweep
-from titn.sweeps.tuning import NONE_TRAINED, plan_candidates, plan_cells, rows_without_choice
+from titn.sweeps.tuning import (
+    NONE_TRAINED,
+    plan_candidates,
+    plan_cells,
+    plan_expected,
+    rows_without_choice,
+)
 from titn.system.console import complain
 from titn.system.errors import CellError, ConfigError
 from titn.system.progress import duration, say
@@ -124,7 +130,10 @@ def _run_planned(sweep: Sweep, planner: "Planner", launches: Launches) -> None:
     unrecorded = _make(sweep, planner, launches, candidates)
     undecided = [why for part in candidates for why in rows_without_choice(part).items()]
     if sweep.dry_run and undecided:
-        return  # their cells depend on what the candidates would show
+        # Their values depend on what the candidates would show; how many they are does not.
+        expected = [plan_expected(sweep, planner, part) for part in candidates]
+        announce_expected(sweep, [cell for part in expected for cell in part.cells])
+        return
     parts = [plan_cells(sweep, planner, part) for part in candidates]
     unrecorded += _make(sweep, planner, launches, parts)
     if sweep.dry_run:

@@ -61,12 +61,30 @@ def plan_candidates(sweep: Sweep, planner: "Planner", request: SweepRequest) -> 
 
 def plan_cells(sweep: Sweep, planner: "Planner", candidates: SweepPart) -> SweepPart:
     """The cells of all rows with chosen values; rows that cannot choose yet have none."""
-    request = candidates.request
     tuned = {
         row: _choose(_grid(sweep, row), candidates.cells, row)
-        for row in request.rows
+        for row in candidates.request.rows
         if can_choose(candidates.cells, row)
     }
+    return _plan_tuned(sweep, planner, candidates.request, tuned)
+
+
+def plan_expected(sweep: Sweep, planner: "Planner", candidates: SweepPart) -> SweepPart:
+    """`plan_cells`, as if the rows that cannot choose yet had chosen their first values."""
+    waiting = [row for row, why in rows_without_choice(candidates).items() if why != NONE_TRAINED]
+    first = {row: _grid(sweep, row)[0] for row in waiting}
+    expected = _plan_tuned(sweep, planner, candidates.request, first)
+    known = plan_cells(sweep, planner, candidates)
+    return SweepPart(candidates.request, [*known.cells, *expected.cells])
+
+
+def _plan_tuned(
+    sweep: Sweep,
+    planner: "Planner",
+    request: SweepRequest,
+    tuned: Mapping[str, Mapping[str, Scalar]],
+) -> SweepPart:
+    """The cells of the rows that have values in `tuned`."""
     cells = [replace(cell, tuned=tuned[cell.row]) for cell in request.cells() if cell.row in tuned]
     return SweepPart(request, [plan_cell(sweep, planner, cell) for cell in cells])
 

@@ -15,6 +15,7 @@ from titn.sweeps.tuning import (
     candidate_requests,
     plan_candidates,
     plan_cells,
+    plan_expected,
     rows_without_choice,
     tuning_grid,
 )
@@ -136,6 +137,9 @@ def test_a_row_that_cannot_choose_has_no_cells_and_a_reason(
     (row, said), *others = rows_without_choice(SweepPart(request_, candidates)).items()
     assert (row, others) == ("SGD", [])
     assert said.startswith(reason)
+    expected = plan_expected(sweep, Planner(), SweepPart(request_, candidates)).cells
+    first = [] if reason.startswith("no cells: ") else [("SGD", 0.1)] * 2
+    assert [(one.row, one.request.tuned[LR]) for one in expected] == [("AdamW", 0.001)] * 2 + first
 
 
 @pytest.mark.parametrize(
