@@ -9,6 +9,7 @@ from titn.cells.planning import Planner
 from titn.data.images import Images
 from titn.data.stored import InMainMemory, StoredPixels, stored_images
 from titn.sweeps import memory
+from titn.training import build
 
 
 # A tiny network and 1,437 small images take less than a quarter of a GiB beside torch's 1.1, and
@@ -25,6 +26,18 @@ from titn.sweeps import memory
 def test_memory_is_that_of_all_processes_and_of_one_gpu(tiny, devices, on_gpu, needs):
     cell = Planner(checked=True).plan(tiny("model=titn", f"devices={devices}"))
     assert memory.needs_of(cell, on_gpu) == needs
+
+
+def test_a_network_that_reads_numbers_when_it_is_built_is_measured(tiny, monkeypatch):
+    cell, instantiate = Planner(checked=True).plan(tiny("model=titn", "seed=3")), build.instantiate
+
+    def reading(*given, **more):
+        torch.linspace(0, 1, 3).numpy()  # a TypeError without memory for them
+        return instantiate(*given, **more)
+
+    expected = memory._measured(cell, "cpu")
+    monkeypatch.setattr(build, "instantiate", reading)
+    assert memory._size_of_network(cell) == expected
 
 
 def cell(batch_size, train, teacher=None, **more):
