@@ -5,6 +5,7 @@ are known. A slip would otherwise end a run after its teacher was trained, or ch
 in silence.
 """
 
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -107,18 +108,30 @@ def own_errors_named(run: dict, prefix: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ConfigError, CellError):
+    except CellError:
         raise
-    except Exception as error:
-        group = _group_in_building(error)
+    except Exception as caught:
+        group = _group_in_building(caught)
         if group is None or not is_own(target := run[group]["_target_"]):
             raise
+        error = caught
+        if isinstance(caught, ConfigError):
+            # What the constructor refuses: with the key, as titn's own do, or without it.
+            refusal = caught.__cause__
+            if not isinstance(refusal, Exception) or _first_word(refusal) in run[group]:
+                raise
+            error = refusal
         keys = [f"{prefix}{group}.{key}" for key in run[group] if not key.startswith("_")]
         other = f"give another {' or '.join(keys[:3])}" if keys else f"choose another {group}"
         raise ConfigError(
             f"{group}._target_={target}: cannot be built ({_raised(error, target)}); mend it "
             f"there, or {other}"
         ) from error
+
+
+def _first_word(error: Exception) -> str:
+    found = re.match(r"\w+", str(error))
+    return found[0] if found else ""
 
 
 def _group_in_building(error: Exception) -> str | None:

@@ -109,8 +109,10 @@ class FinishedRun:
         place = f"{self.directory.path}/config.yaml: {group}"
         try:
             built = build.instantiate(self.run, group, **supplied)
-        except (RuntimeError, MemoryError, OverflowError) as error:
-            # What torch makes of sizes that nothing can have.
+        except ConfigError:
+            raise
+        except Exception as error:
+            # What torch makes of sizes that nothing can have, or what a user's own code raises.
             raise ConfigError(
                 printable(f"{place} cannot be built ({first_line(error)[:120]}); put back a copy")
             ) from None

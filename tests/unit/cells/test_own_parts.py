@@ -177,6 +177,12 @@ def test_a_module_that_ends_the_process_is_named():
     [
         ("unbuilt", "", "raise KeyError(width)", r"built \(KeyError: 8, in line 4 of .*width$"),
         ("unable", "from torch import ones", "ones(2) @ ones(3)", r"built \(RuntimeError: .* in l"),
+        (
+            "nameless",
+            "",
+            "raise ValueError('Too wide')",
+            r"built \(ValueError: Too wide, in line 4",
+        ),
         ("absent", "import nowhere", "pass", r"imported \(ModuleNotFoundError: .* in line 1 of"),
     ],
 )
@@ -188,4 +194,13 @@ def test_what_a_module_or_a_constructor_raises_is_one_line(
     monkeypatch.syspath_prepend(tmp_path)
     run = tiny() | {"model": {"_target_": f"{name}.Net", "width": 8}}
     with pytest.raises(ConfigError, match=rf"^model\._target_={name}\.Net: cannot be {said}"):
+        Planner().plan(run)
+
+
+def test_what_names_its_key_is_said_as_it_is(tiny, tmp_path, monkeypatch):
+    lines = ("class Net:", "    def __init__(self, *, images, width):", "        raise ValueError")
+    (tmp_path / "named.py").write_text("\n".join(lines) + "('width=8: is too wide; give 4')")
+    monkeypatch.syspath_prepend(tmp_path)
+    run = tiny() | {"model": {"_target_": "named.Net", "width": 8}}
+    with pytest.raises(ConfigError, match=r"^model\.width=8: is too wide; give 4$"):
         Planner().plan(run)
