@@ -6,29 +6,38 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
 
-CONFIG_DIR = "--config-dir="
+# As Hydra takes it: its short name, and the long one cut off where it is still the only one.
+CONFIG_DIR = re.compile(r"(?:-cd=?|--config-d(?:ir?)?=?)(.*)")
+SEARCH_PATH = "hydra.searchpath"
 
 
 def override_key(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
 
 
-def own_dir_options(arguments: Sequence[str]) -> list[str]:
-    """What a command line says of the directories with files of one's own, to be said again."""
+def own_dirs_typed(arguments: Sequence[str]) -> list[str]:
+    """The directories with files of one's own that a command line names, as they were typed."""
     found = []
     for argument, after in pairwise([*arguments, ""]):
-        if argument in ("-cd", "--config-dir"):
-            found.append(f"{CONFIG_DIR}{after}")
-        elif argument.startswith(CONFIG_DIR) or override_key(argument) == "hydra.searchpath":
-            found.append(argument)
-    return found
+        if given := CONFIG_DIR.fullmatch(argument):
+            found.append(given[1] or after)
+        elif override_key(argument) == SEARCH_PATH:
+            value = argument.partition("=")[2].strip("[]")
+            found += [one.strip(" \"'").removeprefix("file://") for one in value.split(",")]
+    return [one for one in found if one]
 
 
 def own_dirs_of(command: str) -> list[str]:
-    """`own_dir_options` of a command as a plan has it; none of a text that is no command."""
+    """`own_dirs_typed` of a command as a plan has it; none of a text that is no command."""
     with suppress(ValueError):
-        return own_dir_options(shlex.split(command))
+        return own_dirs_typed(shlex.split(command))
     return []
+
+
+def naming_dirs(first: str, others: Sequence[str] = ()) -> list[str]:
+    """The options of a command line that name directories with files of one's own."""
+    places = ",".join(quote(f"file://{one}") for one in others)
+    return [f"--config-dir={first}", *([f"{SEARCH_PATH}=[{places}]"] if others else [])]
 
 
 def quote(text: str) -> str:

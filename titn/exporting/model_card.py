@@ -5,7 +5,9 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 from scipy.stats import binomtest
 
+from titn.cells.identity import with_teachers
 from titn.config.identity import PLACES
+from titn.config.keys import GROUPS, is_own
 from titn.config.spelling import as_typed
 from titn.records import hub_folder
 from titn.records.summary import epochs_text
@@ -38,7 +40,7 @@ the whole image (bilinear, antialiased), as `preprocessor_config.json` says."""
 OWN_CODE = """
 
 It was made with code that is not titn's, and is not in here: {targets}. `trust=True` lets titn
-import it, from where Python finds it: have {modules} beside your program."""
+import it, from where Python finds it."""
 
 
 def model_card(parts: dict[str, Any], license_name: str) -> str:
@@ -66,18 +68,14 @@ def model_card(parts: dict[str, Any], license_name: str) -> str:
 
 def _use(config: dict[str, Any]) -> str:
     """How to open it, and what that takes."""
-    runs = [one for one in (config, config.get("teacher")) if one]
-    nodes = [node for run in runs for node in run.values() if isinstance(node, dict)]
-    targets = sorted({node["_target_"] for node in nodes if "_target_" in node})
-    own = [target for target in targets if not target.startswith("titn.")]
+    targets = {run[group]["_target_"] for run in with_teachers(config) for group in GROUPS}
+    own = sorted(filter(is_own, targets))
     dataset = config["dataset"]
     text = USE.format(
         size=dataset["image_size"], kind=_kind(dataset), trust=", trust=True" if own else ""
     )
     if own:
-        modules = dict.fromkeys(f"`{one.partition('.')[0]}`" for one in own)
-        named = ", ".join(f"`{one}`" for one in own)
-        text += OWN_CODE.format(targets=named, modules=" and ".join(modules))
+        text += OWN_CODE.format(targets=", ".join(f"`{one}`" for one in own))
     return text
 
 

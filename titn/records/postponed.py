@@ -38,10 +38,15 @@ class Postponed:
         )
 
     def is_planned_in(self, setting: Setting) -> bool:
-        """Whether the setting has all cells of this note; a row's candidates are none of them."""
+        """Whether the setting has all cells of this note that its question still asks for.
+
+        A row's candidates are none of them.
+        """
         planned = {(cell.row, cell.seed) for cell in setting.cells if cell.role == "cell"}
         is_same = sorted(self.overrides) == sorted(setting.overrides)
-        return is_same and planned.issuperset(itertools.product(self.rows, self.seeds))
+        asked = self.rows if setting.question is None else [*setting.question["rows"]]
+        rows = [row for row in self.rows if row in asked]
+        return is_same and planned.issuperset(itertools.product(rows, self.seeds))
 
     def message(self, sweep: str) -> str:
         """The note as one line; sweep: the sweep's name."""

@@ -5,6 +5,7 @@ once has its page.
 """
 
 import difflib
+import math
 from collections.abc import Iterator
 
 from titn.config.overrides import override_key
@@ -14,7 +15,7 @@ from titn.records.question import Question, QuestionError
 METRICS = (
     "top1", "top5", "nll", "precision", "recall", "f1", "ece", "balanced_accuracy", "best_top1",
     "best_epoch", "images_per_sec", "train_secs", "wall_secs", "compile_secs", "parameters", "macs",
-    "macs_paper", "train.top1", "train.nll",
+    "macs_paper", "kept_labels", "stopped_after", "train.top1", "train.nll",
     *(f"{head}.{name}" for head in ("cls", "dist", "fused") for name in ("top1", "top5", "nll")),
     "gap", "epochs_to_reach", "parameters_m", "gflops_batch1024",
     "latency_ms", "images_per_sec_inference",
@@ -34,9 +35,11 @@ def check_meaning(question: Question) -> None:
 
 def _mistakes(question: Question) -> Iterator[Mistake]:
     yield from _in_claims(question)
-    for metric in question.margins:
+    for metric, margin in question.margins.items():
         if said := _unknown(metric):
             yield f"margins.{metric}", ("margins", metric), said
+        if not 0 <= margin < math.inf:
+            yield f"margins.{metric}", ("margins", metric), f"{margin} is no distance; write 0.01"
     if question.reach is not None and not 0 < question.reach < 1:
         yield "reach", ("reach",), f"{question.reach:g} is no fraction; write 90% as 0.9"
     if question.printed is not None and question.printed not in PRINTED:
@@ -49,6 +52,10 @@ def _in_claims(question: Question) -> Iterator[Mistake]:
     for index, claim in enumerate(question.claims):
         low, high = claim.between
         place = ("claims", index)
+        for key, number in (("between", low), ("between", high), ("printed", claim.printed)):
+            if number is not None and not math.isfinite(number):
+                said = f"{number} is no number; null is for none"
+                yield f"claims.{index}.{key}", (*place, key), said
         if low is None and high is None:
             said = "bounds nothing; give the least or the most, as [0, null]"
             yield f"claims.{index}.between", (*place, "between"), said
@@ -64,10 +71,11 @@ def _in_claims(question: Question) -> Iterator[Mistake]:
 
 def _in_tune(question: Question) -> Iterator[Mistake]:
     for key, values in question.tune.items():
-        if key == "seed":
-            yield "tune.seed", ("tune", key), "a seed is not chosen; sweep it: seed=0,1,2"
+        plain = override_key(key)
+        if plain == "seed":
+            yield f"tune.{key}", ("tune", key), "a seed is not chosen; sweep it: seed=0,1,2"
         for row in values if isinstance(values, dict) else question.rows:
-            if key in map(override_key, question.rows[row]):
+            if plain in map(override_key, question.rows[row]):
                 others = "leave one of them out, or write below the key which rows choose"
                 yield f"tune.{key}", ("tune", key), f"the row {row} sets it itself; {others}"
 

@@ -13,8 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -62,21 +61,34 @@ class SweepDir:
         return self._plan().get("sweep") or self._postponed().get("sweep", self.path.name)
 
     def cells(self) -> list[PlannedCell]:
-        """The cells of all settings; a cell that several settings have comes once."""
-        cells = (cell for setting in self.settings() for cell in setting.cells)
+        """The cells of all settings; a cell that several settings have comes once.
+
+        Without those that no command will make: of rows that the question has no longer what has
+        not been made.
+        """
+        cells = (
+            cell
+            for setting in self.settings()
+            for cell in setting.cells
+            if not setting.is_removed(cell) or not self._is_to_make(cell)
+        )
         return [*{(cell.row, cell.config_hash): cell for cell in cells}.values()]
+
+    def _is_to_make(self, cell: PlannedCell) -> bool:
+        return cell_state(self.run_dir(cell), cell.config_hash) in (WAITING, HALF_DONE)
 
     def run_dir(self, cell: PlannedCell) -> RunDir:
         return RunDir(Path(os.path.normpath(self.path / cell.directory)))
 
-    def asked(self, setting: Setting) -> str:
-        """When the setting was requested last, in UTC.
+    def order(self, setting: Setting) -> tuple[str, str]:
+        """Sorts requests by time: when the setting was asked, in UTC, else when it last began.
 
-        In a plan of before this was kept, when the last of its cells was begun; or empty. Where
-        records are kept, a run may lie beside another of its name (`titn.records.archive`).
+        A plan of before the times were kept comes first; of such ones the last cell that was begun
+        decides. Where records are kept, a run may lie beside another of its name
+        (`titn.records.archive`).
         """
         if setting.asked:
-            return setting.asked
+            return setting.asked, ""
         found = [""]
         for cell in setting.cells:
             own = self.run_dir(cell)
@@ -87,7 +99,7 @@ class SweepDir:
                     environment = run.environment() or {}
                     if environment.get("source_digest") == digest:
                         found.append(str(environment.get("started", "")))
-        return max(found)
+        return "", max(found)
 
     # sweep.json
 
@@ -98,7 +110,7 @@ class SweepDir:
     def add_setting(self, name: str, setting: Setting) -> None:
         """Merge a setting into the plan, and remove the postponed notes that it makes good.
 
-        Of rows that the question has no longer, cells without an end leave: nobody will make them.
+        Of a command that began before that of the plan's last request, what it adds is the earlier.
         ConfigError if the plan is that of another sweep, as of a group with a file of this name.
         """
         with self._locked():
@@ -107,30 +119,17 @@ class SweepDir:
                     f"{name}: {self.path} holds the plan of {self.name()}; give runs_dir=DIR, or "
                     "the file of one of them another name"
                 )
-            setting = replace(setting, asked=datetime.now(UTC).isoformat(timespec="milliseconds"))
-            settings, notes = merge_settings([*self.settings(), setting]), self.postponed()
-            settings[-1] = self._without_removed_rows(settings[-1])
+            planned, notes = self.settings(), self.postponed()
+            if all(one.identity != setting.identity for one in planned):
+                setting = setting.after(planned)
+            settings = merge_settings(sorted([*planned, setting], key=attrgetter("asked")))
             self._write_plan(name, settings)
-            merged = settings[-1]
+            (merged,) = (one for one in settings if one.identity == setting.identity)
             # It has the overrides of the first request, which may be spelled otherwise.
             known = replace(merged, overrides=setting.overrides)
             kept = [note for note in notes if not note.is_planned_in(known)]
             if len(kept) < len(notes):
                 self._write_postponed(name, kept)
-
-    def _without_removed_rows(self, setting: Setting) -> Setting:
-        """Without cells that no request will make, and labels of which none is left."""
-        if setting.question is None:
-            return setting
-        rows = setting.question["rows"]
-        kept = [
-            cell
-            for cell in setting.cells
-            if cell.row in rows
-            or cell_state(self.run_dir(cell), cell.config_hash) not in (WAITING, HALF_DONE)
-        ]
-        labels = {*rows, *(cell.row for cell in kept)}
-        return replace(setting, cells=kept, rows=[row for row in setting.rows if row in labels])
 
     def _plan(self) -> dict:
         return self._read(PLAN, lambda plan: validate(PLAN, PlanFile, plan), RESTORE_OR_RERUN)
@@ -138,8 +137,9 @@ class SweepDir:
     def _write_plan(self, name: str, settings: Iterable[Setting]) -> None:
         nodes = [asdict(setting) for setting in settings]
         for node in nodes:
-            if not node["asked"]:  # as in the plan of before
-                del node["asked"]
+            for key in ("asked", "removed"):  # as in the plan of before
+                if not node[key]:
+                    del node[key]
         plan = {"sweep": name, "settings": nodes}
         write_json(self.path / PLAN, plan)
 
@@ -213,18 +213,18 @@ class SweepDir:
         was requested last counts, whichever of the two has it; of equal times the other's.
         """
         name, settings, notes = later.name(), later.settings(), later.postponed()
-        dated = [(sweep.asked(one), one) for sweep in (self, later) for one in sweep.settings()]
+        dated = [(sweep.order(one), one) for sweep in (self, later) for one in sweep.settings()]
         merged = merge_settings(one for _, one in sorted(dated, key=itemgetter(0)))
         latencies = self._latencies()
         for key, timed in later._latencies().items():
             latencies[key] = latency_to_keep(timed, latencies.get(key, timed))
         trials, known = later.trials(), self.trials()
         earlier_notes = self.postponed()
+        uncovered = [one for one in earlier_notes if not any(note.covers(one) for note in notes)]
         kept_notes = [
-            earlier
-            for earlier in earlier_notes
-            if not any(note.covers(earlier) for note in notes)
-            and not any(earlier.is_planned_in(setting) for setting in (*settings, *merged))
+            note
+            for note in (*uncovered, *notes)
+            if not any(note.is_planned_in(setting) for setting in (*settings, *merged))
         ]
         self.path.mkdir(parents=True, exist_ok=True)
         if merged:
@@ -232,7 +232,7 @@ class SweepDir:
         if latencies:
             write_json(self.path / LATENCY, latencies)
         if earlier_notes or notes:
-            self._write_postponed(name, [*kept_notes, *notes])
+            self._write_postponed(name, kept_notes)
         if trials is not None and (known is None or known.is_earlier_than(trials)):
             self._write_trials(trials)
 

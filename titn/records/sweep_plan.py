@@ -58,7 +58,8 @@ class Setting:
     overrides were spelled. overrides: those of the first request. question: the sweep's node
     `question` at the last request, None for a sweep without one. revised: whether its claims, pairs
     or margins have changed since the first request of these cells, or of those that they replace.
-    rows: all labels, in order. asked: when it was requested last, in UTC; empty in older plans.
+    rows: all labels, in order. asked: when the last command that requested it began, in UTC; empty
+    in older plans. removed: label -> overrides, of rows with cells that the question has no longer.
     """
 
     key: str
@@ -70,6 +71,7 @@ class Setting:
     rows: list[str]
     cells: list[PlannedCell]
     asked: str = ""
+    removed: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -82,7 +84,10 @@ class Setting:
         of its own; its claims had to be fixed before the first cell of the one that it replaces.
         """
         replaced = [
-            one for one in earlier if one.key == self.key or _baseline(one) != _baseline(self)
+            one
+            for one in earlier
+            if one.key == self.key
+            or (_baseline(one) != _baseline(self) and {*one.overrides} == {*self.overrides})
         ]
         revised = any(
             one.revised or _claims(one.question) != _claims(self.question) for one in replaced
@@ -98,11 +103,13 @@ class Setting:
         now get that label.
         """
         digests = {cell.version_key: cell.source_digest for cell in later.cells}
-        rows, later_rows = ((one.question or {}).get("rows", {}) for one in (self, later))
+        rows = self.removed | _rows(self.question)
+        later_rows = _rows(later.question)
         labels = _new_labels(rows, later_rows)
-        known = {labels.get(row, row): overrides for row, overrides in rows.items()}
-        planned = {cell.row for cell in later.cells}
-        changed = {row for row in planned if row in known and known[row] != later_rows.get(row)}
+        rows = {labels.get(row, row): overrides for row, overrides in rows.items()}
+        changed = {
+            row for row, overrides in later_rows.items() if rows.get(row, overrides) != overrides
+        }
         chosen = {cell.row: cell.tuned for cell in later.cells if cell.role == "cell"}
         kept = (
             cell
@@ -115,16 +122,22 @@ class Setting:
             (cell.role, cell.row, cell.seed, cell.config_hash): cell
             for cell in (*kept, *later.cells)
         }
+        left = {cell.row for cell in cells.values()} - {*later_rows}
         return replace(
             later,
             overrides=self.overrides,
             commands=list(dict.fromkeys([*self.commands, *later.commands])),
-            revised=self.revised or _claims(self.question) != _claims(later.question),
+            revised=self.revised or _claims(self.question, labels) != _claims(later.question),
             rows=_ordered_rows(
                 [labels.get(row, row) for row in self.rows], later.rows, later.question
             ),
             cells=list(cells.values()),
+            removed={row: overrides for row, overrides in rows.items() if row in left},
         )
+
+    def is_removed(self, cell: PlannedCell) -> bool:
+        """Whether the question has a cell's row no longer; a candidate's row may have none yet."""
+        return cell.role == "cell" and cell.row in self.removed
 
 
 def merge_settings(asked: Iterable[Setting]) -> list[Setting]:
@@ -135,8 +148,7 @@ def merge_settings(asked: Iterable[Setting]) -> list[Setting]:
     settings: dict[tuple[str, str], Setting] = {}
     for setting in asked:
         before = settings.pop(setting.identity, None)
-        merged = before.merged(setting) if before else setting.after(settings.values())
-        settings[setting.identity] = merged
+        settings[setting.identity] = before.merged(setting) if before else setting
     return list(settings.values())
 
 
@@ -145,26 +157,34 @@ def _new_labels(rows: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, 
     return {
         row: label
         for row, overrides in rows.items()
+        if row not in later
         for label in later
-        if row not in later and label not in rows and later[label] == overrides
+        if label not in rows and later[label] == overrides
     }
 
 
-def _baseline(setting: Setting) -> Any:
+def _rows(question: dict | None) -> dict[str, list[str]]:
+    return (question or {}).get("rows", {})
+
+
+def _baseline(setting: Setting) -> list[str] | None:
     """The overrides of the row that others are compared with; None without a question."""
-    question = setting.question or {}
-    rows = question.get("rows") or {}
-    return rows.get(question.get("baseline") or next(iter(rows), None))
+    rows = _rows(setting.question)
+    return rows.get((setting.question or {}).get("baseline") or next(iter(rows), ""))
 
 
-def _claims(question: dict | None) -> Any:
-    """What has to be fixed before the first cell is run."""
+def _claims(question: dict | None, labels: Mapping[str, str] | None = None) -> Any:
+    """What has to be fixed before the first cell is run; labels: that rows have by now."""
     if question is None:
         return None
+    called = labels or {}
     margin = question.get("margin", DEFAULT_MARGIN)
     # What a plan of before a key was added does not have is what a later one has empty.
-    pairs = [list(pair) for pair in question.get("pairs") or ()]
-    return [margin, pairs, *(question.get(key) for key in ("claims", "margins", "printed"))]
+    pairs = [[called.get(row, row) for row in pair] for pair in question.get("pairs") or ()]
+    claims = question.get("claims")
+    if called and claims:
+        claims = [one | {"rows": [called.get(row, row) for row in one["rows"]]} for one in claims]
+    return [margin, pairs, claims, *(question.get(key) for key in ("margins", "printed"))]
 
 
 def _ordered_rows(earlier: list[str], later: list[str], question: dict | None) -> list[str]:

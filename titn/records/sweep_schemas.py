@@ -1,6 +1,6 @@
 """Schemas of a sweep's files: sweep.json, postponed.json and latency.json. No torch here."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     ConfigDict,
@@ -16,6 +16,8 @@ from titn.records.schemas import Digest, Schema
 # A page could not show more rows, and no sweep has planned more cells.
 Rows = Annotated[list[str], Field(max_length=1000)]
 MAX_CELLS = 100_000
+# A time in UTC, as `datetime.isoformat` writes it.
+ASKED = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00)?$"
 
 
 class CellSchema(Schema):
@@ -32,6 +34,21 @@ class CellSchema(Schema):
     model_config = ConfigDict(extra="forbid")
 
 
+class AskedClaim(Schema):
+    """What a plan is merged by of a claim; pages read the rest."""
+
+    rows: list[str]
+
+
+class AskedSchema(Schema):
+    """What a plan is merged by of a question; pages read the rest."""
+
+    rows: dict[str, list[str]]
+    baseline: str = ""
+    pairs: list[list[str]] | None = None
+    claims: list[AskedClaim] | None = None
+
+
 class SettingSchema(Schema):
     """A setting of sweep.json: titn.records.sweep_plan.Setting."""
 
@@ -39,18 +56,13 @@ class SettingSchema(Schema):
     source_digest: Digest
     overrides: list[str]
     commands: list[str]
-    question: dict[str, Any] | None
+    question: AskedSchema | None
     revised: bool
     rows: Rows
     cells: Annotated[list[CellSchema], Field(max_length=MAX_CELLS)]
-    asked: Annotated[str, Field(max_length=40)] = ""
+    asked: Annotated[str, Field(pattern=ASKED)] = ""
+    removed: dict[str, list[str]] = Field(default_factory=dict)
     model_config = ConfigDict(extra="forbid")
-
-    @model_validator(mode="after")
-    def _check_question_has_rows(self) -> "SettingSchema":
-        if self.question is not None and not isinstance(self.question.get("rows"), dict):
-            raise ValueError("question.rows: should have keys")
-        return self
 
 
 class PlanFile(Schema):

@@ -107,8 +107,12 @@ def write_page(
     settings: list[SettingSummary] = []
     for evidence, heading in zip(begun, _headings(begun), strict=True):
         text, summary = setting_part(evidence, heading, index, out, _is_ambiguous(begun))
+        is_of_today = _baseline(evidence.question) == _baseline(question)
+        if not settings and not is_of_today:
+            parts.append(
+                "What follows was asked of another baseline; nothing is recorded of this one."
+            )
         if settings:
-            is_of_today = _baseline(evidence.question) == _baseline(question)
             when = "Also asked" if is_of_today else "Asked before, of another baseline,"
             title = f"{when} on {html(heading)}: {html(summary.answer.short)}"
             text = [fold(title, text)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from titn.config.overrides import CONFIG_DIR, own_dirs_of
+from titn.config.overrides import naming_dirs, own_dirs_of
 from titn.records.question import Question
 from titn.records.search import SEARCH, trial_row
 from titn.records.trials import Outcome, TrialSchema, TrialsFile
@@ -173,16 +173,10 @@ def _best(found: TrialsFile, out: Path) -> list[str]:
     about = f"{trial_row(best.number)} of the search {found.study}: {found.asked.title}"
     write_with_parent(file, best_yaml(best.overrides, about))
     own = own_dirs_of(found.command)
-    command = shlex.join(["python", "-m", "titn.train", *own, *best.overrides])
+    options = naming_dirs(own[0], own[1:]) if own else []
+    command = shlex.join(["python", "-m", "titn.train", *options, *best.overrides])
     shown = link(f"{BEST}/{found.study}.yaml", f"{BEST}/{found.study}.yaml")
-    # There is one --config-dir: other directories are searched besides.
-    beside = (
-        f"hydra.searchpath=[file://{one.removeprefix(CONFIG_DIR)}]"
-        if one.startswith(CONFIG_DIR)
-        else one
-        for one in own
-    )
-    chosen = ["--config-dir=DIR", f"+{BEST}={found.study}", *beside]
+    chosen = [*naming_dirs("DIR", own), f"+{BEST}={found.study}"]
     use = shlex.join(["python", "-m", "titn.train", *chosen])
     parts = [
         f"The best, {trial_row(best.number)}:",

@@ -174,7 +174,7 @@ def _in_order(asked: Sequence[tuple[SweepDir, Setting]]) -> Sequence[tuple[Sweep
     """
     if len({sweep for sweep, _ in asked}) == 1:
         return asked
-    return sorted(asked, key=lambda one: (one[0].asked(one[1]), json.dumps(asdict(one[1]))))
+    return sorted(asked, key=lambda one: (one[0].order(one[1]), json.dumps(asdict(one[1]))))
 
 
 def _on_any_disk(name: str) -> str:

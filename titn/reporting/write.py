@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from titn.config.overrides import own_dirs_of
 from titn.config.paths import config_root
 from titn.paper.audit import audit
 from titn.records.collation import Records
@@ -109,7 +110,7 @@ def _write_pages_about_paper(pages: Sequence[Page], out: Path) -> list[str]:
 
 def _is_own(settings: Sequence[Evidence]) -> bool:
     """Whether it was asked from a directory of the user's, which may have titn's names too."""
-    return any("--config-dir" in one for setting in settings for one in setting.setting.commands)
+    return any(own_dirs_of(one) for setting in settings for one in setting.setting.commands)
 
 
 def _latest_question(settings: Sequence[Evidence], known: Question | None) -> Question | None:

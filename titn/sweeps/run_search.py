@@ -187,6 +187,7 @@ class SearchRun:
             revised=False,
             rows=["trial"],
             cells=[to_planned_cell(cell, self.sweep.directory.path) for cell in cells],
+            asked=self.sweep.asked,
         )
 
     def _tell_if_known(self, trial: Trial) -> bool:

@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,9 @@ class Sweep:
     announce the cells and make none. postpone: the reason not to make them now. wait: make the
     cells, too, that another process is making. force: make recorded cells anew. runs_dir: where
     cells are recorded. fail_fast: begin no other cell once one has failed. command: what was typed.
-    compose: the overrides of a job -> its checked configuration; raises ConfigError. remarks: lines
-    about a generated question. search: what is searched for, instead of a question; None without.
+    asked: when it began, in UTC. compose: the overrides of a job -> its checked configuration;
+    raises ConfigError. remarks: lines about a generated question. search: what is searched for,
+    instead of a question; None without.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Sweep:
     runs_dir: Path
     command: str
     compose: Callable[[Sequence[str]], dict]
+    asked: str
     remarks: tuple[str, ...] = ()
     search: AskedSearch | None = None
 
@@ -128,6 +131,7 @@ def read_sweep(
         directory=directory,
         runs_dir=runs_dir,
         command=_command(),
+        asked=datetime.now(UTC).isoformat(timespec="milliseconds"),
         compose=compose,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from titn.config.overrides import override_key, own_dir_options
+from titn.config.overrides import naming_dirs, override_key, own_dirs_typed
 from titn.config.spelling import for_hydra
 from titn.records.search import SEARCH, trial_row
 from titn.sweeps.overrides import CellRequest, Scalar, applicable
@@ -67,17 +67,18 @@ class TrialCells:
         run, asked = self.sweep.compose(overrides), cell.cell.run
         other = [key for key in run if asked[key] != run[key] and key != "choices"]
         if other:
-            chosen = asked["choices"].get(other[0])
-            named = f"chooses {other[0]}={chosen}" if chosen is not None else f"sets {other[0]}"
+            before, chosen = (one["choices"].get(other[0]) for one in (run, asked))
+            named = f"sets {other[0]}" if chosen == before else f"chooses {other[0]}={chosen}"
             raise ConfigError(
                 f"+{SEARCH}: its file {named}, too; take that out, and give it on the command line"
             )
 
     def command(self, trial: Trial) -> str:
         """The command line that makes the trial's configuration, and evaluates it on test."""
-        own = own_dir_options(sys.argv[1:])
+        own = own_dirs_typed(sys.argv[1:])
+        named = naming_dirs(own[0], own[1:]) if own else []
         overrides = self.overrides_on_test(self.of(trial))
-        return shlex.join(["python", "-m", "titn.train", *own, *overrides])
+        return shlex.join(["python", "-m", "titn.train", *named, *overrides])
 
     def overrides_on_test(self, cell: SweepCell) -> list[str]:
         """Those that make a trial's configuration, with its seed, and evaluate it on test."""

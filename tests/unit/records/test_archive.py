@@ -131,6 +131,10 @@ def plan(epochs: str, *seeds: int, row: str = "a", asked: str = "") -> dict:
     return {"sweep": "ablation/mix", "settings": [setting]}
 
 
+def at(day: int) -> str:
+    return f"2026-01-0{day}T00:00:00+00:00"
+
+
 def asked(root: Path, plan: dict) -> SweepDir:
     directory = root / "sweeps" / "mix"
     directory.mkdir(parents=True, exist_ok=True)
@@ -143,9 +147,9 @@ def note(*seeds: int, reason: str = "no time") -> Postponed:
 
 
 def test_what_several_machines_asked_is_kept_in_one_plan(tmp_path):
-    asked(tmp_path / "one", plan("3", 0, 1, asked="2026-01"))
-    asked(tmp_path / "two", plan("3", 1, 2, asked="2026-02"))
-    asked(tmp_path / "three", plan("9", 0, row="b", asked="2026-03"))
+    asked(tmp_path / "one", plan("3", 0, 1, asked=at(1)))
+    asked(tmp_path / "two", plan("3", 1, 2, asked=at(2)))
+    asked(tmp_path / "three", plan("9", 0, row="b", asked=at(3)))
     for name in ("one", "two", "three", "one"):
         archive([tmp_path / name], tmp_path / "kept")
     sweep = SweepDir(tmp_path / "kept" / "sweeps" / "mix")
@@ -160,8 +164,8 @@ def test_what_several_machines_asked_is_kept_in_one_plan(tmp_path):
 @pytest.mark.parametrize("is_older_plan", [True, False], ids=["by its runs", "by its request"])
 def test_of_two_versions_of_a_row_that_counts_which_was_asked_last(tmp_path, order, is_older_plan):
     """Wherever they lie; a plan that does not say when is as old as the last of its runs."""
-    for name, asked_at in (("old", "2026-01-01"), ("new", "2026-02-01")):
-        started = asked_at if is_older_plan else "2025-01-01"
+    for name, asked_at in (("old", at(1)), ("new", at(2))):
+        started = asked_at if is_older_plan else at(3)
         made(tmp_path / name, "x", source_digest=name, started=started)
         node = plan("3", 0, asked="" if is_older_plan else asked_at)
         node["settings"][0]["cells"][0]["source_digest"] = name

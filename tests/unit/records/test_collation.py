@@ -251,6 +251,11 @@ def test_a_copy_of_a_record_is_no_further_run(runs, record, tmp_path):
     """As of an archive beside the runs that were kept in it; trained once more is another."""
     copy = shutil.copytree(record.path, tmp_path / "copy")
     assert len(load(runs, tmp_path)) == len(load(runs))
+    part = shutil.copytree(copy, tmp_path / "cut" / "copy")
+    (part / "samples.parquet").unlink()
+    (found,) = load(part, copy)["path"]
+    assert Path(found) == copy
+    shutil.rmtree(part)
     environment = json.loads((copy / "environment.json").read_text())
     write_json(copy / "environment.json", environment | {"started": "2020-01-01T00:00:00+00:00"})
     assert len(load(runs, tmp_path)) == len(load(runs)) + 1

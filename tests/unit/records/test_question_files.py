@@ -170,6 +170,10 @@ MISTAKES = {
         f"{GOOD}{CLAIM.format('[null, null]')}",
         "10: question.claims.0.between: bounds nothing; give the least or the most, as [0, null]",
     ),
+    "a bound that is no number": (
+        f"{GOOD}{CLAIM.format('[.nan, 1]')}",
+        "10: question.claims.0.between: nan is no number; null is for none",
+    ),
     "bounds the wrong way round": (
         f"{GOOD}{CLAIM.format('[0.5, 0.1]')}",
         "10: question.claims.0.between: the least comes first; write [0.1, 0.5]",

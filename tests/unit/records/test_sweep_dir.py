@@ -13,7 +13,7 @@ from titn.records.sweep_dir import LATENCY, PLAN, SweepDir, sweep_dirs
 from titn.records.sweep_plan import PlannedCell, Setting
 from titn.system.errors import ConfigError
 
-CLAIM = {"says": "B is above A", "between": [0, None]}
+CLAIM = {"says": "B is above A", "rows": ["B", "A"], "between": [0, None]}
 IDENTITY = {"config_hash": "h", "source_digest": "d"}
 QUESTION = {"rows": {"A": [], "B": [], "C": []}, "claims": [CLAIM], "margins": {"top1": 0.01}}
 
@@ -27,6 +27,10 @@ def cell(row="A", seed=0, **more) -> PlannedCell:
     return PlannedCell(row, seed, f"{row}{seed}", f"../../{row}{seed}", **more)
 
 
+def at(day: int) -> str:
+    return f"2026-01-0{day}T00:00:00.000+00:00"
+
+
 def setting(*cells, command="first", **more) -> Setting:
     facts = {
         "key": "k", "source_digest": "d", "overrides": ["epochs=1"], "commands": [command],
@@ -37,10 +41,9 @@ def setting(*cells, command="first", **more) -> Setting:
 
 
 def asked(sweep: SweepDir, *settings: Setting) -> list[Setting]:
-    """The plan after these requests, without their times."""
     for one in settings:
         sweep.add_setting("ablation/mix", one)
-    return [replace(one, asked="") for one in sweep.settings()]
+    return sweep.settings()
 
 
 def planned(setting: Setting) -> list[tuple[str, int]]:
@@ -126,9 +129,34 @@ def test_another_setting_stands_by_itself(sweep, difference):
 def test_settings_have_the_order_of_their_last_requests(sweep):
     first, second = setting(cell(seed=0)), setting(cell(seed=1), key="other-data")
     assert [one.key for one in asked(sweep, first, second, first)] == ["other-data", "k"]
-    times = [one.asked for one in sweep.settings()]
-    assert times == sorted(times)
-    assert all(times)
+
+
+def test_a_command_that_began_before_the_last_request_takes_nothing_back(sweep):
+    """A worker with the file of before an edit, which plans its next cells."""
+    shorter = QUESTION | {"rows": {"A": [], "B": ["model.depth=2"]}}
+    new = setting(cell("A"), cell("C"), asked=at(2))
+    old = setting(cell("A", seed=1), cell("B"), question=shorter, asked=at(1))
+    (one,) = asked(sweep, new, old)
+    assert one.question == QUESTION
+    # B is another row by now.
+    assert planned(one) == [("A", 1), ("A", 0), ("C", 0)]
+    assert one.asked == at(2)
+
+
+def test_two_workers_of_a_path_lose_no_step(sweep):
+    """Each adds rows as it takes steps, in which the other may be behind; and tries candidates."""
+    steps = {"A": [], "B": ["model.depth=2"], "C": ["model.depth=3"]}
+    begun = QUESTION | {"rows": {"A": []}, "claims": []}
+    whole = begun | {"rows": steps}
+    tried = cell("step", role="candidate")
+    first = setting(cell("A"), cell("B"), cell("C"), question=whole, asked=at(1))
+    second = setting(tried, cell("A", seed=1), question=begun, asked=at(2))
+    (one,) = asked(sweep, first, second)
+    assert {*planned(one)} == {("A", 0), ("B", 0), ("C", 0), ("A", 1), (tried.row, 0)}
+    assert [found.row for found in sweep.cells()] == ["A", tried.row, "A"]
+    (one,) = asked(sweep, replace(second, cells=[cell("C", seed=1)], question=whole))
+    assert one.removed == {}
+    assert len(sweep.cells()) == 6
 
 
 def test_every_command_is_kept_once(sweep):
@@ -157,7 +185,7 @@ def test_the_question_is_that_of_the_last_asking(sweep):
         ({"pairs": [["A", "B"]]}, True),
         ({"pairs": []}, False),  # a plan of before there were any has none either
         ({"title": "Better said"}, False),
-        ({"rows": {"A": [], "D": []}}, False),
+        ({"rows": {"A": [], "D": ["model.depth=2"]}}, False),
     ],
 )
 def test_what_was_claimed_is_marked_where_it_is_revised(sweep, change, revised):
@@ -176,14 +204,18 @@ WIDER = {"claims": [CLAIM | {"between": [-0.1, None]}]}
         ({"source_digest": "other-code"}, WIDER, True),
         ({"key": "deeper"}, DEEPER, False),
         ({"key": "other-data"}, WIDER, False),
+        ({"key": "other-data", "overrides": ["dataset=mnist"]}, DEEPER | WIDER, False),
     ],
-    ids=["with the baseline", "with the code", "the baseline alone", "for other data"],
+    ids=["with the baseline", "with the code", "the baseline alone", "for other data", "both"],
 )
 def test_what_replaces_a_setting_knows_that_its_claims_were_changed(
     sweep, identity, change, revised
 ):
     later = setting(cell(seed=1), question=QUESTION | change, **identity)
-    assert [one.revised for one in asked(sweep, setting(cell()), later)] == [False, revised]
+    first = setting(cell())
+    assert [one.revised for one in asked(sweep, first, later)] == [False, revised]
+    # What was asked first is not revised by what came after it.
+    assert not next(one for one in asked(sweep, first, first) if one.identity == ("k", "d")).revised
     again = replace(later, source_digest="yet-other-code")
     assert asked(sweep, again)[-1].revised == revised
 
@@ -199,7 +231,7 @@ def test_rows_have_the_order_of_the_question(sweep):
     assert one.rows == ["A", "B", "C"]
 
 
-def test_of_a_row_that_the_question_has_no_longer_what_has_an_end_stays_and_comes_last(sweep):
+def test_of_a_row_that_the_question_has_no_longer_what_has_an_end_counts_and_comes_last(sweep):
     """Nobody will make the others, for which a count of what is left would wait for ever."""
     run = sweep.run_dir(cell("A", seed=1))
     run.begin({}, IDENTITY | {"config_hash": "A1"})
@@ -209,18 +241,47 @@ def test_of_a_row_that_the_question_has_no_longer_what_has_an_end_stays_and_come
     longer = QUESTION | {"rows": whole | {"D": ["model.depth=2"]}}
     before = setting(*rows, question=longer)
     (one,) = asked(sweep, before, setting(cell("C"), question=shorter))
-    assert one.rows == ["C", "B", "A"]
-    assert planned(one) == [("A", 1), ("B", 0), ("C", 0)]
+    assert one.rows == ["C", "B", "A", "D"]
+    assert one.removed == {"A": [], "D": ["model.depth=2"]}
+    assert [(found.row, found.seed) for found in sweep.cells()] == [("A", 1), ("B", 0), ("C", 0)]
 
 
-def test_a_row_with_another_label_takes_its_cells_with_it(sweep):
+@pytest.mark.parametrize("again", [["model.depth=2"], ["model.depth=3"]], ids=["same", "other"])
+def test_a_row_that_comes_back_has_its_cells_if_it_is_the_same(sweep, again):
     rows = {"A": [], "B": ["model.depth=2"]}
-    before = setting(cell("A"), cell("B"), cell("B", seed=1), question=QUESTION | {"rows": rows})
+    asks = [
+        setting(cell("A"), cell("B"), question=QUESTION | {"rows": rows}),
+        setting(cell("A"), question=QUESTION | {"rows": {"A": []}}),
+        setting(cell("B", seed=1), question=QUESTION | {"rows": rows | {"B": again}}),
+    ]
+    (one,) = asked(sweep, *asks)
+    kept = [("B", 0)] if again == rows["B"] else []
+    assert planned(one) == [("A", 0), *kept, ("B", 1)]
+
+
+def test_a_label_of_a_removed_row_is_not_another_rows_new_one(sweep):
+    """Its records are of other overrides."""
+    rows = {"A": [], "B": ["model.depth=2"], "C": ["model.depth=3"]}
+    asks = [
+        setting(cell("A"), cell("B"), cell("C"), question=QUESTION | {"rows": rows}),
+        setting(cell("A"), question=QUESTION | {"rows": {"A": [], "B": rows["B"]}}),
+        setting(cell("A"), question=QUESTION | {"rows": {"A": [], "C": rows["B"]}}),
+    ]
+    (one,) = asked(sweep, *asks)
+    assert planned(one) == [("A", 0), ("B", 0)]
+
+
+def test_a_row_with_another_label_takes_its_cells_and_claims_with_it(sweep):
+    rows = {"A": [], "B": ["model.depth=2"]}
+    about = QUESTION | {"rows": rows, "claims": [CLAIM | {"rows": ["B"]}], "pairs": [["A", "B"]]}
+    before = setting(cell("A"), cell("B"), cell("B", seed=1), question=about)
     renamed = {"A": [], "deeper": rows["B"]}
+    called = {"claims": [CLAIM | {"rows": ["deeper"]}], "pairs": [["A", "deeper"]]}
     named = [replace(cell("B", seed), row="deeper") for seed in (0, 1)]
-    after = setting(named[0], question=QUESTION | {"rows": renamed})
+    after = setting(named[0], question=about | {"rows": renamed} | called)
     (one,) = asked(sweep, before, after)
     assert (one.rows, one.cells) == (["A", "deeper"], [cell("A"), *named])
+    assert not one.revised
 
 
 def test_rows_without_a_question_have_the_order_of_the_askings(sweep):

@@ -19,6 +19,9 @@ DOMAINS = {
 }
 
 
+OWN = '"file://own"'
+
+
 def trials(*values, objective=("top1",), chosen=None, outcomes=None) -> TrialsFile:
     """A trial for each, with its value or its values; None: of one without any."""
     listed = [
@@ -184,8 +187,14 @@ def test_the_file_of_the_best_has_choices_as_defaults_and_no_device():
     ("typed", "beside", "searched"),
     [
         ("", "", ""),
-        (" --config-dir own", " --config-dir=own", " 'hydra.searchpath=[file://own]'"),
-        (" 'hydra.searchpath=[file:///o]'", *2 * [" 'hydra.searchpath=[file:///o]'"]),
+        (" --config-dir own", " --config-dir=own", f" 'hydra.searchpath=[{OWN}]'"),
+        (" -cdown", " --config-dir=own", f" 'hydra.searchpath=[{OWN}]'"),
+        (" 'hydra.searchpath=[file://own]'", " --config-dir=own", f" 'hydra.searchpath=[{OWN}]'"),
+        (
+            " --config-d=o 'hydra.searchpath=[file://own]'",
+            f" --config-dir=o 'hydra.searchpath=[{OWN}]'",
+            f" 'hydra.searchpath=[\"file://o\",{OWN}]'",
+        ),
         (" it's broken", "", ""),
     ],
 )
@@ -197,4 +206,4 @@ def test_the_best_of_own_parts_is_made_with_the_directory_that_has_them(
     found = trials(0.5, 0.65)
     text = page(runs, report, found.model_copy(update={"command": f"{found.command}{typed}"}))
     assert f"python -m titn.train{beside} model=deit lr=0.001 device=cpu" in text
-    assert f"`python -m titn.train --config-dir=DIR +best=rate{searched}`" in text
+    assert f"`python -m titn.train --config-dir=DIR{searched} +best=rate`" in text

@@ -26,6 +26,7 @@ def sweep(tmp_path) -> Sweep:
     asked = AskedSearch("rate", search, read_space(search), at_once=1)
     shared = ("+search=rate", "model=deit", "dataset.split=validation")
     return Sweep(
+        asked="",
         name="search/rate", question=None, requests=[SweepRequest(shared, {"": ()}, (None,))],
         dry_run=False, postpone=None, wait=True, fail_fast=False, force=False,
         directory=SweepDir(tmp_path / "sweep"), runs_dir=Path("runs"), command="",

@@ -24,6 +24,7 @@ def sweep(tmp_path) -> Sweep:
         design="path", begin=(), end=("a=1", "b=1", "c=1"), changes=changes, states=designs.ends(3)
     )
     return Sweep(
+        asked="",
         name="ablate/path", question=question_of(ablation, 0.01), requests=[], dry_run=False,
         postpone=None, wait=True, fail_fast=False, force=False,
         directory=SweepDir(tmp_path / "sweep"),

@@ -54,6 +54,7 @@ def test_the_command_of_a_trial_on_test_has_no_patience(searched, trial_cell):
     [
         ({"epochs": 3}, "sets epochs"),
         ({"choices": {"model": "deit"}, "model": {"depth": 2}}, "chooses model=deit"),
+        ({"model": {"depth": 2}}, "sets model"),
     ],
 )
 def test_what_a_searchs_file_sets_besides_is_named(searched, trial_cell, set_by_file, said):

@@ -33,6 +33,7 @@ def sweep(tmp_path) -> Sweep:
         "tune": {LR: {"SGD": [0.1, 0.2], "AdamW": [0.001]}},
     }  # fmt: skip
     return Sweep(
+        asked="",
         name="ablation/lr", question=parse_question(question), requests=[], dry_run=False,
         postpone=None, wait=True, force=False, fail_fast=False,
         directory=SweepDir(tmp_path / "sweep"), runs_dir=Path("runs"), command="",

@@ -99,6 +99,9 @@ def collect_evidence(
     labels = dict.fromkeys([*setting.rows, *(cell.row for cell in cells)])
     index = with_common_teacher(index, {identity_of(cell, setting) for cell in cells})
     rows = [planned_row(label, cells, setting, index) for label in labels]
+    # Of a row that the question has no longer there may be nothing, and nothing will come.
+    empty = {row.label for row in rows if {*row.states.values()} <= {MISSING}}
+    rows = [row for row in rows if row.label not in empty.intersection(setting.removed)]
     reach = _reach(question, rows)
     return Evidence(
         name=name,

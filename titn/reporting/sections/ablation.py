@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from titn.config.overrides import own_dirs_of
+from titn.config.overrides import naming_dirs, own_dirs_of
 from titn.records.ablation import ROMAN, Ablation
 from titn.records.cell_state import DONE
 from titn.reporting import figures
@@ -89,7 +89,8 @@ def _configurations(ablation: Ablation, evidence: Evidence) -> list[str]:
         for change in ablation.changes
     ]  # fmt: skip
     (asked, *_) = [*evidence.setting.commands, ""]
-    beside = [*own_dirs_of(asked), *evidence.setting.overrides]
+    own = own_dirs_of(asked)
+    beside = [*(naming_dirs(own[0], own[1:]) if own else []), *evidence.setting.overrides]
     commands = [
         shlex.join(["python", "-m", "titn.train", *beside, *overrides])
         for overrides in (ablation.begin, ablation.end)
