@@ -15,7 +15,7 @@ from titn.config.resolve import resolve
 from titn.config.schema import validate_value
 from titn.config.spelling import as_typed
 from titn.records.search import SEARCH
-from titn.source.remembered import forget_source
+from titn.source.remembered import forget_edited
 from titn.sweeps.ablation.arguments import ABLATE
 from titn.sweeps.overrides import QUESTIONS
 from titn.system.errors import ConfigError
@@ -48,7 +48,7 @@ def compose(overrides: Sequence[str] = ()) -> dict[str, Any]:
 def checked_run(overrides: Sequence[str], reads_files: bool) -> dict[str, Any]:
     """`compose`; with `reads_files` the files that a run reads have to be there."""
     arguments = _texts(overrides)
-    forget_source()
+    forget_edited()
     with own_hydra(), _as_a_call(), explaining(["--run", "--", *arguments]):
         composed, choices = compose_with_choices(arguments)
         run = resolve(_of_a_run(composed, choices), choices, reads_files)

@@ -9,7 +9,7 @@ import torch
 
 from titn.api.run import Run
 from titn.cells.reopen import open_run
-from titn.source.remembered import forget_source
+from titn.source.remembered import forget_edited
 from titn.system.errors import ConfigError
 from titn.system.files import local_path
 
@@ -32,7 +32,7 @@ def load(
     Traceback (most recent call last):
     titn.system.errors.ConfigError: runs/nowhere: no such directory; give a run's, as runs/<config_hash>
     """  # noqa: E501  the error is one line
-    forget_source()
+    forget_edited()
     finished = open_run(_given(path), trust)
     if note := finished.other_source():
         warnings.warn(note, stacklevel=2)

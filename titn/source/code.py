@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-from titn.source.remembered import remembered
+from titn.source.remembered import read_source, remembered
 
 Definition = ast.FunctionDef | ast.ClassDef
 
@@ -38,7 +38,7 @@ def parse_module(name: str, path: SearchPath = None) -> Module | None:
     if found is None:
         return None
     file, is_package = found
-    return Module(name, parse_source(file.read_bytes()) if file else [], is_package)
+    return Module(name, parse_source(read_source(file)) if file else [], is_package)
 
 
 def parse_source(source: bytes) -> list[ast.stmt]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from titn.source.code import Module, SearchPath, find_module, find_spec, parse_source
 from titn.source.kept import KeptSummaries, summary_key
 from titn.source.loaded import check_unchanged
+from titn.source.remembered import read_source
 from titn.source.summary import Summary, summarise
 from titn.system.errors import ConfigError, error_text, first_line
 
@@ -72,7 +73,7 @@ class Modules:
         if file is None:
             return Summary()
         try:
-            source = file.read_bytes()
+            source = read_source(file)
         except OSError as error:
             raise ConfigError(f"{file}: cannot be read ({error_text(error)}); mend it") from None
         summary = self._summary_of(source, module, file, is_package)
