@@ -102,6 +102,9 @@ class Setting:
         are not one sample. Their records stay where they are. Those of a row with another label by
         now get that label.
         """
+        if _is_path(self.question) and len(_rows(self.question)) > len(_rows(later.question)):
+            # Of two workers the other has taken more steps.
+            later = replace(later, question=self.question)
         digests = {cell.version_key: cell.source_digest for cell in later.cells}
         rows = self.removed | _rows(self.question)
         later_rows = _rows(later.question)
@@ -165,6 +168,11 @@ def _new_labels(rows: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, 
 
 def _rows(question: dict | None) -> dict[str, list[str]]:
     return (question or {}).get("rows", {})
+
+
+def _is_path(question: dict | None) -> bool:
+    """Whether its rows are the steps of a path, which are planned as they are taken."""
+    return ((question or {}).get("ablation") or {}).get("design") == "path"
 
 
 def _baseline(setting: Setting) -> list[str] | None:

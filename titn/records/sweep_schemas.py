@@ -1,6 +1,6 @@
 """Schemas of a sweep's files: sweep.json, postponed.json and latency.json. No torch here."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     ConfigDict,
@@ -47,6 +47,7 @@ class AskedSchema(Schema):
     baseline: str = ""
     pairs: list[list[str]] | None = None
     claims: list[AskedClaim] | None = None
+    ablation: dict[str, Any] | None = None
 
 
 class SettingSchema(Schema):
