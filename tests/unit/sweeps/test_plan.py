@@ -118,7 +118,11 @@ def test_a_baseline_without_a_teacher_takes_none_of_the_teachers_keys(tmp_path):
     composed: list[list[str]] = []
     question = SimpleNamespace(rows=rows, baseline="A", model_dump=lambda mode: {})
     sweep = SimpleNamespace(
-        question=question, compose=composed.append, command="", directory=SweepDir(tmp_path)
+        question=question,
+        compose=composed.append,
+        command="",
+        asked="",
+        directory=SweepDir(tmp_path),
     )
     identity = {"config_hash": "h", "source_digest": "d"}
     planner = SimpleNamespace(plan=lambda run: SimpleNamespace(identity=identity))
