@@ -34,10 +34,12 @@ def own_dirs_of(command: str) -> list[str]:
     return []
 
 
-def naming_dirs(first: str, others: Sequence[str] = ()) -> list[str]:
+def naming_dirs(directories: Sequence[str]) -> list[str]:
     """The options of a command line that name directories with files of one's own."""
-    places = ",".join(quote(f"file://{one}") for one in others)
-    return [f"--config-dir={first}", *([f"{SEARCH_PATH}=[{places}]"] if others else [])]
+    # There is one --config-dir: the others are searched besides.
+    named = [f"--config-dir={one}" for one in directories[:1]]
+    places = ",".join(quote(f"file://{one}") for one in directories[1:])
+    return [*named, f"{SEARCH_PATH}=[{places}]"] if places else named
 
 
 def quote(text: str) -> str:

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra._internal.utils import get_args_parser
 from yaml import MarkedYAMLError
+
+from titn.config.overrides import own_dirs_typed
 
 # Hydra's sentences about a file, and ours. Braces stand for what the parentheses caught.
 SENTENCES = (
@@ -46,13 +47,7 @@ def explain_own_file(error: Exception, arguments: Sequence[str]) -> str | None:
 
 def own_dirs(arguments: Sequence[str]) -> list[Path]:
     """The directories with files of one's own that a command line names."""
-    options, _ = get_args_parser().parse_known_args(arguments)
-    named = [options.config_dir] if options.config_dir else []
-    for argument in arguments:
-        key, _, value = argument.lstrip("+").partition("=")
-        if key == "hydra.searchpath":
-            named += [one.strip().removeprefix("file://") for one in value.strip("[]").split(",")]
-    return [Path(one) for one in named]
+    return [Path(one) for one in own_dirs_typed(arguments)]
 
 
 def _not_utf8(arguments: Sequence[str]) -> str:

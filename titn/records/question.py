@@ -162,9 +162,7 @@ def _said(error: ErrorDetails) -> str:
         return "is missing; add it"
     if kind == "extra_forbidden":
         names = [*(Claim if location[0] == "claims" else Question).model_fields]
-        near = difflib.get_close_matches(str(location[-1])[:100], names, n=1)
-        remedy = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(names)}"
-        return f"there is no such key; {remedy}"
+        return f"there is no such key; {nearest(str(location[-1]), names)}"
     if kind == "tuple_type" and location[0] == "rows":
         return "should be a list of overrides, as [model=titn]; [] for none"
     if kind == "tuple_type" and location[0] == "pairs":
@@ -175,6 +173,12 @@ def _said(error: ErrorDetails) -> str:
         return "should be text; put it in quotes"
     message = error["msg"].removeprefix("Value error, ")
     return f"{message[:1].lower()}{message[1:]}"
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """The remedy for a name that there is not: the one that it resembles, else all."""
+    near = difflib.get_close_matches(name[:100], names, n=1)
+    return f"did you mean {near[0]}?" if near else f"choose one of {', '.join(names)}"
 
 
 def _is_key(part: int | str) -> bool:

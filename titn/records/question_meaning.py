@@ -4,12 +4,11 @@ It is asked of a question before its cells are made. A plan is read without it: 
 once has its page.
 """
 
-import difflib
 import math
 from collections.abc import Iterator
 
 from titn.config.overrides import override_key
-from titn.records.question import Question, QuestionError
+from titn.records.question import Question, QuestionError, nearest
 
 # What a record has a number of; then what reports compute of records, and what they time.
 METRICS = (
@@ -84,6 +83,4 @@ def _unknown(metric: str) -> str:
     """What is wrong with a metric; empty if reports know it."""
     if metric in METRICS:
         return ""
-    near = difflib.get_close_matches(metric[:100], METRICS, n=1)
-    remedy = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(METRICS)}"
-    return f"there is no metric {metric:.100}; {remedy}"
+    return f"there is no metric {metric:.100}; {nearest(metric, METRICS)}"

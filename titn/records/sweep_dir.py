@@ -213,7 +213,8 @@ class SweepDir:
         was requested last counts, whichever of the two has it; of equal times the other's.
         """
         name, settings, notes = later.name(), later.settings(), later.postponed()
-        dated = [(sweep.order(one), one) for sweep in (self, later) for one in sweep.settings()]
+        dated = [(self.order(one), one) for one in self.settings()]
+        dated += [(later.order(one), one) for one in settings]
         merged = merge_settings(one for _, one in sorted(dated, key=itemgetter(0)))
         latencies = self._latencies()
         for key, timed in later._latencies().items():

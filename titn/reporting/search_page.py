@@ -173,10 +173,10 @@ def _best(found: TrialsFile, out: Path) -> list[str]:
     about = f"{trial_row(best.number)} of the search {found.study}: {found.asked.title}"
     write_with_parent(file, best_yaml(best.overrides, about))
     own = own_dirs_of(found.command)
-    options = naming_dirs(own[0], own[1:]) if own else []
+    options = naming_dirs(own)
     command = shlex.join(["python", "-m", "titn.train", *options, *best.overrides])
     shown = link(f"{BEST}/{found.study}.yaml", f"{BEST}/{found.study}.yaml")
-    chosen = [*naming_dirs("DIR", own), f"+{BEST}={found.study}"]
+    chosen = [*naming_dirs(["DIR", *own]), f"+{BEST}={found.study}"]
     use = shlex.join(["python", "-m", "titn.train", *chosen])
     parts = [
         f"The best, {trial_row(best.number)}:",

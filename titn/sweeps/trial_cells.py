@@ -75,8 +75,7 @@ class TrialCells:
 
     def command(self, trial: Trial) -> str:
         """The command line that makes the trial's configuration, and evaluates it on test."""
-        own = own_dirs_typed(sys.argv[1:])
-        named = naming_dirs(own[0], own[1:]) if own else []
+        named = naming_dirs(own_dirs_typed(sys.argv[1:]))
         overrides = self.overrides_on_test(self.of(trial))
         return shlex.join(["python", "-m", "titn.train", *named, *overrides])
 

@@ -89,8 +89,7 @@ def _configurations(ablation: Ablation, evidence: Evidence) -> list[str]:
         for change in ablation.changes
     ]  # fmt: skip
     (asked, *_) = [*evidence.setting.commands, ""]
-    own = own_dirs_of(asked)
-    beside = [*(naming_dirs(own[0], own[1:]) if own else []), *evidence.setting.overrides]
+    beside = [*naming_dirs(own_dirs_of(asked)), *evidence.setting.overrides]
     commands = [
         shlex.join(["python", "-m", "titn.train", *beside, *overrides])
         for overrides in (ablation.begin, ablation.end)
