@@ -5,6 +5,7 @@ A run's configuration is a nested dict: one node for each group, scalars beside 
 """
 
 import re
+from collections.abc import Sequence
 from types import NoneType
 from typing import Any
 
@@ -128,16 +129,12 @@ def resolve_recorded(content: dict) -> dict:
 
 
 def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
+    """A run, or the teacher of one: every group, every scalar, and the teacher, checked.
+
+    prefix: of the keys: "teacher." for a teacher. ConfigError names the key.
+    """
     scalars = SCALARS | SWITCHES
-    known = [*GROUPS, *scalars, "teacher", *(["stem"] if prefix else [])]
-    for key in content:
-        if key not in known:
-            if not prefix and key in choices and isinstance(content[key], dict | NoneType):
-                raise ConfigError(_not_global(key, choices[key], content[key]))
-            raise _unknown_key(f"{prefix}{key}", content[key], [prefix + k for k in known])
-    if prefix and "model" not in content:
-        key = next(iter(content), "model")
-        raise ConfigError(f"{prefix}{key}: no teacher is chosen; add teacher=NAME")
+    _check_keys(content, choices, prefix, [*GROUPS, *scalars, "teacher"])
     if content.get("stem") is not None and isinstance(content["model"], dict):
         _move_stem(content, prefix)
     run: dict[str, Any] = {"choices": _named(content, choices, prefix)}
@@ -147,14 +144,7 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
         if key not in content:
             raise ConfigError(f"{prefix}{key}: missing; give {prefix}{key}=VALUE")
         run[key] = validate_value(content[key], annotation, prefix + key)
-    if run["model"].get("pretrained") and not (run["checkpoint"] or run["weights"]):
-        run["weights"] = PRETRAINED
-    if run["checkpoint"] and run["weights"]:
-        raise ConfigError(
-            f"{prefix}weights={run['weights']}: {prefix}checkpoint replaces all weights; give one"
-        )
-    if run["checkpoint"] and prefix:
-        run["epochs"] = 0  # the teacher is what the checkpoint holds
+    _settle_weights(run, prefix)
     if not prefix and "teacher" not in content:
         raise ConfigError("teacher=[]: choose a file of conf/teacher, or teacher=none")
     teacher = content.get("teacher")
@@ -164,6 +154,30 @@ def _checked_run(content: dict, choices: dict[str, str], prefix: str) -> dict:
     run["teacher"] = None if teacher is None else _checked_run(teacher, choices, nested)
     check_fits(run, prefix)
     return run
+
+
+def _check_keys(content: dict, choices: dict[str, str], prefix: str, known: Sequence[str]) -> None:
+    known = [*known, "stem"] if prefix else known
+    for key in content:
+        if key not in known:
+            if not prefix and key in choices and isinstance(content[key], dict | NoneType):
+                raise ConfigError(_not_global(key, choices[key], content[key]))
+            raise _unknown_key(f"{prefix}{key}", content[key], [prefix + k for k in known])
+    if prefix and "model" not in content:
+        key = next(iter(content), "model")
+        raise ConfigError(f"{prefix}{key}: no teacher is chosen; add teacher=NAME")
+
+
+def _settle_weights(run: dict, prefix: str) -> None:
+    """With which weights a run begins: those of its checkpoint, of a file, pretrained, or none."""
+    if run["model"].get("pretrained") and not (run["checkpoint"] or run["weights"]):
+        run["weights"] = PRETRAINED
+    if run["checkpoint"] and run["weights"]:
+        raise ConfigError(
+            f"{prefix}weights={run['weights']}: {prefix}checkpoint replaces all weights; give one"
+        )
+    if run["checkpoint"] and prefix:
+        run["epochs"] = 0  # the teacher is what the checkpoint holds
 
 
 def _not_global(group: str, choice: str, node: dict | None) -> str:

@@ -81,19 +81,13 @@ class Watcher:
         self.plans: dict[Path, tuple[Any, str, list[tuple[PlannedCell, Path]]]] = {}
 
     def look(self) -> Picture:
-        plans, runs, problems = list[SweepDir](), dict[str, Path](), list[str]()
-        for path, names in (found for top in self.directories for found in self._walk(top)):
-            if PLAN in names:
-                plans.append(SweepDir(path))
-            if any(mark in names for mark in RUN_MARKERS):
-                runs[self._real(path)] = path
-        in_queue = Queue()
-        if self.queue is not None:
-            in_queue = self.queue.look([plan.path for plan in plans])
+        plans, runs = self._found()
+        in_queue = self.queue.look([plan.path for plan in plans]) if self.queue else Queue()
         cells: dict[tuple[str, str, str], LiveCell] = {}
-        failed = set[str]()  # teachers
+        failed_teachers = set[str]()
+        problems = list[str]()
         may_grow = False
-        for plan in {os.path.realpath(plan.path): plan for plan in plans}.values():
+        for plan in plans:
             try:
                 name, planned = self._plan(plan)
             except ConfigError as error:
@@ -101,33 +95,46 @@ class Watcher:
                 continue
             may_grow = may_grow or _may_grow(name, planned)
             for cell, path in planned:
-                key = (name, cell.name, self._real(path))
-                said = f"{cell.name}, seed {cell.seed}"
-                run = self.reader.read(path)
-                if self.queue is not None:
-                    place = in_queue.places.get(cell.config_hash)
-                    run = replace(run, state=state_in_queue(run.state, place))
-                is_stuck = False
+                live = self._live(name, cell, path, in_queue)
+                cells[name, cell.name, self._real(path)] = live
                 if cell.teacher:
                     teacher = path.parent / cell.teacher
                     runs.setdefault(self._real(teacher), teacher)
-                    if run.state == WAITING:
-                        is_stuck = self.reader.read(teacher).state in (FAILED, DIVERGED)
-                        failed |= {self._real(teacher)} if is_stuck else set()
-                cells[key] = LiveCell(name, cell.row, said, run, is_stuck)
-        if self.queue is not None and self.queue.problem:
+                    failed_teachers |= {self._real(teacher)} if live.is_stuck else set()
+        if self.queue and self.queue.problem:
             is_open = any(cell.run.state in (WAITING, HALF_DONE) for cell in cells.values())
             problems += [self.queue.problem] if is_open else []
         known = {real for _, _, real in cells}
         others = {real: self.reader.read(path) for real, path in runs.items() if real not in known}
-        if cells:
-            beside = [
-                self._unplanned(run)
-                for real, run in others.items()
-                if run.state == RUNNING or real in failed
-            ]
-            return Picture(list(cells.values()), beside, True, problems, may_grow)
-        return Picture([self._unplanned(run) for run in others.values()], [], False, problems)
+        if not cells:
+            return Picture([self._unplanned(run) for run in others.values()], [], False, problems)
+        beside = [
+            self._unplanned(run)
+            for real, run in others.items()
+            if run.state == RUNNING or real in failed_teachers
+        ]
+        return Picture(list(cells.values()), beside, True, problems, may_grow)
+
+    def _found(self) -> tuple[list[SweepDir], dict[str, Path]]:
+        """The sweeps with a plan and the runs below the directories, each once."""
+        plans, runs = dict[str, SweepDir](), dict[str, Path]()
+        for top in self.directories:
+            for path, names in self._walk(top):
+                if PLAN in names:
+                    plans[os.path.realpath(path)] = SweepDir(path)
+                if any(mark in names for mark in RUN_MARKERS):
+                    runs[self._real(path)] = path
+        return list(plans.values()), runs
+
+    def _live(self, sweep: str, cell: PlannedCell, path: Path, in_queue: Queue) -> LiveCell:
+        run = self.reader.read(path)
+        if self.queue:
+            place = in_queue.places.get(cell.config_hash)
+            run = replace(run, state=state_in_queue(run.state, place))
+        is_stuck = False
+        if cell.teacher and run.state == WAITING:
+            is_stuck = self.reader.read(path.parent / cell.teacher).state in (FAILED, DIVERGED)
+        return LiveCell(sweep, cell.row, f"{cell.name}, seed {cell.seed}", run, is_stuck)
 
     def _plan(self, sweep: SweepDir) -> tuple[str, list[tuple[PlannedCell, Path]]]:
         """A sweep's name and different cells; read again if its plan has changed."""

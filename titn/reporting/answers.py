@@ -64,19 +64,9 @@ def why_unranked(evidence: Evidence) -> Answer | None:
         )
         return Answer(text, "Near chance: nothing is compared.")
     if evidence.baseline is None:
-        label = evidence.question.baseline if evidence.question else evidence.rows[0].label
-        rows = [row for row in evidence.rows if row.label == label]
-        states, lacking = _states(rows) or "not asked for", _record_lacked(rows)
-        text = f"The baseline, {escape(label)}, has no {lacking} ({states}): nothing is compared."
-        highest = _highest(evidence.recorded)
-        return Answer(
-            text, f"Nothing is compared: no {lacking} of the baseline. Highest: {highest}"
-        )
+        return _without_baseline(evidence)
     if len(evidence.recorded) == 1:
-        is_stopped = any(row.count(STOPPED) for row in evidence.rows if not row.runs)
-        have = "records of all their epochs" if is_stopped else "records"
-        text = f"Only one row has {have}: nothing is compared."
-        return Answer(text, "One row: no comparison.")
+        return _of_one_row(evidence)
     few = [row for row in learned if len(row.runs) < MIN_SEEDS]
     if evidence.baseline in few or len(few) >= len(learned) - 1:
         return _of_few_seeds(few, learned)
@@ -89,6 +79,24 @@ def why_unranked(evidence: Evidence) -> Answer | None:
         )
         return Answer(text, "Teachers are not ranked: some were trained once.")
     return None
+
+
+def _without_baseline(evidence: Evidence) -> Answer:
+    label = evidence.question.baseline if evidence.question else evidence.rows[0].label
+    rows = [row for row in evidence.rows if row.label == label]
+    states, lacking = _states(rows) or "not asked for", _record_lacked(rows)
+    highest = _highest(evidence.recorded)
+    return Answer(
+        f"The baseline, {escape(label)}, has no {lacking} ({states}): nothing is compared.",
+        f"Nothing is compared: no {lacking} of the baseline. Highest: {highest}",
+    )
+
+
+def _of_one_row(evidence: Evidence) -> Answer:
+    is_stopped = any(row.count(STOPPED) for row in evidence.rows if not row.runs)
+    have = "records of all their epochs" if is_stopped else "records"
+    text = f"Only one row has {have}: nothing is compared."
+    return Answer(text, "One row: no comparison.")
 
 
 def _of_few_seeds(few: Sequence[Row], learned: Sequence[Row]) -> Answer:

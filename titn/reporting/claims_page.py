@@ -18,9 +18,10 @@ from titn.reporting.comparisons.claims import (
     not_run,
 )
 from titn.reporting.latencies import TIMING_METRICS
-from titn.reporting.markdown import escape, fold, link, table
-from titn.reporting.pages import Page, SettingSummary
+from titn.reporting.markdown import bullets, escape, fold, link, table
+from titn.reporting.pages import Page
 from titn.reporting.sections.claims import count_text, finding_text
+from titn.reporting.setting_part import SettingSummary
 
 CLAIM_COLUMNS = [
     "page", "claim", "source", "dataset", "printed", "ours", "low", "high", "setting", "num_seeds",
@@ -87,7 +88,7 @@ def claims_page(pages: Sequence[Page]) -> str:
         "Each claim of the paper, and what our runs say about it. A finding holds for the protocol "
         "that we ran; the question's page compares that with the paper's. "
         "[claims.csv](claims.csv)",
-        "\n".join(f"- {line}." for line in _findings_by_kind(asked)),
+        bullets(f"{line}." for line in _findings_by_kind(asked)),
         _table([one for one in about_rows if one.result.finding not in apart]),
     ]
     for finding, title in apart.items():

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from titn.records.question import Topic
 from titn.reporting.comparisons.verdicts import UNDECIDED
-from titn.reporting.markdown import escape, fold, link, table
+from titn.reporting.markdown import bullets, escape, fold, link, table
 from titn.reporting.pages import Page, postponement, setting_weight
 from titn.reporting.provenance import choice_name, source_lines
 from titn.reporting.search_page import SearchPage
@@ -114,7 +114,7 @@ def _of_searches(searches: Sequence[SearchPage]) -> list[str]:
 
 
 def _listed(heading: str, lines: Sequence[str]) -> list[str]:
-    return [heading, "\n".join(f"- {line}" for line in lines)] if lines else []
+    return [heading, bullets(lines)] if lines else []
 
 
 def _kept(titles: Mapping[str, str]) -> list[str]:
@@ -144,8 +144,8 @@ def _waiting(run: Sequence[Page], not_run: Sequence[Page]) -> Iterator[str]:
     for title, pages in (("Postponed rows and seeds", put_off),
                          ("Questions that were not run yet", not_run)):  # fmt: skip
         if pages:
-            lines = "\n".join(f"- {_link(page)}{_why_not(page)}" for page in pages)
-            yield fold(f"{title} ({len(pages)})", [lines])
+            lines = [f"{_link(page)}{_why_not(page)}" for page in pages]
+            yield fold(f"{title} ({len(pages)})", [bullets(lines)])
 
 
 def _why_not(page: Page) -> str:
@@ -156,8 +156,7 @@ def _why_not(page: Page) -> str:
 
 def _origin(page: Page) -> str:
     lines = [
-        f"- {escape(setting.heading)}: "
-        + "; ".join(source_lines(setting.evidence, setting.teachers))
+        f"{escape(setting.heading)}: " + "; ".join(source_lines(setting.evidence, setting.teachers))
         for setting in page.settings
     ]
-    return "\n".join([f"**{_link(page)}**", "", *lines])
+    return f"**{_link(page)}**\n\n{bullets(lines)}"

@@ -1,7 +1,7 @@
 """Markdown that a code host renders, and the CSV beside it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape as escape_html
 from pathlib import Path
 from urllib.parse import quote
@@ -43,6 +43,11 @@ def _one_line(text: object) -> str:
 def listed(names: Sequence[str]) -> str:
     """a; a and b; a, b and c."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """A list of lines that are markdown already."""
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def link(text: str, target: str) -> str:

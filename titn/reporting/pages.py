@@ -2,68 +2,23 @@
 
 import re
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from operator import itemgetter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from titn.records.postponed import Postponed
 from titn.records.question import Question
-from titn.reporting.ablation_answers import ablation_answer
-from titn.reporting.answers import Answer, answer, cautions, warnings, why_unranked
-from titn.reporting.comparisons.claims import ClaimResult, claims_of, judge_claim
-from titn.reporting.comparisons.differences import (
-    Difference,
-    differences_from_baseline,
-    differences_of_pairs,
-)
-from titn.reporting.comparisons.effects import Effects, ablation_effects
-from titn.reporting.comparisons.levels import row_levels
-from titn.reporting.comparisons.table_model import table_model
+from titn.reporting.comparisons.claims import claims_of
 from titn.reporting.evidence.evidence import Evidence
-from titn.reporting.evidence.run_index import RunIndex, record_with
-from titn.reporting.markdown import code, escape, fold, html
-from titn.reporting.output_files import OutputFiles
-from titn.reporting.pair_answers import pairs_answer
-from titn.reporting.provenance import choice_name, describe_setting, origin_lines
-from titn.reporting.row_names import display_names
-from titn.reporting.sections.ablation import ablation_sections, effects_section
-from titn.reporting.sections.claims import claims_section
-from titn.reporting.sections.classes import classes_section
-from titn.reporting.sections.learning import learning_section
-from titn.reporting.sections.levels import certainty_section, levels_section
-from titn.reporting.sections.overview import overview_section, standings
-from titn.reporting.sections.pairs import pairs_section
-from titn.reporting.sections.printed_numbers import printed_numbers_section
-from titn.reporting.sections.sizes import sizes_section
-from titn.reporting.sections.trace import cells_section, protocols_section, tuning_section
+from titn.reporting.evidence.run_index import RunIndex
+from titn.reporting.markdown import bullets, code, escape, fold, html
+from titn.reporting.provenance import describe_setting
+from titn.reporting.setting_part import SettingSummary, setting_part
 
-# What is replaced in a dataset's name where it is part of a file's.
-UNFIT = re.compile(r"[^\w.-]+")
-MAX_LENGTH = 60  # of that part
 ROOT = "dataset.root"  # where data lie is a machine's own affair
 # A sweep's name that needs no quotes in a shell.
 PLAIN = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
-
-
-@dataclass(frozen=True)
-class SettingSummary:
-    """What other pages need of a setting.
-
-    differences: of its rows from the baseline. pairs: of the question's pairs of rows. results: of
-    the question's claims. teachers: their records, as flat dicts. files: where its tables and
-    figures are.
-    """
-
-    heading: str
-    evidence: Evidence
-    answer: Answer
-    differences: list[Difference]
-    pairs: list[Difference]
-    results: list[ClaimResult]
-    teachers: list[dict[str, Any]]
-    files: OutputFiles
 
 
 @dataclass(frozen=True)
@@ -100,67 +55,73 @@ def write_page(
     is_own: titn has no such question; it is the user's. The setting that says most comes first; the
     others are folds below.
     """
-    parts = [f"# {escape(question.title if question else 'Sweeps without a question')}"]
     begun = _by_weight([evidence for evidence in evidences if evidence.is_begun], question)
-    # Settings whose cells have left nothing are only listed by their commands.
-    waiting = [evidence for evidence in evidences if not evidence.is_begun]
-    settings: list[SettingSummary] = []
-    for evidence, heading in zip(begun, _headings(begun), strict=True):
-        text, summary = setting_part(evidence, heading, index, out, _is_ambiguous(begun))
-        is_of_today = _baseline(evidence.question) == _baseline(question)
-        if not settings and not is_of_today:
-            parts.append(
-                "What follows was asked of another baseline; nothing is recorded of this one."
-            )
-        if settings:
-            when = "Also asked" if is_of_today else "Asked before, of another baseline,"
-            title = f"{when} on {html(heading)}: {html(summary.answer.short)}"
-            text = [fold(title, text)]
+    parts = [f"# {escape(question.title if question else 'Sweeps without a question')}"]
+    settings = list[SettingSummary]()
+    for text, summary in _setting_parts(begun, question, index, out):
         parts += text
         settings.append(summary)
     if not begun:
         parts.append("**Not run.** There is no record of any of its cells.")
     if postponed:
         lines = [f"{postponement(note, question)}. {code(note.command)}" for note in postponed]
-        parts += ["Postponed:", _list(lines)]
+        parts += ["Postponed:", bullets(lines)]
+    # Settings whose cells have left nothing are only listed by their commands.
+    waiting = [evidence for evidence in evidences if not evidence.is_begun]
     if waiting:
         begin = (command for evidence in waiting for command in evidence.setting.commands)
-        parts += ["Asked for, and not begun:", _list([code(command) for command in begin])]
+        parts += ["Asked for, and not begun:", bullets([code(command) for command in begin])]
     if question:
-        typed = [one for evidence in evidences for one in evidence.setting.commands]
-        commands = [*typed, *(note.command for note in postponed)]
-        overrides = [
-            *(one.setting.overrides for one in begun),
-            *(one.overrides for one in postponed),
-        ]
-        asked = _asked(name, question, is_own, commands, next(iter(overrides), []))
+        asked = _asked(name, question, is_own, [*begun, *waiting], postponed)
         title = "What is asked" + (", and what the paper says" if question.paper else "")
-        parts += [fold(title, asked)] if begun else asked
-    if not begun:
-        parts += _claims_not_run(question)
+        parts += [fold(title, asked)] if begun else [*asked, *_claims_not_run(question)]
     return Page(name, question, "\n\n".join(parts) + "\n", settings, postponed)
+
+
+def _setting_parts(
+    begun: Sequence[Evidence], question: Question | None, index: RunIndex, out: Path
+) -> Iterator[tuple[list[str], SettingSummary]]:
+    """The first setting as it stands, the others in folds; each says of what it was asked.
+
+    begun: the one that says most first.
+    """
+    for evidence, heading in zip(begun, _headings(begun), strict=True):
+        text, summary = setting_part(evidence, heading, index, out, _is_ambiguous(begun))
+        is_of_today = _baseline(evidence.question) == _baseline(question)
+        if evidence is not begun[0]:
+            when = "Also asked" if is_of_today else "Asked before, of another baseline,"
+            text = [fold(f"{when} on {html(heading)}: {html(summary.answer.short)}", text)]
+        elif not is_of_today:
+            said = "What follows was asked of another baseline; nothing is recorded of this one."
+            text = [said, *text]
+        yield text, summary
 
 
 def _asked(
     name: str,
     question: Question,
     is_own: bool,
-    commands: Sequence[str],
-    overrides: Sequence[str],
+    evidences: Sequence[Evidence],
+    postponed: Sequence[Postponed],
 ) -> list[str]:
     """The question, what the paper says of it, and the command.
 
-    commands: that asked it, which know where a question of one's own is. overrides: of the setting
-    that the page begins with.
+    evidences: the settings in which it was asked, that which the page begins with first. Their
+    commands know where a question of one's own is.
     """
     parts = [escape(question.asks)]
     if question.paper:
         parts.append(f"**The paper.** {escape(question.paper)}")
     group, _, choice = name.partition("/")
     if not is_own and choice and PLAIN.fullmatch(name):
+        begun = (one.setting.overrides for one in evidences if one.is_begun)
+        overrides = next(chain(begun, (one.overrides for one in postponed)), [])
         parts.append(f"```sh\n{_command(f'+{group}={choice}', overrides)}\n```")
-    elif commands:
-        parts += ["Asked by", _list([code(command) for command in dict.fromkeys(commands)])]
+        return parts
+    commands = [command for one in evidences for command in one.setting.commands]
+    commands += [note.command for note in postponed]
+    if commands:
+        parts += ["Asked by", bullets([code(command) for command in dict.fromkeys(commands)])]
     return parts
 
 
@@ -232,114 +193,8 @@ def _headings(evidences: Sequence[Evidence]) -> list[str]:
     ]
 
 
-def setting_part(
-    evidence: Evidence, heading: str, index: RunIndex, out: Path, ambiguous: bool
-) -> tuple[list[str], SettingSummary]:
-    """A setting's part of the page, judged by the question as it was asked then."""
-    question, reference = evidence.question, evidence.reference
-    dataset = choice_name(reference, "dataset") if reference else "unknown"
-    name = UNFIT.sub("-", dataset)[:MAX_LENGTH]
-    stem = f"{Path(evidence.name).name}/{name}-{evidence.setting.key[:8]}"
-    if ambiguous:
-        stem += f"-{evidence.setting.source_digest[:8]}"
-    files = OutputFiles((out / evidence.name).parent, stem)
-    differences, pairs = differences_from_baseline(evidence), differences_of_pairs(evidence)
-    claims = claims_of(question) if question else []
-    results = [judge_claim(claim, evidence) for claim in claims]
-    effects = ablation_effects(evidence, differences)
-    found = answer(evidence, differences)
-    if effects and not why_unranked(evidence):
-        found = ablation_answer(effects)
-    found = replace(found, pairs=pairs_answer(pairs, display_names(evidence.rows)))
-    teachers = teachers_of(evidence, index)
-    parts = [
-        found.paragraph,
-        f"On {escape(heading)}. {' '.join(warnings(evidence))}".rstrip(),
-        *_body(evidence, question, differences, pairs, results, files, effects),
-        *_folds([("Cautions", _listed(cautions(evidence)))]),
-        *_folds([("How each row was trained", protocols_section(evidence, files))]),
-        fold("Where this comes from", [_list(origin_lines(evidence, teachers))]),
-        *cells_section(evidence, files),
-    ]
-    return parts, SettingSummary(
-        heading, evidence, found, differences, pairs, results, teachers, files
-    )
-
-
-def _body(
-    evidence: Evidence,
-    question: Question | None,
-    differences: list[Difference],
-    pairs: list[Difference],
-    results: list[ClaimResult],
-    files: OutputFiles,
-    effects: Effects | None,
-) -> list[str]:
-    """Tables and figures: of networks that were not trained, what they cost."""
-    whose = "The paper's claims" if question and question.paper else "Claims"
-    claims = claims_section(results, whose, evidence.setting.revised, files)
-    printed = printed_numbers_section(evidence, question, files)
-    if evidence.is_untrained:
-        return [
-            *sizes_section(evidence, files),
-            *claims,
-            *_folds([("The paper's numbers", printed)]),
-        ]
-    rows = standings(evidence, row_levels(evidence), differences)
-    overview = overview_section(evidence, rows, files)
-    ablation = question.ablation if question else None
-    return [
-        *(effects_section(effects, evidence, files) if effects else overview),
-        *pairs_section(pairs, display_names(evidence.rows), files),
-        *claims,
-        *_folds(
-            [
-                ("Every row of the design", overview if effects else []),
-                *(ablation_sections(ablation, evidence, files) if ablation else []),
-                ("The paper's numbers and ours", printed),
-                ("How sure this is", certainty_section(rows, table_model(evidence))),
-                ("Other metrics", levels_section(rows) if evidence.recorded else []),
-                *(
-                    []
-                    if ablation
-                    else [("How each row chose its values", tuning_section(evidence, files))]
-                ),
-                ("Learning and cost", learning_section(evidence, files)),
-                ("Classes", classes_section(evidence, differences, files)),
-            ]
-        ),
-    ]
-
-
-def _folds(sections: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
-    """A fold for each section that has something in it."""
-    return [fold(title, parts) for title, parts in sections if parts]
-
-
-def _listed(lines: Sequence[str]) -> list[str]:
-    return [_list(lines)] if lines else []
-
-
-def teachers_of(evidence: Evidence, index: RunIndex) -> list[dict[str, Any]]:
-    """The records of the teachers that the students had."""
-    taught = (run for row in evidence.rows for run in row.runs.values())
-    found = {}
-    for run in taught:
-        # Older records named their teachers without a digest, which was the setting's.
-        digest = run.get("teacher.source_digest") or evidence.setting.source_digest
-        teacher = index.get((run.get("teacher.config_hash", ""), digest))
-        if teacher is not None:
-            record = record_with(run.get("teacher.top1"), teacher)
-            found[teacher["config_hash"], digest, str(record.get("top1"))] = record
-    return [record for _, record in sorted(found.items(), key=itemgetter(0))]
-
-
 def _claims_not_run(question: Question | None) -> list[str]:
     if question is None or not claims_of(question):
         return []
     lines = [f"{escape(claim.says)} ({escape(claim.source)})" for claim in claims_of(question)]
-    return ["Claims that it would test:", _list(lines)]
-
-
-def _list(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
+    return ["Claims that it would test:", bullets(lines)]

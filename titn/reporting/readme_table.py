@@ -13,8 +13,9 @@ from pathlib import Path
 
 from titn.reporting.comparisons.levels import row_levels
 from titn.reporting.markdown import escape, link
-from titn.reporting.pages import Page, SettingSummary, which_cells
+from titn.reporting.pages import Page, which_cells
 from titn.reporting.sections.overview import images_note, overview_table, standings
+from titn.reporting.setting_part import SettingSummary
 from titn.system.errors import ConfigError
 from titn.system.files import replacing
 

@@ -9,7 +9,7 @@ from titn.records.cell_state import DAMAGED, STOPPED
 from titn.records.collation import Records
 from titn.reporting.evidence.run_files import Fault
 from titn.reporting.formats import number, without_paths
-from titn.reporting.markdown import code, escape, table
+from titn.reporting.markdown import bullets, code, escape, table
 from titn.system.text import counted, percent
 
 RUN_COLUMNS = [
@@ -31,10 +31,8 @@ def runs_page(runs: Records, faults: Sequence[Fault] = ()) -> str:
     unread = [(Path(row["path"]).resolve().name, str(row["reason"])) for row in damaged]
     unread += [(fault.short_path, fault.reason) for fault in faults]
     if unread:
-        lines = [
-            f"- {code(place)}: {escape(without_paths(reason))}" for place, reason in set(unread)
-        ]
-        parts += ["## Could not be read", "\n".join(sorted(lines))]
+        lines = {f"{code(place)}: {escape(without_paths(reason))}" for place, reason in unread}
+        parts += ["## Could not be read", bullets(sorted(lines))]
     columns = ["record", "model", "teacher", "dataset", "epochs", "seed", "top-1 (%)", "status"]
     lines_of = [
         [

@@ -16,7 +16,7 @@ from titn.reporting.evidence.run_index import RunIndex
 from titn.reporting.formats import duration_text
 from titn.reporting.markdown import code, escape, fold, link, table
 from titn.reporting.output_files import OutputFiles, write_with_parent
-from titn.reporting.pages import Page, setting_part
+from titn.reporting.pages import Page
 from titn.reporting.provenance import describe_setting
 from titn.reporting.sections.confirmation import Confirmed, confirmation_section, confirmed_rows
 from titn.reporting.sections.search import (
@@ -28,6 +28,7 @@ from titn.reporting.sections.search import (
     trials_section,
     values_text,
 )
+from titn.reporting.setting_part import setting_part
 from titn.system.text import counted, percent, points
 
 OUTCOMES: tuple[Outcome, ...] = ("complete", "pruned", "diverged", "failed", "impossible")

@@ -12,7 +12,8 @@ from titn.records.collation import load
 from titn.records.postponed import Postponed
 from titn.records.question import parse_question
 from titn.reporting.evidence.run_index import index_runs
-from titn.reporting.pages import teachers_of, write_page
+from titn.reporting.pages import write_page
+from titn.reporting.setting_part import teachers_of
 
 A, B = [30, 32, 31], [14, 17, 16]
 

@@ -8,8 +8,9 @@ from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.latex.page_tables import PageTable, tables_with_csv
 from titn.reporting.latex.table_file import Source, table_file, tex_path
 from titn.reporting.method.page import NAME
-from titn.reporting.pages import Page, SettingSummary
+from titn.reporting.pages import Page
 from titn.reporting.row_names import display_names
+from titn.reporting.setting_part import SettingSummary
 from titn.system.files import write_text
 from titn.system.text import counted
 

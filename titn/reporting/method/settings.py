@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.evidence.row import Identity, Row
-from titn.reporting.markdown import escape, link
+from titn.reporting.markdown import bullets, escape, link
 from titn.reporting.pages import Page
 from titn.reporting.provenance import describe_classes
 
@@ -67,8 +67,7 @@ def answers_by_dataset(
 ) -> str:
     """An answer for each data set, since one data set says nothing about another."""
     datasets = dict.fromkeys(where.dataset for where, _ in rows)
-    lines = [
-        f"- {escape(data)}: {answer([row for where, row in rows if where.dataset == data])}"
+    return bullets(
+        f"{escape(data)}: {answer([row for where, row in rows if where.dataset == data])}"
         for data in datasets
-    ]
-    return "\n".join(lines)
+    )

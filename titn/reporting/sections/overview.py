@@ -18,7 +18,7 @@ from titn.reporting.formats import (
     mean_or_none,
     percent_interval,
 )
-from titn.reporting.markdown import escape, table
+from titn.reporting.markdown import bullets, escape, table
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.provenance import recipe_line
 from titn.reporting.row_names import display_names
@@ -88,10 +88,7 @@ def overview_section(evidence: Evidence, rows: Sequence[Standing], files: Output
     return [
         files.image("accuracy.svg", "top-1 accuracy of each row, and its difference"),
         overview_table(rows),
-        "\n".join(
-            f"- {line}"
-            for line in [*_trained(evidence), f"{_rule(rows)} {link}", *_not_asked(evidence)]
-        ),
+        bullets([*_trained(evidence), f"{_rule(rows)} {link}", *_not_asked(evidence)]),
     ]
 
 
