@@ -44,7 +44,7 @@ def ensure_recorded(cell: Cell, wait: bool = True, prunes: Prunes | None = None)
     """The record of a planned cell: the one that is there, or one that is made now."""
     with disk_errors_named(cell):
         cell.directory.path.mkdir(parents=True, exist_ok=True)
-    _check_identity(cell)
+    check_identity(cell)
     if not cell.run["force"] and (result := _recorded(cell)) is not None:
         if not cell.prefix:
             say(f"{cell.name} is recorded already in {cell.directory.path}")
@@ -53,7 +53,7 @@ def ensure_recorded(cell: Cell, wait: bool = True, prunes: Prunes | None = None)
     teacher_record = _ensure_teacher(cell.teacher, wait)
     with _locked(cell, wait) as lock:
         # Another process may have been here while this one waited.
-        _check_identity(cell)
+        check_identity(cell)
         if cell.run["force"]:
             cell.directory.clear()
         if (result := _recorded(cell)) is not None:
@@ -66,7 +66,7 @@ def ensure_recorded(cell: Cell, wait: bool = True, prunes: Prunes | None = None)
 
 def check_refusals(cell: Cell) -> None:
     """Raise, for a dry run, what `ensure_recorded` would refuse a cell with, and write nothing."""
-    _check_identity(cell)
+    check_identity(cell)
     if not cell.run["force"] and _recorded(cell) is not None:
         return
     with disk_errors_named(cell):
@@ -155,7 +155,7 @@ def _read(cell: Cell, read: Callable[[], dict | None]) -> dict | None:
         ) from None
 
 
-def _check_identity(cell: Cell) -> None:
+def check_identity(cell: Cell) -> None:
     """ConfigError if the directory holds something else than this run made by this code."""
     force = f"{cell.prefix}force=true"
     if cell.run["force"] and cell.directory.is_run():

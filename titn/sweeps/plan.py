@@ -98,8 +98,10 @@ def plan_cell(
 
 
 def check_directories(cells: Sequence[SweepCell]) -> None:
-    """ConfigError if a cell's directory is not its own, or other source code has made some of the
-    cells, which are then not comparable."""
+    """ConfigError if a cell's directory is not its own, or its teacher's is not, or other source
+    code has made some of the cells, which are then not comparable."""
+    from titn.cells.ensure import check_identity
+
     owners: dict[str, SweepCell] = {}
     others = list[SweepCell]()
     for cell in cells:
@@ -118,11 +120,16 @@ def check_directories(cells: Sequence[SweepCell]) -> None:
             )
         others += [cell] if differs else []
     if others:
+        if others[0].cell.run["run_dir"]:
+            check_identity(others[0].cell)
         raise ConfigError(
             f"runs_dir={others[0].cell.run['runs_dir']}: {len(others)} of {len(cells)} cells "
             "were made by other source code; keep them and choose runs_dir=DIR, or force=true "
             "to replace them"
         )
+    teachers = (cell.cell.teacher for cell in cells if cell.cell.teacher and cell.is_open)
+    for teacher in {one.directory.path: one for one in teachers}.values():
+        check_identity(teacher)
 
 
 def plan_setting(sweep: Sweep, planner: "Planner", part: SweepPart) -> Setting:
