@@ -19,7 +19,9 @@ ENGINE = frozenset(
         "titn.training.metrics.summarise",
         "titn.training.metrics.train_metrics",
         "titn.cells.result.sample_columns",
-        "titn.cells.result.evenly_spaced",
+        "titn.cells.result.balance",
+        "titn.cells.result.course",
+        "titn.cells.result.of_every_class",
         "titn.cells.result.TRAIN_IMAGES",
     )
 )

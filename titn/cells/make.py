@@ -24,7 +24,7 @@ from titn.system.text import counted
 from titn.tracking.tracking import Tracking
 from titn.training import hardware
 from titn.training.assembly import AssembledRun
-from titn.training.engine import State, evaluate, fit
+from titn.training.engine import State, evaluate, fit, trained_parameters
 from titn.training.metrics import Predictions, summarise, train_metrics
 from titn.training.ranks import Ranks
 
@@ -37,17 +37,17 @@ def make(cell: Cell, teacher_record: dict | None, prunes: Prunes | None, lock: L
     """
     clock = Clock()
     hardware.release_memory()
-    with together(cell) as ranks:
+    # From the beginning: what is compiled in another mode is compiled again in this one.
+    with hardware.deterministic(cell.run["deterministic"]), together(cell) as ranks:
         assembled = assemble_cell(cell, ranks)
-        with signals.deferred(), hardware.deterministic(cell.run["deterministic"]):
+        with signals.deferred():
             return TrainingRun(cell, assembled, clock, prunes, ranks, lock).record(teacher_record)
 
 
 def follow(cell: Cell, ranks: Ranks) -> None:
     """Train with the process that makes the cell, on another device; nothing is written."""
-    assembled = assemble_cell(cell, ranks)
     with hardware.deterministic(cell.run["deterministic"]):
-        TrainingRun(cell, assembled, Clock(), ranks=ranks).follow()
+        TrainingRun(cell, assemble_cell(cell, ranks), Clock(), ranks=ranks).follow()
 
 
 class Clock:
@@ -112,7 +112,7 @@ class TrainingRun:
         network = self.task.fabric.setup_module(self.assembled.network)
         frozen = self.assembled.teacher
         predictions = evaluate(network, dataset.evaluated, frozen, autosave=autosave)
-        train_images = result.evenly_spaced(unread(dataset.train), result.TRAIN_IMAGES)
+        train_images = result.of_every_class(unread(dataset.train), result.TRAIN_IMAGES)
         train_predictions = evaluate(network, train_images, autosave=autosave)
         self._check_lock()
         self.checkpoints.giving_room(lambda: self._write_files(predictions))
@@ -170,7 +170,7 @@ class TrainingRun:
     def _check_weights(self) -> None:
         """RanksDifferError where processes that train together have come apart."""
         if self.ranks is not None:
-            state, weights = self.state, self.assembled.parts.model.parameters()
+            state, weights = self.state, trained_parameters(self.task)
             sums = [float(weight.detach().double().sum()) for weight in weights]
             self.ranks.check_same(f"weights after epoch {state.epoch}", [state.step, *sums])
 

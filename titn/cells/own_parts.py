@@ -58,6 +58,8 @@ def _check_images(dataset: Dataset, node: dict, place: str) -> None:
             f"{place}: has no image_size, to which titn.predict resizes images; give it the "
             "argument image_size: int = 32, and its file the line image_size: 32"
         )
+    if len(dataset.class_names) < 2:
+        raise ConfigError(f"{place}: has one class, {dataset.class_names}; two are the least")
     for name, images in (("train", dataset.train), ("evaluated", dataset.evaluated)):
         found = _fault(images, len(dataset.class_names), node)
         if found:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from titn.data.images import Dataset, Images
+from titn.data.images import Dataset, Images, stratified_subset
 from titn.losses.terms import TokenWeights
 from titn.records.run_dir import run_of_weights
 from titn.records.run_files import read_run_files
@@ -22,10 +22,12 @@ TRAIN_IMAGES = 10_000
 UNEVEN = 1.1
 
 
-def evenly_spaced(images: Images, most: int) -> Images:
-    """At most `most` images, evenly spaced: of every class, even where classes lie in a row."""
-    step = -(-len(images) // most)
-    return images.take(torch.arange(0, len(images), step))
+def of_every_class(images: Images, most: int) -> Images:
+    """All images, or of more than `most` about so many: the same share of each class, and one at
+    least, whatever the order in which they lie."""
+    if len(images) <= most:
+        return images
+    return images.take(stratified_subset(images.labels, most / len(images)))
 
 
 def course(state: State, last_top1: float, timed: bool, epochs: int) -> dict[str, Any]:

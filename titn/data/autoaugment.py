@@ -106,9 +106,10 @@ def draw(num_samples: int, rng: np.random.Generator) -> dict[str, Tensor]:
 
 
 def apply(images: Tensor, rows: dict[str, Tensor]) -> Tensor:
-    """The augmented images, (b, 3, h, w) uint8 like `images`, which stay as they are.
+    """The augmented images, (b, c, h, w) uint8 like `images`, which stay as they are.
 
-    images: (b, 3, h, w) uint8, h and w at least 3, on any device.
+    images: (b, c, h, w) uint8 of one channel or three, h and w at least 3, on any device. Grey in
+    one channel ends up to two levels from grey in three, whose luma is rounded.
     rows: the draws of these b samples, as `draw` names them.
     """
     output = images.clone()
@@ -166,7 +167,7 @@ def blurred(images: Tensor) -> Tensor:
     return output
 
 
-# By name: (n, 3, h, w) uint8 images and a magnitude to the images transformed.
+# By name: (n, c, h, w) uint8 images and a magnitude to the images transformed.
 _TRANSFORMS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "ShearY": lambda images, slope: _affine(images, slope=slope),
     "TranslateX": lambda images, pixels: _affine(images, x=pixels),

@@ -14,11 +14,12 @@ from titn.data.streams import stream
 from titn.data.views import View
 from titn.types import Batch
 
-# How many images' views are made together. AutoAugment groups the images that drew the same
-# operation: a batch of 128 falls into some forty groups, too small to be worth a call each. On a
-# CPU more images than this no longer fit its caches (benchmarks/ledger.md).
-VIEWS_AT_ONCE = {"cpu": 1024}
-VIEWS_AT_ONCE_ELSEWHERE = 16384
+# Bytes of the pixels whose views are made together: 1,024 and 16,384 images of 3x32x32. AutoAugment
+# groups the images that drew the same operation: a batch of 128 falls into some forty groups, too
+# small to be worth a call each. On a CPU more than this no longer fit its caches
+# (benchmarks/ledger.md), and views of large images may take eighteen times their bytes.
+VIEW_BYTES = {"cpu": 3 << 20}
+VIEW_BYTES_ELSEWHERE = 48 << 20
 
 
 def steps_per_epoch(num_images: int, batch_size: int) -> int:
@@ -54,7 +55,7 @@ def training_batches(
         row_of = torch.arange(len(images))
     device = images.pixels.device
     table = view.draw(len(images), stream("views", seed, epoch))
-    at_once = VIEWS_AT_ONCE.get(device.type, VIEWS_AT_ONCE_ELSEWHERE)
+    at_once = VIEW_BYTES.get(device.type, VIEW_BYTES_ELSEWHERE) // images.pixels.shape[1:].numel()
     steps = range(steps_per_epoch(len(images), batch_size))
     num_batches = max(at_once // batch_size, 1)
     for start in steps[::num_batches]:

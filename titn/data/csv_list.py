@@ -1,6 +1,7 @@
 """Find the images that a CSV file lists with their labels, or say what is wrong. No torch here."""
 
 import csv as csv_format
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,8 +56,9 @@ def _rows(file: Path) -> Iterator[Row]:
         raise ValueError(f"root={file}: is not UTF-8; save it as UTF-8") from None
     header = text.partition("\n")[0]
     delimiter = max(DELIMITERS, key=header.count)
+    # As it stands: a name in quotes may have in it what `splitlines` takes for the end of a line.
     lines = csv_format.reader(
-        text.splitlines(), delimiter=delimiter, strict=True, skipinitialspace=True
+        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
     )
     try:
         names = [name.strip().lower() for name in next(lines, [])]

@@ -52,31 +52,33 @@ class Dataset:
     def spec(self) -> ImageSpec:
         """Size, channels and classes; mean and standard deviation per channel of the train images.
 
-        A channel without contrast gets the deviation of one grey level, to divide by.
+        A channel without contrast gets the deviation of one grey level, to divide by. The sample is
+        drawn at random, the same for every seed.
         """
-        channels, size = self.train.pixels.shape[1:3]
-        moments = [_mean_and_deviation(self.train.pixels[:, c]) for c in range(channels)]
+        pixels = self.train.pixels
+        moments = [mean_and_deviation(counts) for counts in self._value_counts()]
+        sample = stream("sample", 0).permutation(len(self.train))[:SAMPLE_SIZE]
         return ImageSpec(
             num_classes=len(self.class_names),
-            size=size,
-            channels=channels,
+            size=pixels.shape[2],
+            channels=pixels.shape[1],
             mean=tuple(round(mean, 4) for mean, _ in moments),
             std=tuple(max(round(std, 4), 1 / 255) for _, std in moments),
-            sample=self.train.pixels[_sample(len(self.train))],
+            sample=pixels[torch.from_numpy(sample)],
         )
 
+    def _value_counts(self) -> Tensor:
+        """How often each value is in each channel of the train images, (c, 256) int64."""
+        channels = self.train.pixels.unbind(1)
+        return torch.stack([channel.flatten().bincount(minlength=256) for channel in channels])
 
-def _sample(num_images: int) -> Tensor:
-    """Indices of images drawn at random, the same for every seed."""
-    return torch.from_numpy(stream("sample", 0).permutation(num_images)[:SAMPLE_SIZE])
 
-
-def _mean_and_deviation(pixels: Tensor) -> tuple[float, float]:
+def mean_and_deviation(counts: Tensor) -> tuple[float, float]:
     """Mean and standard deviation of uint8 values, as fractions of 255.
 
-    Computed from the 256 counts in float64, so the same on every machine.
+    counts: how often each value is there, (256,). In float64, so the same on every machine.
     """
-    counts = torch.bincount(pixels.flatten(), minlength=256).double()
+    counts = counts.double()
     values = torch.arange(256, dtype=torch.float64) / 255
     mean = (counts @ values) / counts.sum()
     variance = (counts @ (values - mean) ** 2) / counts.sum()

@@ -26,9 +26,9 @@ SIGNED = NAMES[1:10]  # those whose magnitude has a sign
 def apply(images: Tensor, operation: Tensor, magnitude: Tensor) -> Tensor:
     """One operation for each image; `images` stay as they are.
 
-    images: (b, 3, h, w) uint8, on any device. operation: (b,) indices into `NAMES`, magnitude: (b,)
-    float64, both on the CPU. A magnitude is a slope, pixels, degrees, a change of a factor, bits or
-    a threshold.
+    images: (b, c, h, w) uint8 of one channel or three, on any device. operation: (b,) indices into
+    `NAMES`, magnitude: (b,) float64, both on the CPU. A magnitude is a slope, pixels, degrees, a
+    change of a factor, bits or a threshold.
     """
     output = images.clone()
     for number in operation.unique().tolist():
@@ -105,7 +105,7 @@ def _solarize(images: Tensor, threshold: Tensor) -> Tensor:
     return torch.where(images >= threshold, 255 - images, images)
 
 
-# By name: (n, 3, h, w) uint8 images and (n,) magnitudes to the images transformed.
+# By name: (n, c, h, w) uint8 images and (n,) magnitudes to the images transformed.
 TRANSFORMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "Identity": lambda images, _: images,
     "ShearX": _shear_x,

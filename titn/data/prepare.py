@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from titn.config.annotations import Split
@@ -81,54 +82,74 @@ def from_arrays(arrays: dict[str, Tensor]) -> tuple[Images, Images]:
     return train, test
 
 
-def prepare(name: str, decoded: DecodedDataset, selection: Selection) -> Dataset:
-    """Keep the first classes, hold out, keep a fraction of train, resize and make RGB.
+class Chosen(NamedTuple):
+    """Which images a run uses: ascending indices (n,) of the decoded training images, and of those
+    that are evaluated, which with `split` "validation" are training images too."""
+
+    train: Tensor
+    evaluated: Tensor
+    class_names: tuple[str, ...]
+
+
+def choose(
+    name: str, labels: tuple[Tensor, Tensor], class_names: tuple[str, ...], selection: Selection
+) -> Chosen:
+    """Keep the first classes, hold out, keep a fraction of train.
 
     In this order, so that neither the held-out images nor the test images depend on the fraction.
+    labels: of the training and of the test images. ValueError, with the key, if what is held out
+    leaves a class without images on either side.
     """
-    train, evaluated, class_names = decoded.train, decoded.test, decoded.class_names
+    train, test = (torch.arange(len(own)) for own in labels)
     if selection.num_classes is not None:
         check_num_classes(selection.num_classes, len(class_names), name)
         class_names = class_names[: selection.num_classes]
-        train, evaluated = (
-            images.take((images.labels < selection.num_classes).nonzero().flatten())
-            for images in (train, evaluated)
+        train, test = ((own < selection.num_classes).nonzero().flatten() for own in labels)
+    if selection.split == "test":
+        return Chosen(_part(train, labels[0], selection.fraction), test, class_names)
+    kept, held = hold_out(labels[0][train], selection.validation_fraction)
+    if not len(held) or not len(kept):
+        raise ValueError(
+            f"validation_fraction={selection.validation_fraction}: "
+            f"holds out {len(held)} of {len(train)} images; choose one that leaves both parts"
         )
-    if selection.split == "validation":
-        kept, held = hold_out(train.labels, selection.validation_fraction)
-        if not len(held) or not len(kept):
+    chosen = Chosen(_part(train[kept], labels[0], selection.fraction), train[held], class_names)
+    for rows, has in ((chosen.train, "leaves"), (chosen.evaluated, "holds out")):
+        counts = labels[0][rows].bincount(minlength=len(class_names)).tolist()
+        if 0 in counts:
             raise ValueError(
-                f"validation_fraction={selection.validation_fraction}: "
-                f"holds out {len(held)} of {len(train)} images; choose one that leaves both parts"
+                f"validation_fraction={selection.validation_fraction}: {has} no image of class "
+                f"{class_names[counts.index(0)]}; choose another, or add images"
             )
-        train, evaluated = train.take(kept), train.take(held)
-    if selection.fraction < 1:
-        train = train.take(stratified_subset(train.labels, selection.fraction))
+    return chosen
+
+
+def _part(rows: Tensor, labels: Tensor, fraction: float) -> Tensor:
+    return rows if fraction == 1 else rows[stratified_subset(labels[rows], fraction)]
+
+
+def prepare(name: str, decoded: DecodedDataset, selection: Selection) -> Dataset:
+    """The images that a run uses, of its size and in colours."""
+    labels = decoded.train.labels, decoded.test.labels
+    chosen = choose(name, labels, decoded.class_names, selection)
+    evaluated = decoded.train if selection.split == "validation" else decoded.test
     return Dataset(
         name=name,
-        train=_resize_to_rgb(train, selection.image_size),
-        evaluated=_resize_to_rgb(evaluated, selection.image_size),
+        train=_resize_to_rgb(_taken(decoded.train, chosen.train), selection.image_size),
+        evaluated=_resize_to_rgb(_taken(evaluated, chosen.evaluated), selection.image_size),
         split=selection.split,
-        class_names=class_names,
+        class_names=chosen.class_names,
         digest=decoded.digest,
     )
 
 
-def prepare_counted(name: str, decoded: DecodedDataset, selection: Selection) -> Dataset:
-    """As `prepare`; ValueError if what is held out leaves a class without images on either side."""
-    dataset = prepare(name, decoded, selection)
-    for images, has in ((dataset.train, "leaves"), (dataset.evaluated, "holds out")):
-        counts = images.labels.bincount(minlength=len(dataset.class_names)).tolist()
-        if selection.split == "validation" and 0 in counts:
-            raise ValueError(
-                f"validation_fraction={selection.validation_fraction}: {has} no image of class "
-                f"{dataset.class_names[counts.index(0)]}; choose another, or add images"
-            )
-    return dataset
+def _taken(images: Images, rows: Tensor) -> Images:
+    """Some of the images; all of them are not copied."""
+    return images if len(rows) == len(images) else images.take(rows)
 
 
 def _resize_to_rgb(images: Images, size: int) -> Images:
-    """(N, c, h, w) to (N, 3, size, size); grey images get three equal channels."""
+    """(N, c, h, w) to (N, c, size, size); grey images get three equal channels."""
     pixels = resize(images.pixels, size)
     if pixels.shape[1] == 1:
         with explain_memory_errors(size):

@@ -45,7 +45,7 @@ from titn.data.prepare import (
     Selection,
     decode_cached,
     from_arrays,
-    prepare_counted,
+    prepare,
     to_arrays,
 )
 from titn.data.storage import stored
@@ -80,7 +80,7 @@ def digits(
     class_names = tuple(str(name) for name in raw.target_names)
     decoded = DecodedDataset(train, test, class_names, images_digest(train, test, class_names))
     selection = Selection(image_size, num_classes, fraction, split, validation_fraction)
-    return prepare_counted("digits", decoded, selection)
+    return prepare("digits", decoded, selection)
 
 
 def published(
@@ -110,7 +110,7 @@ def published(
         layout.download()
     decoded = decode_cached(layout if shards is None else Parquet(shards))
     layouts.check_published(name, place, _format(decoded))
-    return prepare_counted(name, decoded, selection)
+    return prepare(name, decoded, selection)
 
 
 def _format(decoded: DecodedDataset) -> layouts.PublishedFormat:
@@ -147,7 +147,7 @@ def parquet(
         return on_disk.prepared("parquet", selection)
     decoded = decode_cached(source)
     _check_images(source.root, decoded)
-    dataset = prepare_counted("parquet", decoded, selection)
+    dataset = prepare("parquet", decoded, selection)
     return dataset_in_channels(dataset, channels)
 
 
@@ -190,7 +190,7 @@ def huggingface(
     if on_disk := stored(HubRows(Hub(tables)), storage, image_size, channels):
         return on_disk.prepared("huggingface", selection)
     decoded = Hub(tables).decoded(image_size, 4 if channels == 4 else 3)
-    return dataset_in_channels(prepare_counted("huggingface", decoded, selection), channels)
+    return dataset_in_channels(prepare("huggingface", decoded, selection), channels)
 
 
 def folder(
@@ -278,7 +278,7 @@ def npz(
             Images(to_channels(images.pixels, channels), images.labels) for images in (train, test)
         )
     decoded = DecodedDataset(train, test, arrays.class_names, digest)
-    return dataset_in_channels(prepare_counted("npz", decoded, selection), channels)
+    return dataset_in_channels(prepare("npz", decoded, selection), channels)
 
 
 def _check_images(root: Path, decoded: DecodedDataset) -> None:
@@ -300,7 +300,7 @@ def _from_files(
     if on_disk := stored(FileRows(files, contents), storage, size, channels):
         return on_disk.prepared(name, selection)
     decoded = _decode_files(files, contents, size, 4 if channels == 4 else 3)
-    return dataset_in_channels(prepare_counted(name, decoded, selection), channels)
+    return dataset_in_channels(prepare(name, decoded, selection), channels)
 
 
 def _decode_files(

@@ -7,18 +7,15 @@ would copy them once more nor its start has anything to hide (docs/your-images.m
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol, cast
 
 import torch
 from torch import Tensor
 
-from titn.data.images import SAMPLE_SIZE, Dataset, Images
-from titn.data.prepare import DecodedDataset, Selection, prepare_counted
-from titn.data.streams import stream
+from titn.data.images import Dataset, Images
+from titn.data.prepare import Selection, choose
 from titn.system.memory import size_text
 from titn.system.progress import Counter, say
-from titn.types import ImageSpec
 
 # Bytes of pixels that are counted at once.
 COUNT_AT_ONCE = 1 << 24
@@ -116,22 +113,9 @@ class _Unread(Images):
 class StoredDataset(Dataset):
     """A data set whose pixels are read when they are needed."""
 
-    @cached_property
-    def spec(self) -> ImageSpec:
-        """As of a data set in memory, to the last digit: all values are counted, some at a time."""
+    def _value_counts(self) -> Tensor:
         pixels = cast(StoredPixels, self.train.pixels)
-        channels, size = pixels.shape[1:3]
-        counts = pixels.rows.value_counts(pixels.numbers)
-        moments = [_mean_and_deviation(of_channel) for of_channel in counts]
-        sample = stream("sample", 0).permutation(len(pixels))[:SAMPLE_SIZE]
-        return ImageSpec(
-            num_classes=len(self.class_names),
-            size=size,
-            channels=channels,
-            mean=tuple(round(mean, 4) for mean, _ in moments),
-            std=tuple(max(round(std, 4), 1 / 255) for _, std in moments),
-            sample=pixels[torch.from_numpy(sample)],
-        )
+        return pixels.rows.value_counts(pixels.numbers)
 
 
 def count_values(rows: Rows, numbers: Tensor) -> Tensor:
@@ -148,37 +132,22 @@ def count_values(rows: Rows, numbers: Tensor) -> Tensor:
     return counts
 
 
-def _mean_and_deviation(counts: Tensor) -> tuple[float, float]:
-    """Of values 0 to 255 as fractions of 255, by how often each is there (256,)."""
-    counts = counts.double()
-    values = torch.arange(256, dtype=torch.float64) / 255
-    mean = (counts @ values) / counts.sum()
-    variance = (counts @ (values - mean) ** 2) / counts.sum()
-    return mean.item(), variance.sqrt().item()
-
-
 def prepare_stored(
     name: str, rows: Rows, labels: tuple[Tensor, Tensor], names: tuple[str, ...], digest: str,
     selection: Selection,
 ) -> Dataset:  # fmt: skip
-    """As `prepare_counted`, of images that have their size and channels already and are not read.
+    """As `prepare`, of images that have their size and channels already and are not read.
 
     rows: those of train, then those of test. labels: of train and of test.
     """
-    train, test = labels
-    numbers = torch.arange(len(train) + len(test)).split([len(train), len(test)])
-    # The numbers of the rows stand for the pixels, one to an image: what chooses does not look.
-    stand_in, test_stand_in = (
-        Images(own.reshape(-1, 1, 1, 1), own_labels)
-        for own, own_labels in zip(numbers, labels, strict=True)
+    chosen = choose(name, labels, names, selection)
+    first = 0 if selection.split == "validation" else len(labels[0])
+    label_of = torch.cat(labels)
+    train, evaluated = (
+        stored_images(StoredPixels(rows, numbers), label_of[numbers])
+        for numbers in (chosen.train, first + chosen.evaluated)
     )
-    decoded = DecodedDataset(stand_in, test_stand_in, names, digest)
-    chosen = prepare_counted(name, decoded, selection._replace(image_size=1))
-    kept, evaluated = (
-        stored_images(StoredPixels(rows, images.pixels[:, 0, 0, 0].contiguous()), images.labels)
-        for images in (chosen.train, chosen.evaluated)
-    )
-    return StoredDataset(name, kept, evaluated, chosen.split, chosen.class_names, digest)
+    return StoredDataset(name, train, evaluated, selection.split, chosen.class_names, digest)
 
 
 def kept_off(dataset: Dataset, device: torch.device) -> Dataset:

@@ -146,8 +146,8 @@ def affine(pixels: Tensor, rows: Rows) -> Tensor:
 def jitter(pixels: Tensor, brightness: Tensor, contrast: Tensor) -> Tensor:
     """mean + contrast (brightness pixels - mean), mean that of the brightened image in grey.
 
-    pixels (b, 3, h, w), floating point in 0..255, to the same, clamped after either step.
-    brightness, contrast: (b,) factors.
+    pixels (b, c, h, w) of one channel or three, floating point in 0..255, to the same, clamped
+    after either step. brightness, contrast: (b,) factors.
     """
     brightness, contrast = brightness.reshape(-1, 1, 1, 1), contrast.reshape(-1, 1, 1, 1)
     pixels = (pixels * brightness).clamp(0, 255)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from titn.cells.reopen import FinishedRun
-from titn.cells.result import evenly_spaced
 from titn.system.errors import ConfigError
 from titn.system.progress import say
 
@@ -56,7 +55,8 @@ def compare(reference: nn.Module, answer: Answer, pixels: Tensor) -> Agreement:
 
 
 def images_to_compare(run: FinishedRun, root: str | None, most: int | None) -> Tensor:
-    """Test images of a run, (n, c, s, s) uint8: at most `most`; noise where there are none.
+    """Test images of a run, (n, c, s, s) uint8: evenly spaced, at most `most`; noise where there
+    are none.
 
     root: where its data set lies, if not where it lay.
     """
@@ -73,4 +73,5 @@ def images_to_compare(run: FinishedRun, root: str | None, most: int | None) -> T
         generator = torch.Generator().manual_seed(0)
         shape = (NUM_NOISE, run.spec.channels, run.spec.size, run.spec.size)
         return torch.randint(256, shape, dtype=torch.uint8, generator=generator)
-    return (images if most is None else evenly_spaced(images, most)).pixels
+    step = 1 if most is None else -(-len(images) // most)
+    return images.take(torch.arange(0, len(images), step)).pixels

@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from titn.models.layers import hidden_units
+
 
 class ConvMlp(nn.Module):
     """An MLP whose hidden layer looks at its neighbours: fc2(h + GELU(conv(h))), h = GELU(fc1(x)).
@@ -47,6 +49,6 @@ def outer_mlps(
     No head reads the patches of the last layer, so a convolution there would learn nothing.
     """
     mixed = depth - 1 if conv_mlp else 0
-    hidden = int(width * mlp_ratio)
+    hidden = hidden_units(width, mlp_ratio)
     convs = [ConvMlp(width, hidden, patch_grid, num_tokens) for _ in range(mixed)]
     return [*convs, *[None] * (depth - mixed)]

@@ -60,6 +60,11 @@ def forward_timm_with_features(
     finally:
         for hook in hooks:
             hook.remove()
+    if not read or len({one.shape for one in read}) > 1:
+        raise ValueError(
+            f"stages={num_maps}: what the classifier of a {type(net).__name__} reads is not one "
+            "vector of an image; choose another network, or loss=hard"
+        )
     mean = torch.stack(read).mean(0)  # (heads, b, d) -> (b, d)
     maps = choose_maps(outputs, num_maps)
     return output._replace(features=Features(maps, mean, mean))

@@ -84,6 +84,16 @@ class Attention(nn.Module):
         return 2 * num_tokens**2 * self.width
 
 
+def hidden_units(width: int, mlp_ratio: float) -> int:
+    """Of an MLP; ValueError if there are none."""
+    if not (hidden := int(width * mlp_ratio)):
+        raise ValueError(
+            f"mlp_ratio={mlp_ratio}: leaves no hidden unit in an MLP of width {width}; give "
+            f"{math.ceil(1000 / width) / 1000} or more"
+        )
+    return hidden
+
+
 class Block(nn.Module):
     """Pre-norm transformer block: x + attention(LN(x)), then x + MLP(LN(x)) (figure 1).
 
@@ -107,7 +117,7 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(width)
         self.attn = attention(width, num_heads, qkv_bias)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = mlp or Mlp(width, hidden_features=int(width * mlp_ratio))
+        self.mlp = mlp or Mlp(width, hidden_features=hidden_units(width, mlp_ratio))
         self.drop_path = DropPath(drop_path) if drop_path else nn.Identity()
 
     def forward(self, x: Tensor, rows: slice = ALL) -> Tensor:

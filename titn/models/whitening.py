@@ -9,6 +9,8 @@ from titn.types import ImageSpec
 # Added to the variance of each component (Jordan, 2024): components that hardly vary, which are
 # mostly noise, are not blown up to the size of the others.
 EPSILON = 5e-4
+# Values of the sample whose patches are in memory together: 1,000 images of 3x32x32.
+PIXELS_AT_ONCE = 3_072_000
 
 
 def whitening_filters(images: ImageSpec, size: int, epsilon: float = EPSILON) -> Tensor:
@@ -37,7 +39,11 @@ def whitening_filters(images: ImageSpec, size: int, epsilon: float = EPSILON) ->
 def _second_moments(images: ImageSpec, sample: Tensor, size: int) -> Tensor:
     """The mean of p p^T over all patches p of a sample (N, c, h, w), (c size^2, c size^2)."""
     mean, std = (torch.tensor(values).reshape(-1, 1, 1) for values in (images.mean, images.std))
-    pixels = (sample.float() / 255 - mean) / std
-    patches = F.unfold(pixels, size).double()  # (N, c size^2, positions)
-    summed = torch.einsum("nip,njp->ij", patches, patches)
-    return summed / (len(patches) * patches.shape[-1])
+    at_once = max(PIXELS_AT_ONCE // sample.shape[1:].numel(), 1)
+    summed, count = torch.zeros((), dtype=torch.float64), 0
+    for part in sample.split(at_once):
+        pixels = (part.float() / 255 - mean) / std
+        patches = F.unfold(pixels, size).double()  # (n, c size^2, positions)
+        summed = summed + torch.einsum("nip,njp->ij", patches, patches)
+        count += len(patches) * patches.shape[-1]
+    return summed / count

@@ -1,5 +1,7 @@
 """Which parameters weight decay applies to, and which are hidden matrices."""
 
+from itertools import takewhile
+
 from torch import nn
 
 from titn.config.annotations import Decay
@@ -45,11 +47,11 @@ def split_biases(group: dict, model: nn.Module, lr: float, factor: float) -> lis
 def hidden_matrices(model: nn.Module) -> set[int]:
     """The ids of the weights of linear layers and convolutions that do not give the logits.
 
-    The layers that do are the last one in the order of the model's modules, and those beside it
-    that have as many outputs: both of `titn.models.layers.Heads`, or timm's `head` and `head_dist`,
-    in modules of their own or not. So the number of classes need not be known, and may be the width
-    of a hidden layer too. The first layer is hidden: images are dense, where the tables of a
-    language model, which Jordan et al. (2024) leave out, are looked up.
+    The layers that do are the last one in the order of the model's modules, and those right before
+    it that have as many outputs: both of `titn.models.layers.Heads`, or timm's `head` and
+    `head_dist`, in modules of their own or not. So the number of classes need not be known, and may
+    be the width of a hidden layer too. The first layer is hidden: images are dense, where the
+    tables of a language model, which Jordan et al. (2024) leave out, are looked up.
 
     A convolution in groups is left out. It is many small matrices, of a depthwise one each a single
     row, and flattened they would be made orthogonal to each other.
@@ -61,8 +63,13 @@ def hidden_matrices(model: nn.Module) -> set[int]:
     # Modules come before those that they hold: the last is the smallest in which it has company.
     around = [m for m in model.modules() if len(within := _layers(m)) > 1 and last in within]
     beside = [_layers(child) for child in around[-1].children()] if around else [[last]]
-    alone = [within[0] for within in beside if len(within) == 1]
-    outputs = [layer for layer in alone if _width(layer) == _width(last)]
+    outputs = [
+        layer
+        for (layer,) in takewhile(
+            lambda within: len(within) == 1 and _width(within[0]) == _width(last),
+            reversed(beside),
+        )
+    ]
     return {
         id(layer.weight)
         for layer in layers

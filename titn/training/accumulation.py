@@ -5,12 +5,11 @@ forward and backward before the next one. The training loop sees a batch, a loss
 ever; so schedule, clipping, average and checkpoints are those of whole batches.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from titn.data.images import Dataset
@@ -18,9 +17,9 @@ from titn.losses.correlation import CorrelationDistillation
 from titn.losses.features import RelationalDistillation
 from titn.losses.terms import Loss, Terms
 from titn.training.assembly import AssembledRun, assemble
-from titn.training.engine import Task
-from titn.training.objective import Objective, mixed_accuracy
-from titn.types import Batch, Output
+from titn.training.engine import Task, trained_parameters
+from titn.training.objective import Objective
+from titn.types import Batch
 
 # Losses with a term over the images of a batch, which is then one over those of a micro-batch.
 COMPARE_IMAGES = (CorrelationDistillation, RelationalDistillation)
@@ -46,20 +45,7 @@ def accumulated(objective: Objective, num_parts: int, task: Task) -> Objective:
     """An objective of a task in the form that goes through its batches in so many parts."""
     if num_parts == 1:
         return objective
-    parameters = trained_parameters(task)
-    return AccumulatedObjective(
-        objective, num_parts=num_parts, fabric=task.fabric, parameters=parameters
-    )
-
-
-def trained_parameters(task: Task) -> list[nn.Parameter]:
-    """Those that the optimizer moves, of the student and of the loss."""
-    return [one for group in task.optimizer.param_groups for one in group["params"]]
-
-
-def clear_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    for parameter in parameters:
-        parameter.grad = None
+    return AccumulatedObjective(objective, num_parts, trained_parameters(task))
 
 
 def micro_batch_sizes(num_images: int, num_parts: int) -> list[int]:
@@ -90,44 +76,31 @@ class AccumulatedObjective(Objective):
     looks at several images at once sees those of a micro-batch: batch normalisation, and the losses
     of COMPARE_IMAGES. Dropout and stochastic depth draw for one micro-batch after the other.
 
-    The "loss" that it returns has the gradients already; `backward` hands them over. The teacher is
-    asked by micro-batches too, and its answers are cached by whole batches.
+    The teacher is asked by micro-batches too, and its answers are cached by whole batches.
 
-    parameters: those that the optimizer moves, of the student and of the loss; their gradients are
-    overwritten.
+    parameters: those that the optimizer moves, of the student and of the loss.
     """
 
-    def __init__(
-        self,
-        whole: Objective,
-        *,
-        num_parts: int,
-        fabric: Fabric,
-        parameters: Sequence[nn.Parameter],
-    ):
+    def __init__(self, whole: Objective, num_parts: int, parameters: Sequence[nn.Parameter]):
         super().__init__(whole.student, whole.loss, whole.teacher, whole.answer_cache)
         self.num_parts = num_parts
-        self.fabric = fabric
         self.parameters = list(parameters)
 
-    def __call__(self, batch: Batch) -> Terms:
+    def gradients(self, batch: Batch, backward: Callable[[Tensor], None]) -> Terms:
         parts = list(micro_batches(batch, self.num_parts))
         answers = self._answers(batch, parts)
         num_images = len(batch.images)
         means: Terms = {}
-        gradients: list[Tensor | None] = [None] * len(self.parameters)
+        sums: list[Tensor | None] = [None] * len(self.parameters)
         for part, answer in zip(parts, answers, strict=True):
             weight = len(part.images) / num_images
-            output: Output = self.student(part.images, *self.asked)
-            terms = self.loss(output, part, answer)
-            terms["accuracy"] = mixed_accuracy(output.cls.detach(), part)
-            clear_gradients(self.parameters)
-            self.fabric.backward(weight * terms["loss"])
-            self._add_to(gradients)
+            terms = self._terms(part, answer)
+            backward(weight * terms["loss"])
+            self._move_to(sums)
             for name, term in terms.items():
                 means[name] = means.get(name, 0.0) + weight * term.detach()
-        clear_gradients(self.parameters)
-        means["loss"] = WithGradients.apply(means["loss"], gradients, *self.parameters)
+        for parameter, total in zip(self.parameters, sums, strict=True):
+            parameter.grad = total
         return means
 
     def _answers(self, batch: Batch, parts: Sequence[Batch]) -> Iterator[Any]:
@@ -141,31 +114,15 @@ class AccumulatedObjective(Objective):
         answer: Any = self._answer(in_parts, batch)
         return iter(answer.split([len(part.images) for part in parts]))
 
-    def _add_to(self, sums: list[Tensor | None]) -> None:
-        """Add the gradients of a part; None stays where no part has one."""
+    def _move_to(self, sums: list[Tensor | None]) -> None:
+        """Add the gradients of a part, which has them no more; None stays where no part has one."""
         for i, parameter in enumerate(self.parameters):
             if (gradient := parameter.grad) is None:
                 continue
             total = sums[i]
             # A copy: what a CUDA graph has computed is overwritten by its next run.
             sums[i] = gradient.clone() if total is None else total.add_(gradient)
-
-
-class WithGradients(torch.autograd.Function):
-    """A number whose gradients are known: loss (), and a gradient or None for each parameter."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, loss: Tensor, gradients: Sequence[Tensor | None], *parameters: Tensor
-    ) -> Tensor:
-        ctx.gradients = gradients
-        return loss.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> Any:
-        (factor,) = upstream
-        found = (None if one is None else factor * one for one in ctx.gradients)
-        return None, None, *found
+            parameter.grad = None
 
 
 def whole_batch_is_seen(model: nn.Module, loss: Loss) -> list[str]:

@@ -96,7 +96,9 @@ class Logits:
 
     def different(self, kept: Tensor, asked: Tensor) -> float:
         apart = (kept.float() - asked).abs().amax(-1)  # (b, k) -> (b,)
-        return (apart > self.tolerance * asked.abs().amax(-1)).float().mean().item()
+        # What is no number is not the same, either.
+        same = apart <= self.tolerance * asked.abs().amax(-1)
+        return (~same).float().mean().item()
 
 
 def kind_of(loss: Loss) -> AnswerKind:
@@ -149,7 +151,10 @@ class AnswerCache:
         epoch, step = batch.at
         if epoch != self._epoch or step == 0:
             self._epoch = epoch
-            self._start_epoch(batch, ask)
+            if (asked := self._start_epoch(batch, ask)) is not None:
+                self.counts[1] += 1
+                self._remember(epoch, step, asked)
+                return asked
         if self._stored is not None:
             self.counts[0] += 1
             stored = self._stored[step]
@@ -159,16 +164,19 @@ class AnswerCache:
         self._remember(epoch, step, answer)
         return answer
 
-    def _start_epoch(self, batch: Batch, ask: Callable[[], Tensor]) -> None:
-        """Read the answers of an epoch, and compare those to its first batch with the teacher's."""
+    def _start_epoch(self, batch: Batch, ask: Callable[[], Tensor]) -> Tensor | None:
+        """Read the answers of an epoch, and compare those to its first batch with the teacher's.
+
+        Returns the teacher's, if it was asked and the epoch's are not used.
+        """
         self._collected, self._stored = [], None
         epoch, step = batch.at
         stored = self._read(epoch) if self.trusted else None
         if stored is None:
-            return
+            return None
         stored, asked = stored.to(batch.images.device), ask()
         if stored.shape != (self.steps, *asked.shape):
-            return
+            return asked
         different = self.kind.different(stored[step], asked)
         if different > MAX_DIFFERENT:
             self.trusted = False
@@ -176,8 +184,9 @@ class AnswerCache:
                 f"the teacher confirms only {1 - different:.1%} of its {self.kind.name} kept in "
                 f"{self.directory}; it is asked itself from here on"
             )
-            return
+            return asked
         self._stored = stored
+        return None
 
     def _remember(self, epoch: int, step: int, answer: Tensor) -> None:
         """Collect a batch's answers, and write the epoch's when they are complete.

@@ -79,7 +79,7 @@ class RunningMeans:
 
     def add(self, terms: dict[str, Tensor]) -> None:
         for name, term in terms.items():
-            self.totals[name] = self.totals.get(name, 0.0) + term.detach()
+            self.totals[name] = self.totals.get(name, 0.0) + term
         self.count += 1
 
     def compute(self, epoch: int) -> dict[str, float]:
@@ -140,8 +140,8 @@ def fit(
         row = {"epoch": epoch, "lr": task.optimizer.param_groups[0]["lr"], "train": terms}
         if epoch % task.eval_every == 0 or epoch == task.epochs:
             row |= epoch_metrics(task, autosave)
-            if math.isnan(row["nll"]):
-                raise DivergenceError("predictions are not numbers", epoch)
+            if not math.isfinite(row["nll"]):
+                raise DivergenceError(f"the predictions' nll is {row['nll']}", epoch)
         row |= {"train_secs": state.train_secs, "images_seen": state.images_seen}
         state.epoch, state.step, state.means = epoch, 0, RunningMeans()
         state.rows.append(row)
@@ -174,9 +174,8 @@ def train_epoch(
         set_learning_rate(task, step, steps)
         # Dropout and stochastic depth draw the same numbers in a resumed run.
         torch.manual_seed(draw_seed("noise", task.seed, step))
-        terms = task.objective(batch)
         task.optimizer.zero_grad()
-        task.fabric.backward(terms["loss"])
+        terms = task.objective.gradients(batch, task.fabric.backward)
         terms |= take_step(task, step)
         state.means.add(terms)
         state.step += 1
@@ -200,13 +199,16 @@ def take_step(task: Task, step: int) -> Terms:
     """
     terms: Terms = {}
     if task.clip_grad is not None:
-        groups = task.optimizer.param_groups
-        parameters = [parameter for group in groups for parameter in group["params"]]
-        terms[GRADIENT_NORM] = nn.utils.clip_grad_norm_(parameters, task.clip_grad)
+        terms[GRADIENT_NORM] = nn.utils.clip_grad_norm_(trained_parameters(task), task.clip_grad)
     task.optimizer.step()
     if task.average is not None:
         task.average.update(num_steps=step + 1)
     return terms
+
+
+def trained_parameters(task: Task) -> list[nn.Parameter]:
+    """Those that the optimizer moves, of the student and of the loss."""
+    return [parameter for group in task.optimizer.param_groups for parameter in group["params"]]
 
 
 def set_learning_rate(task: Task, step: int, steps: int) -> None:

@@ -45,9 +45,23 @@ class Objective:
 
     def __call__(self, batch: Batch) -> Terms:
         answer = None if self.teacher is None else self._answer(self.teacher, batch)
+        return self._terms(batch, answer)
+
+    def gradients(self, batch: Batch, backward: Callable[[Tensor], None]) -> Terms:
+        """The terms of a batch, detached; the gradients of its loss are in `.grad` then.
+
+        backward: as `Tensor.backward`. There are no gradients before.
+        """
+        terms = self(batch)
+        backward(terms["loss"])
+        return {name: term.detach() for name, term in terms.items()}
+
+    def _terms(self, batch: Batch, answer: Tensor | Output | None) -> Terms:
+        """answer: the teacher's; None without one. The accuracy is that of a token that learns."""
         output: Output = self.student(batch.images, *self.asked)
         terms = self.loss(output, batch, answer)
-        return terms | {"accuracy": mixed_accuracy(output.cls.detach(), batch)}
+        logits, *_ = self.loss.token_weights.trained(output.cls, output.dist)
+        return terms | {"accuracy": mixed_accuracy(logits.detach(), batch)}
 
     def _answer(self, teacher: nn.Module, batch: Batch) -> Tensor | Output:
         if self.asked:

@@ -11,23 +11,16 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from titn.data.images import Dataset
 from titn.losses.terms import Terms
 from titn.system.errors import ConfigError
 from titn.system.text import counted
-from titn.training.accumulation import (
-    WithGradients,
-    accumulated,
-    assemble_accumulated,
-    clear_gradients,
-    micro_batch_sizes,
-    trained_parameters,
-)
+from titn.training.accumulation import accumulated, assemble_accumulated, micro_batch_sizes
 from titn.training.assembly import AssembledRun, assemble
 from titn.training.batch_norm import synchronise
+from titn.training.engine import trained_parameters
 from titn.training.objective import CachedAnswers, Objective
 from titn.training.ranks import Ranks
 from titn.types import Batch, Output
@@ -65,12 +58,10 @@ def assemble_parallel(
         SharedAnswers(whole.answer_cache, ranks) if whole.teacher is not None else None,
     )
     objective = accumulated(objective, run["accumulate"], task)
-    parameters = trained_parameters(task)
-    of_loss = list(whole.loss.parameters()) if isinstance(whole.loss, nn.Module) else []
     task = replace(
         task,
         batch_size=run["batch_size"],
-        objective=SharedObjective(objective, ranks, task.fabric, parameters, of_loss),
+        objective=SharedObjective(objective, ranks, trained_parameters(task)),
         network=SharedNetwork(task.network, ranks),
     )
     return replace(assembled, task=task)
@@ -92,7 +83,7 @@ class SharedNetwork(nn.Module):
         num_images, rows = len(images), self.ranks.rows(len(images))
         own = images[rows]
         if self.training and not self.ranks.leads:
-            # The leader's noise is that of a run on one device; rows of others have their own.
+            # As many numbers as the leader's rows need would be the same for all.
             seed = int(torch.randint(2**62, ()))
             torch.manual_seed(seed + self.ranks.rank)
         # An evaluation's last batch may have a row for some processes only: no rows of an answer.
@@ -120,36 +111,25 @@ def _mapped(answer: Any, change: Callable[[Tensor], Tensor]) -> Any:
 class SharedObjective(Objective):
     """An objective whose gradients are the sums of what the processes have.
 
-    The "loss" that it returns has the gradients already; `backward` hands them over.
-
     whole: computes the terms of whole batches, with a SharedNetwork. parameters: those that the
-    optimizer moves; their gradients are overwritten. of_loss: those among them that belong to the
-    loss, which every process has computed in full.
+    optimizer moves. Those among them that belong to the loss get their gradients from whole batches
+    in every process; all take the leader's, because kernels of a GPU may round differently.
     """
 
-    def __init__(
-        self,
-        whole: Objective,
-        ranks: Ranks,
-        fabric: Fabric,
-        parameters: Sequence[nn.Parameter],
-        of_loss: Sequence[nn.Parameter],
-    ):
+    def __init__(self, whole: Objective, ranks: Ranks, parameters: Sequence[nn.Parameter]):
         super().__init__(whole.student, whole.loss, whole.teacher, whole.answer_cache)
         self.whole = whole
         self.ranks = ranks
-        self.fabric = fabric
-        self.parameters = list(parameters)
-        in_full = {id(parameter) for parameter in of_loss}
+        self.of_loss = list(whole.loss.parameters()) if isinstance(whole.loss, nn.Module) else []
+        in_full = {id(parameter) for parameter in self.of_loss}
         self.in_parts = [parameter for parameter in parameters if id(parameter) not in in_full]
 
-    def __call__(self, batch: Batch) -> Terms:
-        terms = self.whole(batch)
-        clear_gradients(self.parameters)
-        self.fabric.backward(terms["loss"])
+    def gradients(self, batch: Batch, backward: Callable[[Tensor], None]) -> Terms:
+        terms = self.whole.gradients(batch, backward)
         self.ranks.sum_([parameter.grad for parameter in self.in_parts])
-        gradients = [parameter.grad for parameter in self.parameters]
-        terms["loss"] = WithGradients.apply(terms["loss"].detach(), gradients, *self.parameters)
+        for parameter in self.of_loss:
+            if parameter.grad is not None:
+                self.ranks.broadcast(parameter.grad)
         return terms
 
 

@@ -24,9 +24,9 @@ def fetch(model: nn.Module, weights: str) -> Path | None:
     return _pretrained_file(model) if weights == PRETRAINED else None
 
 
-def check_digest(weights: str, path: Path, digest: str) -> None:
+def check_digest(path: Path, digest: str) -> None:
     """ConfigError if a file of torchvision's is not what torchvision publishes."""
-    if weights == IMAGENET and not digest.startswith(_published_digest(path)):
+    if not digest.startswith(_published_digest(path)):
         raise ConfigError(
             f"weights=imagenet: {path} is not what torchvision publishes (its SHA-256 differs); "
             "remove it, and it is fetched again"

@@ -21,7 +21,8 @@ class Frozen(nn.Module):
     training mode its batch statistics would follow the student's batches.
 
     weight_dtype: that of the weights of linear layers and convolutions. They are converted once,
-    to the dtype to which autocast would convert them on every call; so a VGG-16 answers twice as
+    to the dtype to which autocast would convert them on every call (which those of a class of its
+    own may not be: timm's standardise their weights first); so a VGG-16 answers twice as
     fast (benchmarks/cpu_choices.py). token_weights: those of the loss that the network was trained
     with.
     """
@@ -36,7 +37,7 @@ class Frozen(nn.Module):
         self.network = network.requires_grad_(False)
         self.token_weights = token_weights
         for module in network.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
+            if type(module) in (nn.Linear, nn.Conv2d):
                 module.to(weight_dtype)
         self.network.to(memory_format=torch.channels_last)
         self.train(False)

@@ -365,7 +365,7 @@ def test_predictions_that_are_not_numbers_are_a_divergence(tiny, monkeypatch):
         return dataclasses.replace(predictions, cls=predictions.cls * float("nan"))
 
     monkeypatch.setattr(engine, "evaluate", broken)
-    with pytest.raises(CellError, match="predictions are not numbers in epoch 1: the run has div"):
+    with pytest.raises(CellError, match="the predictions' nll is nan in epoch 1: the run has div"):
         ensure(tiny())
 
 
@@ -584,10 +584,11 @@ def test_a_record_has_the_accuracy_on_unaugmented_training_images(tiny):
     assert result["train"]["nll"] == pytest.approx(np.log(10), rel=0.2)  # untrained: about chance
 
 
-def test_images_that_are_spread_over_train_are_not_only_its_first():
-    images = Images(torch.zeros(10, 1, 1, 1), torch.arange(10))
-    assert result.evenly_spaced(images, 4).labels.tolist() == [0, 3, 6, 9]
-    assert result.evenly_spaced(images, 10).labels.tolist() == list(range(10))
+@pytest.mark.parametrize("labels", [torch.arange(60) % 3, torch.arange(60) // 20])
+def test_some_of_train_are_of_every_class_in_whatever_order_they_lie(labels):
+    images = Images(torch.zeros(60, 1, 1, 1), labels)
+    assert result.of_every_class(images, 12).labels.bincount().tolist() == [4, 4, 4]
+    assert len(result.of_every_class(images, 60)) == 60
 
 
 def test_wall_time_counts_what_was_spent_before_a_kill(tiny, killed_after_first_epoch, monkeypatch):

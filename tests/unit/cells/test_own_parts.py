@@ -106,10 +106,10 @@ def test_a_loss_says_which_tokens_it_trains():
         tried(loss=loss)
 
 
-def built(pixels: Tensor, labels: Tensor, **keys: int) -> Dataset:
+def built(pixels: Tensor, labels: Tensor, names=("a", "b"), **keys: int) -> Dataset:
     images = Images(pixels, labels)
     run = {"dataset": {"_target_": "mine.dataset", "image_size": 8} | keys}
-    return build_checked(run, lambda run: Dataset("x", images, images, "test", ("a", "b"), "d"))
+    return build_checked(run, lambda run: Dataset("x", images, images, "test", names, "d"))
 
 
 PIXELS = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
@@ -139,6 +139,11 @@ def test_a_data_set_may_have_the_channels_that_it_says():
 def test_what_is_wrong_with_a_data_set_is_said(pixels, labels, reason):
     with pytest.raises(ConfigError, match=rf"^dataset\._target_=mine\.dataset: .*{reason}"):
         built(pixels, labels)
+
+
+def test_a_data_set_has_two_classes():
+    with pytest.raises(ConfigError, match=r"has one class, .'a',.; two are the least"):
+        built(PIXELS, LABELS * 0, names=("a",))
 
 
 def test_a_data_set_says_its_image_size():

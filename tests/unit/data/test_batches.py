@@ -10,6 +10,7 @@ from titn.data.mixing import CutMix, Unmixed
 from titn.data.streams import stream
 from titn.data.views import AffineJitter, CropFlip, Plain
 
+IMAGE_BYTES = 3 * 8 * 8
 IMAGES = Images(torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8), torch.arange(20))
 
 
@@ -74,7 +75,7 @@ def test_the_batch_size_leaves_order_and_views_alone():
 
 def test_views_do_not_depend_on_how_many_are_made_together(monkeypatch):
     together = epoch(view=CropFlip(padding=1, autoaugment=True))
-    monkeypatch.setattr("titn.data.batches.VIEWS_AT_ONCE", {"cpu": 6})
+    monkeypatch.setitem(batches.VIEW_BYTES, "cpu", 6 * IMAGE_BYTES)
     alone = epoch(view=CropFlip(padding=1, autoaugment=True))
     for first, second in zip(together, alone, strict=True):
         assert torch.equal(first.images, second.images)
@@ -82,10 +83,26 @@ def test_views_do_not_depend_on_how_many_are_made_together(monkeypatch):
 
 def test_an_affine_view_does_not_depend_on_how_many_are_made_together(monkeypatch):
     together = epoch(view=AffineJitter(), mix=Unmixed())
-    monkeypatch.setattr("titn.data.batches.VIEWS_AT_ONCE", {"cpu": 6})
+    monkeypatch.setitem(batches.VIEW_BYTES, "cpu", 6 * IMAGE_BYTES)
     alone = epoch(view=AffineJitter(), mix=Unmixed())
     for first, second in zip(together, alone, strict=True):
         assert torch.equal(first.images, second.images)
+
+
+def test_large_images_are_viewed_by_batches(monkeypatch):
+    """What is made together is limited by its bytes."""
+    seen = []
+
+    class Counting(Plain):
+        def apply(self, pixels, rows):
+            seen.append(len(pixels))
+            return super().apply(pixels, rows)
+
+    monkeypatch.setitem(batches.VIEW_BYTES, "cpu", 13 * IMAGE_BYTES)
+    epoch(view=Counting())
+    monkeypatch.setitem(batches.VIEW_BYTES, "cpu", IMAGE_BYTES)
+    epoch(view=Counting())
+    assert seen == [12, 6, 6, 6, 6]
 
 
 def test_a_batch_says_what_it_was_drawn_from():
@@ -111,7 +128,7 @@ def test_an_evaluation_sees_every_image_once_in_order():
 @pytest.mark.parametrize("first", [1, 2, 3])
 @pytest.mark.parametrize("at_once", [6, 12, 1024])
 def test_the_rest_of_an_epoch_is_what_it_would_have_been(monkeypatch, first, at_once):
-    monkeypatch.setitem(batches.VIEWS_AT_ONCE, "cpu", at_once)
+    monkeypatch.setitem(batches.VIEW_BYTES, "cpu", at_once * IMAGE_BYTES)
     settings = {"batch_size": 6, "seed": 0, "epoch": 0}
     whole = list(training_batches(IMAGES, AffineJitter(), CutMix(), **settings))
     rest = list(training_batches(IMAGES, AffineJitter(), CutMix(), **settings, first=first))

@@ -68,6 +68,12 @@ def test_spreadsheets_write_it_in_their_own_ways(listed, header, encoding, chang
     assert csv(root=listed(*map(change, LINES), header=header, encoding=encoding)).digest == plain
 
 
+def test_a_name_may_have_what_looks_like_the_end_of_a_line(listed, tmp_path):
+    shutil.copy(tmp_path / "c" / "bees.png", tmp_path / "c" / "be\u2028es.png")
+    lines = [line.replace("c/bees", "c/be\u2028es") for line in LINES]
+    assert csv(root=listed(*lines)).evaluated.labels.tolist() == [0, 1]
+
+
 def test_whole_numbers_are_in_the_order_of_their_size(listed):
     lines = [line.replace("ants,", "10,").replace("bees,", "9,") for line in LINES]
     lines = [line.replace("10,train", "10,train") for line in lines]

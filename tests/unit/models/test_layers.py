@@ -66,6 +66,12 @@ def test_sizes_that_do_not_fit_name_key_value_and_choices(sizes, message):
         TITN(images=SPEC, distillation_token=True, **sizes)
 
 
+def test_an_mlp_has_hidden_units():
+    # TITN's inner blocks are 12 wide: 0.083 of that is less than one.
+    with pytest.raises(ValueError, match=r"^mlp_ratio=0.083: .* of width 12; give 0.084 or more$"):
+        TITN(images=SPEC, distillation_token=True, mlp_ratio=0.083)
+
+
 def test_vit_names_its_heads():
     with pytest.raises(ValueError, match=r"^heads=5: does not divide patch_dim 192"):
         ViT(images=SPEC, distillation_token=False, heads=5)

@@ -191,6 +191,12 @@ def test_a_hidden_layer_as_wide_as_the_logits_is_hidden():
     assert hidden_matrices(model) == {id(layer.weight) for layer in body}
 
 
+def test_a_first_layer_as_wide_as_the_logits_is_hidden():
+    first, body = nn.Linear(6, 5), nn.Sequential(nn.Linear(5, 8), nn.Linear(8, 4))
+    model = nn.Sequential(first, body, nn.Linear(4, 5))
+    assert hidden_matrices(model) == {id(layer.weight) for layer in (first, *body)}
+
+
 def test_output_layers_in_modules_of_their_own_are_not_hidden():
     body = nn.Linear(6, 8)
     # As LeViT has them: a normalisation and a linear layer in each of two heads.

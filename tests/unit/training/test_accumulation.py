@@ -1,7 +1,5 @@
 """A batch that goes through memory in parts has the loss and the gradients of the whole."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from torch import nn
@@ -10,6 +8,7 @@ from titn.losses.correlation import CorrelationDistillation
 from titn.losses.distillation import HardDistillation, SoftDistillation
 from titn.losses.features import Guidance
 from titn.losses.supervised import Supervised
+from titn.losses.terms import BOTH_TOKENS
 from titn.training.accumulation import (
     AccumulatedObjective,
     micro_batch_sizes,
@@ -19,8 +18,6 @@ from titn.training.accumulation import (
 from titn.training.objective import Objective
 from titn.training.teacher import Frozen
 from titn.types import Batch, Features, Output
-
-FABRIC = SimpleNamespace(backward=lambda loss: loss.backward())
 
 
 class Network(nn.Module):
@@ -51,12 +48,6 @@ def batch():
     return Batch(torch.rand(7, 3, 2, 2), labels, labels.flip(0), 0.75)
 
 
-def accumulated(whole: Objective, num_parts: int, parameters) -> AccumulatedObjective:
-    return AccumulatedObjective(
-        whole, num_parts=num_parts, fabric=FABRIC, parameters=list(parameters)
-    )
-
-
 @pytest.mark.parametrize(
     ("num_images", "num_parts", "sizes"),
     [(8, 4, [2] * 4), (10, 4, [3, 3, 2, 2]), (3, 5, [1, 1, 1]), (7, 1, [7])],
@@ -79,6 +70,7 @@ class Mean:
     """The loss w x of each image, averaged: its gradient is the mean of x."""
 
     needs_teacher = hard_labels = False
+    token_weights = BOTH_TOKENS
 
     def __call__(self, output, batch, teacher):
         return {"loss": output.cls.mean()}
@@ -92,9 +84,8 @@ def test_parts_count_by_their_images_by_hand():
 
     images = torch.tensor([1.0, 2.0, 6.0]).reshape(3, 1, 1, 1)
     labels = torch.zeros(3, dtype=torch.int64)
-    objective = accumulated(Objective(student, Mean()), 2, [weight])
-    terms = objective(Batch(images, labels, labels, 1.0))
-    terms["loss"].backward()
+    objective = AccumulatedObjective(Objective(student, Mean()), 2, [weight])
+    terms = objective.gradients(Batch(images, labels, labels, 1.0), torch.Tensor.backward)
     # (1 + 2 + 6) / 3; parts of two images and of one, each counted once, would be 3.75.
     assert (terms["loss"].item(), weight.grad.item()) == (6.0, 3.0)
 
@@ -112,25 +103,23 @@ def test_terms_and_gradients_are_those_of_the_whole_batch(batch, loss, num_parts
         loss.connect(features, features)
         parameters += list(loss.double().parameters())
     whole = Objective(network, loss, Frozen(teacher, torch.float64))
-    expected = whole(batch)
-    gradients = torch.autograd.grad(expected["loss"], parameters, allow_unused=True)
+    expected = whole.gradients(batch, torch.Tensor.backward)
+    gradients = [parameter.grad for parameter in parameters]
+    for parameter in parameters:
+        parameter.grad = None
 
-    found = accumulated(whole, num_parts, parameters)(batch)
-    (3 * found["loss"]).backward()
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        torch.testing.assert_close(found[name].detach(), value.detach())
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        if gradient is None:
-            assert parameter.grad is None
-        else:
-            torch.testing.assert_close(parameter.grad, 3 * gradient)
+    in_parts = AccumulatedObjective(whole, num_parts, parameters)
+    found = in_parts.gradients(batch, torch.Tensor.backward)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close([parameter.grad for parameter in parameters], gradients)
+    assert None in gradients  # of the parameter that nothing uses
 
 
 def test_neither_network_sees_more_than_a_part_at_once(batch):
     network, teacher = Network(), Network()
     objective = Objective(network, SoftDistillation(), Frozen(teacher))
-    accumulated(objective, 3, network.parameters())(batch)
+    in_parts = AccumulatedObjective(objective, 3, list(network.parameters()))
+    in_parts.gradients(batch, torch.Tensor.backward)
     assert network.seen == teacher.seen == [3, 2, 2]
 
 
@@ -143,9 +132,10 @@ def test_the_teachers_answers_are_cached_for_whole_batches(batch):
             return torch.full((7,), 1)
 
     whole = Objective(network, HardDistillation(), Frozen(teacher), Cache())
-    found = accumulated(whole, 2, network.parameters())(batch)
+    in_parts = AccumulatedObjective(whole, 2, list(network.parameters()))
+    found = in_parts.gradients(batch, torch.Tensor.backward)
     assert asked == [(7, (7,))]
-    torch.testing.assert_close(found["distill"], whole(batch)["distill"])
+    torch.testing.assert_close(found["distill"], whole(batch)["distill"].detach())
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,8 @@ def losses(composed, dataset_of):
         task.objective.student.train()
         for batch in training_batches(task.dataset.train, task.view, task.mix, **settings):
             torch.manual_seed(len(found))  # as the engine seeds each step's noise
-            terms = task.objective(batch)
             task.optimizer.zero_grad()
-            task.fabric.backward(terms["loss"])
+            terms = task.objective.gradients(batch, task.fabric.backward)
             task.optimizer.step()
             found.append(terms["loss"].item())
         assert len(found) >= STEPS

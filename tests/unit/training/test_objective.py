@@ -89,6 +89,24 @@ def test_bf16_weights_give_the_logits_of_autocast(batch):
         assert torch.equal(frozen(batch.images), expected)
 
 
+def test_weights_that_a_layer_changes_before_it_uses_them_are_not_rounded():
+    class Standardised(nn.Conv2d):
+        """As timm's StdConv2d."""
+
+    network = nn.Sequential(Standardised(3, 2, 1), nn.Conv2d(2, 2, 1))
+    network.has_distillation_token = False
+    Frozen(network, torch.bfloat16)
+    assert [layer.weight.dtype for layer in network] == [torch.float32, torch.bfloat16]
+
+
+@pytest.mark.parametrize(("alpha", "token"), [(0.5, 1), (0.0, -1)])
+def test_the_accuracy_is_that_of_a_token_that_learns(batch, alpha, token):
+    student = Linear()
+    terms = Objective(student, HardDistillation(alpha=alpha), Frozen(Linear()))(batch)
+    logits = token * student(batch.images).cls  # those of the distillation token are negative
+    assert terms["accuracy"] == mixed_accuracy(logits, batch)
+
+
 def test_no_gradient_reaches_the_teacher(batch):
     student, teacher = Linear(), Linear()
     terms = Objective(student, HardDistillation(), Frozen(teacher))(batch)

@@ -24,7 +24,6 @@ from titn.training.ranks import Ranks, RanksDifferError, joined
 from titn.types import Batch, Features, Output
 
 SIZE = 3
-FABRIC = SimpleNamespace(backward=lambda loss: loss.backward())
 
 
 class Network(nn.Module):
@@ -97,15 +96,10 @@ def step(name: str, ranks: Ranks | None) -> dict:
         shared = SharedNetwork(network, ranks), loss, SharedNetwork(teacher, ranks)
         objective = Objective(*shared, SharedAnswers(None, ranks))
     if num_parts > 1:
-        objective = AccumulatedObjective(
-            objective, num_parts=num_parts, fabric=FABRIC, parameters=parameters
-        )
+        objective = AccumulatedObjective(objective, num_parts, parameters)
     if ranks is not None:
-        objective = SharedObjective(objective, ranks, FABRIC, parameters, of_loss)
-    terms = objective(batch)
-    for parameter in parameters:
-        parameter.grad = None
-    terms["loss"].backward()
+        objective = SharedObjective(objective, ranks, parameters)
+    terms = objective.gradients(batch, torch.Tensor.backward)
     return {
         "terms": {key: term.item() for key, term in terms.items()},
         "gradients": [parameter.grad for parameter in parameters],
