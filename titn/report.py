@@ -90,6 +90,7 @@ def report(arguments: argparse.Namespace) -> int:
     from titn.records.archive import Archived, archive
     from titn.records.cell_state import DAMAGED
     from titn.records.collation import load
+    from titn.records.search import SEARCH
     from titn.reporting.evidence.run_files import Fault
     from titn.reporting.explorer import write_explorer
     from titn.reporting.latex.write import write_latex_tables
@@ -128,8 +129,11 @@ def report(arguments: argparse.Namespace) -> int:
     unread = list(zip(damaged["path"], damaged["reason"], strict=True))
     unread += [(fault.path, fault.reason) for fault in (*written.faults, *unseen)]
     _complain(unread, kept.faults)
-    asked = sum(bool(page.settings) for page in written.pages)
+    searched = [page for page in written.pages if page.name.startswith(f"{SEARCH}/")]
+    asked = sum(bool(page.settings) and page not in searched for page in written.pages)
     found = f"{counted(len(runs), 'run')}, {counted(asked, 'question')}"
+    if searched:
+        found += f", {len(searched)} search{'es' if len(searched) > 1 else ''}"
     print(printable(f"{found}: {out / 'README.md'}"))
     if explorer:
         print(printable(f"all runs, for a browser: {explorer}"))

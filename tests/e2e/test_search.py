@@ -58,6 +58,7 @@ def test_a_search_tells_all_outcomes_and_tells_recorded_cells_without_running_th
     confirm = ["search.confirm=1", "search.confirm_seeds=[7]"]
     assert "3 of 3 cells recorded" in ask(place, *confirm).err
     assert "nothing to do" in ask(place, *confirm).err
+    assert "not confirmed" not in ask(place).err
     assert len(records(place)) == 7
 
     # The pages are made from copies of the records, without the study.

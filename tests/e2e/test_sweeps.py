@@ -260,6 +260,9 @@ def test_rows_choose_their_values_on_a_validation_split(place):
         .replace("    broken: [optimizer.lr=1e30]\n", "")
         .replace("  rows:", "  tune: {optimizer.lr: [1.0e+30, 1.0e-8, 1.0e-2]}\n  rows:")
     )
+    refused = titn(place, *ASK, *TINY, "epochs=8", "batch_size=64", "seed=0,a")
+    assert (refused.code, records(place)) == (2, [])
+    assert "seed=a: should be an integer" in refused.err
     asked = titn(place, *ASK, *TINY, "epochs=8", "batch_size=64", "dry_run=true")
     assert "rate: then 4 cells of the rows, with the values that they choose" in asked.err
     done = titn(place, *ASK, *TINY, "epochs=8", "batch_size=64")

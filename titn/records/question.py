@@ -114,6 +114,11 @@ class Question(BaseModel):
                 raise ValueError(f"pairs={first}: is compared with itself; name two rows")
         return self
 
+    @property
+    def is_of_paper(self) -> bool:
+        """Whether it asks what the paper found, or has numbers of it."""
+        return bool(self.paper or self.printed)
+
     def tuned(self, row: str) -> dict[str, Values | str]:
         """Key -> what a row chooses its value from; without the keys that it does not choose."""
         axes = {

@@ -137,7 +137,7 @@ class SweepDir:
     def _write_plan(self, name: str, settings: Iterable[Setting]) -> None:
         nodes = [asdict(setting) for setting in settings]
         for node in nodes:
-            for key in ("asked", "removed"):  # as in the plan of before
+            for key in ("asked", "first_asked", "removed"):  # as in the plan of before
                 if not node[key]:
                     del node[key]
         plan = {"sweep": name, "settings": nodes}

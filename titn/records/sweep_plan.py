@@ -58,8 +58,9 @@ class Setting:
     overrides were spelled. overrides: those of the first request. question: the sweep's node
     `question` at the last request, None for a sweep without one. revised: whether its claims, pairs
     or margins have changed since the first request of these cells, or of those that they replace.
-    rows: all labels, in order. asked: when the last command that requested it began, in UTC; empty
-    in older plans. removed: label -> overrides, of rows with cells that the question has no longer.
+    rows: all labels, in order. asked: when the last command that requested it began, in UTC;
+    first_asked: the first, or that of what it replaces. Both are empty in older plans. removed:
+    label -> overrides, of rows with cells that the question has no longer.
     """
 
     key: str
@@ -71,6 +72,7 @@ class Setting:
     rows: list[str]
     cells: list[PlannedCell]
     asked: str = ""
+    first_asked: str = ""
     removed: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -92,7 +94,8 @@ class Setting:
         revised = any(
             one.revised or _claims(one.question) != _claims(self.question) for one in replaced
         )
-        return replace(self, revised=self.revised or revised)
+        first_asked = min([self.first_asked, *(one.first_asked for one in replaced)])
+        return replace(self, revised=self.revised or revised, first_asked=first_asked)
 
     def merged(self, later: "Setting") -> "Setting":
         """This setting with what a later request of the same setting adds.
@@ -135,6 +138,7 @@ class Setting:
                 [labels.get(row, row) for row in self.rows], later.rows, later.question
             ),
             cells=list(cells.values()),
+            first_asked=min(self.first_asked, later.first_asked),
             removed={row: overrides for row, overrides in rows.items() if row in left},
         )
 

@@ -62,6 +62,7 @@ class SettingSchema(Schema):
     rows: Rows
     cells: Annotated[list[CellSchema], Field(max_length=MAX_CELLS)]
     asked: Annotated[str, Field(pattern=ASKED)] = ""
+    first_asked: Annotated[str, Field(pattern=ASKED)] = ""
     removed: dict[str, list[str]] = Field(default_factory=dict)
     model_config = ConfigDict(extra="forbid")
 

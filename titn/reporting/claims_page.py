@@ -25,7 +25,7 @@ from titn.reporting.setting_part import SettingSummary
 
 CLAIM_COLUMNS = [
     "page", "claim", "source", "dataset", "printed", "ours", "low", "high", "setting", "num_seeds",
-    "protocol", "finding", "reason", "conditional_on_one_teacher", "bounds_changed",
+    "protocol", "finding", "reason", "conditional_on_one_teacher", "bounds_set_late",
 ]  # fmt: skip
 
 
@@ -38,9 +38,9 @@ class _Asked(NamedTuple):
 
     @property
     def is_late(self) -> bool:
-        """Whether a finding that decides rests on bounds that were changed between askings."""
+        """Whether a finding that decides rests on bounds that were set late."""
         decides = self.result.finding in (AGREES, DISAGREES)
-        return decides and self.setting is not None and self.setting.evidence.setting.revised
+        return decides and self.setting is not None and self.setting.evidence.is_late
 
 
 def _asked(pages: Sequence[Page]) -> list[_Asked]:
@@ -84,10 +84,9 @@ def claims_page(pages: Sequence[Page]) -> str:
         NOT_RUN: "Claims about rows that have no record",
     }
     parts = [
-        "# The paper's claims",
-        "Each claim of the paper, and what our runs say about it. A finding holds for the protocol "
-        "that we ran; the question's page compares that with the paper's. "
-        "[claims.csv](claims.csv)",
+        "# The paper's claims" if are_papers(pages) else "# Claims",
+        "Each claim, and what our runs say about it. A finding holds for the protocol that we ran; "
+        "the question's page compares that with the paper's. [claims.csv](claims.csv)",
         bullets(f"{line}." for line in _findings_by_kind(asked)),
         _table([one for one in about_rows if one.result.finding not in apart]),
     ]
@@ -97,6 +96,12 @@ def claims_page(pages: Sequence[Page]) -> str:
             parts.append(fold(f"{title} ({len(found)})", [_table(found)]))
     parts.append(fold("The numbers that the paper prints, one by one", [_table(printed)]))
     return "\n\n".join(parts) + "\n"
+
+
+def are_papers(pages: Sequence[Page]) -> bool:
+    """Whether all claims are of questions of the paper, and none of one's own."""
+    questions = [page.question for page in pages if page.question and claims_of(page.question)]
+    return all(question.is_of_paper for question in questions)
 
 
 def count_findings(pages: Sequence[Page]) -> str:
@@ -126,7 +131,7 @@ def _counts(asked: Sequence[_Asked]) -> str:
     listed = [one for one in FINDINGS if findings[one] or one in (AGREES, DISAGREES)]
     return ", ".join(
         count_text(findings[finding], finding)
-        + (f" ({late[finding]} with bounds set after the first asking)" if late[finding] else "")
+        + (f" ({late[finding]} with bounds set late)" if late[finding] else "")
         for finding in listed
     )
 
@@ -150,8 +155,8 @@ def _finding(result: ClaimResult, setting: SettingSummary) -> str:
     if result.finding not in (AGREES, DISAGREES):
         return text
     remarks = ["of one teacher"] if result.is_conditional else []
-    if setting.evidence.setting.revised:
-        remarks.append("bounds set after the first asking")
+    if setting.evidence.is_late:
+        remarks.append("bounds set late")
     return text + (f" ({', '.join(remarks)})" if remarks else "")
 
 
@@ -172,5 +177,5 @@ def _claim_record(
         "setting": setting.heading if setting else None, "num_seeds": result.num_seeds,
         "protocol": protocol if setting else None, "finding": result.finding,
         "reason": result.reason, "conditional_on_one_teacher": result.is_conditional,
-        "bounds_changed": setting.evidence.setting.revised if setting else None,
+        "bounds_set_late": setting.evidence.is_late if setting else None,
     }  # fmt: skip

@@ -24,13 +24,13 @@ MACHINERY = "digits"
 def index_page(
     pages: Sequence[Page],
     topics: Mapping[str, Topic | None],
-    about_paper: Sequence[str] = (),
+    across: Sequence[str] = (),
     kept: Mapping[str, str] | None = None,
     searches: Sequence[SearchPage] = (),
 ) -> str:
     """reports/README.md.
 
-    topics: of each page by its name. about_paper: lines, markdown, with links to the pages across
+    topics: of each page by its name. across: lines, markdown, with links to the pages across
     questions. kept: name -> title of the pages of an earlier report that are still there.
     """
     run = sorted((page for page in pages if page.settings), key=_weight, reverse=True)
@@ -46,7 +46,7 @@ def index_page(
         *_groups(others, topics),
         *_of_machinery(on_digits),
         *_of_searches(searches),
-        *_listed("## The paper", about_paper),
+        *_listed("## Across questions", across),
         *_waiting(run, not_run),
         *_kept(kept or {}),
         *([fold("Where the pages come from", [_origin(page) for page in run])] if run else []),

@@ -109,8 +109,7 @@ def _body(
     effects: Effects | None,
 ) -> list[str]:
     """Tables and figures: of networks that were not trained, what they cost."""
-    whose = "The paper's claims" if question and question.paper else "Claims"
-    claims = claims_section(results, whose, evidence.setting.revised, files)
+    claims = claims_section(results, evidence, files)
     printed = printed_numbers_section(evidence, question, files)
     if evidence.is_untrained:
         return [

@@ -11,7 +11,7 @@ from titn.records.collation import Records
 from titn.records.question import Question, parse_question
 from titn.records.question_files import read_question_file
 from titn.reporting import audit_page
-from titn.reporting.claims_page import claims_frame, claims_page, count_findings
+from titn.reporting.claims_page import are_papers, claims_frame, claims_page, count_findings
 from titn.reporting.comparisons.claims import claims_of
 from titn.reporting.evidence.evidence import Evidence, collect_evidence
 from titn.reporting.evidence.run_files import Fault
@@ -79,31 +79,32 @@ def write_report(
     topics = {name: question.topic if question else None for name, question in known.items()}
     write_text(out / "runs.md", runs_page(runs, faults))
     write_csv(runs_frame(runs), out / "runs.csv")
-    about_paper = _write_pages_about_paper(pages, out)
+    across = _write_pages_across(pages, out)
     written = [*pages, *(one.page for one in searched)]
     kept_titles = kept({page.name for page in written})
-    text = index_page(pages, topics, about_paper, kept_titles, searched)
+    text = index_page(pages, topics, across, kept_titles, searched)
     write_text(out / "README.md", text)
     return Report(written, faults)
 
 
-def _write_pages_about_paper(pages: Sequence[Page], out: Path) -> list[str]:
+def _write_pages_across(pages: Sequence[Page], out: Path) -> list[str]:
     """Write the pages across questions that these give a reason for; their lines in the index."""
     lines = []
     if any(page.question and claims_of(page.question) for page in pages):
         write_csv(claims_frame(pages), out / "claims.csv")
         write_text(out / "claims.md", claims_page(pages))
-        lines.append(f"[Its claims](claims.md): {count_findings(pages)}.")
+        called = "The paper's claims" if are_papers(pages) else "Claims"
+        lines.append(f"[{called}](claims.md): {count_findings(pages)}.")
     if any(page.name.startswith(OF_PAPER) for page in pages):
         audited = audit()
         write_text(out / "audit.md", audit_page.page(audited))
         write_csv(audit_page.frame(audited), out / "audit.csv")
-        lines.append(f"[Its numbers, recomputed](audit.md): {audit_page.summary(audited)}")
+        lines.append(f"[The paper's numbers, recomputed](audit.md): {audit_page.summary(audited)}")
     if method := write_method_page(pages, out):
         write_text(out / f"{NAME}.md", method)
         lines.append(
-            f"[The method beyond it]({NAME}.md): which token predicts better, how far a student "
-            "becomes like its teacher."
+            f"[The method beyond the paper]({NAME}.md): which token predicts better, how far a "
+            "student becomes like its teacher."
         )
     return lines
 

@@ -65,14 +65,15 @@ def work_left(cells: Sequence[SweepCell], estimator: TimeEstimator) -> str:
     if not todo:
         return "nothing to do"
     teachers = _teachers_to_make(todo)
-    pending = map(pending_run, (*teachers, *(planned.cell for planned in todo)))
+    pending = [*map(pending_run, (*teachers, *(planned.cell for planned in todo)))]
     secs, unknown = estimator.total(pending)
     num_cells = len({planned.config_hash for planned in cells})
     text = f"to do: {len(todo)} of {num_cells} cells"
     if teachers:
         text += f" and {counted(len(teachers), 'teacher')}"
     if secs:
-        text += f", about {duration(secs)} one after another, going by past cells"
+        source = estimator.source(pending)
+        text += f", about {duration(secs)} one after another, going by {source}"
     if unknown:
         text += f"; no past cell tells how long {', '.join(unknown)} takes"
     return text

@@ -45,8 +45,11 @@ def _plan_lines(sweep: Sweep, trials: TrialCells, probe: SweepCell) -> list[str]
 
 def _about(sweep: Sweep, cells: list[SweepCell]) -> str:
     """How long cells take one after another, if past cells tell."""
-    secs, unknown = TimeEstimator(sweep.runs_dir).total(pending_run(one.cell) for one in cells)
-    return f", about {duration(secs)} going by past cells" if secs and not unknown else ""
+    estimator, pending = TimeEstimator(sweep.runs_dir), [pending_run(one.cell) for one in cells]
+    secs, unknown = estimator.total(pending)
+    if not secs or unknown:
+        return ""
+    return f", about {duration(secs)} going by {estimator.source(pending)}"
 
 
 def _budget(asked: AskedSearch) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from titn.config.overrides import override_key
 from titn.config.spelling import for_hydra
+from titn.records.cell_state import DONE, cell_state
 from titn.records.question import Question
 from titn.records.search import CONFIRMATION, DEFAULTS, trial_row
 from titn.records.sweep_dir import SweepDir
@@ -89,6 +90,17 @@ def plan_confirmation(
     )
     cells = [plan_cell(known, planner, cell) for cell in request.cells()]
     return Confirmation(known, [SweepPart(request, candidates), SweepPart(request, cells)])
+
+
+def is_confirmed(sweep: Sweep, number: int) -> bool:
+    """Whether a trial was made again on test already, with any of its seeds."""
+    kept = SweepDir(sweep.directory.path / CONFIRMATION)
+    return any(
+        cell.role == "cell"
+        and cell.row == trial_row(number)
+        and cell_state(kept.run_dir(cell), cell.config_hash) in DONE
+        for cell in kept.cells()
+    )
 
 
 def _question(sweep: Sweep, request: SweepRequest) -> Question:

@@ -92,15 +92,15 @@ class TimeEstimator:
         """Seconds by the median of the most similar recorded runs; None if none is similar."""
         if not pending.run["epochs"]:
             return 0.0  # nothing to train
-        resolved = {
-            "device": _device_kind(pending.device),
-            "devices": pending.run.get("devices", 1),
-            "precision": pending.precision,
-        }
-        for key in _similarity_keys(pending.run | resolved):
+        for key in _keys_of(pending):
             if rates := self.secs_per_image.get(key):
                 return statistics.median(rates) * pending.run["epochs"] * pending.num_train
         return None
+
+    def source(self, runs: Iterable[PendingRun]) -> str:
+        """What estimates of runs go by, in words: those of other settings may be far off."""
+        alike = (_keys_of(run)[0] in self.secs_per_image for run in runs if self.seconds(run))
+        return "past cells" if all(alike) else "past cells with other settings"
 
     def total(self, runs: Iterable[PendingRun]) -> tuple[float, list[str]]:
         """Seconds of all runs one after another, and the models of those that have no estimate.
@@ -115,6 +115,15 @@ class TimeEstimator:
             else:
                 total += secs
         return total, list(unknown)
+
+
+def _keys_of(pending: PendingRun) -> list[Any]:
+    resolved = {
+        "device": _device_kind(pending.device),
+        "devices": pending.run.get("devices", 1),
+        "precision": pending.precision,
+    }
+    return _similarity_keys(pending.run | resolved)
 
 
 def _device_kind(device: str) -> str:

@@ -159,6 +159,7 @@ def plan_setting(sweep: Sweep, planner: "Planner", part: SweepPart) -> Setting:
         rows=list(part.request.rows),
         cells=[to_planned_cell(cell, sweep.directory.path) for cell in part.cells],
         asked=sweep.asked,
+        first_asked=sweep.asked,
     )
 
 

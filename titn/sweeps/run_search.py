@@ -22,7 +22,7 @@ from titn.records.cell_state import (
 from titn.records.epochs_and_samples import complete_epochs
 from titn.records.sweep_plan import Setting
 from titn.sweeps.announce_search import announce_search
-from titn.sweeps.confirm_search import MakeParts, best_distinct, plan_confirmation
+from titn.sweeps.confirm_search import MakeParts, best_distinct, is_confirmed, plan_confirmation
 from titn.sweeps.launch import Outcome, Rounds
 from titn.sweeps.plan import SweepCell, check_directories, to_planned_cell
 from titn.sweeps.search import study
@@ -84,6 +84,8 @@ def _confirm(
     assert sweep.search is not None
     most = sweep.search.search.confirm
     if not most:
+        if (known := best_distinct(found, trials, 1)) and is_confirmed(sweep, known[0][0].number):
+            return
         say("  not confirmed: the best of many is better than it is; search.confirm=1 makes it "
             "again, on test and with other seeds")  # fmt: skip
         return
@@ -188,6 +190,7 @@ class SearchRun:
             rows=["trial"],
             cells=[to_planned_cell(cell, self.sweep.directory.path) for cell in cells],
             asked=self.sweep.asked,
+            first_asked=self.sweep.asked,
         )
 
     def _tell_if_known(self, trial: Trial) -> bool:

@@ -197,14 +197,16 @@ class Runs:
         commands: tuple[str, ...] = ("python -m titn.train --multirun +ablation=own",),
         place: str | None = None,
         overrides: tuple[str, ...] | list[str] = (),
+        first_asked: str = "",
     ) -> SweepDir:
         """Plan these cells; without a question of their own the rows are those of the cells."""
         rows = list(dict.fromkeys(cell.row for cell in cells))
         sweep = SweepDir(self.root / "sweeps" / (place or name.rpartition("/")[2]))
         node = question or asked(rows)
         setting = Setting(
-            key, digest, list(overrides), list(commands), node, False, rows, list(cells)
-        )
+            key, digest, list(overrides), list(commands), node, False, rows, list(cells),
+            first_asked=first_asked,
+        )  # fmt: skip
         sweep.add_setting(name, setting)
         return sweep
 

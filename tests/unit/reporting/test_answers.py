@@ -323,6 +323,19 @@ def test_changed_bounds_are_said(runs):
     assert any("changed after the first asking" in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("first_asked", "is_said"),
+    [
+        ("", False),
+        ("2026-01-01T00:00:00.500+00:00", False),  # the cells began in the same second
+        ("2026-01-01T00:00:01.000+00:00", True),
+    ],
+)
+def test_cells_that_are_older_than_the_question_are_said(runs, first_asked, is_said):
+    lines = warnings(runs.one(*runs.row("a", A), first_asked=first_asked))
+    assert any("first asked, 3 of 3 cells had begun already" in line for line in lines) == is_said
+
+
 def test_cells_of_another_configuration_are_said(runs):
     other = runs.cell("a", 3, tuned={"optimizer.lr": 0.1})
     lines = cautions(runs.one(*runs.row("a", A), other))

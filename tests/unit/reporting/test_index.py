@@ -176,8 +176,8 @@ def test_a_finding_with_changed_bounds_says_so(runs, pages):
     cells = [*runs.row("a", A), *runs.row("b", B)]
     pages(*cells, question=judged(runs, [0.1, None]))
     text = claims_page(pages(*cells, question=judged(runs, [0, None])))
-    assert line(text, "so")[3] == "**agrees** (bounds set after the first asking)"
-    assert "1 agrees (1 with bounds set after the first asking), 0 disagree" in text
+    assert line(text, "so")[3] == "**agrees** (bounds set late)"
+    assert "1 agrees (1 with bounds set late), 0 disagree" in text
 
 
 def test_the_index_does_not_repeat_commands(runs, pages):

@@ -472,6 +472,29 @@ def test_what_was_asked_of_an_earlier_baseline_comes_after_what_is_asked_of_this
     assert "Asked before, of another baseline, on digits, 2 epochs (setting 11111111):" in said.text
 
 
+@pytest.mark.parametrize(
+    ("first_asked", "said"),
+    [
+        ("", "were not changed since the first asking"),
+        ("2025-12-31T00:00:00+00:00", "were fixed before the first cell was run"),
+        ("2026-01-02T00:00:00+00:00", "at the first asking, before which 3 of 3 cells had begun"),
+    ],
+)
+def test_when_the_bounds_were_fixed_is_said(runs, text, first_asked, said):
+    question = runs.question(["a"], claims=[runs.claim(["a"], [0.5, None])])
+    assert said in text(*runs.row("a", A), question=question, first_asked=first_asked)
+
+
+def test_claims_that_are_not_the_papers_have_no_protocol(runs, text):
+    own = runs.question(["a"], claims=[runs.claim(["a"], [0.5, None])])
+    papers, ones_own = (text(*runs.row("a", A), question=own | {"paper": p}) for p in ("x", ""))
+    assert "The paper's claims: " in papers
+    assert "| protocol |" in papers
+    assert "<summary>Claims: " in ones_own
+    assert "Protocol A" in papers
+    assert not any(said in ones_own for said in ("| protocol |", "Protocol A"))
+
+
 def test_bounds_that_were_changed_are_not_called_fixed(runs, text):
     cells = runs.row("a", A)
     for low in (0.5, 0.7):

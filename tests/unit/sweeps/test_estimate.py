@@ -80,10 +80,13 @@ def test_the_most_similar_runs_decide(record, seconds):
     assert seconds(SHALLOW) == pytest.approx(0.01 * 3000)
 
 
-def test_less_similar_runs_are_better_than_none(record, seconds):
+def test_less_similar_runs_are_better_than_none_and_said(record, seconds, tmp_path):
     record("a", SHALLOW, wall_secs=2)
     record("b", SHALLOW, wall_secs=4)
     assert seconds() == pytest.approx(0.015 * 3000)
+    estimator = TimeEstimator(tmp_path / "runs")
+    told = [estimator.source([PendingRun(run, "cpu", "32-true", 1)]) for run in (SHALLOW, TITN)]
+    assert told == ["past cells", "past cells with other settings"]
 
 
 def test_another_precision_is_less_similar(record, seconds):

@@ -33,7 +33,8 @@ FINDINGS = (AGREES, DISAGREES, UNDECIDED, NOT_COMPARABLE, NOT_RUN, DIVERGED)
 class ClaimResult:
     """A claim beside our number.
 
-    protocol: where our runs depart from the paper's protocol, empty if they follow it in full.
+    protocol: where our runs depart from the paper's protocol, empty if they follow it in full, and
+    of a question that is none of the paper's.
     is_conditional: whether all seeds of a row had the same trained teacher. reason: why it neither
     agrees nor disagrees, in a few words.
     """
@@ -151,6 +152,8 @@ def not_run(claim: Claim) -> ClaimResult:
 
 def _protocol(claim: Claim, runs: Sequence[dict], evidence: Evidence) -> list[str]:
     """Where runs depart from the paper's protocol; of sizes, only what decides a size."""
+    if evidence.question is None or not evidence.question.is_of_paper:
+        return []
     if claim.dataset not in PROTOCOL:
         return [f"the paper has no protocol for {claim.dataset}"]
     found: dict[str, None] = {}

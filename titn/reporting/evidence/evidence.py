@@ -10,6 +10,9 @@ from titn.reporting.evidence.planned_rows import planned_row
 from titn.reporting.evidence.row import MISSING, Row
 from titn.reporting.evidence.run_index import RunIndex, identity_of, with_common_teacher
 
+# Letters of a time in ISO 8601, as 2026-11-27T12:35:26.
+TO_THE_SECOND = 19
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -62,6 +65,17 @@ class Evidence:
         return (run for row in self.rows for run in row.runs.values())
 
     @property
+    def num_older(self) -> int:
+        """How many cells had begun before the question was asked first; 0 where it is not known."""
+        first = self.setting.first_asked[:TO_THE_SECOND]
+        return sum(_began(run) < first for run in self.runs) if first else 0
+
+    @property
+    def is_late(self) -> bool:
+        """Whether claims, pairs or margins were set when there was something to see already."""
+        return self.setting.revised or self.num_older > 0
+
+    @property
     def reach(self) -> float | None:
         """The accuracy that "epochs_to_reach" is about."""
         return next((row.reach for row in self.rows), None)
@@ -83,6 +97,12 @@ class Evidence:
         overrides = [text for row in self.question.rows.values() for text in row]
         keys = [text.partition("=")[0].lstrip("+~") for text in overrides]
         return list(dict.fromkeys([*keys, *self.question.tune]))
+
+
+def _began(run: dict[str, Any]) -> str:
+    """When the first part of a run began, in UTC, to the second."""
+    parts = [{"started": run.get("environment.started")}, *(run.get("environment.earlier") or ())]
+    return min(str(part.get("started")) for part in parts)[:TO_THE_SECOND]
 
 
 def _is_untrained(run: dict[str, Any]) -> bool:

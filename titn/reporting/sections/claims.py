@@ -18,6 +18,7 @@ from titn.reporting.comparisons.claims import (
     SIZE_METRICS,
     ClaimResult,
 )
+from titn.reporting.evidence.evidence import Evidence
 from titn.reporting.formats import bounds, fixed_point, interval_text
 from titn.reporting.latencies import TIMING_METRICS
 from titn.reporting.markdown import escape, fold, table
@@ -36,34 +37,48 @@ TIMED = (
 NO_FRACTIONS = ("epochs_to_reach", "nll", "train.nll", "parameters", "macs", "macs_paper")
 
 
-def claims_section(
-    results: Sequence[ClaimResult], whose: str, revised: bool, files: OutputFiles
-) -> list[str]:
-    """What was claimed beside what we found, in a fold that counts the findings.
+# Columns about the paper.
+PAPERS = ("protocol",)
 
-    whose: what the fold calls them. revised: whether the bounds were changed between askings.
-    """
+
+def claims_section(
+    results: Sequence[ClaimResult], evidence: Evidence, files: OutputFiles
+) -> list[str]:
+    """What was claimed beside what we found, in a fold that counts the findings."""
     if not results:
         return []
+    is_of_paper = evidence.question is not None and evidence.question.is_of_paper
     protocols = list(dict.fromkeys(tuple(result.protocol) for result in results if result.protocol))
     link = files.save_csv("claims", pd.DataFrame([_record(result) for result in results]))
-    fixed = "changed after the first asking" if revised else "fixed before the first cell was run"
     is_marked = any(result.is_conditional and result.interval for result in results)
     text = (
-        f"The bounds of the sweep's file were {fixed}. A claim agrees if the interval lies wholly "
-        "within them, disagrees if wholly outside; otherwise it is undecided. The interval of "
-        "top-1 covers other seeds and other images, that of other metrics other seeds alone. "
+        f"The bounds of the sweep's file were {_when_set(evidence)}. A claim agrees if the "
+        "interval lies wholly within them, disagrees if wholly outside; otherwise it is undecided. "
+        "The interval of top-1 covers other seeds and other images, that of other metrics other "
+        "seeds alone. "
         f"{TIMED if any(result.claim.metric in TIMING_METRICS for result in results) else ''}"
         f"{'† Conditional on one trained teacher. ' if is_marked else ''}{link}"
     )
     about_rows = [result for result in results if not _is_printed_number(result.claim)]
     levels = [result for result in results if _is_printed_number(result.claim)]
-    parts = [_table(about_rows, protocols)] if about_rows else []
+    parts = [_table(about_rows, protocols, is_of_paper)] if about_rows else []
     if levels:
         parts.append(fold("The printed numbers, one by one", _levels(levels, protocols)))
     counts = Counter(result.finding for result in results)
     listed = ", ".join(count_text(counts[one], one) for one in FINDINGS if counts[one])
+    whose = "The paper's claims" if is_of_paper else "Claims"
     return [fold(f"{whose}: {listed}", [*parts, *_listed(protocols), text])]
+
+
+def _when_set(evidence: Evidence) -> str:
+    """When the bounds were set, as far as the plan tells."""
+    if evidence.setting.revised:
+        return "changed after the first asking"
+    if older := evidence.num_older:
+        total = counted(sum(1 for _ in evidence.runs), "cell")
+        return f"fixed at the first asking, before which {older} of {total} had begun"
+    known = evidence.setting.first_asked
+    return "fixed before the first cell was run" if known else "not changed since the first asking"
 
 
 def count_text(number: int, finding: str) -> str:
@@ -84,7 +99,7 @@ def _levels(results: Sequence[ClaimResult], protocols: list[tuple[str, ...]]) ->
     reasons = escape("; ".join(dict.fromkeys(result.reason for result in others)))
     said = f"Not comparable: {counted(len(others), 'other number')} of the table ({reasons})."
     return [
-        *([_table(comparable, protocols)] if comparable else []),
+        *([_table(comparable, protocols, is_of_paper=True)] if comparable else []),
         *_heads(comparable),
         *([said if comparable else said.replace(" other", "")] if others else []),
     ]
@@ -101,9 +116,14 @@ def _heads(results: Sequence[ClaimResult]) -> list[str]:
     return sorted(found)
 
 
-def _table(results: Sequence[ClaimResult], protocols: list[tuple[str, ...]]) -> str:
+def _table(
+    results: Sequence[ClaimResult], protocols: list[tuple[str, ...]], is_of_paper: bool
+) -> str:
+    """is_of_paper: without it there is nothing printed, and no protocol to follow."""
     columns = ["claim", "printed", "ours", "95%", "agrees within", "protocol", "finding"]
-    return table(columns, [_line(result, protocols) for result in results], left=1)
+    lines = [_line(result, protocols) for result in results]
+    kept = [i for i, name in enumerate(columns) if is_of_paper or name not in PAPERS]
+    return table([columns[i] for i in kept], [[line[i] for i in kept] for line in lines], left=1)
 
 
 def _listed(protocols: Sequence[tuple[str, ...]]) -> list[str]:
