@@ -46,7 +46,8 @@ def forward_timm_with_features(
     """The same of a network of timm, by its `forward_intermediates`.
 
     forward_head: from what the network's body makes of images to the logits of both heads. What
-    both heads of a distilled network read is the mean of their tokens, as timm has it.
+    both heads of a distilled network read is the mean of their tokens, as timm has it. RuntimeError
+    for a network whose classifiers read vectors of several sizes, or cannot be followed.
     """
     body, outputs = net.forward_intermediates(normalised, output_fmt="NCHW")
     classifiers = net.get_classifier()
@@ -61,10 +62,7 @@ def forward_timm_with_features(
         for hook in hooks:
             hook.remove()
     if not read or len({one.shape for one in read}) > 1:
-        raise ValueError(
-            f"stages={num_maps}: what the classifier of a {type(net).__name__} reads is not one "
-            "vector of an image; choose another network, or loss=hard"
-        )
+        raise RuntimeError(f"what a {type(net).__name__} classifies is not one vector of an image")
     mean = torch.stack(read).mean(0)  # (heads, b, d) -> (b, d)
     maps = choose_maps(outputs, num_maps)
     return output._replace(features=Features(maps, mean, mean))

@@ -29,6 +29,12 @@ CLAIM_COLUMNS = [
 ]  # fmt: skip
 
 
+LATE = (
+    "Bounds that were *set late* were changed after the question was first asked, or set when its "
+    "cells had begun: such a finding was not predicted."
+)
+
+
 class _Asked(NamedTuple):
     """A claim on its question's page. setting: that tested it, None if none did."""
 
@@ -87,6 +93,7 @@ def claims_page(pages: Sequence[Page]) -> str:
         "# The paper's claims" if are_papers(pages) else "# Claims",
         "Each claim, and what our runs say about it. A finding holds for the protocol that we ran; "
         "the question's page compares that with the paper's. [claims.csv](claims.csv)",
+        *([LATE] if any(one.is_late for one in asked) else []),
         bullets(f"{line}." for line in _findings_by_kind(asked)),
         _table([one for one in about_rows if one.result.finding not in apart]),
     ]

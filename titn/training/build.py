@@ -21,7 +21,7 @@ from titn.data.streams import draw_seed
 from titn.data.views import View
 from titn.losses.terms import Loss, maps_read
 from titn.optim.schedules import Schedule
-from titn.system.errors import ConfigError
+from titn.system.errors import ConfigError, first_line
 from titn.training import weights
 from titn.types import Features, ImageSpec
 
@@ -99,15 +99,18 @@ def _connect(run: dict, loss: Any, model: nn.Module, teacher: nn.Module, spec: I
     """Tell a loss the features that it is going to compare; what it learns begins by the seed."""
     features = []
     for owner, network in (("model", model), ("teacher", teacher)):
+        whose = f"loss={run['choices']['loss']}: the {owner}, a {type(network).__name__},"
         if not getattr(network, "gives_features", False):
-            raise ConfigError(
-                f"loss={run['choices']['loss']}: the {owner}, a {type(network).__name__}, gives no "
-                f"features; choose another {owner}, or loss=hard"
-            )
+            raise ConfigError(f"{whose} gives no features; choose another {owner}, or loss=hard")
         try:
             features.append(features_of(network, spec, loss.num_maps))
         except ValueError as error:
             raise ConfigError(f"loss.{error}") from error
+        except Exception as error:  # of a user's own network, or of one of timm's
+            raise ConfigError(
+                f"{whose} fails where it is asked for features ({type(error).__name__}: "
+                f"{first_line(error)}); mend it, choose another {owner}, or loss=hard"
+            ) from error
     torch.manual_seed(draw_seed("loss", run["seed"]))
     loss.connect(*features)
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from titn.losses.features import Guidance
 from titn.models.airbench import airbench
 from titn.models.cnn import densenet121, mobilenet_v3, resnet18, squeezenet, vgg16_bn
 from titn.models.feature_maps import choose_maps
@@ -13,6 +14,8 @@ from titn.models.timm_network import TimmNetwork
 from titn.models.titn import TITN
 from titn.models.vit import ViT
 from titn.models.wide_resnet import wide_resnet28_10
+from titn.system.errors import ConfigError
+from titn.training import build
 from titn.types import ImageSpec
 
 SPEC = ImageSpec(num_classes=10, sample=torch.randint(256, (50, 3, 32, 32), dtype=torch.uint8))
@@ -132,3 +135,15 @@ def test_the_head_of_a_timm_network_is_asked_once():
     output = network.train()(IMAGES, 0)
     assert network.net.norm_head.num_batches_tracked == 1
     torch.testing.assert_close(network.net.classifier(output.features.cls), output.cls)
+
+
+def test_a_network_that_fails_where_features_are_asked_for_is_named():
+    class Broken(nn.Module):
+        gives_features = True
+
+        def forward(self, images, num_maps=None):
+            raise KeyError("x")
+
+    run = {"choices": {"loss": "guidance"}, "seed": 0}
+    with pytest.raises(ConfigError, match=r"^loss=guidance: the model, a Broken, fails .*'x'\); "):
+        build._connect(run, Guidance(), Broken(), Broken(), SPEC)
