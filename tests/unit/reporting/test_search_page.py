@@ -88,6 +88,26 @@ def test_tables_of_a_search_and_of_its_confirmation_are_written_as_latex(runs, r
 
 
 @pytest.mark.usefixtures("without_figures")
+@pytest.mark.parametrize(
+    ("name", "caption"),
+    [
+        (
+            "trials",
+            "{Which rate? The best trials. On the validation split, seed 0: by top1, the best "
+            "first. The CSV has all trials, with their outcomes.}",
+        ),
+        ("confirmation", "{Which rate? Validation and test. Validation: "),
+    ],
+)
+def test_the_caption_of_a_search_says_what_its_numbers_are(runs, report, name, caption):
+    confirm(runs)
+    page(runs, report, trials(0.5, 0.65))
+    out = runs.root.parent / "out"
+    report(runs.root, "--out", out, "--latex")
+    assert caption in (out / "search" / "rate" / f"search-{name}.tex").read_text()
+
+
+@pytest.mark.usefixtures("without_figures")
 def test_the_page_begins_with_what_is_left_on_test(runs, report):
     confirm(runs)
     text = page(runs, report, trials(0.5, 0.65))

@@ -22,6 +22,7 @@ HEADINGS = {
     "pairs": "Pairs of rows",
     "effects": "Effects",
     "interactions": "Interactions",
+    "confirmation": "Validation and test",
 }
 
 

@@ -210,7 +210,11 @@ def trials_section(found: TrialsFile, files: OutputFiles) -> list[str]:
     ]  # fmt: skip
     if not lines:
         return [f"All trials: {link}"]
-    return [table(["trial", "", *names], lines, left=2), f"All trials, with their outcomes: {link}"]
+    text = (
+        f"On the validation split, seed {found.seed}: by {names[0]}, the best first. The CSV has all "
+        "trials, with their outcomes."
+    )
+    return [table(["trial", "", *names], lines, left=2), f"{text} {link}"]
 
 
 def _record(trial: TrialSchema, found: TrialsFile) -> dict[str, Any]:
