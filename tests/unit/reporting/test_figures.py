@@ -18,6 +18,8 @@ from titn.reporting.figures import (
     Curve,
     IntervalRow,
     QuestionRow,
+    Reached,
+    Slice,
     classes,
     curves,
     style,
@@ -277,6 +279,28 @@ def test_a_tick_of_a_cost(value, shown):
 )
 def test_a_log_axis_has_round_ticks_in_narrow_and_wide_ranges(low, high, ticks):
     assert style.log_ticks(low, high) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "log", "ticks"),
+    [
+        ((0.000171, 0.001, 0.0071), True, ["0.0003", "0.001", "0.003"]),
+        ((1e-8, 0.2), True, ["1e-08", "1e-06", "0.0001", "0.01"]),
+        ((1, 2, 4), True, ["1", "2", "3"]),
+        ((1, 2), False, ["1", "2"]),
+        ((3, 3), False, ["3"]),
+        ((0.0002, 0.0002), True, ["0.0002"]),
+        ((0.676, 0.736), False, ["0.68", "0.70", "0.72", "0.74"]),
+    ],
+)
+def test_panels_beside_each_other_have_few_ticks_and_whole_ones_of_whole_numbers(
+    tmp_path, chosen, log, ticks
+):
+    reached = [Reached(i, "complete", 1000.0 + i) for i in range(len(chosen))]
+    one = Slice("a key", chosen, reached, log=log)
+    figures.draw_slices(tmp_path / "a.svg", [one] * 3, ylabel="reached")
+    shown = texts(tmp_path / "a.svg")
+    assert shown[: shown.index("a key")] == ticks
 
 
 def test_curves_are_in_percent(drawn):

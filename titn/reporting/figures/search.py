@@ -14,6 +14,7 @@ from titn.reporting.figures.style import (
     BLUE,
     GREEN,
     GREY,
+    MOST_TICKS,
     ORANGE,
     VERMILLION,
     amount_tick,
@@ -39,6 +40,8 @@ MARKED: dict[str, Any] = {"color": GREEN, "marker": "D", "markersize": 8,
 FOOT = 0.02  # of the height of the axes
 PANELS = 3  # beside each other
 MOST_CHOICES = 12  # of a panel's axis that are named
+FEW_TICKS = 4  # of a panel's axis, where there are others beside it
+MOST_LETTERS = 24  # that stand beside each other below a panel
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,10 @@ def draw_slices(path: Path, slices: Sequence[Slice], *, ylabel: str) -> None:
         marks: dict[str, Line2D] = {}
         for axes, one in zip(row, slices, strict=True):
             marks |= _trials(axes, one.chosen, one.reached)
-            _axis(axes, one)
+            axes.margins(0.08, 0.08)
+            _axis(axes, one, MOST_TICKS if len(slices) == 1 else FEW_TICKS)
             axes.set_xlabel(one.key)
             axes.yaxis.set_major_locator(round_ticks())
-            axes.margins(0.08, 0.08)
             axes.grid()
         row[0].set_ylabel(ylabel)
         order = [name for name in OUTCOMES if name in marks]
@@ -152,21 +155,36 @@ def _best_so_far(trials: Sequence[Reached], higher: bool) -> list[tuple[float, f
     return [*steps, (trials[-1].number, steps[-1][1])] if steps else []
 
 
-def _axis(axes: Axes, one: Slice) -> None:
+def _axis(axes: Axes, one: Slice, most: int) -> None:
+    """most: ticks that there is room for, of a key without names."""
+    is_whole = all(float(value).is_integer() for value in one.chosen)
+    least, greatest = min(one.chosen), max(one.chosen)
     if one.names:
         axes.set_xlim(-0.5, len(one.names) - 0.5)
         shown = range(len(one.names)) if len(one.names) <= MOST_CHOICES else ()
         axes.set_xticks(list(shown), [shorten(one.names[i], 12) for i in shown])
-        if sum(len(shorten(name, 12)) for name in one.names) > 24:
-            axes.tick_params(axis="x", labelrotation=60)
-    elif one.log and min(one.chosen) < max(one.chosen):
-        _log_axis(axes)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        _turn_long(axes, [shorten(name, 12) for name in one.names])
+    elif least == greatest:
+        axes.set_xticks([least], [f"{least:g}"])
+    elif one.log:
+        ticks = [tick for tick in _log_axis(axes, most) if tick.is_integer() or not is_whole]
+        labels = [f"{tick:g}" for tick in ticks]
+        axes.set_xticks(ticks, labels)
+        _turn_long(axes, labels)
     else:
-        axes.xaxis.set_major_locator(round_ticks())
+        axes.xaxis.set_major_locator(round_ticks(is_whole, most))
 
 
-def _log_axis(axes: Axes) -> None:
+def _turn_long(axes: Axes, labels: Sequence[str]) -> None:
+    """Turn labels that would run into each other."""
+    if sum(map(len, labels)) > MOST_LETTERS:
+        axes.tick_params(axis="x", labelrotation=60)
+
+
+def _log_axis(axes: Axes, most: int = MOST_TICKS) -> list[float]:
+    """Make the x axis logarithmic; returns its ticks."""
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_xlim())))
+    ticks = log_ticks(*axes.get_xlim(), most)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
+    return ticks

@@ -30,6 +30,7 @@ from titn.system.files import write_text
 
 WIDTH = 7.5  # inches: what a code host's page shows without shrinking the letters
 MAX_LABEL_LENGTH, MAX_TITLE_LENGTH = 28, 300
+MOST_TICKS = 8  # of an axis over the whole width
 
 # Okabe and Ito's colours without the yellow, which is not seen on white.
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
@@ -174,9 +175,12 @@ def _from_difference(label: str, others: Sequence[str]) -> str:
     return f"…{label[shared.rfind(' ') + 1 :]}" if " " in shared else f"…{label[len(shared) :]}"
 
 
-def round_ticks(whole: bool = False) -> MaxNLocator:
-    """Up to eight ticks at steps of 1, 2 or 5 times a power of ten; whole: at integers only."""
-    return MaxNLocator(8, steps=[1, 2, 5, 10], integer=whole)
+def round_ticks(whole: bool = False, most: int = MOST_TICKS) -> MaxNLocator:
+    """Ticks at steps of 1, 2 or 5 times a power of ten; whole: at integers only.
+
+    most: steps between them.
+    """
+    return MaxNLocator(most, steps=[1, 2, 5, 10], integer=whole)
 
 
 def signed_tick(value: float, position: int | None = None) -> str:
@@ -192,14 +196,18 @@ def amount_tick(value: float, position: int | None = None) -> str:
     return f"{value:,.6g}" if value < 1e3 else f"{value:,.0f}"
 
 
-def log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers, three to eight if there are so many, between the ends of a log axis."""
-    sets = [LogLocator(subs=subs, numticks=20) for subs in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))]
+def log_ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
+    """Round numbers, three to `most` if there are so many, between the ends of a log axis."""
+    between = ((1, 2, 5), (1, 1.5, 2, 3, 5, 7))
+    sets = [
+        LogLocator(subs=subs, numticks=20)
+        for subs in ((1,), *(((1, 3),) if most < MOST_TICKS else ()), *between)
+    ]
     # Of many powers of ten, every other one or fewer.
-    sparse = [LogLocator(numticks=8)] if high > 1e7 * low else []
-    for locator in (*sets, *sparse, MaxNLocator(5)):
+    sparse = [LogLocator(numticks=most)] if high > 10.0 ** (most - 1) * low else []
+    for locator in (*sets, *sparse, MaxNLocator(min(most, 5))):
         ticks = [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
-        if 3 <= len(ticks) <= 8:
+        if 3 <= len(ticks) <= most:
             break
     return ticks
 

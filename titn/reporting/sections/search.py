@@ -211,8 +211,8 @@ def trials_section(found: TrialsFile, files: OutputFiles) -> list[str]:
     if not lines:
         return [f"All trials: {link}"]
     text = (
-        f"On the validation split, seed {found.seed}: by {names[0]}, the best first. The CSV has all "
-        "trials, with their outcomes."
+        f"On the validation split, seed {found.seed}: by {names[0]}, the best first. The CSV has "
+        "all trials, with their outcomes."
     )
     return [table(["trial", "", *names], lines, left=2), f"{text} {link}"]
 
