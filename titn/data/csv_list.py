@@ -94,8 +94,9 @@ def _by_class(file: Path, rows: list[Row]) -> ClassFolders:
     """The listed files by class, which are sorted by name, those of whole numbers by number."""
     listed: dict[str, dict[str, list[Path]]] = {"train": {}, "test": {}}
     known: dict[tuple[str, str], int] = {}
+    has_test = any(SPLITS.get(row.split.lower()) == "test" for row in rows)
     for row in rows:
-        split = _split(file, row)
+        split = _split(file, row, has_test)
         if not row.label:
             raise _bad(file, row.number, "has no label")
         path = file.parent / os.path.expanduser(row.path)
@@ -121,13 +122,16 @@ def _by_class(file: Path, rows: list[Row]) -> ClassFolders:
     return ClassFolders(file.parent, train, test)
 
 
-def _split(file: Path, row: Row) -> str:
+def _split(file: Path, row: Row, has_test: bool) -> str:
+    """has_test: whether another line is of test."""
     word = row.split.lower()
     if word in SPLITS:
         return SPLITS[word]
     remedy = "write train or test"
     if word in HELD_OUT:
-        remedy = "write train: titn holds out its own part of train for dataset.split=validation"
+        remedy = "write test, to evaluate on these images: the list has no others"
+        if has_test:
+            remedy = "write train: titn holds out a part of it for dataset.split=validation"
     raise _bad(file, row.number, f"has split {row.split!r}; {remedy}", end="")
 
 

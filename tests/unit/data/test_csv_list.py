@@ -89,7 +89,11 @@ def test_whole_numbers_are_in_the_order_of_their_size(listed):
         (("no.png,ants,train",), "path,label,split", "line 2 no.png: is no file to be read ("),
         ((",ants,train",), "path,label,split", "line 2 : is no file to be read (it names none)"),
         (("a/ants.png,,train",), "path,label,split", "line 2 has no label"),
-        (("a/ants.png,ants,val",), "path,label,split", "line 2 has split 'val'; write train: "),
+        (("a/ants.png,ants,val",), "path,label,split", "line 2 has split 'val'; write test, "),
+        (
+            ("a/ants.png,ants,val", *LINES), "path,label,split",
+            "line 2 has split 'val'; write train: ",
+        ),
         (("a/ants.png,ants,all",), "path,label,split", "line 2 has split 'all'; write train or te"),
         ((*LINES, LINES[0]), "path,label,split", "line 7 lists a/ants.png a second time (line 2)"),
         (
