@@ -41,12 +41,8 @@ def recompute(run: FinishedRun, *, root: str | None, device: str) -> Recomputed:
     the record's, or the record has no numbers.
     """
     recorded = _recorded_metrics(run)
-    if root:
-        if "root" not in run.run["dataset"]:
-            raise ConfigError(f"--root={printable(root)}: this data set needs none; leave it out")
-        run.run["dataset"]["root"] = root
     network, torch_device = run.network_on(device)
-    dataset = run.dataset()
+    dataset = run.dataset_at(root)
     expected = len(run.class_names), run.result.get("data_digest", dataset.digest)
     if (len(dataset.class_names), dataset.digest) != expected:
         place = printable(run.run["dataset"].get("root"))

@@ -100,6 +100,22 @@ class FinishedRun:
         """The images that the run was made with; ConfigError if they are not there."""
         return self._instantiate("dataset", Dataset)
 
+    def dataset_at(self, root: str | None) -> Dataset:
+        """`dataset`, for commands with --root. root: where it lies, if not where it lay."""
+        has_root = "root" in self.run["dataset"]
+        if root and not has_root:
+            raise ConfigError(f"--root={printable(root)}: this data set needs none; leave it out")
+        if root:
+            self.run["dataset"]["root"] = root
+        try:
+            return self.dataset()
+        except ConfigError as error:
+            if root:
+                raise ConfigError(re.sub(r"^dataset\.root=", "--root=", str(error))) from None
+            if has_root:
+                raise ConfigError(f"{error}; --root=DIR says where the images are now") from None
+            raise
+
     def token_weights(self) -> TokenWeights:
         """How much each token counts for the run's loss."""
         return self._instantiate("loss", object).token_weights

@@ -60,16 +60,12 @@ def images_to_compare(run: FinishedRun, root: str | None, most: int | None) -> T
 
     root: where its data set lies, if not where it lay.
     """
-    if root:
-        if "root" not in run.run["dataset"]:
-            raise ConfigError(f"--root={root}: this data set needs none; leave it out")
-        run.run["dataset"]["root"] = root
     try:
-        images = run.dataset().evaluated
+        images = run.dataset_at(root).evaluated
     except ConfigError as error:
         if root:
             raise
-        say(f"compared on noise, because {error}; --root=DIR says where the images are")
+        say(f"compared on noise, because {error}")
         generator = torch.Generator().manual_seed(0)
         shape = (NUM_NOISE, run.spec.channels, run.spec.size, run.spec.size)
         return torch.randint(256, shape, dtype=torch.uint8, generator=generator)

@@ -195,8 +195,18 @@ def test_a_data_set_that_moved_can_be_named(tiny, hugging_face, tmp_path, capsys
     directory, _ = ensure(tiny("dataset=mnist", f"dataset.root={root}", "dataset.image_size=8"))
     moved = root.rename(tmp_path / "elsewhere")
     assert run(evaluate, directory.path) == 2
-    assert "no such directory" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"titn: dataset.root={root}: no such directory" in said
+    assert said.endswith("; --root=DIR says where the images are now\n")
     assert run(evaluate, directory.path, "--root", moved) == 0
+
+
+def test_a_place_that_is_not_there_is_named_by_its_option(tiny, hugging_face, tmp_path, capsys):
+    digits = tuple("0123456789")
+    root, _ = hugging_face("image", "label", shape=(28, 28), names=digits, of="mnist")
+    directory, _ = ensure(tiny("dataset=mnist", f"dataset.root={root}", "dataset.image_size=8"))
+    assert run(evaluate, directory.path, "--root", tmp_path / "nowhere") == 2
+    assert f"titn: --root={tmp_path}/nowhere: no such directory" in capsys.readouterr().err
 
 
 def test_a_place_for_images_that_need_none_is_refused(finished, capsys):
