@@ -67,8 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--license",
         type=checked("license", _check_licence),
-        default="mit",
-        help="of the weights, for the card of --to hub (default mit)",
+        help="of the weights, as mit, for the card of --to hub (default: the card names none)",
     )
     parser.add_trust()
     return parser

@@ -57,7 +57,9 @@ def check_possible(run: FinishedRun, form: str, path: Path, force: bool) -> None
         raise ConfigError(f"--output={path}: is there already; name another, or add --force")
 
 
-def export(run: FinishedRun, form: str, path: Path, pixels: Tensor, license_name: str) -> Exported:
+def export(
+    run: FinishedRun, form: str, path: Path, pixels: Tensor, license_name: str | None
+) -> Exported:
     """Write a form, read it back, and compare it with the run's weights on images.
 
     pixels: (n, c, s, s) uint8. Raises ConfigError if the network cannot be exported so, or the

@@ -18,7 +18,9 @@ from titn.types import ImageSpec
 BILINEAR = 2
 
 
-def write_hub_folder(run: FinishedRun, network: nn.Module, folder: Path, license_name: str) -> None:
+def write_hub_folder(
+    run: FinishedRun, network: nn.Module, folder: Path, license_name: str | None
+) -> None:
     """Write the four files of `titn.records.hub_folder` into a folder that is there."""
     try:
         parts = hub_folder.of_run(run.directory.path)

@@ -43,8 +43,11 @@ It was made with code that is not titn's, and is not in here: {targets}. `trust=
 import it, from where Python finds it."""
 
 
-def model_card(parts: dict[str, Any], license_name: str) -> str:
-    """README.md of the folder. parts: of `titn.records.hub_folder.of_run`."""
+def model_card(parts: dict[str, Any], license_name: str | None) -> str:
+    """README.md of the folder.
+
+    parts: of `titn.records.hub_folder.of_run`. license_name: None where nobody has said it.
+    """
     config, record, environment = (parts[part] for part in hub_folder.PARTS)
     names = config["choices"] or {}
     network, data = names.get("model") or "network", names.get("dataset") or "images"
@@ -57,12 +60,14 @@ def model_card(parts: dict[str, Any], license_name: str) -> str:
         "Teacher": _teacher(config, record),
         "Command": _command(environment),
         "Identity": _identity(record),
-        "Licence": f"{license_name}. The data set has terms of its own.",
     }
+    if license_name:
+        sections["Licence"] = f"{license_name}. The data set has terms of its own."
     text = "\n\n".join(
         f"## {title}\n\n{body}" if title else body for title, body in sections.items()
     )
-    front = _front_matter(f"{network}-{data}", data, record, license_name)
+    tags = ["titn", "knowledge-distillation"] if _has_teacher(config, record) else ["titn"]
+    front = _front_matter(f"{network}-{data}", data, record, tags, license_name)
     return f"---\n{front}\n---\n\n# {network} on {data}\n\n{text}\n"
 
 
@@ -83,7 +88,9 @@ def _kind(dataset: dict[str, Any]) -> str:
     return {1: "grey", 4: "RGBA"}.get(dataset.get("channels", 3), "RGB")
 
 
-def _front_matter(name: str, data: str, record: dict[str, Any], license_name: str) -> str:
+def _front_matter(
+    name: str, data: str, record: dict[str, Any], tags: list[str], license_name: str | None
+) -> str:
     """The card's YAML, with the accuracies as the hub's tables read them."""
     accuracies = {"accuracy": record["top1"], "balanced_accuracy": record.get("balanced_accuracy")}
     results = [
@@ -102,7 +109,7 @@ def _front_matter(name: str, data: str, record: dict[str, Any], license_name: st
         license=license_name,
         library_name="titn",
         pipeline_tag="image-classification",
-        tags=["titn", "knowledge-distillation"],
+        tags=tags,
         datasets=[HUB_DATASETS[data]] if data in HUB_DATASETS else None,
         model_name=name,
         eval_results=results,
@@ -170,10 +177,14 @@ def _recipe(config: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _has_teacher(config: dict[str, Any], record: dict[str, Any]) -> bool:
+    return bool(config.get("teacher") and record.get("teacher"))
+
+
 def _teacher(config: dict[str, Any], record: dict[str, Any]) -> str:
-    teacher, summary = config.get("teacher"), record.get("teacher")
-    if not teacher or not summary:
+    if not _has_teacher(config, record):
         return "None: it was trained on labels alone."
+    teacher, summary = config["teacher"], record["teacher"]
     name = (teacher.get("choices") or {}).get("model")
     kept = {key: teacher[key] for key in ("epochs", "batch_size", "seed") if key in teacher}
     return (

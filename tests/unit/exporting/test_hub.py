@@ -149,6 +149,21 @@ def test_a_card_without_a_teacher_says_so(finished):
     assert "None: it was trained on labels alone." in model_card(parts, "mit")
 
 
+@pytest.mark.parametrize("is_taught", [True, False])
+def test_the_tag_of_distillation_is_of_runs_with_a_teacher(finished, is_taught):
+    parts = hub_folder.of_run(finished.directory.path)
+    if not is_taught:
+        parts["config"]["teacher"] = parts["record"]["teacher"] = None
+    card = ModelCard(model_card(parts, None))
+    assert card.data.tags == ["titn", *(["knowledge-distillation"] if is_taught else [])]
+
+
+def test_a_card_names_no_licence_that_nobody_gave(finished):
+    card = model_card(hub_folder.of_run(finished.directory.path), None)
+    assert "license" not in card
+    assert "Licence" not in card
+
+
 def test_wilsons_interval_by_hand():
     """(p + z^2 / 2n +- z sqrt(p q / n + z^2 / 4n^2)) / (1 + z^2 / n)."""
     p, n, z = 0.25, 40, norm.ppf(0.975)
