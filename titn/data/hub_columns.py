@@ -139,31 +139,68 @@ def _choose(
     fits: Any,
 ) -> str:
     """The column that is given, or the one that is meant by its feature or its name."""
+    fitting = [f.name for f in schema if fits(f.type, features.get(f.name))]
     if given is not None:
         if given not in schema.names:
             has = ", ".join(schema.names)
             raise ValueError(f"{key}={given}: {root} has the columns {has}; choose of these")
-        if not fits(schema.field(given).type, features.get(given)):
+        if given not in fitting:
+            kind = schema.field(given).type
             raise ValueError(
-                f"{key}={given}: is {schema.field(given).type}, not {_KINDS[key]}; choose another"
+                f"{key}={given}: is {kind}, not {_KINDS[key]}; {_remedy(key, kind, fitting)}"
             )
         return given
-    fitting = [f.name for f in schema if fits(f.type, features.get(f.name))]
     # Those that the features call so, if there are any: an image may have a number as well.
     said = [name for name in fitting if _kind_of(features.get(name)) in ("Image", "ClassLabel")]
     found = said or fitting
     if known := [name for name in usual if name in found]:
         return known[0]
+    if not said:
+        _check_not_meant(root, key, schema, usual, found)
     if len(found) == 1:
         return found[0]
     has = ", ".join(f"{f.name} ({f.type})" for f in schema)[:300]
     what = f"has {'no column' if not found else 'several columns'} of {_KINDS[key]}"
-    raise ValueError(f"root={root}: {what}; its columns are {has}; name it as dataset.{key}=NAME")
+    remedy = f"name it as dataset.{key}=NAME" if found else _SAVED[key]
+    raise ValueError(f"root={root}: {what}; its columns are {has}; {remedy}")
+
+
+def _check_not_meant(
+    root: Path, key: str, schema: pa.Schema, usual: tuple[str, ...], others: list[str]
+) -> None:
+    """ValueError if a column has a label's usual name, and numbers in another form.
+
+    others: columns that have whole numbers or words, which need not be what is meant.
+    """
+    for name in usual:
+        if key != "label_column" or name not in schema.names:
+            continue
+        if form := _form_of_numbers(kind := schema.field(name).type):
+            other = f", or name another column as dataset.{key}={others[0]}" if others else ""
+            raise ValueError(f"root={root}: {name} is {kind}, not {_KINDS[key]}; {form}{other}")
+
+
+def _remedy(key: str, kind: pa.DataType, fitting: list[str]) -> str:
+    """What to do with a column of this type that was named. fitting: those that can be."""
+    form = _form_of_numbers(kind) if key == "label_column" else None
+    choose = f"choose {' or '.join(fitting)[:100]}" if fitting else None
+    return ", or ".join(filter(None, (form, choose))) or _SAVED[key]
+
+
+def _form_of_numbers(kind: pa.DataType) -> str | None:
+    """How to save labels that are numbers, but none that can be read; None of anything else."""
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "cast it to int64 or string"
+    return "save one int64 or string an image" if _is_list(kind) else None
 
 
 _KINDS = {
     "image_column": "images (files' bytes, or arrays of uint8 or floating point)",
     "label_column": "labels (whole numbers or words)",
+}
+_SAVED = {
+    "image_column": "save them in one of these forms",
+    "label_column": "save them as a column of int64 or string",
 }
 
 

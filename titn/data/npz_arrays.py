@@ -122,10 +122,15 @@ def checked_class_names(
     try:
         for split, shape, own in zip(("train", "test"), shapes, labels, strict=True):
             if shape[0] != len(own):
-                raise ValueError(f"has {shape[0]} images and {len(own)} labels of {split}")
+                raise ValueError(
+                    f"has {shape[0]} images and {len(own)} labels of {split}; save one for each"
+                )
         if shapes[0][1:] != shapes[1][1:]:
             sizes = " and ".join(str(shape[1:]) for shape in shapes)
-            raise ValueError(f"has images of {sizes} (channels, height, width) in train and test")
+            raise ValueError(
+                f"has images of {sizes} (channels, height, width) in train and test; save both "
+                "alike"
+            )
         class_names = _class_names(labels, given)
         counts = (np.bincount(own, minlength=len(class_names)).tolist() for own in labels)
         check_class_names(class_names)
@@ -229,5 +234,8 @@ def _class_names(labels: list[NDArray], given: NDArray | None) -> tuple[str, ...
         raise ValueError(f"{CLASS_NAMES}: is not UTF-8; give strings") from None
     check_no_blank_names(names)
     if len(names) < num_classes:
-        raise ValueError(f"has {len(names)} {CLASS_NAMES}, and labels up to {num_classes - 1}")
+        raise ValueError(
+            f"has {len(names)} {CLASS_NAMES}, and labels up to {num_classes - 1}; give a name for "
+            f"each of 0 to {num_classes - 1}"
+        )
     return names

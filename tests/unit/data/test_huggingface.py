@@ -227,6 +227,29 @@ def test_what_is_not_said_is_asked_for(fetched, files, keys, said):
         huggingface(root=fetched(dict.fromkeys(files, TABLES["train"])), **keys)
 
 
+@pytest.mark.parametrize("given", [None, "label"])
+@pytest.mark.parametrize("others", [{}, {"id": list(range(12))}])
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([0.0, 1.0] * 6, "label is double, not labels .*; cast it to int64 or string"),
+        ([[0], [1]] * 6, "label is list<.*>, not labels .*; save one int64 or string an image"),
+    ],
+)
+def test_labels_in_another_form_are_told_which_is_read(fetched, given, others, labels, said):
+    rows = table(12, label=labels, **others).replace_schema_metadata({})
+    said = said if given is None else said.replace("label is", "label_column=label: is", 1)
+    said += ", or .*id$" if others else "$"
+    with pytest.raises(ValueError, match=said):
+        huggingface(root=fetched({f"{s}.parquet": rows for s in TABLES}), label_column=given)
+
+
+def test_a_set_without_labels_is_not_told_to_name_one(fetched):
+    rows = table(12, label=[None] * 12).replace_schema_metadata({})
+    with pytest.raises(ValueError, match=r"label \(null\); save them as a column of int64 or str"):
+        huggingface(root=fetched({f"{s}.parquet": rows for s in TABLES}))
+
+
 def test_what_is_not_read_may_differ_and_so_may_the_form_of_words(fetched):
     """Pandas makes a column of whole numbers floating point for one that is missing."""
     words = {"train": pa.array(["wasp", "moth"] * 6).dictionary_encode(), "test": ["moth", "wasp"]}

@@ -73,7 +73,7 @@ def test_names_of_classes_may_be_given(saved):
         ({"y_train": LABELS / 2}, "y_train: is float64 (6,); give whole numbers"),
         ({"y_train": LABELS - 1}, "y_train: goes from -1 to 1"),
         ({"y_test": LABELS[:3] * 0}, "has no image of class 1 in test"),
-        ({"class_names": np.array(["a"])}, "has 1 class_names, and labels up to 2"),
+        ({"class_names": np.array(["a"])}, "and labels up to 2; give a name for each of 0 to 2"),
         (
             {"x_train": PIXELS / 255**2},
             "x_train: ends at 0.00392, and 1 is white: all images would",
