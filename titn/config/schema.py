@@ -5,6 +5,7 @@ mistyped value should be answered at once.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Optional, Union
@@ -21,6 +22,8 @@ from titn.system.errors import ConfigError, first_line
 MISSING = "???"  # in OmegaConf's files
 # What other languages and tools write for null, true and false.
 NOTHING = ("none", "null", "nil")
+SPAN = re.compile(r"(\d{1,9})(?:-|:|\.\.)(\d{1,9})")
+MOST_LISTED = 10
 YES, NO = ("true", "yes", "on", "y", "t"), ("false", "no", "off", "n", "f")
 
 # What an annotation may consist of: it is read here, and so must not be able to do anything.
@@ -52,6 +55,8 @@ def validate_value(value: Any, annotation: Any, path: str) -> Any:
             remedy = f"; write {spelled(path, meant)}"
         elif isinstance(value, list) and value and all(_is_valid(one, adapter) for one in value):
             remedy = f"; for a sweep write --multirun {path}={','.join(map(as_typed, value))}"
+        elif (span := _span(value)) and _is_valid(span[0], adapter):
+            remedy = f"; for a sweep write --multirun {_swept(path, span)}"
         elif isinstance(value, bool | float) and _is_valid("text", adapter):
             remedy = f"; write '{path}=\"TEXT\"', in both kinds of quotes"
         raise ConfigError(f"{path}={shown}: should be {wanted}{remedy}") from None
@@ -61,6 +66,19 @@ def validate_value(value: Any, annotation: Any, path: str) -> Any:
             f"{path}=./{value} for a file of that name"
         )
     return checked
+
+
+def _span(value: Any) -> range | None:
+    """The numbers that 0-3, 0..3 or 0:3 stands for in other tools; None of anything else."""
+    found = SPAN.fullmatch(value) if isinstance(value, str) else None
+    return range(int(found[1]), int(found[2]) + 1) or None if found else None
+
+
+def _swept(path: str, span: range) -> str:
+    """The override that sweeps over them, as a shell takes it."""
+    if len(span) <= MOST_LISTED:
+        return f"{path}={','.join(map(str, span))}"
+    return f"'{path}=range({span.start},{span.stop})'"
 
 
 def _is_valid(value: Any, adapter: TypeAdapter) -> bool:

@@ -36,6 +36,24 @@ def _scalar(value: object) -> object:
 
 Values = tuple[Annotated[str | bool | int | float | None, PlainValidator(_scalar)], ...]
 
+# pydantic's names of what has another form, and which form is meant: by the key below the question.
+NOT_OF_FORM = ("tuple_type", "dict_type", "model_type", "too_short", "too_long")
+FORMS = {
+    "": "keys and values, as title, asks and rows",
+    "rows": "labels with overrides below, as row: [model=titn]",
+    "rows.*": "a list of overrides, as [model=titn]; [] for none",
+    "pairs": "a list of pairs of rows, as [[row, other row]]",
+    "pairs.*": "a list of pairs of rows, as [[row, other row]]",
+    "tune": "keys with a list of values below, as optimizer.lr: [1e-4, 3e-4]",
+    "tune.*": "a list of values, as [1e-4, 3e-4], or an expression, as range(1,5)",
+    "tune.*.*": "a list of values, as [1e-4, 3e-4], or an expression, as range(1,5)",
+    "margins": "metrics with a distance each, as {top1: 0.01}",
+    "claims": "a list of claims, each with says, source, dataset, rows and between",
+    "claims.*": "a claim's keys: says, source, dataset, rows and between",
+    "claims.*.rows": "a list of one row or two, as [row, other row]",
+    "claims.*.between": "a list of the least and the most, as [0, null]",
+}
+
 # A point of top-1: what a question calls equal that does not say otherwise.
 DEFAULT_MARGIN = 0.01
 
@@ -168,16 +186,23 @@ def _said(error: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         names = [*(Claim if location[0] == "claims" else Question).model_fields]
         return f"there is no such key; {nearest(str(location[-1]), names)}"
-    if kind == "tuple_type" and location[0] == "rows":
-        return "should be a list of overrides, as [model=titn]; [] for none"
-    if kind == "tuple_type" and location[0] == "pairs":
-        return "should be a list of pairs of rows, as [[row, other row]]"
-    if kind == "tuple_type" and location[0] == "tune":
-        return "should be a list of values, as [1e-4, 3e-4], or an expression, as range(1,5)"
+    if kind in NOT_OF_FORM and (form := FORMS.get(_in_question(location))):
+        return f"should be {form}"
+    if kind in ("less_than", "greater_than"):
+        return f"{error['input']} is no fraction; write a point as 0.01"
+    if kind in ("float_type", "float_parsing"):
+        return "should be a number; write it plainly, as 0.01"
     if kind == "string_type":
         return "should be text; put it in quotes"
     message = error["msg"].removeprefix("Value error, ")
     return f"{message[:1].lower()}{message[1:]}"
+
+
+def _in_question(location: Sequence[str | int]) -> str:
+    """A place below the question, with a star for a label, a key or an index: claims.*.rows."""
+    parts = [str(part) for part in location if _is_key(part)]
+    kept = 2 if parts[:1] == ["claims"] else 0  # a key of a claim
+    return ".".join(one if i in (0, kept) else "*" for i, one in enumerate(parts))
 
 
 def nearest(name: str, names: Sequence[str]) -> str:

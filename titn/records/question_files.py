@@ -107,7 +107,7 @@ def _unreadable(file: Path, error: yaml.YAMLError) -> ConfigError:
     if "\\t" in said:
         said = "a tab; indent with spaces"
     elif "could not find expected ':'" in said or "mapping values are not allowed" in said:
-        said = f"{said}; put a text with a colon in quotes"
+        said = f"{said}; put a text with a colon, or with ' #', in quotes"
     else:
         said = f"{said}; correct it"
     return _mistake(file, mark.line + 1 if mark else 1, said)

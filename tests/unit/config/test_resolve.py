@@ -89,6 +89,8 @@ def test_a_teacher_from_a_checkpoint_is_not_trained(composed):
         ("epochs='3'", "epochs='3': should be an integer; write epochs=3"),
         ("epochs=007", "epochs=007: should be an integer; write epochs=7"),
         ("seed=[0,1]", "seed=[0,1]: should be an integer; for a sweep write --multirun seed=0,1"),
+        ("seed=0-2", "seed=0-2: should be an integer; for a sweep write --multirun seed=0,1,2"),
+        ("seed=1..20", "integer; for a sweep write --multirun 'seed=range(1,21)'"),
         ("force=yes", "force=yes: should be true or false; write force=true"),
         ("force=0", "force=0: should be true or false; write force=false"),
         ("clip_grad=None", "clip_grad=None: should be a number; write clip_grad=null"),

@@ -145,7 +145,19 @@ MISTAKES = {
     ),
     "a colon in a text": (
         changed("Does it help?", "Help: does it?"),
-        "4: mapping values are not allowed here; put a text with a colon in quotes",
+        "4: mapping values are not allowed here; put a text with a colon, or with ' #', in quotes",
+    ),
+    "a label with what begins a comment": (
+        changed("some:", "some #1:"),
+        "9: could not find expected ':'; put a text with a colon, or with ' #', in quotes",
+    ),
+    "claims as text": (
+        f"{GOOD}  claims: [some is better]\n",
+        "9: question.claims.0: should be a claim's keys: says, source, dataset, rows and between",
+    ),
+    "a margin in percent": (
+        f"{GOOD}  margin: 2\n",
+        "9: question.margin: 2 is no fraction; write a point as 0.01",
     ),
     "a bracket that is open": (
         changed("0.1]", "0.1"), "9: expected ',' or ']', but got '<stream end>'; correct it"
