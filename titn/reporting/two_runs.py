@@ -3,6 +3,7 @@
 `first` and `second` are run directories; all tables have a column for each.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +47,10 @@ class Comparison:
 
 
 def compare_runs(first: Path, second: Path) -> Comparison:
-    """Raises ConfigError if one of them is no finished run, or is damaged."""
+    """Raises ConfigError if one of them is no finished run, or is damaged, or both are one."""
     rows = [_recorded(path) for path in (first, second)]
+    if os.path.samefile(first, second):
+        raise ConfigError(f"{second}: is one run, named twice; name two runs")
     try:
         settings = _settings(*(read_config(path) for path in (first, second)))
         curves = _curves(*(read_epochs(row) for row in rows))

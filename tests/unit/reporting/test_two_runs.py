@@ -1,5 +1,8 @@
 """Two runs side by side: what differs, and whether their predictions do."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from titn import compare as door
@@ -37,10 +40,18 @@ def test_teachers_are_compared_by_their_keys(runs):
     assert part(compared(runs, first, second), "setting") == {"teacher.seed": ("1", "2")}
 
 
-def test_equal_settings_are_said_to_be_so(runs):
-    cell = runs.cell("a", 0)
-    found = part(compared(runs, cell, cell), "setting")
-    assert found == {"all": ("the same", "the same")}
+def test_equal_settings_are_said_to_be_so(runs, tmp_path):
+    path = runs.written[runs.cell("a", 0).config_hash]
+    found = compare_runs(path, Path(shutil.copytree(path, tmp_path / "again")))
+    assert part(found, "setting") == {"all": ("the same", "the same")}
+
+
+def test_one_run_is_not_compared_with_itself(runs, tmp_path):
+    path = runs.written[runs.cell("a", 0).config_hash]
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    with pytest.raises(ConfigError, match=r"link: is one run, named twice; name two runs$"):
+        compare_runs(path, link)
 
 
 def test_a_key_that_was_added_later_has_the_value_of_then(runs):
