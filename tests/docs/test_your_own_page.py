@@ -83,6 +83,14 @@ def test_nothing_of_a_run_is_executed_without_trust(place, hash_of_run, command)
     assert "is not titn's own code for this; --trust runs it all the same" in refused.err
 
 
+def test_the_page_names_all_commands_that_ask_for_trust():
+    root = Path(titn.__file__).parent
+    asking = {file.stem for file in root.glob("*.py") if "add_trust()" in file.read_text()}
+    text = (root.parent / "docs" / "your-own.md").read_text()
+    (line,) = re.findall(r"^- (.*) run your code only with `--trust`", text, re.MULTILINE)
+    assert {name.removeprefix("titn.") for name in re.findall(r"`(.*?)`", line)} == asking
+
+
 def test_a_run_is_loaded_with_trust_alone(place, hash_of_run):
     path = place / "runs" / hash_of_run
     with pytest.raises(titn.ConfigError, match="is not titn's own code"):
