@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -94,14 +95,28 @@ def drawing_panels(
         row = [figure.add_subplot(1, panels, 1 + i) for i in range(panels)]
         yield figure, row
         for axes in row:
-            axes.set_xlabel(
-                textwrap.fill(shorten(axes.get_xlabel(), MAX_TITLE_LENGTH), 55 // panels)
-            )
+            axes.set_xlabel(filled(shorten(axes.get_xlabel(), MAX_TITLE_LENGTH), 55 // panels))
             axes.set_ylabel(textwrap.fill(shorten(axes.get_ylabel(), MAX_TITLE_LENGTH), 40))
         svg = _svg(figure)
     path.parent.mkdir(parents=True, exist_ok=True)
     # ASCII suits every locale.
     write_text(path, svg.encode("ascii", "xmlcharrefreplace").decode())
+
+
+def filled(text: str, width: int) -> str:
+    """Text in lines of at most `width` letters; a key is parted after a dot or an underscore.
+
+    >>> filled("loss.label_smoothing", 18)
+    'loss.label_\\nsmoothing'
+    """
+    if " " in text or len(text) <= width:
+        return textwrap.fill(text, width)
+    lines = [""]
+    for part in re.split(r"(?<=[._])", text):
+        if lines[-1] and len(lines[-1] + part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(textwrap.fill(line, width) for line in lines)
 
 
 def lay_out(figure: Figure) -> None:
