@@ -277,7 +277,7 @@ def warnings(evidence: Evidence) -> list[str]:
             f"The question's claims{', pairs' if has_pairs else ''} or margins were changed after "
             "the first asking: what they find was not fixed before the runs."
         )
-    elif older := evidence.num_older:
+    elif evidence.question and evidence.question.claims and (older := evidence.num_older):
         begun = f"{older} of {counted(sum(1 for _ in evidence.runs), 'cell')} had"
         lines.append(f"When the question was first asked, {begun} begun already.")
     return lines

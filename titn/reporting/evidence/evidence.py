@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from titn.config.overrides import own_dirs_of
 from titn.records.question import DEFAULT_MARGIN, Question, parse_question
 from titn.records.sweep_plan import PlannedCell, Setting
 from titn.reporting.evidence.planned_rows import planned_row
@@ -66,9 +67,13 @@ class Evidence:
 
     @property
     def num_older(self) -> int:
-        """How many cells had begun before the question was asked first; 0 where it is not known."""
+        """How many cells had begun before a question of one's own was asked first.
+
+        0 where it is not known, and of titn's own questions, which were there before.
+        """
         first = self.setting.first_asked[:TO_THE_SECOND]
-        return sum(_began(run) < first for run in self.runs) if first else 0
+        is_own = any(own_dirs_of(command) for command in self.setting.commands)
+        return sum(_began(run) < first for run in self.runs) if first and is_own else 0
 
     @property
     def is_late(self) -> bool:
