@@ -89,10 +89,12 @@ def claims_page(pages: Sequence[Page]) -> str:
         NOT_COMPARABLE: "Claims about rows that were trained on other data or classes",
         NOT_RUN: "Claims about rows that have no record",
     }
+    is_of_paper = any(page.question and page.question.is_of_paper for page in pages)
+    compared = "; the question's page compares that with the paper's" if is_of_paper else ""
     parts = [
         "# The paper's claims" if are_papers(pages) else "# Claims",
-        "Each claim, and what our runs say about it. A finding holds for the protocol that we ran; "
-        "the question's page compares that with the paper's. [claims.csv](claims.csv)",
+        "Each claim, and what our runs say about it. A finding holds for the protocol that we ran"
+        f"{compared}. [claims.csv](claims.csv)",
         *([LATE] if any(one.is_late for one in asked) else []),
         bullets(f"{line}." for line in _findings_by_kind(asked)),
         _table([one for one in about_rows if one.result.finding not in apart]),
@@ -101,7 +103,8 @@ def claims_page(pages: Sequence[Page]) -> str:
         found = [one for one in about_rows if one.result.finding == finding]
         if found:
             parts.append(fold(f"{title} ({len(found)})", [_table(found)]))
-    parts.append(fold("The numbers that the paper prints, one by one", [_table(printed)]))
+    if printed:
+        parts.append(fold("The numbers that the paper prints, one by one", [_table(printed)]))
     return "\n\n".join(parts) + "\n"
 
 
