@@ -2,8 +2,9 @@
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -23,21 +24,32 @@ PLAIN = re.compile(r"[\w.-]+(/[\w.-]+)+", re.ASCII)
 
 @dataclass(frozen=True)
 class Page:
-    """A page, and what other pages need of it. name: as ablation/patch_size; path: relative."""
+    """A page, and what other pages need of it. name: as ablation/patch_size; path: relative.
+
+    is_alone: whether no other page has its title; else what others call it has its name, too.
+    """
 
     name: str
     question: Question | None
     text: str
     settings: list[SettingSummary]
     postponed: Sequence[Postponed] = ()
+    is_alone: bool = True
 
     @property
     def title(self) -> str:
-        return self.question.title if self.question else "Sweeps without a question"
+        said = self.question.title if self.question else "Sweeps without a question"
+        return said if self.is_alone else f"{said} ({self.name})"
 
     @property
     def path(self) -> str:
         return f"{self.name}.md"
+
+
+def told_apart(pages: Sequence[Page]) -> list[Page]:
+    """The same pages, each with a title of its own."""
+    counts = Counter(page.title for page in pages)
+    return [replace(page, is_alone=counts[page.title] == 1) for page in pages]
 
 
 def write_page(

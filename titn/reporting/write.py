@@ -20,7 +20,7 @@ from titn.reporting.index import index_page
 from titn.reporting.markdown import write_csv
 from titn.reporting.method.page import NAME, write_method_page
 from titn.reporting.output_files import write_with_parent
-from titn.reporting.pages import Page, write_page
+from titn.reporting.pages import Page, told_apart, write_page
 from titn.reporting.runs_page import runs_frame, runs_page
 from titn.reporting.search_page import write_search_page
 from titn.reporting.searches import read_searches
@@ -69,6 +69,7 @@ def write_report(
         pages.append(write_page(name, question, settings, index, out, notes, is_own))
         write_with_parent(out / pages[-1].path, pages[-1].text)
         faults += [fault for one in settings for row in one.rows for fault in row.faults]
+    pages = told_apart(pages)
     searched = [
         write_search_page(name, searches[name], evidence.get(name, []), index, out)
         for name in sorted(searches)

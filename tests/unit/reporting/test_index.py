@@ -10,7 +10,7 @@ from titn.records.question import parse_question
 from titn.reporting.claims_page import claims_frame, claims_page
 from titn.reporting.evidence.run_index import index_runs
 from titn.reporting.index import index_page
-from titn.reporting.pages import write_page
+from titn.reporting.pages import told_apart, write_page
 
 A, B = [30, 32, 31], [14, 17, 16]
 
@@ -164,6 +164,16 @@ def test_what_was_put_off_of_a_question_is_listed_apart_from_whole_questions(run
     part, _, whole = text.partition("Questions that were not asked yet")
     assert "- [Which one?](ablation/own.md): b, seed 3: no time; 1 cell" in part
     assert "no time" not in whole
+
+
+def test_pages_of_one_title_are_told_apart(runs, pages):
+    (one,) = pages(*runs.row("a", A), *runs.row("b", B))
+    other = replace(one, name="ablation/again", question=one.question)
+    third = replace(one, question=None)
+    titles = [page.title for page in told_apart([one, other, third])]
+    assert titles == [
+        "Which one? (ablation/own)", "Which one? (ablation/again)", "Sweeps without a question"
+    ]  # fmt: skip
 
 
 def test_a_finding_under_one_teacher_says_so(runs, pages):
