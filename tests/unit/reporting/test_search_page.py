@@ -93,8 +93,8 @@ def test_tables_of_a_search_and_of_its_confirmation_are_written_as_latex(runs, r
     [
         (
             "trials",
-            "{Which rate? The best trials. On the validation split, seed 0: by top1, the best "
-            "first. The CSV has all trials, with their outcomes.}",
+            "{Which rate? The best trials. On the validation split, seed 0: the best by top1, 2 of "
+            "2 complete trials.}",
         ),
         ("confirmation", "{Which rate? Validation and test. Validation: "),
     ],

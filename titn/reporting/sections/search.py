@@ -15,7 +15,7 @@ from titn.reporting.formats import number
 from titn.reporting.markdown import escape, table
 from titn.reporting.output_files import OutputFiles
 from titn.reporting.sections.candidates import is_at_an_end
-from titn.system.text import percent
+from titn.system.text import counted, percent
 
 # Objective -> what an axis calls it. Top-1 is shown in percent.
 LABELS = {
@@ -211,8 +211,8 @@ def trials_section(found: TrialsFile, files: OutputFiles) -> list[str]:
     if not lines:
         return [f"All trials: {link}"]
     text = (
-        f"On the validation split, seed {found.seed}: by {names[0]}, the best first. The CSV has "
-        "all trials, with their outcomes."
+        f"On the validation split, seed {found.seed}: the best by {names[0]}, "
+        f"{len(lines)} of {counted(len(ranked(found)), 'complete trial')}."
     )
     return [table(["trial", "", *names], lines, left=2), f"{text} {link}"]
 
