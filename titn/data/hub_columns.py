@@ -155,7 +155,7 @@ def _choose(
     found = said or fitting
     if known := [name for name in usual if name in found]:
         return known[0]
-    if not said:
+    if not said and key == "label_column":
         _check_not_meant(root, key, schema, usual, found)
     if len(found) == 1:
         return found[0]
@@ -173,9 +173,8 @@ def _check_not_meant(
     others: columns that have whole numbers or words, which need not be what is meant.
     """
     for name in usual:
-        if key != "label_column" or name not in schema.names:
-            continue
-        if form := _form_of_numbers(kind := schema.field(name).type):
+        kind = schema.field(name).type if name in schema.names else pa.null()
+        if form := _form_of_numbers(kind):
             other = f", or name another column as dataset.{key}={others[0]}" if others else ""
             raise ValueError(f"root={root}: {name} is {kind}, not {_KINDS[key]}; {form}{other}")
 

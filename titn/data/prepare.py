@@ -149,7 +149,7 @@ def _taken(images: Images, rows: Tensor) -> Images:
 
 
 def _resize_to_rgb(images: Images, size: int) -> Images:
-    """(N, c, h, w) to (N, c, size, size); grey images get three equal channels."""
+    """(N, c, h, w) to (N, c, size, size), of grey images (N, 3, size, size), all channels equal."""
     pixels = resize(images.pixels, size)
     if pixels.shape[1] == 1:
         with explain_memory_errors(size):

@@ -83,7 +83,7 @@ class StoredPixels:
 
     def take(self, index: Tensor) -> "StoredPixels":
         """Some of the images, none of which is read."""
-        return StoredPixels(self.rows, self.numbers[index], self.device)
+        return StoredPixels(self.rows, self.numbers[index.cpu()], self.device)
 
     def to(self, device: torch.device | str) -> "StoredPixels":
         """The same images for another device; they stay where they are."""

@@ -69,5 +69,7 @@ def images_to_compare(run: FinishedRun, root: str | None, most: int | None) -> T
         generator = torch.Generator().manual_seed(0)
         shape = (NUM_NOISE, run.spec.channels, run.spec.size, run.spec.size)
         return torch.randint(256, shape, dtype=torch.uint8, generator=generator)
-    step = 1 if most is None else -(-len(images) // most)
+    if most is None:
+        return images.pixels
+    step = -(-len(images) // most)
     return images.take(torch.arange(0, len(images), step)).pixels

@@ -1,6 +1,6 @@
 """Which parameters weight decay applies to, and which are hidden matrices."""
 
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 
 from torch import nn
 
@@ -67,7 +67,7 @@ def hidden_matrices(model: nn.Module) -> set[int]:
         layer
         for (layer,) in takewhile(
             lambda within: len(within) == 1 and _width(within[0]) == _width(last),
-            reversed(beside),
+            dropwhile(lambda within: not within, reversed(beside)),  # what follows, as a softmax
         )
     ]
     return {

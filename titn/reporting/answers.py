@@ -277,9 +277,8 @@ def warnings(evidence: Evidence) -> list[str]:
             f"The question's claims{', pairs' if has_pairs else ''} or margins were changed after "
             "the first asking: what they find was not fixed before the runs."
         )
-    elif evidence.question and evidence.question.claims and (older := evidence.num_older):
-        begun = f"{older} of {counted(sum(1 for _ in evidence.runs), 'cell')} had"
-        lines.append(f"When the question was first asked, {begun} begun already.")
+    elif (asked := evidence.question) and (asked.claims or asked.pairs) and evidence.older:
+        lines.append(f"When the question was first asked, {evidence.older} had begun already.")
     return lines
 
 

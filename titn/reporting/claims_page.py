@@ -20,7 +20,7 @@ from titn.reporting.comparisons.claims import (
 from titn.reporting.latencies import TIMING_METRICS
 from titn.reporting.markdown import bullets, escape, fold, link, table
 from titn.reporting.pages import Page
-from titn.reporting.sections.claims import count_text, finding_text
+from titn.reporting.sections.claims import count_text, finding_text, protocol_text
 from titn.reporting.setting_part import SettingSummary
 
 CLAIM_COLUMNS = [
@@ -41,6 +41,11 @@ class _Asked(NamedTuple):
     page: Page
     setting: SettingSummary | None
     result: ClaimResult
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether it is a number that the paper gives of one row."""
+        return _is_of_paper(self.page) and len(self.result.claim.rows) == 1
 
     @property
     def is_late(self) -> bool:
@@ -83,14 +88,14 @@ def _distinct(asked: Sequence[_Asked]) -> Iterable[_Asked]:
 def claims_page(pages: Sequence[Page]) -> str:
     """Claims about rows that were tested in a table, all others in folds."""
     asked = _asked(pages)
-    about_rows = [one for one in asked if len(one.result.claim.rows) == 2]
-    printed = [one for one in asked if len(one.result.claim.rows) == 1]
+    printed = [one for one in asked if one.is_printed]
+    about_rows = [one for one in asked if not one.is_printed]
     apart = {
         NOT_COMPARABLE: "Claims about rows that were trained on other data or classes",
         NOT_RUN: "Claims about rows that have no record",
     }
-    is_of_paper = any(page.question and page.question.is_of_paper for page in pages)
-    compared = "; the question's page compares that with the paper's" if is_of_paper else ""
+    compared = "; the question's page compares that with the paper's"
+    compared = compared if any(map(_is_of_paper, pages)) else ""
     parts = [
         "# The paper's claims" if are_papers(pages) else "# Claims",
         "Each claim, and what our runs say about it. A finding holds for the protocol that we ran"
@@ -110,8 +115,12 @@ def claims_page(pages: Sequence[Page]) -> str:
 
 def are_papers(pages: Sequence[Page]) -> bool:
     """Whether all claims are of questions of the paper, and none of one's own."""
-    questions = [page.question for page in pages if page.question and claims_of(page.question)]
-    return all(question.is_of_paper for question in questions)
+    claiming = [page for page in pages if page.question and claims_of(page.question)]
+    return all(map(_is_of_paper, claiming))
+
+
+def _is_of_paper(page: Page) -> bool:
+    return page.question is not None and page.question.is_of_paper
 
 
 def count_findings(pages: Sequence[Page]) -> str:
@@ -179,13 +188,12 @@ def _claim_record(
     page: Page, setting: SettingSummary | None, result: ClaimResult
 ) -> dict[str, Any]:
     claim, interval = result.claim, result.interval
-    protocol = "; ".join(result.protocol) or "full"
     return {
         "page": page.name, "claim": claim.says, "source": claim.source, "dataset": claim.dataset,
         "printed": claim.printed, "ours": result.estimate,
         "low": interval.low if interval else None, "high": interval.high if interval else None,
         "setting": setting.heading if setting else None, "num_seeds": result.num_seeds,
-        "protocol": protocol if setting else None, "finding": result.finding,
+        "protocol": protocol_text(result) if setting else None, "finding": result.finding,
         "reason": result.reason, "conditional_on_one_teacher": result.is_conditional,
         "bounds_set_late": setting.evidence.is_late if setting else None,
     }  # fmt: skip

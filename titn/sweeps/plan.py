@@ -1,7 +1,7 @@
 """The cells of a sweep, planned: each with its identity, its directory and its state."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -127,9 +127,18 @@ def check_directories(cells: Sequence[SweepCell]) -> None:
             "were made by other source code; keep them and choose runs_dir=DIR, or force=true "
             "to replace them"
         )
-    teachers = (cell.cell.teacher for cell in cells if cell.cell.teacher and cell.is_open)
-    for teacher in {one.directory.path: one for one in teachers}.values():
+    needed = (one for cell in cells if cell.is_open for one in _needed_teachers(cell.cell))
+    for teacher in {one.directory.path: one for one in needed}.values():
         check_identity(teacher)
+
+
+def _needed_teachers(cell: "Cell") -> Iterator["Cell"]:
+    """A cell's teacher, and its own, up to one that is recorded."""
+    while (teacher := cell.teacher) is not None:
+        yield teacher
+        if cell_state(teacher.directory, teacher.identity["config_hash"]) in DONE:
+            return
+        cell = teacher
 
 
 def plan_setting(sweep: Sweep, planner: "Planner", part: SweepPart) -> Setting:

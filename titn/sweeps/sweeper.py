@@ -127,8 +127,8 @@ def _run_planned(sweep: Sweep, planner: "Planner", launches: Launches) -> None:
         _run_path(sweep, planner, launches)
         return
     candidates = [plan_candidates(sweep, planner, request) for request in sweep.requests]
-    # The values of these cells depend on what the candidates show. What is wrong with them besides
-    # does not, and is refused before a candidate is trained.
+    # The values of these cells depend on what the candidates show. What is wrong with their other
+    # keys does not, and is refused before a candidate is trained.
     expected = [plan_expected(sweep, planner, part) for part in candidates if part.cells]
     unrecorded = _make(sweep, planner, launches, candidates)
     undecided = [why for part in candidates for why in rows_without_choice(part).items()]

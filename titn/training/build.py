@@ -23,6 +23,7 @@ from titn.losses.terms import Loss, maps_read
 from titn.optim.schedules import Schedule
 from titn.system.errors import ConfigError, first_line
 from titn.training import weights
+from titn.training.hardware import is_out_of_memory
 from titn.types import Features, ImageSpec
 
 # The attributes that the rest of titn uses of an object of each group.
@@ -106,7 +107,11 @@ def _connect(run: dict, loss: Any, model: nn.Module, teacher: nn.Module, spec: I
             features.append(features_of(network, spec, loss.num_maps))
         except ValueError as error:
             raise ConfigError(f"loss.{error}") from error
+        except (ConfigError, MemoryError):
+            raise
         except Exception as error:  # of a user's own network, or of one of timm's
+            if is_out_of_memory(error):
+                raise
             raise ConfigError(
                 f"{whose} fails where it is asked for features ({type(error).__name__}: "
                 f"{first_line(error)}); mend it, choose another {owner}, or loss=hard"

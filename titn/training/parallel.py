@@ -83,7 +83,7 @@ class SharedNetwork(nn.Module):
         num_images, rows = len(images), self.ranks.rows(len(images))
         own = images[rows]
         if self.training and not self.ranks.leads:
-            # As many numbers as the leader's rows need would be the same for all.
+            # Else the rows of each process would have the noise of the leader's.
             seed = int(torch.randint(2**62, ()))
             torch.manual_seed(seed + self.ranks.rank)
         # An evaluation's last batch may have a row for some processes only: no rows of an answer.

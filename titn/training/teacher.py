@@ -20,11 +20,10 @@ class Frozen(nn.Module):
     It stays in evaluation mode whoever calls `.train()` on it or on a module that holds it: in
     training mode its batch statistics would follow the student's batches.
 
-    weight_dtype: that of the weights of linear layers and convolutions. They are converted once,
-    to the dtype to which autocast would convert them on every call (which those of a class of its
-    own may not be: timm's standardise their weights first); so a VGG-16 answers twice as
-    fast (benchmarks/cpu_choices.py). token_weights: those of the loss that the network was trained
-    with.
+    weight_dtype: that of the weights of torch's own linear layers and convolutions; timm's classes
+    may change their weights first, as those that standardise them. They are converted once, to the
+    dtype to which autocast would convert them on every call; so a VGG-16 answers twice as fast
+    (benchmarks/cpu_choices.py). token_weights: those of the loss that the network was trained with.
     """
 
     def __init__(

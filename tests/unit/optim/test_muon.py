@@ -193,7 +193,7 @@ def test_a_hidden_layer_as_wide_as_the_logits_is_hidden():
 
 def test_a_first_layer_as_wide_as_the_logits_is_hidden():
     first, body = nn.Linear(6, 5), nn.Sequential(nn.Linear(5, 8), nn.Linear(8, 4))
-    model = nn.Sequential(first, body, nn.Linear(4, 5))
+    model = nn.Sequential(first, body, nn.Linear(4, 5), nn.Flatten(), nn.LogSoftmax(-1))
     assert hidden_matrices(model) == {id(layer.weight) for layer in (first, *body)}
 
 

@@ -324,20 +324,20 @@ def test_changed_bounds_are_said(runs):
 
 
 @pytest.mark.parametrize(
-    ("first_asked", "own", "is_said"),
+    ("first_asked", "name", "is_said"),
     [
-        ("", "--config-dir=q ", False),
-        ("2026-01-01T00:00:00.500+00:00", "--config-dir=q ", False),  # in the same second
-        ("2026-01-01T00:00:01.000+00:00", "--config-dir=q ", True),
-        ("2026-01-01T00:00:01.000+00:00", "", False),
+        ("", "ablation/own", False),
+        ("2026-01-01T00:00:00.500+00:00", "ablation/own", False),  # in the same second
+        ("2026-01-01T00:00:01.000+00:00", "ablation/own", True),
+        ("2026-01-01T00:00:01.000+00:00", "ablation/mix", False),
     ],
 )
-def test_cells_that_are_older_than_a_question_of_ones_own_are_said(runs, first_asked, own, is_said):
+def test_cells_that_are_older_than_a_question_of_ones_own_are_said(
+    runs, first_asked, name, is_said
+):
     question = runs.question(["a"], claims=[runs.claim(["a"], [0.5, None])])
-    command = f"python -m titn.train {own}--multirun +ablation=own"
-    lines = warnings(
-        runs.one(*runs.row("a", A), question=question, first_asked=first_asked, commands=[command])
-    )
+    asked = {"question": question, "first_asked": first_asked, "name": name}
+    lines = warnings(runs.one(*runs.row("a", A), **asked))
     assert any("first asked, 3 of 3 cells had begun already" in line for line in lines) == is_said
 
 

@@ -166,6 +166,16 @@ def test_what_was_put_off_of_a_question_is_listed_apart_from_whole_questions(run
     assert "no time" not in whole
 
 
+def test_a_claim_of_ones_own_about_one_row_is_no_number_of_the_paper(runs, pages):
+    claims = [runs.claim(["a"], [0.1, None], says="so")]
+    asked = pages(*runs.row("a", A), question=runs.question(["a"], paper="", claims=claims))
+    text = claims_page(asked)
+    assert text.startswith("# Claims\n")
+    assert "the paper" not in text
+    assert line(text, "so")[3] == "**agrees**"
+    assert claims_frame(asked)["protocol"].tolist() == [None]
+
+
 def test_pages_of_one_title_are_told_apart(runs, pages):
     (one,) = pages(*runs.row("a", A), *runs.row("b", B))
     other = replace(one, name="ablation/again", question=one.question)

@@ -98,6 +98,8 @@ def step(name: str, ranks: Ranks | None) -> dict:
     if num_parts > 1:
         objective = AccumulatedObjective(objective, num_parts, parameters)
     if ranks is not None:
+        for parameter in of_loss:  # as if the kernels of other devices rounded otherwise
+            parameter.register_hook(lambda gradient: gradient + ranks.rank)
         objective = SharedObjective(objective, ranks, parameters)
     terms = objective.gradients(batch, torch.Tensor.backward)
     return {

@@ -33,7 +33,7 @@ FINDINGS = (AGREES, DISAGREES, UNDECIDED, NOT_COMPARABLE, NOT_RUN, DIVERGED)
 class ClaimResult:
     """A claim beside our number.
 
-    protocol: where our runs depart from the paper's protocol, empty if they follow it in full, and
+    protocol: where our runs depart from the paper's protocol, empty if they follow it in full; None
     of a question that is none of the paper's.
     is_conditional: whether all seeds of a row had the same trained teacher. reason: why it neither
     agrees nor disagrees, in a few words.
@@ -42,7 +42,7 @@ class ClaimResult:
     claim: Claim
     estimate: float | None
     interval: Interval | None
-    protocol: list[str]
+    protocol: list[str] | None
     finding: str
     num_seeds: int
     is_conditional: bool
@@ -150,10 +150,10 @@ def not_run(claim: Claim) -> ClaimResult:
     return ClaimResult(claim, None, None, [], NOT_RUN, 0, False)
 
 
-def _protocol(claim: Claim, runs: Sequence[dict], evidence: Evidence) -> list[str]:
+def _protocol(claim: Claim, runs: Sequence[dict], evidence: Evidence) -> list[str] | None:
     """Where runs depart from the paper's protocol; of sizes, only what decides a size."""
-    if evidence.question is None or not evidence.question.is_of_paper:
-        return []
+    if not evidence.is_of_paper:
+        return None
     if claim.dataset not in PROTOCOL:
         return [f"the paper has no protocol for {claim.dataset}"]
     found: dict[str, None] = {}
@@ -182,7 +182,9 @@ def _judge_timing(claim: Claim, evidence: Evidence) -> ClaimResult:
         claim=claim,
         estimate=interval.estimate if interval else None,
         interval=interval,
-        protocol=[f"timed on other hardware: {evidence.timing['how']}"],
+        protocol=(
+            [f"timed on other hardware: {evidence.timing['how']}"] if evidence.is_of_paper else None
+        ),
         finding=finding,
         num_seeds=1,
         is_conditional=False,

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from titn.config.overrides import own_dirs_of
+from titn.config.paths import config_root
 from titn.records.question import DEFAULT_MARGIN, Question, parse_question
 from titn.records.sweep_plan import PlannedCell, Setting
 from titn.reporting.evidence.planned_rows import planned_row
 from titn.reporting.evidence.row import MISSING, Row
 from titn.reporting.evidence.run_index import RunIndex, identity_of, with_common_teacher
+from titn.system.text import counted
 
 # Letters of a time in ISO 8601, as 2026-11-27T12:35:26.
 TO_THE_SECOND = 19
@@ -66,19 +67,25 @@ class Evidence:
         return (run for row in self.rows for run in row.runs.values())
 
     @property
-    def num_older(self) -> int:
-        """How many cells had begun before a question of one's own was asked first.
+    def is_of_paper(self) -> bool:
+        return self.question is not None and self.question.is_of_paper
 
-        0 where it is not known, and of titn's own questions, which were there before.
+    @property
+    def older(self) -> str:
+        """Which cells had begun before a question of one's own was asked first: "3 of 6 cells".
+
+        Empty without any, where it is not known, and of titn's questions, which were there before.
         """
         first = self.setting.first_asked[:TO_THE_SECOND]
-        is_own = any(own_dirs_of(command) for command in self.setting.commands)
-        return sum(_began(run) < first for run in self.runs) if first and is_own else 0
+        is_titns = (config_root() / "sweeps" / f"{self.name}.yaml").is_file()
+        begun = [_began(run) for run in self.runs]
+        number = 0 if is_titns else sum(one < first for one in begun)
+        return f"{number} of {counted(len(begun), 'cell')}" if number else ""
 
     @property
     def is_late(self) -> bool:
         """Whether claims, pairs or margins were set when there was something to see already."""
-        return self.setting.revised or self.num_older > 0
+        return self.setting.revised or bool(self.older)
 
     @property
     def reach(self) -> float | None:

@@ -37,17 +37,13 @@ TIMED = (
 NO_FRACTIONS = ("epochs_to_reach", "nll", "train.nll", "parameters", "macs", "macs_paper")
 
 
-# Columns about the paper.
-PAPERS = ("protocol",)
-
-
 def claims_section(
     results: Sequence[ClaimResult], evidence: Evidence, files: OutputFiles
 ) -> list[str]:
     """What was claimed beside what we found, in a fold that counts the findings."""
     if not results:
         return []
-    is_of_paper = evidence.question is not None and evidence.question.is_of_paper
+    is_of_paper = evidence.is_of_paper
     protocols = list(dict.fromkeys(tuple(result.protocol) for result in results if result.protocol))
     link = files.save_csv("claims", pd.DataFrame([_record(result) for result in results]))
     is_marked = any(result.is_conditional and result.interval for result in results)
@@ -59,8 +55,10 @@ def claims_section(
         f"{TIMED if any(result.claim.metric in TIMING_METRICS for result in results) else ''}"
         f"{'† Conditional on one trained teacher. ' if is_marked else ''}{link}"
     )
-    about_rows = [result for result in results if not _is_printed_number(result.claim)]
-    levels = [result for result in results if _is_printed_number(result.claim)]
+    parts_of: dict[bool, list[ClaimResult]] = {True: [], False: []}
+    for result in results:
+        parts_of[is_of_paper and _is_printed_number(result.claim)].append(result)
+    levels, about_rows = parts_of[True], parts_of[False]
     parts = [_table(about_rows, protocols, is_of_paper)] if about_rows else []
     if levels:
         parts.append(fold("The printed numbers, one by one", _levels(levels, protocols)))
@@ -74,9 +72,8 @@ def _when_set(evidence: Evidence) -> str:
     """When the bounds were set, as far as the plan tells."""
     if evidence.setting.revised:
         return "changed after the first asking"
-    if older := evidence.num_older:
-        total = counted(sum(1 for _ in evidence.runs), "cell")
-        return f"fixed at the first asking, before which {older} of {total} had begun"
+    if evidence.older:
+        return f"fixed at the first asking, before which {evidence.older} had begun"
     known = evidence.setting.first_asked
     return "fixed before the first cell was run" if known else "not changed since the first asking"
 
@@ -119,10 +116,10 @@ def _heads(results: Sequence[ClaimResult]) -> list[str]:
 def _table(
     results: Sequence[ClaimResult], protocols: list[tuple[str, ...]], is_of_paper: bool
 ) -> str:
-    """is_of_paper: without it there is nothing printed, and no protocol to follow."""
+    """is_of_paper: only then there is a protocol to follow."""
     columns = ["claim", "printed", "ours", "95%", "agrees within", "protocol", "finding"]
     lines = [_line(result, protocols) for result in results]
-    kept = [i for i, name in enumerate(columns) if is_of_paper or name not in PAPERS]
+    kept = [i for i, name in enumerate(columns) if is_of_paper or name != "protocol"]
     return table([columns[i] for i in kept], [[line[i] for i in kept] for line in lines], left=1)
 
 
@@ -183,10 +180,15 @@ def _record(result: ClaimResult) -> dict[str, Any]:
         "metric": claim.metric, "rows": " - ".join(claim.rows), "printed": claim.printed,
         "ours": result.estimate, **bounds("interval", result.interval),
         "least": claim.between[0], "most": claim.between[1],
-        "protocol": "; ".join(result.protocol) or "full",
+        "protocol": protocol_text(result),
         "finding": result.finding, "reason": result.reason,
         "num_seeds": result.num_seeds, "conditional_on_one_teacher": result.is_conditional,
     }  # fmt: skip
+
+
+def protocol_text(result: ClaimResult) -> str | None:
+    """Where our runs depart from the paper's protocol, for a CSV."""
+    return None if result.protocol is None else "; ".join(result.protocol) or "full"
 
 
 def letter(index: int) -> str:
