@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import compress
+from operator import not_
 from typing import Any
 
 import pandas as pd
@@ -55,10 +57,9 @@ def claims_section(
         f"{TIMED if any(result.claim.metric in TIMING_METRICS for result in results) else ''}"
         f"{'† Conditional on one trained teacher. ' if is_marked else ''}{link}"
     )
-    parts_of: dict[bool, list[ClaimResult]] = {True: [], False: []}
-    for result in results:
-        parts_of[is_of_paper and _is_printed_number(result.claim)].append(result)
-    levels, about_rows = parts_of[True], parts_of[False]
+    is_level = [is_of_paper and _is_printed_number(result.claim) for result in results]
+    levels = [*compress(results, is_level)]
+    about_rows = [*compress(results, map(not_, is_level))]
     parts = [_table(about_rows, protocols, is_of_paper)] if about_rows else []
     if levels:
         parts.append(fold("The printed numbers, one by one", _levels(levels, protocols)))
